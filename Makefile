@@ -1,0 +1,89 @@
+# `make run` starts the gateway and `make test` tests it; both set themselves up. `make help` lists the rest.
+#
+# Variables on the command line or in the environment win over .env: make run PORT=9000 HOST=0.0.0.0 WEB_CONCURRENCY=2
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP_INSTALL := $(PY) -m pip install --disable-pip-version-check --require-hashes --prefer-binary -r
+
+.DEFAULT_GOAL := help
+.PHONY: help run dev test coverage bench lint fmt seed health stats lock docker-build
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# `exec`: the gateway takes the shell's place, so that a signal to make's child is a signal to the gateway.
+run: $(VENV)/installed-run ## start the gateway (Redis, worker, web) on http://127.0.0.1:8000
+	@$(PY) scripts/write_env.py
+	@exec $(PY) -m app
+
+dev: $(VENV)/installed-dev ## the same, and loads the code again when it changes
+	@$(PY) scripts/write_env.py
+	@LOG_LEVEL=$${LOG_LEVEL:-DEBUG} GUNICORN_CMD_ARGS="--reload $$GUNICORN_CMD_ARGS" exec $(PY) -m app
+
+test: $(VENV)/installed-dev ## run all tests, against a real Redis
+	@$(PY) -m pytest $(ARGS)
+
+coverage: $(VENV)/installed-dev ## run all tests and say which lines they never reached
+	@$(PY) -m pytest --cov=app --cov=worker --cov-report=term-missing $(ARGS)
+
+bench: $(VENV)/installed-dev ## measure requests, events and memory
+	@$(PY) -m benchmarks $(ARGS)
+
+lint: $(VENV)/installed-dev ## check style and types
+	@$(PY) -m ruff check .
+	@$(PY) -m mypy
+
+fmt: $(VENV)/installed-dev ## put the code into its usual form
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+
+seed: $(VENV)/installed-run ## add the default mappings that are missing (ARGS="--file mappings.json": yours)
+	@$(PY) scripts/init_redis.py $(ARGS)
+
+health: $(VENV)/installed-run ## ask the running gateway how it is
+	@$(PY) scripts/show.py health
+
+stats: $(VENV)/installed-run ## show the running gateway's statistics
+	@$(PY) scripts/show.py stats
+
+LOCK := $(PY) -m piptools compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
+
+lock: $(VENV)/installed-dev ## resolve the dependencies anew (ARGS=--upgrade: to the newest)
+	@$(PY) -m pip install --quiet --disable-pip-version-check pip-tools
+	@$(LOCK) $(ARGS) -o requirements.txt pyproject.toml deploy/lock.in
+	@$(LOCK) $(ARGS) --extra dev -c requirements.txt -o requirements-dev.txt pyproject.toml deploy/lock.in
+
+docker-build: ## build the container image ai-api-gateway
+	docker build -t ai-api-gateway .
+
+# The setup. It runs when a lock file is newer than the last installation.
+
+$(VENV)/installed-run: requirements.txt | $(VENV)/bin/python
+	@echo "Installing the locked dependencies into $(VENV) ..."
+	@$(PIP_INSTALL) requirements.txt
+	@touch $@
+
+$(VENV)/installed-dev: requirements-dev.txt | $(VENV)/bin/python
+	@echo "Installing the locked dependencies, and those of the tests, into $(VENV) ..."
+	@$(PIP_INSTALL) requirements-dev.txt
+	@touch $@ $(VENV)/installed-run
+
+$(VENV)/bin/python:
+	@python=; \
+	for candidate in $(PYTHON) python3.13 python3.12 python3.14 python3.11 python3; do \
+	  if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    python=$$candidate; break; \
+	  fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "No Python 3.11 or newer was found. Install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; \
+	  exit 1; \
+	fi; \
+	echo "Making a virtual environment in $(VENV) with $$python ..."; \
+	"$$python" -m venv $(VENV) || { \
+	  rm -f $(VENV)/bin/python; \
+	  echo "$$python cannot make one. On Debian and Ubuntu: apt-get install python3-venv" >&2; \
+	  exit 1; \
+	}

@@ -1,0 +1,55 @@
+// The only file that calls fetch. Answers become values; everything else becomes an ApiError.
+
+const TIMEOUT_MS = 10_000;
+
+/** status 0: no answer at all. message: the server's own words, empty when it had none. */
+export class ApiError extends Error {
+  constructor(status, message = '', retryAfterS = 0) {
+    super(message);
+    this.status = status;
+    this.retryAfterS = retryAfterS;
+  }
+}
+
+let tellSignedOut = () => {};
+
+/** Called whenever the server no longer knows our session. */
+export function onSignedOut(listener) {
+  tellSignedOut = listener;
+}
+
+async function call(method, path, body) {
+  const options = { method, cache: 'no-store', credentials: 'same-origin', signal: AbortSignal.timeout(TIMEOUT_MS) };
+  if (method !== 'GET') {
+    options.headers = { 'Content-Type': 'application/json', 'X-Requested-With': 'fetch' };
+    options.body = JSON.stringify(body ?? {});
+  }
+  let response, answer;
+  try {
+    response = await fetch(path, options);
+    answer = await response.json().catch((error) => {
+      if (error.name === 'SyntaxError') return null;
+      throw error;
+    });
+  } catch {
+    throw new ApiError(0);
+  }
+  if (response.ok && answer) return answer;
+  if (response.status === 401) tellSignedOut();
+  const error = answer?.error;
+  throw new ApiError(response.status, error?.message ?? error ?? '', Number(response.headers.get('Retry-After')) || 0);
+}
+
+const mappingPath = (prefix) =>
+  `/api/mappings/${prefix.replace(/^\//, '').split('/').map(encodeURIComponent).join('/')}`;
+
+export const readStats = () => call('GET', '/stats');
+
+export const logIn = (token) => call('POST', '/api/admin/login', { token });
+export const logOut = () => call('POST', '/api/admin/logout');
+
+export const readMappings = () => call('GET', '/api/mappings');
+export const addMapping = (prefix, target) => call('POST', '/api/mappings', { prefix, target });
+export const editMapping = (prefix, target) => call('PUT', mappingPath(prefix), { target });
+export const deleteMapping = (prefix) => call('DELETE', mappingPath(prefix));
+export const reloadMappings = () => call('POST', '/api/mappings/reload');

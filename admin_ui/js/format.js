@@ -1,0 +1,48 @@
+// Numbers and instants as people read them, in the language of the page.
+import { language, t } from './i18n.js';
+
+export const NONE = '–';
+
+const number = (value, options) => new Intl.NumberFormat(language(), options).format(value);
+
+export const count = (n) => number(n);
+
+export const shortCount = (n) =>
+  n < 100_000 ? number(n) : number(n, { notation: 'compact', maximumFractionDigits: 1 });
+
+export const decimal = (n, digits) => number(n, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+
+export const percent = (n) => `${decimal(n, n > 0 && n < 10 ? 2 : 1)} %`;
+
+export function duration(ms) {
+  if (ms === null || ms === undefined) return NONE;
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${decimal(ms / 1_000, ms < 10_000 ? 2 : 1)} s`;
+  return `${decimal(ms / 60_000, 1)} min`;
+}
+
+export function bytes(n) {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let unit = 0;
+  for (; n >= 1_000 && unit < units.length - 1; unit++) n /= 1_000;
+  return `${decimal(n, unit === 0 || n >= 100 ? 0 : 1)} ${units[unit]}`;
+}
+
+export const clock = (ms) => new Date(ms).toLocaleTimeString(language(), { hour12: false });
+
+export const day = (ms) => new Date(ms).toLocaleDateString(language(), { month: 'short', day: 'numeric' });
+
+export const hour = (ms) =>
+  new Date(ms).toLocaleTimeString(language(), { hour: '2-digit', minute: '2-digit', hour12: false });
+
+export const instant = (ms) => `${day(ms)} ${hour(ms)}`;
+
+const AGES = [['day', 86_400], ['hour', 3_600], ['minute', 60], ['second', 1]];
+
+export function ago(unixS) {
+  if (!unixS) return t('never');
+  const age = Math.max(0, Math.round(Date.now() / 1_000 - unixS));
+  if (age < 5) return t('justNow');
+  const [unit, size] = AGES.find(([, seconds]) => age >= seconds);
+  return new Intl.RelativeTimeFormat(language(), { style: 'short' }).format(-Math.floor(age / size), unit);
+}

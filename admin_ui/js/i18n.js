@@ -1,0 +1,189 @@
+// Every word of the pages, [English, Chinese] side by side, so that neither language can miss a key.
+// {name} is filled in; "one|many" chooses by {n}.
+import { useEffect, useState } from '../vendor/preact/hooks.mjs';
+import { recall, remember } from './remember.js';
+
+const WORDS = {
+  product: ['AI API Gateway', 'AI API 网关'],
+  dashboard: ['Dashboard', '仪表盘'],
+  admin: ['Admin', '管理'],
+  otherLanguage: ['中文', 'English'],
+  themeDark: ['Use the dark theme', '使用深色主题'],
+  themeLight: ['Use the light theme', '使用浅色主题'],
+  copy: ['Copy', '复制'],
+  copied: ['Copied: {what}', '已复制：{what}'],
+  copyFailed: ['The browser did not let us copy', '浏览器不允许复制'],
+  close: ['Close', '关闭'],
+  cancel: ['Cancel', '取消'],
+  never: ['never', '从未'],
+  justNow: ['just now', '刚刚'],
+
+  live: ['Live', '实时'],
+  connecting: ['Connecting', '连接中'],
+  staleShort: ['Old figures', '旧数据'],
+  offlineShort: ['No answer', '无响应'],
+  offShort: ['Off', '已关闭'],
+  stale: [
+    'The statistics store does not answer. You see the figures of {when}. Calls are still served.',
+    '统计存储没有响应，当前显示的是 {when} 的数据。请求仍在正常转发。',
+  ],
+  staleUnknown: [
+    'The statistics are not ready yet. Calls are served; the figures will follow.',
+    '统计数据尚未就绪。请求正常转发，数据稍后出现。',
+  ],
+  offline: [
+    'The gateway is not answering. You see the figures of {when}; this page goes on trying.',
+    '网关没有响应，当前显示的是 {when} 的数据，页面会继续重试。',
+  ],
+  offlineFirst: ['The gateway is not answering. This page goes on trying.', '网关没有响应，页面会继续重试。'],
+  statsOff: [
+    'Statistics are switched off on this gateway (ENABLE_STATS=false). Calls are served, but not counted.',
+    '此网关已关闭统计（ENABLE_STATS=false）。请求正常转发，但不计数。',
+  ],
+  dropped: [
+    '{n} call was served but not counted, because the queue was full.|{n} calls were served but not counted, because the queue was full.',
+    '由于队列已满，有 {n} 次请求已转发但未计数。',
+  ],
+
+  performance: ['Right now', '当前性能'],
+  perSecond: ['Requests per second', '每秒请求'],
+  averageResponse: ['Average response', '平均响应'],
+  errorRate: ['Error rate', '错误率'],
+  memory: ['Memory', '内存'],
+  processes: ['{n} process|{n} processes', '{n} 个进程'],
+  good: ['good', '良好'],
+  fair: ['raised', '偏高'],
+  bad: ['high', '过高'],
+  idle: ['idle', '空闲'],
+
+  totals: ['Calls', '请求总数'],
+  '24h': ['24 h', '24 小时'],
+  '7d': ['7 d', '7 天'],
+  '30d': ['30 d', '30 天'],
+  total: ['Total', '总计'],
+  'in24h': ['last 24 hours', '最近 24 小时'],
+  'in7d': ['last 7 days', '最近 7 天'],
+  'in30d': ['last 30 days', '最近 30 天'],
+  'intotal': ['since the beginning', '全部时间'],
+  errorsOf: ['{n} error|{n} errors', '{n} 个错误'],
+  noErrors: ['no errors', '无错误'],
+
+  traffic: ['Traffic', '流量'],
+  span: ['Span', '时间范围'],
+  endpoint: ['Endpoint', '端点'],
+  allEndpoints: ['All endpoints', '全部端点'],
+  requests: ['Requests', '请求'],
+  errors: ['Errors', '错误'],
+  firstByte: ['First byte p50', '首字节 p50'],
+  sent: ['Received / sent', '接收 / 发送'],
+  chartLabel: [
+    'Requests over time: {requests} requests and {errors} errors between {from} and {to}. Arrow keys read single bars.',
+    '请求随时间的变化：{from} 至 {to} 共 {requests} 次请求、{errors} 个错误。方向键可逐条查看。',
+  ],
+  noCallsInSpan: ['No calls in this span', '此时间范围内没有请求'],
+
+  mostActive: ['Most active', '最活跃'],
+  showInChart: ['Show {endpoint} in the chart', '在图表中显示 {endpoint}'],
+  ofCalls: ['{share} of all calls', '占全部请求 {share}'],
+
+  endpoints: ['Endpoints', '端点列表'],
+  lastUsed: ['Last used', '最近使用'],
+  copyAddress: ['Copy the proxy address {address}', '复制代理地址 {address}'],
+  findEndpoint: ['Find an endpoint', '查找端点'],
+  nothingFound: ['Nothing matches “{query}”.', '没有匹配“{query}”的内容。'],
+  noEndpoints: ['There are no mappings yet. Add the first one on the admin page.', '还没有映射，请在管理页面添加第一个。'],
+  openAdmin: ['Open the admin page', '打开管理页面'],
+
+  usage: ['Use it', '使用方法'],
+  usageHint: ['Change the base URL, keep your own key. Everything else stays as it is.', '只需更换 base URL，密钥仍用您自己的，其余不变。'],
+  welcome: ['Ready for the first call', '一切就绪，等待第一次请求'],
+  welcomeText: [
+    '{n} endpoint is open. Send a call to it and it appears here within seconds.|{n} endpoints are open. Send a call to one of them and it appears here within seconds.',
+    '已开放 {n} 个端点。发送一次请求，几秒内就会显示在这里。',
+  ],
+
+  logInTitle: ['Admin', '管理登录'],
+  logInText: ['The token is the ADMIN_TOKEN of this gateway; after “make run” it stands in the file .env.', '令牌即此网关的 ADMIN_TOKEN；使用 make run 启动时写在 .env 文件中。'],
+  token: ['Admin token', '管理令牌'],
+  logIn: ['Log in', '登录'],
+  logOut: ['Log out', '退出登录'],
+  retryIn: ['Try again in {n} minute.|Try again in {n} minutes.', '请在 {n} 分钟后重试。'],
+  sections: ['Sections', '管理栏目'],
+  noAnswer: ['The gateway is not answering.', '网关没有响应。'],
+  noAnswerRetrying: ['The gateway is not answering. This page goes on trying.', '网关没有响应，页面会继续重试。'],
+  failed: ['The gateway answered with status {status}.', '网关返回了状态码 {status}。'],
+  unavailable: ['Not available at the moment', '暂时不可用'],
+
+  mappings: ['Mappings', '映射'],
+  mappingsText: ['A call to the prefix goes to the target; the rest of the path is appended as it is.', '发往前缀的请求会转发到目标地址，其余路径原样附加。'],
+  prefix: ['Prefix', '前缀'],
+  target: ['Target', '目标'],
+  actions: ['Actions', '操作'],
+  search: ['Search prefix or target', '搜索前缀或目标'],
+  add: ['Add mapping', '添加映射'],
+  edit: ['Edit', '编辑'],
+  editMapping: ['Edit mapping', '编辑映射'],
+  editNamed: ['Edit {prefix}', '编辑 {prefix}'],
+  save: ['Save', '保存'],
+  delete: ['Delete', '删除'],
+  deleteNamed: ['Delete {prefix}', '删除 {prefix}'],
+  deleteSelected: ['Delete selected ({n})', '删除所选 ({n})'],
+  deleteOne: ['Delete this mapping?', '删除此映射？'],
+  deleteMany: ['Delete {n} mapping?|Delete {n} mappings?', '删除 {n} 个映射？'],
+  deleteText: ['Calls to it will be answered with 404 at once.|Calls to them will be answered with 404 at once.', '之后发往这些前缀的请求会立即返回 404。'],
+  refresh: ['Refresh', '刷新'],
+  selectAll: ['Select all', '全选'],
+  selectNamed: ['Select {prefix}', '选择 {prefix}'],
+  footer: ['{n} mapping | version {version}|{n} mappings | version {version}', '{n} 个映射 | 版本 {version}'],
+  noMappings: ['No mappings yet', '还没有映射'],
+  noMappingsText: ['A mapping opens a prefix of this gateway, such as /openai, to an upstream.', '一条映射把网关的一个前缀（如 /openai）开放到一个上游。'],
+  prefixHint: ['Starts with a slash, for example /openai', '以斜杠开头，例如 /openai'],
+  prefixLocked: ['A prefix cannot be changed; delete the mapping and add another.', '前缀不可修改；请删除后重新添加。'],
+  targetHint: ['The base URL of the upstream, for example https://api.openai.com', '上游的基础 URL，例如 https://api.openai.com'],
+  added: ['Added {prefix}', '已添加 {prefix}'],
+  saved: ['Saved {prefix}', '已保存 {prefix}'],
+  deleted: ['Deleted {n} mapping|Deleted {n} mappings', '已删除 {n} 个映射'],
+  reloaded: ['Loaded again, version {version}', '已重新加载，版本 {version}'],
+  loading: ['Loading…', '加载中…'],
+};
+
+const LANGUAGES = ['en', 'zh-CN'];
+const fromBrowser = navigator.language.toLowerCase().startsWith('zh') ? 'zh-CN' : 'en';
+const remembered = recall('language');
+let current = LANGUAGES.includes(remembered) ? remembered : fromBrowser;
+document.documentElement.lang = current;
+const listeners = new Set();
+
+export const language = () => current;
+
+export function toggleLanguage() {
+  current = LANGUAGES[1 - LANGUAGES.indexOf(current)];
+  document.documentElement.lang = current;
+  remember('language', current);
+  listeners.forEach((listener) => listener(current));
+}
+
+/** Makes a page's root draw itself again in the other language. */
+export function useLanguage() {
+  const [, draw] = useState(current);
+  useEffect(() => {
+    listeners.add(draw);
+    return () => listeners.delete(draw);
+  }, []);
+}
+
+export function t(key, values = {}) {
+  const forms = WORDS[key][LANGUAGES.indexOf(current)];
+  const text = 'n' in values ? choose(forms, values.n) : forms;
+  return text.replace(/\{(\w+)\}/g, (_, name) => shown(values[name]));
+}
+
+// "|" also stands in the footer's text, so forms are halves of equal kind: with two halves per form, join them again.
+function choose(forms, n) {
+  const parts = forms.split('|');
+  const half = Math.ceil(parts.length / 2);
+  if (parts.length === 1) return forms;
+  return (n === 1 ? parts.slice(0, half) : parts.slice(half)).join('|');
+}
+
+const shown = (value) => (typeof value === 'number' ? new Intl.NumberFormat(current).format(value) : value);

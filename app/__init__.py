@@ -1,0 +1,22 @@
+"""The AI API gateway: `create_app` makes the WSGI application."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from app.config import Config
+
+
+def create_app(config: Config | None = None) -> Flask:
+    """The application of one web process, started. Raises ConfigError, and redis.RedisError when Redis is away."""
+    # Imported here because gunicorn's master and the worker import `app.config` and must stay small and unpatched.
+    from app.config import load_config
+    from app.gateway import build_gateway
+    from app.routes import build_flask
+
+    gateway = build_gateway(config or load_config())
+    gateway.start()
+    return build_flask(gateway)

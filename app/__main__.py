@@ -1,0 +1,332 @@
+"""`python -m app`: the whole gateway by one command.
+
+Starts an embedded Redis (only when no Redis URL is given), the worker (`python -m worker`) and gunicorn, and stops them
+in reverse: gunicorn lets its streams end, the worker rolls up what is left, Redis writes it down.
+
+Signals: SIGINT and SIGTERM stop everything in that order, a second one cuts the streams short; SIGHUP makes gunicorn
+load its settings anew. When the terminal that we were started in is closed, that is a stop.
+A worker or an embedded Redis that dies is started again, each time later; when gunicorn dies everything ends with 1,
+so that whoever watches this process (a container engine, systemd) sees it.
+
+The processes are children in groups of their own: a Ctrl-C reaches us alone, and the order is ours.
+This process is no web server and imports nothing of gevent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import FrameType
+
+import redis
+from dotenv import dotenv_values
+
+from app.config import ROOT, Config, ConfigError, load_config
+from app.storage.connections import mask_url, open_redis, wait_for_redis
+from app.storage.embedded import EmbeddedRedis, EmbeddedRedisError, end, spawn
+
+WORKER_STOP_S = 20.0
+GUNICORN_SLACK_S = 10.0
+"""What gunicorn may take beyond the streams' time before it is killed; more than SETTLE_S in gunicorn.conf.py."""
+
+BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 15.0, 30.0)
+"""The pauses before a dead child is started again."""
+
+STEADY_S = 60.0
+"""A child that lived as long starts again with the first pause."""
+
+
+class StartError(RuntimeError):
+    """The gateway cannot start. Its text says why, and what would do."""
+
+
+class _Interrupted(BaseException):
+    """A signal came while we were waiting for something during the start."""
+
+
+@dataclass(slots=True)
+class _Child:
+    """A process that is started again when it dies."""
+
+    name: str
+    start: Callable[[], subprocess.Popen[bytes]]
+    process: subprocess.Popen[bytes]
+    started_at: float
+    deaths: int = 0
+    due_at: float | None = None
+
+    def tend(self, now: float) -> None:
+        """Notices a death, and starts the process again when its pause is over."""
+        if self.due_at is None:
+            code = self.process.poll()
+            if code is not None:
+                self._plan(code, now)
+        elif now >= self.due_at:
+            self.process, self.started_at, self.due_at = self.start(), now, None
+
+    def _plan(self, code: int, now: float) -> None:
+        if now - self.started_at > STEADY_S:
+            self.deaths = 0
+        pause = BACKOFF_S[min(self.deaths, len(BACKOFF_S) - 1)]
+        self.deaths, self.due_at = self.deaths + 1, now + pause
+        _complain(f"{self.name} ended unexpectedly ({_ending(code)}); starting it again in {pause:g} s")
+
+
+class Signals:
+    """The signals that reached us, in order. Waits for more, or for the death of a child."""
+
+    def __init__(self) -> None:
+        self._reader, self._writer = socket.socketpair()
+        for end_ in (self._reader, self._writer):
+            end_.setblocking(False)
+        self._came: list[int] = []
+        self._interrupts = False
+        self._at_terminal = os.isatty(0)
+
+    def install(self) -> None:
+        """From here on signals are ours."""
+        signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
+            signal.signal(number, self._take)
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup stays nohup
+            signal.signal(signal.SIGHUP, self._take)
+
+    def wait(self, seconds: float) -> None:
+        """Returns when something happened, at the latest after `seconds`."""
+        ready, _, _ = select.select([self._reader], [], [], max(0.0, seconds))
+        if ready:
+            with contextlib.suppress(BlockingIOError):
+                self._reader.recv(4096)
+
+    def taken(self) -> list[int]:
+        """The signals since the last call."""
+        came, self._came = self._came, []
+        return came
+
+    @contextlib.contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """Lets a stop signal break off what runs in the block, by _Interrupted."""
+        self._interrupts = True
+        try:
+            if self._came:
+                raise _Interrupted
+            yield
+        finally:
+            self._interrupts = False
+
+    def _take(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGCHLD:
+            return  # to be woken up is all we want of it
+        if number == signal.SIGHUP and self._at_terminal and not os.isatty(0):
+            number = signal.SIGTERM
+        self._came.append(number)
+        if self._interrupts and number != signal.SIGHUP:
+            raise _Interrupted
+
+
+class Supervisor:
+    """The gateway's processes, from `run` to its end."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.signals = Signals()
+        self.environ: dict[str, str] = dict(os.environ)
+        self.redis: EmbeddedRedis | None = None
+        self.tended: list[_Child] = []
+        self.gunicorn: subprocess.Popen[bytes] | None = None
+
+    def run(self) -> int:
+        """Starts everything, tends it, stops it. Returns the exit code."""
+        self.signals.install()
+        try:
+            self._start()
+            return self._tend()
+        except _Interrupted:
+            return 0
+        except StartError as error:
+            _complain(str(error))
+            return 1
+        finally:
+            self._stop()
+
+    # Start.
+
+    def _start(self) -> None:
+        self.environ["PORT"] = str(free_port(self.config.host, self.config.port))
+        try:
+            with self.signals.interrupting():
+                self._start_redis()
+        except EmbeddedRedisError as error:
+            raise StartError(str(error)) from None
+        self._tend_also("the worker", lambda: self._python("-m", "worker"))
+        conf = str(ROOT / "gunicorn.conf.py")
+        self.gunicorn = self._python("-m", "gunicorn", "-c", conf, "app:create_app()")
+
+    def _start_redis(self) -> None:
+        if self.config.redis_url is not None:
+            _wait_for(self.config, self.config.redis_url)
+            return
+        server = self.redis = EmbeddedRedis(self.config.data_dir)
+        server.start()
+        server.wait_until_ready()
+        self.environ["API_PROXY_REDIS_URL"] = server.url
+        self._tend_also("the embedded Redis", server.spawn, server.process)
+
+    def _tend_also(
+        self, name: str, start: Callable[[], subprocess.Popen[bytes]], process: subprocess.Popen[bytes] | None = None
+    ) -> None:
+        self.tended.append(_Child(name, start, process or start(), time.monotonic()))
+
+    def _python(self, *arguments: str) -> subprocess.Popen[bytes]:
+        return spawn([sys.executable, *arguments], env=self.environ, cwd=ROOT)
+
+    # Run.
+
+    def _tend(self) -> int:
+        announced = False
+        while True:
+            for number in self.signals.taken():
+                if number != signal.SIGHUP:
+                    return 0
+                self._reload()
+            now = time.monotonic()
+            for child in self.tended:
+                child.tend(now)
+            if self.gunicorn is None or self.gunicorn.poll() is not None:
+                code = self.gunicorn.returncode if self.gunicorn else 1
+                _complain(f"the web server ended unexpectedly ({_ending(code)}); stopping everything")
+                return 1
+            if not announced and (announced := self._answers()):
+                print(self._welcome(), flush=True)
+            self.signals.wait(self._until_due(now) if announced else 0.05)
+
+    def _until_due(self, now: float) -> float:
+        return min((child.due_at - now for child in self.tended if child.due_at is not None), default=3600.0)
+
+    def _reload(self) -> None:
+        if self.gunicorn is not None and self.gunicorn.poll() is None:
+            self.gunicorn.send_signal(signal.SIGHUP)
+
+    def _answers(self) -> bool:
+        connection = http.client.HTTPConnection(_reachable(self.config.host), int(self.environ["PORT"]), timeout=1)
+        try:
+            connection.request("GET", "/health")
+            connection.getresponse()
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+        return True
+
+    def _welcome(self) -> str:
+        host = _reachable(self.config.host)
+        base = f"http://{f'[{host}]' if ':' in host else host}:{self.environ['PORT']}"
+        data = mask_url(self.config.redis_url) if self.config.redis_url else f"{self.config.data_dir} (embedded Redis)"
+        return "\n".join(
+            [
+                "",
+                f"  dashboard   {base}/",
+                f"  admin       {base}/admin",
+                f"  token       {token_place(os.environ)}",
+                f"  data        {data}",
+                "  stop        Ctrl-C",
+                "",
+            ]
+        )
+
+    # Stop.
+
+    def _stop(self) -> None:
+        self._stop_gunicorn()
+        for child in reversed(self.tended):
+            if self.redis is None or child.process is not self.redis.process:
+                _end_child(child)
+        if self.redis is not None:
+            self.redis.stop()
+
+    def _stop_gunicorn(self) -> None:
+        if self.gunicorn is None or self.gunicorn.poll() is not None:
+            return
+        self.signals.taken()
+        self.gunicorn.terminate()
+        deadline = time.monotonic() + self.config.graceful_timeout_s + GUNICORN_SLACK_S
+        while self.gunicorn.poll() is None and (left := deadline - time.monotonic()) > 0:
+            if self.signals.taken():
+                self.gunicorn.send_signal(signal.SIGQUIT)  # asked twice: now
+            self.signals.wait(left)
+        if self.gunicorn.poll() is None:
+            _complain("the web server does not end; killing it")
+            os.killpg(self.gunicorn.pid, signal.SIGKILL)
+            self.gunicorn.wait()
+
+
+def _end_child(child: _Child) -> None:
+    if child.process.poll() is None and not end(child.process, WORKER_STOP_S):
+        _complain(f"{child.name} did not end within {WORKER_STOP_S:.0f} s and was killed")
+
+
+def free_port(host: str, port: int) -> int:
+    """The port to listen on: `port`, or one that is free when it is 0. Raises StartError when it cannot be had."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        raise StartError(f"HOST={host} PORT={port} cannot be used: {error.strerror}. Set PORT to another.") from None
+
+
+def token_place(environ: Mapping[str, str]) -> str:
+    """Where the admin's token stands; never the token itself."""
+    if environ.get("ADMIN_TOKEN", "").strip():
+        return "ADMIN_TOKEN in the environment"
+    file = ROOT / ".env"
+    if (dotenv_values(file).get("ADMIN_TOKEN") or "").strip():
+        return f"ADMIN_TOKEN in {file}"
+    return f"none yet, so the admin page is shut: set ADMIN_TOKEN in {file}"
+
+
+def _wait_for(config: Config, url: str) -> None:
+    try:
+        with open_redis(url, tls_verify=config.redis_tls_verify) as client:
+            wait_for_redis(client, url, _complain, patience_s=config.redis_patience_s)
+    except redis.RedisError as error:
+        raise StartError(f"Redis at {mask_url(url)} does not answer ({error}); giving up.") from None
+
+
+def _reachable(host: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - read, not bound
+
+
+def _ending(code: int) -> str:
+    return f"code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
+
+
+def _complain(text: str) -> None:
+    print(f"gateway: {text}", file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    """The command. Returns its exit code: 0 after a stop by signal, 1 when something else ended it."""
+    try:
+        config = load_config()
+    except ConfigError as error:
+        _complain(str(error))
+        return 1
+    return Supervisor(config).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

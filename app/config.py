@@ -1,0 +1,161 @@
+"""What the deployment says: the environment and `.env`, read once, frozen.
+
+A wrong value stops the start with a message that names the variable.
+What an operator changes while the gateway runs is not here but in the Snapshot (`storage/catalog.py`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+T = TypeVar("T")
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class ConfigError(ValueError):
+    """A variable holds a value that the gateway cannot work with. Its text says which, and what would do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One deployment's configuration. Field names are the variables' names in lower case unless noted."""
+
+    redis_url: str | None = field(repr=False)
+    """`API_PROXY_REDIS_URL`, else `REDIS_URL`. None: `python -m app` starts an embedded Redis and sets it."""
+    redis_tls_verify: bool
+    """False accepts the self-signed certificate of a managed Redis such as Heroku's."""
+    redis_patience_s: float
+    """How long a start waits for a Redis that does not answer."""
+    admin_token: str | None = field(repr=False)
+    """None: the admin API answers 503."""
+    host: str
+    port: int
+    web_concurrency: int
+    """Number of web processes."""
+    worker_connections: int
+    """Client connections that one web process serves at once."""
+    graceful_timeout_s: int
+    """`GRACEFUL_TIMEOUT`: how long streams in flight may go on after SIGTERM."""
+    trusted_proxy_count: int
+    """How many reverse proxies stand in front of us, so how many `X-Forwarded-*` values are believed."""
+    enable_stats: bool
+    stats_queue_size: int
+    cors: bool
+    egress_allow: tuple[str, ...]
+    """Addresses (CIDR) and host names that may be dialled although they are not public."""
+    connect_timeout_s: float
+    first_byte_timeout_s: float
+    idle_timeout_s: float
+    """Longest silence between two pieces of an upstream's body."""
+    held_body_max_bytes: int
+    """Longest request body that is held in memory, on routes that must read it."""
+    data_dir: Path
+    """Where the embedded Redis keeps its data. A relative path counts from the project's directory."""
+    log_level: str
+
+
+def load_config(environ: Mapping[str, str] | None = None, env_file: Path | None = None) -> Config:
+    """Reads the environment over `.env`; without arguments the process's own and the project's `.env`.
+
+    Raises ConfigError.
+    """
+    if environ is None:
+        environ = os.environ
+        env_file = env_file or ROOT / ".env"
+    filed = dotenv_values(env_file) if env_file else {}
+    values = {name: value for name, value in {**filed, **environ}.items() if value is not None and value.strip()}
+
+    def read(name: str, parse: Callable[[str], T], default: T) -> T:
+        if name not in values:
+            return default
+        try:
+            return parse(values[name].strip())
+        except ValueError as error:
+            shown = name if name.endswith("_URL") else f"{name}={values[name]!r}"  # a URL may hold a password
+            raise ConfigError(f"{shown}: {error}") from None
+
+    return Config(
+        redis_url=read("API_PROXY_REDIS_URL", _redis_url, None) or read("REDIS_URL", _redis_url, None),
+        redis_tls_verify=read("REDIS_TLS_VERIFY", _boolean, True),
+        redis_patience_s=read("REDIS_PATIENCE_S", _seconds, 30.0),
+        admin_token=read("ADMIN_TOKEN", str, None),
+        host=read("HOST", str, "127.0.0.1"),  # the Dockerfile, the Procfile and the compose file say 0.0.0.0
+        port=read("PORT", _integer(0, 65535), 8000),
+        web_concurrency=read("WEB_CONCURRENCY", _integer(1, 1024), 1),
+        worker_connections=read("WORKER_CONNECTIONS", _integer(1, 1_000_000), 10_000),
+        graceful_timeout_s=read("GRACEFUL_TIMEOUT", _integer(0, 86_400), 30),
+        trusted_proxy_count=read("TRUSTED_PROXY_COUNT", _integer(0, 16), 0),
+        enable_stats=read("ENABLE_STATS", lambda text: text.lower() != "false", True),
+        stats_queue_size=read("STATS_QUEUE_SIZE", _integer(1, 10_000_000), 10_000),
+        cors=read("CORS", _boolean, True),
+        egress_allow=read("EGRESS_ALLOW", _egress_allow, ()),
+        connect_timeout_s=read("CONNECT_TIMEOUT_S", _seconds, 10.0),
+        first_byte_timeout_s=read("FIRST_BYTE_TIMEOUT_S", _seconds, 600.0),
+        idle_timeout_s=read("IDLE_TIMEOUT_S", _seconds, 300.0),
+        held_body_max_bytes=read("HELD_BODY_MAX_BYTES", _integer(1, 2**40), 64 * 1024 * 1024),
+        data_dir=read("DATA_DIR", lambda text: ROOT / Path(text).expanduser(), ROOT / "data"),
+        log_level=read("LOG_LEVEL", _log_level, "INFO"),
+    )
+
+
+def _boolean(text: str) -> bool:
+    words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+    if text.lower() not in words:
+        raise ValueError("say true or false")
+    return words[text.lower()]
+
+
+def _integer(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds <= 86_400:
+        raise ValueError("must be a number of seconds above 0, at most 86400")
+    return seconds
+
+
+def _redis_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("redis", "rediss", "unix"):
+        raise ValueError("must start with redis://, rediss:// or unix://")
+    try:
+        _ = parts.port
+    except ValueError:  # its own text would repeat a part of what may be a password
+        raise ValueError("its port is no number; a '/', '#' or '?' in the password is written %2F, %23, %3F") from None
+    return text
+
+
+def _log_level(text: str) -> str:
+    if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
+    return text.upper()
+
+
+def _egress_allow(text: str) -> tuple[str, ...]:
+    entries = tuple(entry.strip().lower() for entry in text.split(",") if entry.strip())
+    for entry in entries:
+        if "/" in entry:
+            try:
+                ip_network(entry)
+            except ValueError as error:
+                raise ValueError(f"{entry!r} is not a CIDR such as 10.0.0.0/8: {error}") from None
+    return entries

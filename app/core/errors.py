@@ -1,0 +1,38 @@
+"""Why a request cannot go on, and whose fault it is. Expected things are values; these are not."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class GatewayError(Exception):
+    """A request that ends with an answer of ours. The text is for the caller: it says what to do and holds no secret."""
+
+    type: ClassVar[str] = "gateway_error"
+
+    def __init__(self, status: int, code: str, message: str, *, retry_after_s: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.retry_after_s = retry_after_s
+
+
+class ClientFault(GatewayError):
+    """The caller's request cannot be served as it is (4xx)."""
+
+    type = "invalid_request_error"
+
+
+class UpstreamFault(GatewayError):
+    """The upstream could not be reached, was too slow, or did not speak HTTP (502, 504)."""
+
+    type = "upstream_error"
+
+
+class OperatorFault(GatewayError):
+    """What the operator must mend: wrong configuration, or storage that is away (500, 503)."""
+
+
+class InvalidMapping(ValueError):
+    """A prefix or target that cannot be a mapping. The text says what would do."""

@@ -1,0 +1,128 @@
+"""Which mapping a raw request target belongs to, and which target it becomes. Also: what may be a mapping.
+
+A route is found by dictionary look-ups of the path's own leading segments, longest first,
+so the cost does not depend on the number of mappings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping as MappingOf
+from typing import NamedTuple
+from urllib.parse import quote, urlsplit
+
+from app.core.errors import InvalidMapping
+from app.core.model import Mapping, Snapshot
+
+RESERVED_SEGMENTS = frozenset(
+    {"", "admin", "api", "stats", "health", "metrics", "static", "proxy", "robots.txt", "favicon.ico", "index.html"}
+)
+"""First path segments that are the gateway's own."""
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_BLANK_OR_CONTROL = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\.?|[0-9A-Fa-f:.]+")
+
+
+class Route(NamedTuple):
+    """A mapping and the request target to ask its upstream for."""
+
+    mapping: Mapping
+    target: str
+
+
+def match(snapshot: Snapshot, raw_target: str) -> Route | None:
+    """The route of a request target in origin form (`/openai/v1/models?x=1`), or None.
+
+    The longest prefix that ends at a `/`, a `?` or the end wins. What follows it is appended verbatim.
+    """
+    path_end = raw_target.find("?")
+    if path_end < 0:
+        path_end = len(raw_target)
+    routes = snapshot.routes
+    ends = []
+    position = 0
+    for _ in range(snapshot.depth):
+        position = raw_target.find("/", position + 1, path_end)
+        if position < 0:
+            ends.append(path_end)
+            break
+        ends.append(position)
+    for end in reversed(ends):
+        mapping = routes.get(raw_target[:end])
+        if mapping is not None:
+            rest = raw_target[end:]
+            if not mapping.base_path and not rest.startswith("/"):
+                rest = "/" + rest
+            return Route(mapping, mapping.base_path + rest)
+    return None
+
+
+def build_snapshot(stored: MappingOf[str, str], version: int) -> Snapshot:
+    """The Snapshot of stored prefixes and targets. What is not valid is left out and told in `rejected`."""
+    mappings: dict[str, Mapping] = {}
+    rejected: dict[str, str] = {}
+    for prefix, target in sorted(stored.items()):
+        try:
+            mappings[prefix] = parse_mapping(prefix, target)
+        except InvalidMapping as error:
+            rejected[prefix] = str(error)
+    routes = {quote(prefix.rstrip("/"), safe="/%:@!$&'()*+,;=~"): mapping for prefix, mapping in mappings.items()}
+    depth = max((prefix.count("/") for prefix in routes), default=0)
+    return Snapshot(version, mappings, routes, depth, rejected)
+
+
+def parse_mapping(prefix: str, target: str) -> Mapping:
+    """Checks both and takes the target apart. Raises InvalidMapping."""
+    check_prefix(prefix)
+    _refuse_blanks("target", target)
+    try:
+        parts = urlsplit(target)
+        port = parts.port
+    except ValueError as error:
+        raise InvalidMapping(f"target {target!r} is no URL: {error}") from None
+    _check_target_parts(target, parts.scheme, parts.hostname, "@" in parts.netloc, "?" in target or "#" in target)
+    assert parts.hostname is not None  # noqa: S101 - just checked
+    host = parts.hostname
+    shown_host = f"[{host}]" if ":" in host else host
+    return Mapping(
+        prefix=prefix,
+        target=target,
+        scheme=parts.scheme,
+        host=host,
+        port=port or _DEFAULT_PORTS[parts.scheme],
+        authority=shown_host if port in (None, _DEFAULT_PORTS[parts.scheme]) else f"{shown_host}:{port}",
+        base_path=quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~"),
+    )
+
+
+def check_prefix(prefix: str) -> None:
+    """Raises InvalidMapping when `prefix` cannot be one."""
+    if not prefix.startswith("/"):
+        raise InvalidMapping(f"prefix {prefix!r} must start with '/', such as '/openai'")
+    _refuse_blanks("prefix", prefix)
+    if "?" in prefix or "#" in prefix:
+        raise InvalidMapping(f"prefix {prefix!r} must be a path: leave out '?' and '#'")
+    segments = prefix.rstrip("/").split("/")[1:]
+    if not segments or segments[0].lower() in RESERVED_SEGMENTS:
+        raise InvalidMapping(f"prefix {prefix!r} belongs to the gateway itself; choose another first segment")
+    if any(segment in ("", ".", "..") for segment in segments):
+        raise InvalidMapping(f"prefix {prefix!r} must not hold empty, '.' or '..' segments")
+
+
+def _check_target_parts(target: str, scheme: str, host: str | None, has_user: bool, has_query: bool) -> None:
+    if scheme not in _DEFAULT_PORTS:
+        raise InvalidMapping(f"target {target!r} must start with http:// or https://")
+    if not host or not _HOST.fullmatch(host):
+        raise InvalidMapping(f"target {target!r} must name a host, such as https://api.openai.com")
+    if has_user:
+        raise InvalidMapping("target must not hold a user name or password; callers send their own credentials")
+    if has_query:
+        raise InvalidMapping(f"target {target!r} must not hold a query ('?') or a fragment ('#')")
+
+
+def _refuse_blanks(what: str, text: str) -> None:
+    if not text:
+        raise InvalidMapping(f"{what} is empty")
+    if _BLANK_OR_CONTROL.search(text):
+        raise InvalidMapping(f"{what} {text!r} must not hold blanks or control characters")

@@ -1,0 +1,73 @@
+"""Notices that a client has left, while the greenlet that serves it waits for somebody else.
+
+A watcher on the client's socket looks at each wake-up, without taking anything, whether the stream has ended.
+Bytes that wait there (a pipelined request, a body) hide the end; then the state of the TCP connection tells.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import gevent
+from gevent import socket
+from gevent.socket import MSG_DONTWAIT, MSG_PEEK
+
+POLL_S = 0.05
+_HAS_TCP_INFO = sys.platform == "linux"
+_GONE_STATES = frozenset({7, 8, 9, 11})
+"""States of Linux's tcp_states.h in which the peer has sent its FIN or a reset: CLOSE, CLOSE_WAIT, LAST_ACK, CLOSING."""
+
+
+class ClientGone(gevent.GreenletExit):
+    """The client closed its connection. A GreenletExit, so that WSGI servers end the request without a traceback."""
+
+
+class ClientWatch:
+    """Throws ClientGone into the greenlet that made it once the client of `sock` has left; until `stop`."""
+
+    __slots__ = ("_greenlet", "_sock", "_watcher")
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+        self._greenlet = gevent.getcurrent()
+        self._watcher = gevent.get_hub().loop.io(sock.fileno(), 1)
+        self._watcher.start(self._look)
+
+    def stop(self) -> None:
+        if self._watcher is not None:
+            self._watcher.stop()
+            self._watcher.close()
+            self._watcher = None
+
+    def _look(self) -> None:
+        try:
+            if self._sock._sock.recv(1, MSG_PEEK | MSG_DONTWAIT):
+                self._poll()
+                return
+        except BlockingIOError:
+            return
+        except OSError:
+            pass
+        self._throw()
+
+    def _poll(self) -> None:
+        """Bytes wait unread: from now on look at the connection's state in turns."""
+        self.stop()
+        if not _HAS_TCP_INFO:
+            return
+        self._watcher = gevent.get_hub().loop.timer(POLL_S, repeat=POLL_S)
+        self._watcher.start(self._look_at_state)
+
+    def _look_at_state(self) -> None:
+        try:
+            state = self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+        except OSError:
+            self.stop()  # no TCP socket: its end shows at the next write
+            return
+        if state in _GONE_STATES:
+            self._throw()
+
+    def _throw(self) -> None:
+        self.stop()
+        self._greenlet.throw(ClientGone())

@@ -1,0 +1,175 @@
+"""The path of one proxied request: admit, open the upstream, relay the answer, settle."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from app.core.errors import ClientFault, GatewayError
+from app.core.events import CLIENT_GONE, RequestEvent
+from app.core.model import Mapping
+from app.core.routing import Route
+from app.proxy.client_watch import ClientWatch
+from app.proxy.exchange import READ_BYTES, RequestBody, Timeouts
+from app.proxy.relay import Relay
+from app.proxy.transport import OutboundRequest, Transport
+from app.wire import headers as header_fields
+from app.wire.headers import Headers
+from app.wire.transforms import without_gemini_thinking
+
+NOTHINK_PREFIX = "/gnothink"
+
+
+class BodyReader(Protocol):
+    """Where a request's body comes from."""
+
+    length: int
+    """Bytes, or CHUNKED."""
+
+    def read1(self, size: int) -> bytes:
+        """What has come, at most `size` bytes; waits for the first; b"" at the end. Raises ClientGone, ClientFault."""
+
+    @property
+    def at_end(self) -> bool:
+        """True when `read1` is known to have nothing more."""
+
+
+@dataclass(slots=True)
+class Inbound:
+    """A client's request as the door received it."""
+
+    request_id: str
+    method: str
+    headers: Headers
+    body: BodyReader
+    expects_continue: bool
+    client_socket: Any
+    """None where the WSGI server does not show it; then a client that leaves is noticed at the next write."""
+
+
+class Reply(NamedTuple):
+    status: int
+    reason: str
+    headers: Headers
+    body: Relay
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    transport: Transport
+    timeouts: Timeouts
+    held_body_max_bytes: int
+    """Longest body that is held to be edited."""
+    record: Callable[[RequestEvent], None]
+
+    def handle(self, inbound: Inbound, route: Route) -> Reply:
+        """Asks the route's upstream. Raises GatewayError before anything was sent to the client, or ClientGone."""
+        call = _Call(self, inbound, route.mapping)
+        try:
+            body = self._request_body(inbound, route.mapping)
+            call.watch_client()
+            response = self.transport.open(
+                OutboundRequest(
+                    route.mapping,
+                    inbound.method,
+                    route.target,
+                    _outbound_fields(inbound, route.mapping),
+                    body,
+                    expect=inbound.expects_continue and body.read_more is not None,
+                ),
+                self.timeouts,
+            )
+        except GatewayError as error:
+            call.end(error.status, error.code)
+            raise
+        except BaseException:
+            call.end(499, CLIENT_GONE)
+            raise
+        call.first_byte_s = time.monotonic()
+        call.status = response.status_code
+        call.exchange = response.raw
+        relay = Relay(response.raw, call.watch, call.settle)
+        return Reply(response.status_code, response.reason, header_fields.to_client(response.fields), relay)
+
+    def _request_body(self, inbound: Inbound, mapping: Mapping) -> RequestBody:
+        reader = inbound.body
+        if reader.length == 0:
+            return RequestBody(0)
+        if _edits_body(inbound, mapping):
+            edited = without_gemini_thinking(_read_all(reader, self.held_body_max_bytes))
+            return RequestBody(len(edited), edited)
+        if inbound.expects_continue:
+            return RequestBody(reader.length, b"", reader.read1)
+        at_hand = reader.read1(READ_BYTES)
+        return RequestBody(reader.length, at_hand, None if reader.at_end else reader.read1)
+
+
+class _Call:
+    """What one request has to account for at its end."""
+
+    __slots__ = ("_engine", "_inbound", "_mapping", "_started_s", "exchange", "first_byte_s", "status", "watch")
+
+    def __init__(self, engine: Engine, inbound: Inbound, mapping: Mapping) -> None:
+        self._engine = engine
+        self._inbound = inbound
+        self._mapping = mapping
+        self._started_s = time.monotonic()
+        self.first_byte_s = 0.0
+        self.status = 0
+        self.exchange: Any = None
+        self.watch: ClientWatch | None = None
+
+    def watch_client(self) -> None:
+        if self._inbound.client_socket is not None:
+            self.watch = ClientWatch(self._inbound.client_socket)
+
+    def settle(self, relay: Relay) -> None:
+        self._record(self.status, relay.error_code, relay.sent_bytes)
+
+    def end(self, status: int, error_code: str) -> None:
+        """Ends a call that got no answer."""
+        if self.watch is not None:
+            self.watch.stop()
+        self._record(status, error_code, 0)
+
+    def _record(self, status: int, error_code: str, sent_bytes: int) -> None:
+        now_s = time.monotonic()
+        self._engine.record(
+            RequestEvent(
+                self._inbound.request_id,
+                int(time.time() * 1000),
+                self._mapping.prefix,
+                self._inbound.method,
+                status,
+                error_code,
+                self.exchange.sent_body_bytes if self.exchange is not None else 0,
+                sent_bytes,
+                (now_s - self._started_s) * 1000,
+                (self.first_byte_s - self._started_s) * 1000 if self.first_byte_s else None,
+            )
+        )
+
+
+def _outbound_fields(inbound: Inbound, mapping: Mapping) -> Headers:
+    return header_fields.outbound(inbound.headers, mapping.authority)
+
+
+def _edits_body(inbound: Inbound, mapping: Mapping) -> bool:
+    if mapping.prefix != NOTHINK_PREFIX or inbound.method != "POST":
+        return False
+    return "application/json" in (header_fields.find(inbound.headers, "content-type") or "").lower()
+
+
+def _read_all(reader: BodyReader, max_bytes: int) -> bytes:
+    pieces = []
+    size = 0
+    while piece := reader.read1(READ_BYTES):
+        size += len(piece)
+        if size > max_bytes:
+            text = f"the request's body is longer than {max_bytes} bytes, which this route must hold to edit it"
+            raise ClientFault(413, "body_too_large", text)
+        pieces.append(piece)
+    return b"".join(pieces)
+

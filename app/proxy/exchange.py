@@ -1,0 +1,334 @@
+"""One request and its answer on one upstream connection.
+
+Small bodies go out with the head in one write. A longer body is sent by an uploader greenlet while this one already
+waits for the answer, so an upstream may answer early or speak both ways at once.
+Faults that another greenlet or a timer finds are laid down in `fault` and the socket is shut down:
+whoever reads it wakes up, looks there, and no greenlet is ever interrupted where it does not expect it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import gevent
+from gevent import socket
+
+from app.core.errors import GatewayError, UpstreamFault
+from app.core.model import Mapping
+from app.proxy.pool import Connection
+from app.wire import http1
+from app.wire.headers import Headers
+from app.wire.http1 import CHUNKED, UNTIL_CLOSE, ChunkedDecoder, HttpSyntaxError, ResponseHead
+
+READ_BYTES = 64 * 1024
+EXPECT_CONTINUE_S = 1.0
+"""How long an upstream may think about `Expect: 100-continue` before the body is sent all the same (as Go does)."""
+MAX_INTERIM_RESPONSES = 16
+
+
+class Timeouts(NamedTuple):
+    connect_s: float
+    first_byte_s: float
+    idle_s: float
+
+
+class RequestBody(NamedTuple):
+    """A request's body: what is at hand, and where the rest comes from."""
+
+    length: int
+    """Bytes, or CHUNKED."""
+    at_hand: bytes = b""
+    read_more: Callable[[int], bytes] | None = None
+    """Reads up to n bytes more, b"" at the end; None when `at_hand` is everything."""
+
+
+NO_BODY = RequestBody(0)
+
+
+class StaleConnection(Exception):
+    """A kept-alive connection died before a byte of the answer came; `written` says whether it took any of the request."""
+
+    def __init__(self, *, written: bool) -> None:
+        super().__init__()
+        self.written = written
+
+
+class Exchange:
+    """Sends one request on `connection`, then is the body of the answer: `read1` until b"", then `close`."""
+
+    def __init__(
+        self, connection: Connection, upstream: Mapping, timeouts: Timeouts, give_back: Callable[[Connection], None]
+    ) -> None:
+        self.upstream = upstream
+        self.sent_body_bytes = 0
+        self.head: ResponseHead | None = None
+        self.fault: BaseException | None = None
+        self._connection = connection
+        self._sock = connection.sock
+        self._timeouts = timeouts
+        self._give_back = give_back
+        self._buffer = b""
+        self._left = 0
+        self._decoder: ChunkedDecoder | None = None
+        self._uploader: gevent.Greenlet | None = None
+        self._uploading = False
+        self._timer: Any = None
+        self._may_give_back = False
+        self._complete = False
+        self._closed = False
+
+    # --- the request ---
+
+    def send(self, method: str, target: str, fields: Headers, body: RequestBody, *, expect: bool) -> None:
+        """Sends the request and reads the head of the answer into `head`.
+
+        Raises UpstreamFault, StaleConnection, or what the reader of the request's body raised.
+        """
+        head = http1.format_head(f"{method} {target} HTTP/1.1", fields)
+        self._sock.settimeout(self._timeouts.idle_s)
+        if expect:
+            self._write(head)
+            refusal = self._read_head(method, patience_s=EXPECT_CONTINUE_S)
+            if refusal is not None:
+                self._begin_body(refusal, complete=False)
+                return
+            head = b""
+        self._write(head + self._frame(body.at_hand, body.length) if body.at_hand else head)
+        self.sent_body_bytes = len(body.at_hand)
+        if body.read_more is not None:
+            self._uploading = True
+            self._uploader = gevent.spawn(self._upload, body.read_more, body.length)
+        elif body.length == CHUNKED:
+            self._write(b"0\r\n\r\n")
+        self._sock.settimeout(None if self._uploading else self._timeouts.first_byte_s)
+        answer = self._read_head(method)
+        assert answer is not None  # noqa: S101 - None is only for a wait with patience
+        self._begin_body(answer, complete=True)
+
+    def _write(self, data: bytes) -> None:
+        if not data:
+            return
+        written = 0
+        try:
+            written = self._sock.send(data)
+            if written < len(data):
+                self._sock.sendall(memoryview(data)[written:])
+        except TimeoutError:
+            raise self._idle_timeout("took no more of the request") from None
+        except OSError:
+            # An upstream that refuses a body may answer and close while we still write: its answer counts.
+            if not written and self._connection.reused:
+                raise StaleConnection(written=False) from None
+
+    @staticmethod
+    def _frame(data: bytes, length: int) -> bytes:
+        return b"%x\r\n%b\r\n" % (len(data), data) if length == CHUNKED else data
+
+    def _upload(self, read_more: Callable[[int], bytes], length: int) -> None:
+        """Sends the rest of the body; runs in a greenlet of its own."""
+        try:
+            while data := read_more(READ_BYTES):
+                self._sock.sendall(self._frame(data, length))
+                self.sent_body_bytes += len(data)
+            if length == CHUNKED:
+                self._sock.sendall(b"0\r\n\r\n")
+        except TimeoutError:
+            self._break(self._idle_timeout("took no more of the request"))
+        except OSError:
+            return  # the upstream is gone or has answered early: whoever reads finds out which
+        except (gevent.GreenletExit, Exception) as fault:
+            self._break(fault)
+        else:
+            self._uploading = False
+            self._await_first_byte()
+
+    def _await_first_byte(self) -> None:
+        """The request is out: from now on the upstream has `first_byte_s` to answer."""
+        if self.head is not None or self._closed:
+            return
+        self._timer = gevent.get_hub().loop.timer(self._timeouts.first_byte_s)
+        self._timer.start(self._break, self._first_byte_timeout())
+
+    def _break(self, fault: BaseException) -> None:
+        """Lays down why the exchange ends, and wakes its reader."""
+        if self._closed:
+            return
+        self.fault = fault
+        try:
+            # Not SSLSocket.shutdown, which would take the TLS object from under a reader.
+            socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
+        except OSError:
+            pass  # it is shut already, so its reader is awake
+
+    # --- the answer ---
+
+    def _read_head(self, method: str, patience_s: float | None = None) -> ResponseHead | None:
+        """The head of the final answer. With `patience_s`: None when a 100 came, or nothing within that time."""
+        searched = 0
+        for _ in range(MAX_INTERIM_RESPONSES):
+            while (end := self._find_head_end(searched)) < 0:
+                searched = len(self._buffer)
+                if patience_s is not None and not self._readable_within(patience_s):
+                    return None
+                self._buffer += self._receive_head()
+            try:
+                head = http1.parse_response_head(self._buffer[:end], method)
+            except HttpSyntaxError as error:
+                raise self._garbage(error) from None
+            self._buffer = self._buffer[end:]
+            searched = 0
+            if head.status >= 200:
+                return head
+            if head.status == 101:
+                raise self._garbage("it switched protocols unasked")
+            if head.status == 100 and patience_s is not None:
+                return None
+        raise self._garbage("it sent too many interim answers")
+
+    def _find_head_end(self, searched: int) -> int:
+        try:
+            return http1.find_head_end(self._buffer, searched) if self._buffer else -1
+        except HttpSyntaxError as error:
+            raise self._garbage(error) from None
+
+    def _readable_within(self, timeout_s: float) -> bool:
+        try:
+            socket.wait_read(self._sock.fileno(), timeout=timeout_s)
+        except TimeoutError:
+            return False
+        return True
+
+    def _receive_head(self) -> bytes:
+        try:
+            data: bytes = self._sock.recv(READ_BYTES)
+        except TimeoutError:
+            raise self._first_byte_timeout() from None
+        except OSError as error:
+            data, reason = b"", str(error)
+        else:
+            reason = "it closed the connection"
+        if data:
+            return data
+        if self.fault is not None:
+            raise self.fault
+        if self._connection.reused and not self._buffer:
+            raise StaleConnection(written=True)
+        raise UpstreamFault(502, "upstream_reset", f"{self.upstream.authority} gave no answer: {reason}")
+
+    def _begin_body(self, head: ResponseHead, *, complete: bool) -> None:
+        """`complete` is False when the upstream answered without having asked for the body."""
+        self.head = head
+        self._may_give_back = complete and head.keep_alive
+        if self._timer is not None:
+            self._timer.stop()
+        self._sock.settimeout(self._timeouts.idle_s)
+        if head.body_length == CHUNKED:
+            self._decoder = ChunkedDecoder()
+        else:
+            self._left = head.body_length
+        if head.body_length == 0:
+            self._finish()
+
+    @property
+    def has_body_at_hand(self) -> bool:
+        """True when the next `read1` will not wait."""
+        return bool(self._buffer) or self._closed
+
+    @property
+    def is_complete(self) -> bool:
+        """True when the whole answer was read."""
+        return self._complete
+
+    def read1(self, size: int = READ_BYTES) -> bytes:
+        """The next piece of the body as it comes, undecoded; b"" at its end. Raises UpstreamFault when it breaks."""
+        if self._closed:
+            return b""
+        if self._decoder is not None:
+            return self._read_chunked(self._decoder)
+        data = self._receive_body(size if self._left < 0 else min(size, self._left))
+        if self._left == UNTIL_CLOSE:
+            if not data:
+                self._finish()
+            return data
+        if not data:
+            raise self._cut_off()
+        if len(data) > self._left:
+            data, self._buffer = data[: self._left], data[self._left :]
+        self._left -= len(data)
+        if not self._left:
+            self._finish()
+        return data
+
+    def _read_chunked(self, decoder: ChunkedDecoder) -> bytes:
+        while True:
+            data = self._receive_body(READ_BYTES)
+            if not data:
+                raise self._cut_off()
+            try:
+                content = decoder.feed(data)
+            except HttpSyntaxError as error:
+                raise self._garbage(error) from None
+            if decoder.done:
+                self._buffer = decoder.rest
+                self._finish()
+                return content
+            if content:
+                return content
+
+    def _receive_body(self, size: int) -> bytes:
+        data = self._buffer
+        if data:
+            self._buffer = b""
+            return data
+        try:
+            data = self._sock.recv(size)
+        except TimeoutError:
+            raise self._idle_timeout("sent nothing") from None
+        except OSError as error:
+            if self.fault is None:
+                raise UpstreamFault(
+                    502, "upstream_reset", f"{self.upstream.authority} broke off its answer: {error}"
+                ) from None
+            data = b""
+        if self.fault is not None:
+            raise self.fault
+        return data
+
+    # --- the end ---
+
+    def _finish(self) -> None:
+        """The answer is complete: the connection may serve another, if nothing is outstanding on it."""
+        self._complete = True
+        if self._may_give_back and not self._uploading and not self._buffer:
+            self._closed = True
+            self._give_back(self._connection)
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """Closes the connection unless the answer was complete and it went back to the pool."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._timer is not None:
+            self._timer.stop()
+        self._connection.close()
+        if self._uploader is not None and self._uploader is not gevent.getcurrent():
+            self._uploader.kill(timeout=1.0)  # waits: the client's socket must be free for the server again
+
+    def _idle_timeout(self, what: str) -> GatewayError:
+        text = f"{self.upstream.authority} {what} for {self._timeouts.idle_s:g} s"
+        return UpstreamFault(504, "idle_timeout", text)
+
+    def _first_byte_timeout(self) -> GatewayError:
+        text = f"{self.upstream.authority} did not begin to answer within {self._timeouts.first_byte_s:g} s"
+        return UpstreamFault(504, "first_byte_timeout", text)
+
+    def _garbage(self, reason: object) -> GatewayError:
+        text = f"{self.upstream.authority} did not answer in HTTP/1.1: {reason}"
+        return UpstreamFault(502, "upstream_protocol_error", text)
+
+    def _cut_off(self) -> GatewayError:
+        text = f"{self.upstream.authority} broke off its answer"
+        return UpstreamFault(502, "upstream_reset", text)

@@ -1,0 +1,99 @@
+"""Idle upstream connections, kept apart by upstream, newest first."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from gevent import socket
+from gevent.socket import MSG_DONTWAIT, MSG_PEEK
+
+from app.core.model import Mapping
+
+PoolKey = tuple[str, str, int]
+
+_TCP_ESTABLISHED = 1
+_HAS_TCP_INFO = sys.platform == "linux"
+
+
+class Connection:
+    """An open connection to one upstream, in use or idle."""
+
+    __slots__ = ("idle_since_s", "key", "reused", "sock")
+
+    def __init__(self, key: PoolKey, sock: Any) -> None:
+        self.key = key
+        self.sock = sock
+        self.reused = False
+        self.idle_since_s = 0.0
+
+    def close(self) -> None:
+        self.sock.close()
+
+
+class Pool:
+    """At most `max_idle` idle connections for each upstream, each for at most `idle_timeout_s`."""
+
+    def __init__(self, max_idle: int, idle_timeout_s: float) -> None:
+        self._max_idle = max_idle
+        self._idle_timeout_s = idle_timeout_s
+        self._idle: dict[PoolKey, list[Connection]] = {}
+
+    @staticmethod
+    def key(upstream: Mapping) -> PoolKey:
+        return upstream.scheme, upstream.host, upstream.port
+
+    def take(self, key: PoolKey) -> Connection | None:
+        """The idle connection last used that still lives, or None."""
+        idle = self._idle.get(key)
+        oldest_s = time.monotonic() - self._idle_timeout_s
+        while idle:
+            connection = idle.pop()
+            if connection.idle_since_s >= oldest_s and _is_quiet(connection.sock):
+                connection.reused = True
+                return connection
+            connection.close()
+        return None
+
+    def give_back(self, connection: Connection) -> None:
+        """Takes a connection on which nothing is outstanding."""
+        idle = self._idle.setdefault(connection.key, [])
+        if len(idle) >= self._max_idle:
+            idle.pop(0).close()
+        connection.idle_since_s = time.monotonic()
+        idle.append(connection)
+
+    def close_expired(self) -> None:
+        """Closes what nobody took for too long, or what the upstream closed."""
+        oldest_s = time.monotonic() - self._idle_timeout_s
+        for key, idle in list(self._idle.items()):
+            kept = [one for one in idle if one.idle_since_s >= oldest_s and _is_quiet(one.sock)]
+            for connection in set(idle).difference(kept):
+                connection.close()
+            if kept:
+                self._idle[key] = kept
+            else:
+                del self._idle[key]
+
+    def close(self) -> None:
+        for idle in self._idle.values():
+            for connection in idle:
+                connection.close()
+        self._idle.clear()
+
+
+def _is_quiet(sock: Any) -> bool:
+    """True while the upstream has neither closed an idle connection nor sent something that nobody asked for."""
+    if hasattr(sock, "session"):  # TLS: session tickets may wait unread, so bytes mean nothing there
+        if not _HAS_TCP_INFO:
+            return True
+        state = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
+        return bool(state[0] == _TCP_ESTABLISHED)
+    try:
+        sock._sock.recv(1, MSG_PEEK | MSG_DONTWAIT)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

@@ -1,0 +1,63 @@
+"""The body on its way to the client. `close()` is the one exit, where every request that got an answer is settled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from app.core.errors import GatewayError
+from app.core.events import CLIENT_GONE
+from app.proxy.client_watch import ClientGone, ClientWatch
+from app.proxy.exchange import Exchange
+
+
+class Relay:
+    """A WSGI body. A class and not a generator: one that was never started would not run its `finally`.
+
+    An empty first piece means that nothing is at hand yet; a WSGI server sends the head then, and should.
+    When the upstream breaks, `__next__` raises, so that the server breaks the client's body visibly too.
+    """
+
+    __slots__ = ("_begun", "_closed", "_exchange", "_finished", "_settle", "_watch", "error_code", "sent_bytes")
+
+    def __init__(self, exchange: Exchange, watch: ClientWatch | None, settle: Callable[[Relay], None]) -> None:
+        self._exchange = exchange
+        self._watch = watch
+        self._settle = settle
+        self._begun = False
+        self._finished = False
+        self._closed = False
+        self.sent_bytes = 0
+        self.error_code = ""
+
+    def __iter__(self) -> Relay:
+        return self
+
+    def __next__(self) -> bytes:
+        if not self._begun:
+            self._begun = True
+            if not self._exchange.has_body_at_hand:
+                return b""
+        try:
+            piece = self._exchange.read1()
+        except ClientGone:
+            self.error_code = CLIENT_GONE
+            raise
+        except GatewayError as error:
+            self.error_code = error.code
+            raise
+        if not piece:
+            self._finished = True
+            raise StopIteration
+        self.sent_bytes += len(piece)
+        return piece
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        if self._watch is not None:
+            self._watch.stop()
+        if not self._finished and not self.error_code and not self._exchange.is_complete:
+            self.error_code = CLIENT_GONE
+        self._exchange.close()
+        self._settle(self)

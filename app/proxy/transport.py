@@ -1,0 +1,160 @@
+"""The only door to upstreams: a requests Session over our transport adapter.
+
+`requests` as usually used spends most of its time preparing, guessing proxies and parsing; here a request is prepared by
+hand and the adapter sends it over pooled gevent sockets. Cookies are not kept, redirects not followed, nothing decoded.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import gevent
+import requests
+from requests.adapters import BaseAdapter
+
+from app.core.errors import UpstreamFault
+from app.core.model import Mapping
+from app.proxy.dialing import Dialer
+from app.proxy.exchange import Exchange, RequestBody, StaleConnection, Timeouts
+from app.proxy.pool import Connection, Pool
+from app.wire.headers import Headers, find
+from app.wire.http1 import CHUNKED
+
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+
+
+class OutboundRequest(requests.PreparedRequest):
+    """A request as it will stand on the wire: its fields in their order, number and spelling."""
+
+    hooks: ClassVar[dict[str, list[Any]]] = {"response": []}
+
+    def __init__(
+        self, upstream: Mapping, method: str, target: str, fields: Headers, body: RequestBody, *, expect: bool = False
+    ) -> None:
+        self.upstream = upstream
+        self.method = method
+        self.target = target
+        self.fields = fields
+        self.content = body
+        self.expect = expect
+        self.url = upstream.target
+
+
+class UpstreamResponse(requests.Response):
+    """An answer whose body is read with `raw.read1`; `fields` are its header fields as they came."""
+
+    raw: Exchange
+    fields: Headers
+
+    def __init__(self, request: OutboundRequest, exchange: Exchange) -> None:
+        head = exchange.head
+        assert head is not None  # noqa: S101 - Exchange.send has read it
+        self.request = request
+        self.raw = exchange
+        self.status_code = head.status
+        self.reason = head.reason
+        self.fields = head.headers
+        self.history = []
+
+
+class Transport:
+    """Opens exchanges with upstreams, over connections that are kept alive and bounded."""
+
+    def __init__(self, dialer: Dialer, *, max_idle_per_upstream: int = 100, idle_timeout_s: float = 60.0) -> None:
+        self._session = _Session()
+        self._session.trust_env = False
+        self._session.adapters.clear()
+        self._adapter = _Adapter(dialer, Pool(max_idle_per_upstream, idle_timeout_s), idle_timeout_s)
+        self._session.mount("http", self._adapter)
+
+    def open(self, request: OutboundRequest, timeouts: Timeouts) -> UpstreamResponse:
+        """Sends the request; returns when the head of the answer is there.
+
+        Raises UpstreamFault, OperatorFault, or what reading the request's body raised.
+        """
+        response = self._session.send(
+            request, stream=True, timeout=timeouts, allow_redirects=False, verify=True, cert=None, proxies={}
+        )
+        assert isinstance(response, UpstreamResponse)  # noqa: S101 - the only adapter mounted makes nothing else
+        return response
+
+    def close(self) -> None:
+        self._session.close()
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """None: a redirect is the caller's to follow, and looking for one would read the body."""
+        return None
+
+
+class _Adapter(BaseAdapter):
+    def __init__(self, dialer: Dialer, pool: Pool, idle_timeout_s: float) -> None:
+        super().__init__()
+        self._dialer = dialer
+        self._pool = pool
+        self._janitor = gevent.spawn(self._close_expired, idle_timeout_s / 4)
+
+    def send(self, request: Any, stream: bool = False, timeout: Any = None, **_: Any) -> UpstreamResponse:  # type: ignore[override]
+        """Sends on a kept-alive connection or a new one.
+
+        A kept-alive connection that dies before a byte of the answer is replaced once, under the rule of Go's
+        net/http: only if the whole body is at hand, and the upstream saw nothing of it or the method is safe to repeat.
+        """
+        connection = self._pool.take(self._pool.key(request.upstream))
+        if connection is not None:
+            try:
+                return self._exchange(connection, request, timeout)
+            except StaleConnection as stale:
+                if request.content.read_more is not None or (stale.written and not _repeatable(request)):
+                    text = f"{request.upstream.authority} closed the connection before it answered"
+                    raise UpstreamFault(502, "upstream_reset", text) from None
+        sock = self._dialer.dial(request.upstream, timeout.connect_s)
+        return self._exchange(Connection(self._pool.key(request.upstream), sock), request, timeout)
+
+    def _exchange(self, connection: Connection, request: OutboundRequest, timeouts: Timeouts) -> UpstreamResponse:
+        exchange = Exchange(connection, request.upstream, timeouts, self._give_back(request.upstream))
+        try:
+            exchange.send(
+                request.method or "", request.target, _framed(request), request.content, expect=request.expect
+            )
+        except BaseException:
+            exchange.close()
+            raise
+        return UpstreamResponse(request, exchange)
+
+    def _give_back(self, upstream: Mapping) -> Any:
+        if upstream.scheme == "http":
+            return self._pool.give_back
+
+        def keep_session_and_give_back(connection: Connection) -> None:
+            self._dialer.keep_tls_session(upstream, connection.sock)
+            self._pool.give_back(connection)
+
+        return keep_session_and_give_back
+
+    def _close_expired(self, pause_s: float) -> None:
+        while True:
+            gevent.sleep(pause_s)
+            self._pool.close_expired()
+
+    def close(self) -> None:
+        self._janitor.kill(block=False)
+        self._pool.close()
+
+
+def _framed(request: OutboundRequest) -> Headers:
+    """The fields with those that frame the body; a method that usually has a body says when it has none (RFC 9110, 8.6)."""
+    length = request.content.length
+    expectation = [("Expect", "100-continue")] if request.expect else []
+    if length == CHUNKED:
+        return [*request.fields, ("Transfer-Encoding", "chunked"), *expectation]
+    if length or request.method in ("POST", "PUT", "PATCH"):
+        return [*request.fields, ("Content-Length", str(length)), *expectation]
+    return request.fields
+
+
+def _repeatable(request: OutboundRequest) -> bool:
+    if request.method in _SAFE_METHODS:
+        return True
+    return find(request.fields, "idempotency-key") is not None or find(request.fields, "x-idempotency-key") is not None

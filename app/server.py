@@ -1,0 +1,472 @@
+"""The gunicorn worker class: WSGI on gevent sockets, with the strict HTTP/1.1 of `wire.http1`.
+
+gunicorn's own gevent worker spends most of a small request in its Python parser and lets several forms of request
+smuggling through; this one replaces how a connection is served and keeps gunicorn's processes, signals and reloads.
+It knows nothing of the gateway. Beyond PEP 3333 it gives the application:
+
+- `RAW_URI`: the request target in origin form, untouched; `gateway.headers`: the fields in order, number and spelling;
+- `gunicorn.socket`: the client's socket;
+- a `wsgi.input` with `read1(n)`, `length` and `at_end`;
+- and it sends the head alone when the application's first piece is empty, else together with that piece.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from email.utils import formatdate
+from typing import Any
+from urllib.parse import unquote_to_bytes
+from uuid import uuid4
+
+import gevent
+from gevent import socket
+from gevent.event import Event
+from gevent.pool import Pool
+from gevent.server import StreamServer
+from gunicorn.http.wsgi import base_environ
+from gunicorn.workers.ggevent import GeventWorker
+
+from app.wire import http1
+from app.wire.headers import Headers
+from app.wire.http1 import CHUNKED, ChunkedDecoder, HttpSyntaxError, RequestHead
+
+HEAD_TIMEOUT_S = 20.0
+"""From a request's first byte to the end of its head."""
+CLIENT_STALL_S = 300.0
+"""Longest time a client may send or take nothing while it should."""
+LINGER_S = 1.0
+LINGER_BYTES = 256 * 1024
+READ_BYTES = 64 * 1024
+
+_REASONS = {400: "Bad Request", 414: "URI Too Long", 417: "Expectation Failed"}
+_REASONS |= {431: "Request Header Fields Too Large", 500: "Internal Server Error", 505: "HTTP Version Not Supported"}
+_NO_BODY = frozenset({204, 304})
+
+
+class ClientDisconnected(gevent.GreenletExit):
+    """The client closed or stalled in the middle of its request. A GreenletExit: it ends a request without a traceback."""
+
+
+class GatewayWorker(GeventWorker):
+    """A gunicorn worker process: accepts connections and serves each in a greenlet."""
+
+    def run(self) -> None:
+        self.stopping = False
+        self.idle: set[_ClientConnection] = set()
+        self._stop_event = Event()
+        self.base_environ = {
+            **base_environ(self.cfg),
+            "SCRIPT_NAME": "",
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": self.cfg.workers > 1,
+            "wsgi.url_scheme": "http",
+        }
+        self._pool = Pool(self.worker_connections)
+        servers = [self._start_server(sock) for sock in self.sockets]
+        while self.alive:
+            self.notify()
+            self._stop_event.wait(1.0)
+        self.stopping = True
+        for server in servers:
+            server.close()
+        for connection in list(self.idle):
+            connection.close_idle()
+        self._drain()
+
+    def _start_server(self, sock: Any) -> StreamServer:
+        sock.setblocking(1)
+        server = StreamServer(sock, handle=self._serve, spawn=self._pool)
+        if self.cfg.workers > 1:
+            server.max_accept = 1  # leave some for the other processes
+        server.start()
+        return server
+
+    def _drain(self) -> None:
+        """Lets requests in flight end by themselves, then ends them visibly."""
+        deadline = time.monotonic() + self.cfg.graceful_timeout
+        while len(self._pool) and time.monotonic() < deadline:
+            self.notify()
+            self._pool.join(timeout=min(1.0, deadline - time.monotonic()))
+        if len(self._pool):
+            self.log.warning("%d requests did not end within %s s", len(self._pool), self.cfg.graceful_timeout)
+            self._pool.kill(timeout=1.0)
+
+    def handle_exit(self, sig: Any, frame: Any) -> None:
+        super().handle_exit(sig, frame)
+        self._stop_event.set()
+
+    def _serve(self, sock: Any, address: Any) -> None:
+        try:
+            _ClientConnection(self, sock, address).serve()
+        except (ClientDisconnected, OSError):
+            pass  # the client went away; what it asked for has been settled by the application's close()
+        finally:
+            sock.close()
+
+
+class _ClientConnection:
+    """One client's connection: requests one after the other, each answered before the next is read."""
+
+    __slots__ = ("_base_environ", "_keepalive_s", "buffer", "sock", "worker")
+
+    def __init__(self, worker: GatewayWorker, sock: Any, address: Any) -> None:
+        self.worker = worker
+        self.sock = sock
+        self.buffer = b""
+        self._keepalive_s = worker.cfg.keepalive
+        self._base_environ = worker.base_environ | _address_environ(sock, address)
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def serve(self) -> None:
+        while True:
+            try:
+                head = self._read_head()
+            except HttpSyntaxError as error:
+                self._refuse(error.status, str(error))
+                return
+            if head is None:
+                return
+            if not self._answer(head):
+                return
+
+    def close_idle(self) -> None:
+        """Ends a connection that waits for its next request."""
+        try:
+            self.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # the client was quicker
+
+    # --- reading ---
+
+    def _read_head(self) -> RequestHead | None:
+        """The next request's head; None when the client has nothing more to ask."""
+        if not self.buffer and not self._wait_for_request():
+            return None
+        if self.buffer.startswith(b"\r\n"):  # RFC 9112, 2.2: some clients send one too many after a body
+            self.buffer = self.buffer[2:]
+        searched = 0
+        deadline = None
+        while (end := http1.find_head_end(self.buffer, searched)) < 0:
+            searched = len(self.buffer)
+            deadline = deadline or time.monotonic() + HEAD_TIMEOUT_S
+            data = self._receive_before(deadline)
+            if not data:
+                return None
+            self.buffer += data
+            if self.buffer.startswith(b"\r\n") and searched < 2:
+                self.buffer = self.buffer[2:]
+        block, self.buffer = self.buffer[:end], self.buffer[end:]
+        return http1.parse_request_head(block)
+
+    def _wait_for_request(self) -> bool:
+        if self.worker.stopping:
+            return False
+        self.worker.idle.add(self)
+        try:
+            self.sock.settimeout(self._keepalive_s)
+            self.buffer = self.sock.recv(READ_BYTES)
+        except OSError:
+            return False
+        finally:
+            self.worker.idle.discard(self)
+        return bool(self.buffer)
+
+    def _receive_before(self, deadline: float) -> bytes:
+        self.sock.settimeout(max(0.001, deadline - time.monotonic()))
+        try:
+            data: bytes = self.sock.recv(READ_BYTES)
+        except TimeoutError:
+            return b""
+        return data
+
+    # --- answering ---
+
+    def _answer(self, head: RequestHead) -> bool:
+        """Runs the application. True when the connection may serve another request."""
+        self.sock.settimeout(CLIENT_STALL_S)
+        body = RequestInput(self, head.body_length, expects_continue=head.expects_continue)
+        response = _Response(self.sock, head, may_keep_alive=not self.worker.stopping)
+        try:
+            pieces = self.worker.wsgi(self._environ(head, body), response.start)
+            try:
+                for piece in pieces:
+                    response.write(piece)
+                if body.failed:
+                    response.keep_alive = False
+                response.finish()
+            finally:
+                close = getattr(pieces, "close", None)
+                if close is not None:
+                    close()
+        except (gevent.GreenletExit, OSError):
+            response.abort()
+            return False
+        except Exception:
+            self.worker.log.exception("the application failed on %s %s", head.method, head.target.partition("?")[0])
+            if response.begun:
+                response.abort()
+            else:
+                self._refuse(500, "the gateway failed; its log says why")
+            return False
+        return self._finish_request(body, response)
+
+    def _finish_request(self, body: RequestInput, response: _Response) -> bool:
+        if response.keep_alive and not self.worker.stopping and body.skip():
+            return True
+        if not body.at_end:
+            self._linger()
+        return False
+
+    def _refuse(self, status: int, reason: str) -> None:
+        """Answers what is no request, and closes."""
+        request_id = uuid4().hex
+        error = {"message": reason, "type": "invalid_request_error" if status < 500 else "gateway_error"}
+        error |= {"code": "bad_request" if status < 500 else "internal_error", "request_id": request_id}
+        text = '{"error":{' + ",".join(f'"{key}":"{value}"' for key, value in error.items()) + "}}"
+        fields = [("Content-Type", "application/json"), ("Content-Length", str(len(text)))]
+        fields += [("X-Request-Id", request_id), ("Date", formatdate(usegmt=True)), ("Connection", "close")]
+        self.sock.settimeout(LINGER_S)
+        self.sock.sendall(http1.format_head(f"HTTP/1.1 {status} {_REASONS[status]}", fields) + text.encode())
+        self._linger()
+
+    def _linger(self) -> None:
+        """Reads on for a moment, so that a reset does not destroy the answer before the client has read it."""
+        self.sock.shutdown(socket.SHUT_WR)
+        deadline = time.monotonic() + LINGER_S
+        left = LINGER_BYTES
+        while left > 0 and time.monotonic() < deadline and (data := self._receive_before(deadline)):
+            left -= len(data)
+
+    def _environ(self, head: RequestHead, body: RequestInput) -> dict[str, Any]:
+        environ = self._base_environ.copy()
+        path, _, query = head.target.partition("?")
+        environ["REQUEST_METHOD"] = head.method
+        environ["RAW_URI"] = head.target
+        environ["PATH_INFO"] = unquote_to_bytes(path).decode("latin-1") if "%" in path else path
+        environ["QUERY_STRING"] = query
+        environ["SERVER_PROTOCOL"] = "HTTP/1.1" if head.version == 11 else "HTTP/1.0"
+        environ["gateway.headers"] = head.headers
+        environ["gunicorn.socket"] = self.sock
+        environ["wsgi.input"] = body
+        environ["wsgi.input_terminated"] = True
+        _add_fields(environ, head.headers)
+        return environ
+
+
+class RequestInput:
+    """A request's body as `wsgi.input`."""
+
+    __slots__ = ("_connection", "_decoder", "_expects_continue", "_left", "at_end", "failed", "length")
+
+    def __init__(self, connection: _ClientConnection, length: int, *, expects_continue: bool) -> None:
+        self.length = length
+        """Bytes, or CHUNKED."""
+        self.at_end = length == 0
+        self.failed = False
+        self._connection = connection
+        self._left = length
+        self._decoder = ChunkedDecoder() if length == CHUNKED else None
+        self._expects_continue = expects_continue
+
+    def read1(self, size: int = READ_BYTES) -> bytes:
+        """What has come, at most `size` bytes, b"" at the end. Raises ClientDisconnected and HttpSyntaxError."""
+        while not self.at_end:
+            data = self._connection.buffer
+            if data:
+                self._connection.buffer = b""
+            else:
+                data = self._receive(size)
+            content = self._take(data, size)
+            if content:
+                return content
+        return b""
+
+    def _receive(self, size: int) -> bytes:
+        if self._expects_continue:
+            self._expects_continue = False
+            self._connection.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        try:
+            data: bytes = self._connection.sock.recv(size)
+        except OSError:
+            data = b""
+        if not data:
+            self.failed = True
+            raise ClientDisconnected
+        return data
+
+    def _take(self, data: bytes, size: int) -> bytes:
+        if self._decoder is None:
+            take = min(size, self._left)
+            content, rest = (data, b"") if len(data) <= take else (data[:take], data[take:])
+            self._left -= len(content)
+            self.at_end = self._left == 0
+            self._connection.buffer = rest
+            return content
+        try:
+            content = self._decoder.feed(data)
+        except HttpSyntaxError:
+            self.failed = True
+            raise
+        if self._decoder.done:
+            self.at_end = True
+            self._connection.buffer = self._decoder.rest
+        return content
+
+    def skip(self) -> bool:
+        """Passes over what is left of the body if it is at hand already. True when the next request can follow."""
+        if self._expects_continue and not self.at_end:
+            return False
+        try:
+            while not self.at_end and self._connection.buffer:
+                data, self._connection.buffer = self._connection.buffer, b""
+                self._take(data, READ_BYTES)
+        except HttpSyntaxError:
+            return False
+        return self.at_end
+
+    def read(self, size: int = -1) -> bytes:
+        pieces = []
+        while size != 0 and (piece := self.read1(size if size > 0 else READ_BYTES)):
+            pieces.append(piece)
+            size -= len(piece) if size > 0 else 0
+        return b"".join(pieces)
+
+    def readline(self, size: int = -1) -> bytes:
+        line = bytearray()
+        while len(line) != size and not line.endswith(b"\n") and (byte := self.read(1)):
+            line += byte
+        return bytes(line)
+
+    def readlines(self, hint: int = -1) -> list[bytes]:
+        return list(self)
+
+    def __iter__(self) -> RequestInput:
+        return self
+
+    def __next__(self) -> bytes:
+        line = self.readline()
+        if not line:
+            raise StopIteration
+        return line
+
+
+class _Response:
+    """Frames one answer: by the application's Content-Length, else by chunks, else by the connection's end."""
+
+    __slots__ = ("_chunked", "_fields", "_head_only", "_left", "_sock", "_status", "_version")
+    __slots__ += ("begun", "keep_alive")
+
+    def __init__(self, sock: Any, head: RequestHead, *, may_keep_alive: bool) -> None:
+        self._sock = sock
+        self._version = head.version
+        self._head_only = head.method == "HEAD"
+        self._status = ""
+        self._fields: Headers = []
+        self._chunked = False
+        self._left = -1
+        self.begun = False
+        self.keep_alive = may_keep_alive and head.keep_alive
+
+    def start(
+        self, status: str, fields: Headers, exc_info: Any = None
+    ) -> Callable[[bytes], None]:
+        """PEP 3333's start_response."""
+        if exc_info is not None and self.begun:
+            raise exc_info[1].with_traceback(exc_info[2])
+        self._status = status
+        self._fields = fields
+        return self.write
+
+    def write(self, piece: bytes) -> None:
+        head = b"" if self.begun else self._begin()
+        if self._head_only or not piece:
+            data = head
+        elif self._chunked:
+            data = b"%b%x\r\n%b\r\n" % (head, len(piece), piece)
+        else:
+            data = head + piece if head else piece
+        if self._left >= 0 and not self._head_only:
+            self._left -= len(piece)
+            if self._left < 0:
+                raise RuntimeError("the application sends more than its Content-Length")
+        if data:
+            self._sock.sendall(data)
+
+    def finish(self) -> None:
+        head = b"" if self.begun else self._begin()
+        if self._left > 0 and not self._head_only:
+            raise RuntimeError("the application sends less than its Content-Length")
+        if self._chunked and not self._head_only:
+            head += b"0\r\n\r\n"
+        if head:
+            self._sock.sendall(head)
+
+    def abort(self) -> None:
+        """Breaks the body so that nobody takes it for whole."""
+        if self.begun and not self._chunked and self._left < 0 and not self._head_only:
+            # Only the connection's end would end this body: end it by a reset.
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+
+    def _begin(self) -> bytes:
+        if not self._status:
+            raise RuntimeError("the application did not call start_response")
+        self.begun = True
+        fields = list(self._fields)
+        has_date = False
+        for name, value in fields:
+            lowered = name.lower()
+            if lowered == "content-length":
+                self._left = int(value)
+            elif lowered == "date":
+                has_date = True
+        if not has_date:
+            fields.append(("Date", formatdate(usegmt=True)))
+        if int(self._status[:3]) in _NO_BODY:
+            self._left = 0
+        elif self._left < 0 and not self._head_only:
+            self._chunked = self._version == 11
+            self.keep_alive = self.keep_alive and self._chunked
+            if self._chunked:
+                fields.append(("Transfer-Encoding", "chunked"))
+        if not self.keep_alive:
+            fields.append(("Connection", "close"))
+        elif self._version == 10:
+            fields.append(("Connection", "keep-alive"))
+        return http1.format_head(f"HTTP/1.1 {self._status}", fields)
+
+
+def _address_environ(sock: Any, address: Any) -> dict[str, str]:
+    if not isinstance(address, tuple):
+        return {"REMOTE_ADDR": "", "REMOTE_PORT": "", "SERVER_NAME": "localhost", "SERVER_PORT": ""}
+    server = sock.getsockname()
+    return {
+        "REMOTE_ADDR": str(address[0]),
+        "REMOTE_PORT": str(address[1]),
+        "SERVER_NAME": str(server[0]),
+        "SERVER_PORT": str(server[1]),
+    }
+
+
+_ENVIRON_NAMES: dict[str, str] = {}
+_MAX_ENVIRON_NAMES = 2048
+
+
+def _add_fields(environ: dict[str, Any], fields: Iterable[tuple[str, str]]) -> None:
+    for name, value in fields:
+        key = _ENVIRON_NAMES.get(name) or _environ_name(name)
+        if key in environ:
+            value = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{value}"
+        environ[key] = value
+
+
+def _environ_name(name: str) -> str:
+    key = name.upper().replace("-", "_")
+    if "_" in name:
+        key = f"INVALID_{key}"  # `X_Y` must not pass for `X-Y`, which a proxy before us may have set
+    elif key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        key = f"HTTP_{key}"
+    if len(_ENVIRON_NAMES) < _MAX_ENVIRON_NAMES:
+        _ENVIRON_NAMES[name] = key
+    return key

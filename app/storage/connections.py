@@ -1,0 +1,88 @@
+"""Opens Redis from its URL, and holds every Redis key name of the product."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+MAPPINGS = "apiproxy:mappings"
+MAPPINGS_VERSION = "apiproxy:mappings:version"
+MAPPINGS_UPDATES = "apiproxy:mappings:updates"
+
+# The braces are a hash tag: what one MULTI touches must live in one slot of a Redis Cluster.
+STATS = "apiproxy:{stats}:"
+STATS_EVENTS = STATS + "events"  # list of envelopes that wait for the worker
+STATS_BACKLOG = STATS + "backlog"  # how many events those envelopes hold
+STATS_CURSOR = STATS + "cursor"  # changes with every roll-up; all writers WATCH it
+STATS_SEQ = STATS + "seq"  # hash: process id -> "last seq rolled up, when"
+STATS_MINUTE = STATS + "minute:"  # + minutes since the epoch: hash endpoint -> tally, kept 25 hours
+STATS_HOUR = STATS + "hour:"  # + hours since the epoch: the same, kept 31 days
+STATS_DAYS = STATS + "days"  # hash: "day endpoint" -> "requests errors", kept for ever
+STATS_TOTAL = STATS + "total"  # hash endpoint -> tally, kept for ever
+STATS_DROPPED = STATS + "dropped"  # events that were given up, ever
+STATS_RECENT = STATS + "recent"  # list of the latest requests
+STATS_SUMMARY = STATS + "summary"  # what /stats serves, prepared by the worker
+STATS_ROLLED_AT = STATS + "rolled_at"  # Redis's own time of the last roll-up, ms
+STATS_PROCESSES = STATS + "processes"  # hash: process id -> heartbeat
+STATS_LEASE = STATS + "lease"  # the worker whose turn it is
+
+ADMIN_SESSION = "apiproxy:admin:session:"
+ADMIN_FAILURES = "apiproxy:admin:failures:"
+
+SOCKET_TIMEOUT_S = 5.0
+
+Redis = redis.Redis
+
+
+def open_redis(url: str, *, tls_verify: bool = True, socket_timeout_s: float = SOCKET_TIMEOUT_S, **options: Any) -> Redis:
+    """A client for `url` whose commands are never sent twice and never hang.
+
+    redis-py 8 repeats a command up to ten times by default: with one lost reply an RPUSH is then applied twice
+    and reported as done (redis/redis-py#4082). Replies are bytes.
+    """
+    if url.startswith("rediss:") and not tls_verify:
+        options |= {"ssl_cert_reqs": ssl.CERT_NONE, "ssl_check_hostname": False}
+    return redis.Redis.from_url(
+        url,
+        retry=Retry(NoBackoff(), 0),
+        socket_timeout=socket_timeout_s,
+        socket_connect_timeout=socket_timeout_s,
+        max_connections=10_000,
+        protocol=2,
+        **options,
+    )
+
+
+def mask_url(url: str) -> str:
+    """The URL with its password replaced, fit for a log."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    userinfo, _, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{userinfo.partition(':')[0]}:***@{host}"))
+
+
+def wait_for_redis(
+    client: Redis, url: str, say: Callable[[str], None], *, patience_s: float = 30.0, pause_s: float = 1.0
+) -> None:
+    """Returns when Redis answers a PING. Raises redis.RedisError when it has not within `patience_s`."""
+    deadline = time.monotonic() + patience_s
+    said = False
+    while True:
+        try:
+            client.ping()
+            return
+        except redis.RedisError as error:
+            if time.monotonic() >= deadline:
+                raise
+            if not said:
+                say(f"Redis at {mask_url(url)} does not answer ({error}); trying for {patience_s:.0f} s")
+                said = True
+            time.sleep(pause_s)

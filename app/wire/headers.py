@@ -1,0 +1,62 @@
+"""Header fields as they travel: which may pass, in which order, and under which name.
+
+A header block is a list of (name, value) pairs in the order, number and spelling of the wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+Headers = list[tuple[str, str]]
+
+# RFC 9110, 7.6.1, with the names that older software sends.
+HOP_BY_HOP = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+_NOT_TO_UPSTREAM = HOP_BY_HOP | {"host", "content-length", "expect"}
+_NOT_TO_CLIENT = HOP_BY_HOP
+
+
+def outbound(inbound: Headers, authority: str) -> Headers:
+    """What goes on to the upstream: `Host` first, then the caller's own end-to-end fields. Framing is the transport's."""
+    named = _named_by_connection(inbound)
+    dropped = _NOT_TO_UPSTREAM | named if named else _NOT_TO_UPSTREAM
+    return [("Host", authority), *[field for field in inbound if field[0].lower() not in dropped]]
+
+
+def to_client(upstream: Headers) -> Headers:
+    """What goes back to the client: the upstream's end-to-end fields. `Content-Length` stays, it is the body's own."""
+    named = _named_by_connection(upstream) - {"content-length"}
+    dropped = _NOT_TO_CLIENT | named if named else _NOT_TO_CLIENT
+    return [field for field in upstream if field[0].lower() not in dropped]
+
+
+def find(headers: Iterable[tuple[str, str]], name: str) -> str | None:
+    """The first value of the field `name` (in lower case), or None."""
+    for field, value in headers:
+        if field.lower() == name:
+            return value
+    return None
+
+
+def tokens(value: str) -> list[str]:
+    """The members of a comma-separated list, in lower case."""
+    return [token for part in value.split(",") if (token := part.strip(" \t").lower())]
+
+
+def _named_by_connection(headers: Headers) -> frozenset[str]:
+    named: frozenset[str] = frozenset()
+    for name, value in headers:
+        if len(name) == 10 and name.lower() == "connection":
+            named |= frozenset(tokens(value))
+    return named

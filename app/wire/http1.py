@@ -1,0 +1,308 @@
+"""HTTP/1.1 heads and bodies, in and out: bytes in, values out, for the server's side and the upstream's.
+
+Strict where leniency is an attack (RFC 9112, sections 2.2, 5.1, 6.1, 6.3, 7.1; RFC 9110, section 7.2): whatever two
+implementations could read differently is refused, so no request can be smuggled in another's body.
+One regular expression judges a whole head, which costs less than a callback for each field.
+Nothing here reads a socket: callers feed bytes as they come, in any pieces.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from app.wire.headers import Headers, tokens
+
+MAX_HEAD_BYTES: Final = 32 * 1024
+MAX_HEADERS: Final = 200
+MAX_CHUNK_LINE_BYTES: Final = 1024
+MAX_TRAILER_BYTES: Final = 8 * 1024
+
+UNTIL_CLOSE: Final = -1
+"""Body length: until the upstream closes the connection."""
+CHUNKED: Final = -2
+"""Body length: told by chunks."""
+
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
+_VALUE = rb"[\t\x20-\x7e\x80-\xff]"
+_FIELDS = rb"(?:" + _TOKEN + rb"++:" + _VALUE + rb"*+\r\n)*+"
+_REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb"++) ([\x21-\x22\x24-\x7e\x80-\xff]++) HTTP/([0-9])\.([0-9])\r\n")
+_STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: (" + _VALUE + rb"*+))?\r\n")
+_HEADER_LINES = re.compile(_FIELDS)
+_LONE_LF = re.compile(rb"(?<!\r)\n")
+_QUOTED = rb'"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*+"'
+_EXTENSION = rb"[ \t]*+;[ \t]*+" + _TOKEN + rb"++(?:[ \t]*+=[ \t]*+(?:" + _TOKEN + rb"++|" + _QUOTED + rb"))?+"
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:" + _EXTENSION + rb")*+\r\n")
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%!$&'()*+,;=]*)(?::[0-9]*)?")
+_ABSOLUTE = re.compile(r"https?://([^/?#@]+)([/?].*)?", re.IGNORECASE)
+
+# RFC 9110, 6.5.1: fields that frame, route, authenticate or describe the content have no place after it.
+_FORBIDDEN_TRAILERS = frozenset(
+    "authorization cache-control connection content-encoding content-length content-range content-type cookie expect "
+    "host keep-alive max-forwards proxy-authenticate proxy-authorization range set-cookie te trailer "
+    "transfer-encoding upgrade www-authenticate".split()
+)
+
+
+class HttpSyntaxError(Exception):
+    """What came is not HTTP/1.1, or is so in a way that others may read differently. `status` is what a server answers."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class RequestHead(NamedTuple):
+    method: str
+    target: str
+    """In origin form (or `*`), untouched, each byte one character."""
+    version: int
+    """10 or 11."""
+    headers: Headers
+    """For a target in absolute form, `Host` is the target's authority (RFC 9112, 3.2.2)."""
+    body_length: int
+    """Bytes, or CHUNKED."""
+    keep_alive: bool
+    expects_continue: bool
+
+
+class ResponseHead(NamedTuple):
+    status: int
+    reason: str
+    version: int
+    headers: Headers
+    body_length: int
+    """Bytes, CHUNKED, or UNTIL_CLOSE."""
+    keep_alive: bool
+
+
+def find_head_end(data: bytes | bytearray, start: int = 0) -> int:
+    """The offset just behind the head's empty line, or -1 while it is not complete.
+
+    `start` is where the last search ended. Raises HttpSyntaxError when what came can never become a head.
+    """
+    end = data.find(b"\r\n\r\n", max(0, start - 3))
+    if end >= 0 and end + 4 <= MAX_HEAD_BYTES:
+        return end + 4
+    if end >= 0 or len(data) >= MAX_HEAD_BYTES:
+        line_ended = 0 <= data.find(b"\r\n", 0, MAX_HEAD_BYTES)
+        raise HttpSyntaxError(f"the head is longer than {MAX_HEAD_BYTES} bytes", 431 if line_ended else 414)
+    if _LONE_LF.search(data):
+        raise HttpSyntaxError("a line ends with a bare line feed")
+    return -1
+
+
+def parse_request_head(block: bytes) -> RequestHead:
+    """The head in `block`, which ends with the empty line. Raises HttpSyntaxError."""
+    line = _REQUEST_LINE.match(block)
+    if line is None:
+        raise HttpSyntaxError("malformed request line")
+    if line[3] != b"1":
+        raise HttpSyntaxError("only HTTP/1.0 and HTTP/1.1 are spoken here", 505)
+    version = 10 if line[4] == b"0" else 11
+    headers = _parse_fields(block, line.end())
+    framing = _Framing(headers)
+    if framing.host_count > 1 or (version == 11 and not framing.host_count):
+        raise HttpSyntaxError("a request needs exactly one Host")
+    if framing.host_count and not _HOST.fullmatch(framing.host):
+        raise HttpSyntaxError("malformed Host")
+    if framing.chunked and version == 10:
+        raise HttpSyntaxError("Transfer-Encoding in an HTTP/1.0 request")
+    if framing.expect not in ("", "100-continue"):
+        raise HttpSyntaxError("the only expectation known here is 100-continue", 417)
+    method = line[1].decode("ascii")
+    target = _origin_form(method, line[2].decode("latin-1"), headers)
+    length = CHUNKED if framing.chunked else max(framing.content_length, 0)
+    return RequestHead(
+        method, target, version, headers, length, framing.keep_alive(version), bool(framing.expect) and version == 11
+    )
+
+
+def parse_response_head(block: bytes, request_method: str) -> ResponseHead:
+    """The head of an answer to a request of that method. Raises HttpSyntaxError."""
+    line = _STATUS_LINE.match(block)
+    if line is None:
+        raise HttpSyntaxError("malformed status line")
+    version = 10 if line[1] == b"0" else 11
+    status = int(line[2])
+    headers = _parse_fields(block, line.end())
+    framing = _Framing(headers)
+    if framing.chunked and version == 10:
+        raise HttpSyntaxError("Transfer-Encoding in an HTTP/1.0 response")
+    if request_method == "HEAD" or status < 200 or status in (204, 304):
+        length = 0
+    elif framing.chunked:
+        length = CHUNKED
+    else:
+        length = framing.content_length if framing.content_length >= 0 else UNTIL_CLOSE
+    keep_alive = length != UNTIL_CLOSE and framing.keep_alive(version)
+    return ResponseHead(status, (line[3] or b"").decode("latin-1"), version, headers, length, keep_alive)
+
+
+def format_head(first_line: str, headers: Headers) -> bytes:
+    """The head's bytes. Whoever calls vouches that nothing in it holds a line break."""
+    lines = [first_line, *[f"{name}: {value}" for name, value in headers], "\r\n"]
+    return "\r\n".join(lines).encode("latin-1")
+
+
+class ChunkedDecoder:
+    """Takes a chunked body apart (RFC 9112, 7.1). Extensions and trailers are checked and dropped."""
+
+    __slots__ = ("_chunk_left", "_in_trailer", "_pending", "done")
+
+    def __init__(self) -> None:
+        self._chunk_left = -1
+        """Bytes that the current chunk still lacks, its closing CRLF included; -1 where a chunk line is due."""
+        self._pending = b""
+        """The beginning of a line that is not complete."""
+        self._in_trailer = False
+        self.done = False
+
+    @property
+    def rest(self) -> bytes:
+        """Once done: what was fed beyond the body's end."""
+        return self._pending
+
+    def feed(self, data: bytes) -> bytes:
+        """The content in `data`; b"" while there is none. Raises HttpSyntaxError."""
+        if self._pending:
+            data = self._pending + data
+            self._pending = b""
+        content = []
+        position = 0
+        size = len(data)
+        while position < size and not self.done:
+            if self._in_trailer:
+                position = self._end_trailer(data, position)
+            elif self._chunk_left < 0:
+                position = self._begin_chunk(data, position)
+            else:
+                end = min(position + self._chunk_left, size)
+                content.append(self._take(data, position, end))
+                position = end
+        if self.done:
+            self._pending = data[position:]
+        return content[0] if len(content) == 1 else b"".join(content)
+
+    def _begin_chunk(self, data: bytes, position: int) -> int:
+        line = _CHUNK_LINE.match(data, position)
+        if line is None:
+            if data.find(b"\n", position) >= 0 or len(data) - position > MAX_CHUNK_LINE_BYTES:
+                raise HttpSyntaxError("malformed chunk size or extension")
+            self._check_line_start(data, position)
+            self._pending = data[position:]
+            return len(data)
+        if line.end() - position > MAX_CHUNK_LINE_BYTES:
+            raise HttpSyntaxError("chunk extension too long")
+        length = int(line[1], 16)
+        if length == 0:
+            self._in_trailer = True
+        else:
+            self._chunk_left = length + 2
+        return line.end()
+
+    @staticmethod
+    def _check_line_start(data: bytes, position: int) -> None:
+        if data[position : position + 1] not in b"0123456789abcdefABCDEF":
+            raise HttpSyntaxError("malformed chunk size")
+
+    def _take(self, data: bytes, start: int, end: int) -> bytes:
+        """The content of the current chunk in data[start:end], which may reach into its closing CRLF."""
+        left_after = self._chunk_left - (end - start)
+        content_end = end - max(0, 2 - left_after)
+        ending = data[max(start, content_end) : end]
+        expected = b"\r\n"[2 - left_after - len(ending) : 2 - left_after] if left_after < 2 else b""
+        if ending != expected:
+            raise HttpSyntaxError("a chunk is longer than its size says")
+        self._chunk_left = left_after or -1
+        return data[start : max(start, content_end)]
+
+    def _end_trailer(self, data: bytes, position: int) -> int:
+        if data.startswith(b"\r\n", position):
+            self.done = True
+            return position + 2
+        end = data.find(b"\r\n\r\n", position)
+        if end < 0:
+            if len(data) - position > MAX_TRAILER_BYTES or _LONE_LF.search(data, position):
+                raise HttpSyntaxError("malformed trailer")
+            self._pending = data[position:]
+            return len(data)
+        trailers = _parse_fields(data[position : end + 4], 0)
+        if any(name.lower() in _FORBIDDEN_TRAILERS for name, _ in trailers):
+            raise HttpSyntaxError("a field that must not stand in a trailer")
+        self.done = True
+        return end + 4
+
+
+class _Framing:
+    """What a head's fields say about the connection and the body. Raises HttpSyntaxError when they contradict."""
+
+    __slots__ = ("chunked", "connection", "content_length", "expect", "host", "host_count")
+
+    def __init__(self, headers: Headers) -> None:
+        self.content_length = -1
+        self.chunked = False
+        self.connection = ""
+        self.expect = ""
+        self.host = ""
+        self.host_count = 0
+        for name, value in headers:
+            # The lengths of the names below; it spares most fields the lower() and the comparisons.
+            if len(name) in _FRAMING_NAME_LENGTHS:
+                self._read(name.lower(), value)
+        if self.chunked and self.content_length >= 0:
+            raise HttpSyntaxError("both Content-Length and Transfer-Encoding")
+
+    def _read(self, name: str, value: str) -> None:
+        if name == "host":
+            self.host_count += 1
+            self.host = value
+        elif name == "connection":
+            self.connection += "," + value
+        elif name == "expect":
+            self.expect += value.lower()
+        elif name == "content-length":
+            if self.content_length >= 0 or not (value.isascii() and value.isdigit() and len(value) <= 18):
+                raise HttpSyntaxError("malformed or repeated Content-Length")
+            self.content_length = int(value)
+        elif name == "transfer-encoding":
+            if self.chunked or value.lower() != "chunked":
+                raise HttpSyntaxError("the only transfer coding known here is one 'chunked'")
+            self.chunked = True
+
+    def keep_alive(self, version: int) -> bool:
+        if not self.connection:
+            return version == 11
+        options = tokens(self.connection)
+        return "close" not in options and (version == 11 or "keep-alive" in options)
+
+
+_FRAMING_NAME_LENGTHS = frozenset({4, 6, 10, 14, 17})
+
+
+def _parse_fields(block: bytes, start: int) -> Headers:
+    """The fields between `start` and the empty line that ends `block`."""
+    end = len(block) - 2
+    lines = _HEADER_LINES.match(block, start)
+    if lines is None or lines.end() != end:
+        raise HttpSyntaxError("malformed header field")
+    if start == end:
+        return []
+    fields = []
+    for line in block[start : end - 2].decode("latin-1").split("\r\n"):
+        name, _, value = line.partition(":")
+        fields.append((name, value.strip(" \t")))
+    if len(fields) > MAX_HEADERS:
+        raise HttpSyntaxError(f"more than {MAX_HEADERS} header fields", 431)
+    return fields
+
+
+def _origin_form(method: str, target: str, headers: Headers) -> str:
+    if target.startswith("/") or (target == "*" and method == "OPTIONS"):
+        return target
+    absolute = _ABSOLUTE.fullmatch(target)
+    if absolute is None or method == "CONNECT" or not _HOST.fullmatch(absolute[1]):
+        raise HttpSyntaxError("malformed request target")
+    headers[:] = [("Host", absolute[1]), *[field for field in headers if field[0].lower() != "host"]]
+    rest = absolute[2] or ""
+    return rest if rest.startswith("/") else "/" + rest

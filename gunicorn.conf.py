@@ -1,0 +1,91 @@
+"""How gunicorn serves the gateway. Every figure comes from the environment and `.env`, through app/config.py.
+
+`gunicorn -c gunicorn.conf.py "app:create_app()"` starts the web part alone; Redis must be given by URL then.
+The master stays small and unpatched: gevent patches each web process, and a module that took parts of `ssl` before
+that (as redis-py does) would keep the unpatched ones.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT))
+
+from app.config import ConfigError, load_config  # noqa: E402 - the console script does not look here by itself
+
+
+def _say(text: str) -> None:
+    print(f"gateway: {text}", file=sys.stderr, flush=True)
+
+
+try:  # not "config": gunicorn takes that name for a setting of its own
+    deployment = load_config()
+except ConfigError as error:
+    _say(str(error))
+    sys.exit(1)
+
+wsgi_app = "app:create_app()"
+chdir = str(ROOT)
+proc_name = "ai-api-gateway"
+
+bind = f"[{deployment.host}]:{deployment.port}" if ":" in deployment.host else f"{deployment.host}:{deployment.port}"
+workers = deployment.web_concurrency
+worker_class = "app.server.GatewayWorker"
+worker_connections = deployment.worker_connections
+backlog = 4096
+
+# The master kills what still lives after this, so it is more than a web process gives its streams (app/server.py
+# subtracts the same): the rest is for their settling and for the last events.
+SETTLE_S = 5
+graceful_timeout = deployment.graceful_timeout_s + SETTLE_S
+keepalive = 75  # s; above the 60 s after which common load balancers let an idle connection go
+
+# A web process reports to the master each second; one that is silent for so long hangs, and is replaced.
+timeout = 60
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - the report must not wait for a disk
+
+# Whom to believe about X-Forwarded-Proto is decided by TRUSTED_PROXY_COUNT and not by the peer's address.
+forwarded_allow_ips = "*" if deployment.trusted_proxy_count else ""
+
+accesslog = None  # the gateway writes its own
+errorlog = "-"
+loglevel = deployment.log_level.lower()
+control_socket_disable = True  # it would want a writable home directory
+
+
+def on_starting(server: Any) -> None:
+    """Waits for Redis and seeds it the first time, so that every way to start ends up the same.
+
+    Ends the process with 1 when Redis does not answer in time. A child does the work and takes redis-py with it.
+    """
+    child = os.fork()
+    if child == 0:
+        os._exit(_prepare_redis())
+    if os.waitpid(child, 0)[1]:
+        sys.exit(1)
+
+
+def _prepare_redis() -> int:
+    import redis
+
+    from app.core.defaults import DEFAULT_MAPPINGS
+    from app.storage.connections import mask_url, open_redis, wait_for_redis
+    from app.storage.seeding import seed_first_time
+
+    url = deployment.redis_url
+    if url is None:
+        _say("REDIS_URL is not set. `python -m app` starts the gateway with a Redis of its own.")
+        return 1
+    try:
+        with open_redis(url, tls_verify=deployment.redis_tls_verify) as client:
+            wait_for_redis(client, url, _say, patience_s=deployment.redis_patience_s)
+            if seed_first_time(client, DEFAULT_MAPPINGS):
+                _say(f"seeded {len(DEFAULT_MAPPINGS)} default mappings")
+    except redis.RedisError as error:
+        _say(f"Redis at {mask_url(url)} does not answer ({error}); giving up")
+        return 1
+    return 0

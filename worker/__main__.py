@@ -1,0 +1,119 @@
+"""`python -m worker`: the second process. An RQ worker that rolls up what the web processes recorded.
+
+It outlives Redis: while Redis is away it tries again, and it ends only when it is told to (SIGTERM, SIGINT) or
+when Redis is away at its start for longer than 30 s. Any number may run; see worker/ticker.py.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import time
+from types import FrameType
+from uuid import uuid4
+
+import redis
+from rq import SimpleWorker
+from rq.serializers import JSONSerializer
+
+from app.config import ConfigError, load_config
+from app.storage.connections import Redis, mask_url, open_redis, wait_for_redis
+from worker.roll_up import prepare, roll_up
+from worker.ticker import QUEUE, Ticker
+
+log = logging.getLogger("worker")
+
+PAUSE_S = 0.5
+"""Between two tries to go on after Redis was away."""
+WORKER_TTL_S = 30
+"""RQ's own measure: it waits for a job at most 15 s less than this, and for an answer of Redis 5 s less."""
+
+
+class RollUpWorker(SimpleWorker):  # type: ignore[misc]
+    """RQ's worker, made to stand by without the lease and to come back soon after Redis did."""
+
+    max_connection_wait_time = 1.0
+    ticker: Ticker
+    stops = False
+
+    def check_for_suspension(self, burst: bool) -> None:
+        """RQ asks this before it fetches a job. Without the lease this worker does not fetch any."""
+        while not self._stop_requested and not self.ticker.holds_lease:
+            time.sleep(0.1)
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """What RQ does on SIGTERM: ends a blocking wait at once, or stops after the running job."""
+        self.stops = True
+        super().request_stop(signum, frame)
+
+    def subscribe(self) -> None:
+        """Not to RQ's remote commands: nobody sends any, and it is one more connection to lose."""
+
+
+def main() -> int:
+    """The process's exit code."""
+    try:
+        config = load_config()
+    except ConfigError as error:
+        return _complain(str(error))
+    if config.redis_url is None:
+        return _complain("The worker needs a Redis: set API_PROXY_REDIS_URL or REDIS_URL, or start python -m app")
+    logging.basicConfig(level=config.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # RQ reports every second of an outage and every job. Our own lines say what matters, once.
+    logging.getLogger("rq").setLevel(logging.CRITICAL)
+    _end_on_signals()
+    url, verify = config.redis_url, config.redis_tls_verify
+    client = open_redis(url, tls_verify=verify)
+    try:
+        wait_for_redis(client, url, log.warning)
+    except redis.RedisError as error:
+        return _complain(f"Redis at {mask_url(url)} does not answer: {error}")
+    # RQ changes the timeout of the client that it is given; ours keep theirs.
+    _serve(client, open_redis(url, tls_verify=verify))
+    return 0
+
+
+def _serve(client: Redis, rq_client: Redis) -> None:
+    """Works until told to stop."""
+    prepare(client)
+    ticker = Ticker(client, uuid4().hex)
+    ticker.start()
+    log.info("Worker ready")
+    try:
+        roll_up()  # at once: whatever waited for a worker
+        while _work(rq_client, ticker):
+            _end_on_signals()
+            time.sleep(PAUSE_S)
+    finally:
+        ticker.stop()
+        log.info("Worker stopped")
+
+
+def _work(rq_client: Redis, ticker: Ticker) -> bool:
+    """Runs RQ's loop until it ends. True when it should be run again."""
+    worker = None
+    try:
+        worker = RollUpWorker(
+            [QUEUE], connection=rq_client, serializer=JSONSerializer, worker_ttl=WORKER_TTL_S
+        )
+        worker.ticker = ticker
+        worker.work(logging_level="CRITICAL")
+    except redis.RedisError as error:
+        log.warning("RQ's loop ended and begins anew: %s", error)
+    return worker is None or not worker.stops
+
+
+def _end_on_signals() -> None:
+    """Lets SIGTERM and SIGINT end the process while RQ does not listen to them."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: sys.exit(0))
+
+
+def _complain(message: str) -> int:
+    print(f"worker: {message}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

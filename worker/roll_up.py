@@ -1,0 +1,68 @@
+"""The job: events off the list, into the windows, into the summary that `/stats` serves.
+
+RQ calls roll_up() about once a second. What it knows it keeps between calls, in this process: a SimpleWorker runs
+its jobs where it stands.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import redis
+
+from app.storage.connections import Redis
+from app.storage.ledger import Ledger
+from worker.summary import Describer
+
+log = logging.getLogger(__name__)
+
+BUDGET_S = 0.8
+"""A job ends after about this long even when more waits, so that the summary keeps up and a stop is prompt."""
+
+
+class RollUp:
+    """Everything one roll-up needs."""
+
+    def __init__(self, redis_client: Redis) -> None:
+        self._ledger = Ledger(redis_client)
+        self._describer = Describer()
+
+    def run(self, now_ms: int, budget_s: float = BUDGET_S) -> int:
+        """Books what waits and publishes what changed. Returns the number of envelopes booked.
+
+        Raises redis.RedisError; nothing is lost by it.
+        """
+        deadline = time.monotonic() + budget_s
+        envelopes = 0
+        while taken := self._ledger.roll_up(now_ms):
+            envelopes += taken
+            if time.monotonic() >= deadline:
+                break
+        self._ledger.publish(now_ms, lambda account: self._describer.describe(account, now_ms))
+        return envelopes
+
+
+_roll_up: RollUp | None = None
+
+
+def prepare(redis_client: Redis) -> RollUp:
+    """Says which Redis the jobs of this process work on."""
+    global _roll_up
+    _roll_up = RollUp(redis_client)
+    return _roll_up
+
+
+def roll_up() -> None:
+    """The job as RQ calls it. An error of Redis is no failure: the next second brings the next job."""
+    if _roll_up is None:
+        raise RuntimeError("roll_up() runs in the worker process only: python -m worker")
+    try:
+        _roll_up.run(time.time_ns() // 1_000_000)
+    except redis.WatchError:
+        log.info("Another worker has rolled up meanwhile")
+    except redis.RedisError as error:
+        log.warning("Roll-up put off: %s", error)
+    except Exception:
+        log.exception("Roll-up failed; its events stay on the list")
+        raise
