@@ -28,7 +28,6 @@ from dataclasses import dataclass
 from types import FrameType
 
 import redis
-from dotenv import dotenv_values
 
 from app.config import ROOT, Config, ConfigError, load_config
 from app.storage.connections import mask_url, open_redis, wait_for_redis
@@ -236,7 +235,7 @@ class Supervisor:
                 "",
                 f"  dashboard   {base}/",
                 f"  admin       {base}/admin",
-                f"  token       {token_place(os.environ)}",
+                f"  token       {token_place(self.config, os.environ)}",
                 f"  data        {data}",
                 "  stop        Ctrl-C",
                 "",
@@ -288,14 +287,12 @@ def free_port(host: str, port: int) -> int:
         raise StartError(f"HOST={host} PORT={port} cannot be used: {error.strerror}. Set PORT to another.") from None
 
 
-def token_place(environ: Mapping[str, str]) -> str:
+def token_place(config: Config, environ: Mapping[str, str]) -> str:
     """Where the admin's token stands; never the token itself."""
-    if environ.get("ADMIN_TOKEN", "").strip():
-        return "ADMIN_TOKEN in the environment"
     file = ROOT / ".env"
-    if (dotenv_values(file).get("ADMIN_TOKEN") or "").strip():
-        return f"ADMIN_TOKEN in {file}"
-    return f"none yet, so the admin page is shut: set ADMIN_TOKEN in {file}"
+    if config.admin_token is None:
+        return f"none yet, so the admin page is shut: set ADMIN_TOKEN in {file}"
+    return "ADMIN_TOKEN in the environment" if "ADMIN_TOKEN" in environ else f"ADMIN_TOKEN in {file}"
 
 
 def _wait_for(config: Config, url: str) -> None:

@@ -20,6 +20,7 @@ class Gateway:
     config: Config
     redis: Redis
     catalog: Catalog
+    dialer: Dialer
     engine: Engine
 
     def start(self) -> None:
@@ -36,10 +37,11 @@ def build_gateway(config: Config) -> Gateway:
         raise ConfigError("API_PROXY_REDIS_URL: say where Redis is, or start with `python -m app`, which brings its own")
     redis = open_redis(config.redis_url, tls_verify=config.redis_tls_verify)
     timeouts = Timeouts(config.connect_timeout_s, config.first_byte_timeout_s, config.idle_timeout_s)
-    transport = Transport(Dialer(EgressPolicy(config.egress_allow)))
+    dialer = Dialer(EgressPolicy(config.egress_allow))
+    transport = Transport(dialer)
 
     def record(event: RequestEvent) -> None:
         pass
 
     engine = Engine(transport, timeouts, config.held_body_max_bytes, record)
-    return Gateway(config, redis, Catalog(redis), engine)
+    return Gateway(config, redis, Catalog(redis), dialer, engine)

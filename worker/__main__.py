@@ -30,7 +30,7 @@ WORKER_TTL_S = 30
 """RQ's own measure: it waits for a job at most 15 s less than this, and for an answer of Redis 5 s less."""
 
 
-class RollUpWorker(SimpleWorker):  # type: ignore[misc]
+class RollUpWorker(SimpleWorker):
     """RQ's worker, made to stand by without the lease and to come back soon after Redis did."""
 
     max_connection_wait_time = 1.0
@@ -45,7 +45,7 @@ class RollUpWorker(SimpleWorker):  # type: ignore[misc]
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """What RQ does on SIGTERM: ends a blocking wait at once, or stops after the running job."""
         self.stops = True
-        super().request_stop(signum, frame)
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
     def subscribe(self) -> None:
         """Not to RQ's remote commands: nobody sends any, and it is one more connection to lose."""

@@ -60,7 +60,7 @@ def roll_up() -> None:
     try:
         _roll_up.run(time.time_ns() // 1_000_000)
     except redis.WatchError:
-        log.info("Another worker has rolled up meanwhile")
+        log.info("Overtaken or cut off in the middle; nothing was booked, the next roll-up begins anew")
     except redis.RedisError as error:
         log.warning("Roll-up put off: %s", error)
     except Exception:

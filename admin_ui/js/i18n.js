@@ -1,5 +1,5 @@
 // Every word of the pages, [English, Chinese] side by side, so that neither language can miss a key.
-// {name} is filled in; "one|many" chooses by {n}.
+// {name} is filled in; a pair [one, many] is chosen from by {n}.
 import { useEffect, useState } from '../vendor/preact/hooks.mjs';
 import { recall, remember } from './remember.js';
 
@@ -41,7 +41,7 @@ const WORDS = {
     '此网关已关闭统计（ENABLE_STATS=false）。请求正常转发，但不计数。',
   ],
   dropped: [
-    '{n} call was served but not counted, because the queue was full.|{n} calls were served but not counted, because the queue was full.',
+    ['{n} call was served but not counted, because the queue was full.', '{n} calls were served but not counted, because the queue was full.'],
     '由于队列已满，有 {n} 次请求已转发但未计数。',
   ],
 
@@ -50,7 +50,7 @@ const WORDS = {
   averageResponse: ['Average response', '平均响应'],
   errorRate: ['Error rate', '错误率'],
   memory: ['Memory', '内存'],
-  processes: ['{n} process|{n} processes', '{n} 个进程'],
+  processes: [['{n} process', '{n} processes'], '{n} 个进程'],
   good: ['good', '良好'],
   fair: ['raised', '偏高'],
   bad: ['high', '过高'],
@@ -65,7 +65,7 @@ const WORDS = {
   'in7d': ['last 7 days', '最近 7 天'],
   'in30d': ['last 30 days', '最近 30 天'],
   'intotal': ['since the beginning', '全部时间'],
-  errorsOf: ['{n} error|{n} errors', '{n} 个错误'],
+  errorsOf: [['{n} error', '{n} errors'], '{n} 个错误'],
   noErrors: ['no errors', '无错误'],
 
   traffic: ['Traffic', '流量'],
@@ -98,7 +98,7 @@ const WORDS = {
   usageHint: ['Change the base URL, keep your own key. Everything else stays as it is.', '只需更换 base URL，密钥仍用您自己的，其余不变。'],
   welcome: ['Ready for the first call', '一切就绪，等待第一次请求'],
   welcomeText: [
-    '{n} endpoint is open. Send a call to it and it appears here within seconds.|{n} endpoints are open. Send a call to one of them and it appears here within seconds.',
+    ['{n} endpoint is open. Send a call to it and it appears here within seconds.', '{n} endpoints are open. Send a call to one of them and it appears here within seconds.'],
     '已开放 {n} 个端点。发送一次请求，几秒内就会显示在这里。',
   ],
 
@@ -107,7 +107,7 @@ const WORDS = {
   token: ['Admin token', '管理令牌'],
   logIn: ['Log in', '登录'],
   logOut: ['Log out', '退出登录'],
-  retryIn: ['Try again in {n} minute.|Try again in {n} minutes.', '请在 {n} 分钟后重试。'],
+  retryIn: [['Try again in {n} minute.', 'Try again in {n} minutes.'], '请在 {n} 分钟后重试。'],
   sections: ['Sections', '管理栏目'],
   noAnswer: ['The gateway is not answering.', '网关没有响应。'],
   noAnswerRetrying: ['The gateway is not answering. This page goes on trying.', '网关没有响应，页面会继续重试。'],
@@ -129,12 +129,12 @@ const WORDS = {
   deleteNamed: ['Delete {prefix}', '删除 {prefix}'],
   deleteSelected: ['Delete selected ({n})', '删除所选 ({n})'],
   deleteOne: ['Delete this mapping?', '删除此映射？'],
-  deleteMany: ['Delete {n} mapping?|Delete {n} mappings?', '删除 {n} 个映射？'],
-  deleteText: ['Calls to it will be answered with 404 at once.|Calls to them will be answered with 404 at once.', '之后发往这些前缀的请求会立即返回 404。'],
+  deleteMany: [['Delete {n} mapping?', 'Delete {n} mappings?'], '删除 {n} 个映射？'],
+  deleteText: [['Calls to it will be answered with 404 at once.', 'Calls to them will be answered with 404 at once.'], '之后发往这些前缀的请求会立即返回 404。'],
   refresh: ['Refresh', '刷新'],
   selectAll: ['Select all', '全选'],
   selectNamed: ['Select {prefix}', '选择 {prefix}'],
-  footer: ['{n} mapping | version {version}|{n} mappings | version {version}', '{n} 个映射 | 版本 {version}'],
+  footer: [['{n} mapping | version {version}', '{n} mappings | version {version}'], '{n} 个映射 | 版本 {version}'],
   noMappings: ['No mappings yet', '还没有映射'],
   noMappingsText: ['A mapping opens a prefix of this gateway, such as /openai, to an upstream.', '一条映射把网关的一个前缀（如 /openai）开放到一个上游。'],
   prefixHint: ['Starts with a slash, for example /openai', '以斜杠开头，例如 /openai'],
@@ -142,7 +142,7 @@ const WORDS = {
   targetHint: ['The base URL of the upstream, for example https://api.openai.com', '上游的基础 URL，例如 https://api.openai.com'],
   added: ['Added {prefix}', '已添加 {prefix}'],
   saved: ['Saved {prefix}', '已保存 {prefix}'],
-  deleted: ['Deleted {n} mapping|Deleted {n} mappings', '已删除 {n} 个映射'],
+  deleted: [['Deleted {n} mapping', 'Deleted {n} mappings'], '已删除 {n} 个映射'],
   reloaded: ['Loaded again, version {version}', '已重新加载，版本 {version}'],
   loading: ['Loading…', '加载中…'],
 };
@@ -173,17 +173,9 @@ export function useLanguage() {
 }
 
 export function t(key, values = {}) {
-  const forms = WORDS[key][LANGUAGES.indexOf(current)];
-  const text = 'n' in values ? choose(forms, values.n) : forms;
-  return text.replace(/\{(\w+)\}/g, (_, name) => shown(values[name]));
-}
-
-// "|" also stands in the footer's text, so forms are halves of equal kind: with two halves per form, join them again.
-function choose(forms, n) {
-  const parts = forms.split('|');
-  const half = Math.ceil(parts.length / 2);
-  if (parts.length === 1) return forms;
-  return (n === 1 ? parts.slice(0, half) : parts.slice(half)).join('|');
+  const text = WORDS[key][LANGUAGES.indexOf(current)];
+  const form = Array.isArray(text) ? text[values.n === 1 ? 0 : 1] : text;
+  return form.replace(/\{(\w+)\}/g, (_, name) => shown(values[name]));
 }
 
 const shown = (value) => (typeof value === 'number' ? new Intl.NumberFormat(current).format(value) : value);

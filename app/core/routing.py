@@ -98,9 +98,9 @@ def parse_mapping(prefix: str, target: str) -> Mapping:
 
 def check_prefix(prefix: str) -> None:
     """Raises InvalidMapping when `prefix` cannot be one."""
+    _refuse_blanks("prefix", prefix)
     if not prefix.startswith("/"):
         raise InvalidMapping(f"prefix {prefix!r} must start with '/', such as '/openai'")
-    _refuse_blanks("prefix", prefix)
     if "?" in prefix or "#" in prefix:
         raise InvalidMapping(f"prefix {prefix!r} must be a path: leave out '?' and '#'")
     segments = prefix.rstrip("/").split("/")[1:]

@@ -119,6 +119,11 @@ class _Rings:
         self.requests = array("q", bytes(8 * buckets))
         self.errors = array("q", bytes(8 * buckets))
 
+    def merge(self, other: _Rings) -> None:
+        for at, (requests, errors) in enumerate(zip(other.requests, other.errors, strict=True)):
+            self.requests[at] += requests
+            self.errors[at] += errors
+
 
 class SlidingWindow:
     """The sums over the latest buckets, kept up to date by adding what enters and subtracting what leaves."""
@@ -135,22 +140,39 @@ class SlidingWindow:
     def first(self) -> int:
         return self.last - self.span.buckets + 1
 
+    @property
+    def numbers(self) -> range:
+        """Of the buckets that the window covers."""
+        return range(self.first, self.last + 1)
+
     def covers(self, number: int) -> bool:
         return self.first <= number <= self.last
 
     def add(self, number: int, endpoint: str, tally: Tally) -> None:
         """Counts `tally` in a bucket, if the window covers it."""
-        if not self.covers(number):
-            return
-        for name in (endpoint, None):
-            if name not in self.tallies:
-                self.tallies[name] = Tally()
-                self._rings[name] = _Rings(self.span.buckets)
-            self.tallies[name].merge(tally)
-            rings = self._rings[name]
-            rings.requests[number % self.span.buckets] += tally.requests
-            rings.errors[number % self.span.buckets] += tally.errors
-            self.changed.add(name)
+        if self.covers(number):
+            self._add(number, endpoint, tally)
+            self._add(number, None, tally)
+
+    def fill(self, buckets: Iterable[tuple[int, Mapping[str, Tally]]]) -> None:
+        """Counts whole buckets in an empty window: as add(), in a third of the time."""
+        for number, tallies in buckets:
+            if self.covers(number):
+                for endpoint, tally in tallies.items():
+                    self._add(number, endpoint, tally)
+        for name in [name for name in self.tallies if name is not None]:
+            self.tallies[None].merge(self.tallies[name])
+            self._rings[None].merge(self._rings[name])
+
+    def _add(self, number: int, name: Endpoint, tally: Tally) -> None:
+        if name not in self.tallies:
+            self.tallies[name] = Tally()
+            self._rings[name] = _Rings(self.span.buckets)
+        self.tallies[name].merge(tally)
+        rings = self._rings[name]
+        rings.requests[number % self.span.buckets] += tally.requests
+        rings.errors[number % self.span.buckets] += tally.errors
+        self.changed.add(name)
 
     def turns(self, now_ms: int) -> tuple[range, range]:
         """The buckets that leave and those that enter when the window slides to `now_ms`; never backwards.
@@ -283,24 +305,18 @@ class Windows:
 
     def add(self, deltas: Deltas) -> None:
         """Counts what a batch adds."""
-        self.add_minutes(deltas.minutes)
-        self.add_hours(deltas.hours)
+        for minute, tallies in deltas.minutes.items():
+            for endpoint, tally in tallies.items():
+                self.day.add(minute, endpoint, tally)
+        for hour, tallies in deltas.hours.items():
+            for endpoint, tally in tallies.items():
+                self.week.add(hour, endpoint, tally)
+                self.month.add(hour, endpoint, tally)
         for endpoint, tally in deltas.total.items():
             self.total.add(endpoint, tally)
         for day, tallies in deltas.days.items():
             for endpoint, tally in tallies.items():
                 self.total.add_day(day, endpoint, tally.requests, tally.errors)
-
-    def add_minutes(self, minutes: Buckets) -> None:
-        for minute, tallies in minutes.items():
-            for endpoint, tally in tallies.items():
-                self.day.add(minute, endpoint, tally)
-
-    def add_hours(self, hours: Buckets) -> None:
-        for hour, tallies in hours.items():
-            for endpoint, tally in tallies.items():
-                self.week.add(hour, endpoint, tally)
-                self.month.add(hour, endpoint, tally)
 
     def by_name(self) -> dict[str, SlidingWindow | TotalWindow]:
         return {"24h": self.day, "7d": self.week, "30d": self.month, "total": self.total}

@@ -42,6 +42,17 @@ class Dialer:
             text = f"no connection to {upstream.authority}: {error.strerror or error}"
         raise UpstreamFault(502, "upstream_unreachable", text)
 
+    def check(self, upstream: Mapping, timeout_s: float = 5.0) -> None:
+        """Raises OperatorFault when the upstream is known to be at an address that may not be dialled.
+
+        A name that cannot be resolved now passes: it is checked again at every dialling.
+        """
+        try:
+            with gevent.Timeout(timeout_s, ConnectTimeout):
+                self._resolve(upstream)
+        except (ConnectTimeout, OSError):
+            return
+
     def keep_tls_session(self, upstream: Mapping, sock: Any) -> None:
         """Remembers the connection's TLS session, so that the next handshake is short."""
         session = getattr(sock, "session", None)
@@ -49,13 +60,7 @@ class Dialer:
             self._tls_sessions[upstream.host, upstream.port] = session
 
     def _open(self, upstream: Mapping, timeout_s: float) -> Any:
-        addresses = socket.getaddrinfo(upstream.host, upstream.port, type=socket.SOCK_STREAM)
-        if not self._egress.allowed(upstream.host, [str(info[4][0]) for info in addresses]):
-            raise OperatorFault(
-                502,
-                "egress_refused",
-                f"{upstream.host} is not a public address; the operator can allow it with EGRESS_ALLOW",
-            )
+        addresses = self._resolve(upstream)
         sock = self._connect_first(addresses, timeout_s)
         if upstream.scheme == "http":
             return sock
@@ -64,6 +69,13 @@ class Dialer:
         except BaseException:
             sock.close()
             raise
+
+    def _resolve(self, upstream: Mapping) -> list[Any]:
+        addresses: list[Any] = socket.getaddrinfo(upstream.host, upstream.port, type=socket.SOCK_STREAM)
+        if not self._egress.allowed(upstream.host, [str(info[4][0]) for info in addresses]):
+            text = f"{upstream.host} is not a public address; the operator can allow it with EGRESS_ALLOW"
+            raise OperatorFault(502, "egress_refused", text)
+        return addresses
 
     @staticmethod
     def _connect_first(addresses: list[Any], timeout_s: float) -> Any:

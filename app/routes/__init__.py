@@ -2,16 +2,65 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
 
+from app.core.errors import ClientFault, GatewayError, OperatorFault
 from app.gateway import Gateway
+from app.routes.admin.guard import build_admin
+from app.routes.admin.mappings import add_mapping_routes
+from app.routes.errors import error_reply
 from app.routes.proxy import ProxyDoor
+from app.routes.public import build_public
+
+log = logging.getLogger(__name__)
 
 
 def build_flask(gateway: Gateway) -> Flask:
+    """The application: proxied paths go past Flask, all others to its blueprints."""
     flask = Flask(__name__, static_folder=None)
     flask.url_map.merge_slashes = False
-    flask.wsgi_app = ProxyDoor(gateway, flask.wsgi_app)  # type: ignore[method-assign]
+    flask.config["MAX_CONTENT_LENGTH"] = 1024 * 1024  # of our own API; proxied bodies do not come by here
+    admin = build_admin(gateway)
+    add_mapping_routes(admin, gateway)
+    flask.register_blueprint(admin)
+    flask.register_blueprint(build_public(gateway))
+    flask.register_error_handler(HTTPException, _http_error)
+    flask.register_error_handler(Exception, _failure)
+    flask.after_request(_finish)
+    proxies = gateway.config.trusted_proxy_count
+    own = ProxyFix(flask.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0) if proxies else flask.wsgi_app
+    flask.wsgi_app = ProxyDoor(gateway, own)  # type: ignore[method-assign]
     return flask
+
+
+def _http_error(error: HTTPException) -> Any:
+    if error.response is not None:
+        return error.response  # made by abort()
+    if error.code == 404:
+        text = f"no mapping for {request.path}; the dashboard at / lists what there is, POST /api/mappings adds one"
+        return _reply(ClientFault(404, "mapping_not_found", text))
+    return _reply(ClientFault(error.code or 500, "bad_request", error.description or "the request cannot be served"))
+
+
+def _failure(error: Exception) -> Response:
+    log.exception("%s %s failed", request.method, request.path, exc_info=error)
+    return _reply(OperatorFault(500, "internal_error", "the gateway failed; its log says why"))
+
+
+def _reply(error: GatewayError) -> Response:
+    status, headers, body = error_reply(error, request.environ["gateway.request_id"])
+    return Response(body, status, headers)
+
+
+def _finish(response: Response) -> Response:
+    response.headers["X-Request-Id"] = request.environ["gateway.request_id"]
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "no-referrer")
+    response.headers.setdefault("X-Frame-Options", "DENY")
+    response.headers.setdefault("Cache-Control", "no-store" if request.path.startswith("/api/") else "no-cache")
+    return response

@@ -12,11 +12,10 @@ import threading
 import time
 from collections.abc import Mapping as MappingOf
 
-import redis
 
 from app.core.model import Snapshot
 from app.core.routing import build_snapshot, parse_mapping
-from app.storage.connections import MAPPINGS, MAPPINGS_UPDATES, MAPPINGS_VERSION, Redis
+from app.storage.connections import MAPPINGS, MAPPINGS_UPDATES, MAPPINGS_VERSION, Redis, RedisError
 
 POLL_S = 4.0
 RETRY_S = 1.0
@@ -54,7 +53,7 @@ class Catalog:
     # --- reading ---
 
     def start(self) -> None:
-        """Loads the Snapshot and begins to watch. Raises redis.RedisError when Redis is away."""
+        """Loads the Snapshot and begins to watch. Raises RedisError when Redis is away."""
         self.load()
         for watch in (self._listen, self._poll):
             threading.Thread(target=watch, name=watch.__name__, daemon=True).start()
@@ -63,7 +62,7 @@ class Catalog:
         self._stopped.set()
 
     def load(self) -> Snapshot:
-        """Reads what is stored and makes it the Snapshot. Raises redis.RedisError; the old Snapshot then stays."""
+        """Reads what is stored and makes it the Snapshot. Raises RedisError; the old Snapshot then stays."""
         with self._load_lock:  # an older reading must not overtake a newer one
             stored, version = self._redis.pipeline().hgetall(MAPPINGS).get(MAPPINGS_VERSION).execute()
             number = int(version) if version and version.isdigit() else 0
@@ -83,7 +82,7 @@ class Catalog:
                     while not self._stopped.is_set():
                         if updates.get_message(timeout=POLL_S) is not None:
                             self.load()
-            except redis.RedisError:
+            except RedisError:
                 self._stopped.wait(RETRY_S)
 
     def _poll(self) -> None:
@@ -91,7 +90,7 @@ class Catalog:
         while not self._stopped.wait(POLL_S):
             try:
                 self.load()
-            except redis.RedisError as error:
+            except RedisError as error:
                 if away_since_s is None:
                     away_since_s = time.monotonic()
                     log.warning("Redis does not answer (%s); the mappings last known go on serving", error)
@@ -103,19 +102,19 @@ class Catalog:
     # --- changing ---
 
     def add_mapping(self, prefix: str, target: str) -> None:
-        """Raises InvalidMapping, MappingExists, redis.RedisError."""
+        """Raises InvalidMapping, MappingExists, RedisError."""
         parse_mapping(prefix, target)
         if not self._change(_ADD, "mapping_added", prefix, target):
             raise MappingExists(f"mapping already exists for prefix: {prefix}")
 
     def update_mapping(self, prefix: str, target: str) -> None:
-        """Raises InvalidMapping, MappingNotFound, redis.RedisError."""
+        """Raises InvalidMapping, MappingNotFound, RedisError."""
         parse_mapping(prefix, target)
         if not self._change(_UPDATE, "mapping_updated", prefix, target):
             raise MappingNotFound(f"mapping not found for prefix: {prefix}")
 
     def delete_mapping(self, prefix: str) -> None:
-        """Raises MappingNotFound, redis.RedisError."""
+        """Raises MappingNotFound, RedisError."""
         if not self._change(_DELETE, "mapping_deleted", prefix):
             raise MappingNotFound(f"mapping not found for prefix: {prefix}")
 

@@ -39,6 +39,8 @@ ADMIN_FAILURES = "apiproxy:admin:failures:"
 SOCKET_TIMEOUT_S = 5.0
 
 Redis = redis.Redis
+RedisError = redis.RedisError
+"""Redis is away, or refused a command. Other floors know no other word for it."""
 
 
 def open_redis(url: str, *, tls_verify: bool = True, socket_timeout_s: float = SOCKET_TIMEOUT_S, **options: Any) -> Redis:

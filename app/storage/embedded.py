@@ -90,7 +90,7 @@ class EmbeddedRedis:
         """Ends the server, which writes everything down first, and gives the data directory back."""
         if self.process is not None:
             end(self.process, STOP_S)
-        self.socket.unlink(missing_ok=True)
+            self.socket.unlink(missing_ok=True)  # not before we had one: a refused launcher must not take another's
         for lock in self._locks:
             os.close(lock)
         self._locks.clear()
@@ -257,7 +257,8 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Starts a child that gets no Ctrl-C from our terminal, and SIGTERM when we die, however we die.
 
-    The second half is Linux only: elsewhere a child outlives a kill -9 of its parent.
+    The second half is Linux only: elsewhere a child outlives a kill -9 of its parent. And there it is the death of
+    the calling thread that counts, so call this from one that lives as long as the process, such as the main thread.
     """
     sink = subprocess.DEVNULL if quiet else None
     return subprocess.Popen(  # noqa: S603 - our own command lines

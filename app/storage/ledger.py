@@ -20,7 +20,7 @@ import orjson
 
 from app.core.events import RequestEvent
 from app.core.tallies import Tally
-from app.core.windows import DAY_MS, HOUR_MS, MINUTE_MS, Deltas, SlidingWindow, Windows, fold
+from app.core.windows import DAY_MS, HOUR_MS, MINUTE_MS, Deltas, Windows, fold
 from app.storage.connections import (
     STATS_BACKLOG,
     STATS_CURSOR,
@@ -150,10 +150,9 @@ class Ledger:
     def _read(self, cursor: bytes | None, now_ms: int) -> Account:
         """The account as Redis has it; up to a second for 30 days of 100 busy endpoints."""
         windows = Windows(now_ms)
-        for minute, tallies in self._buckets(STATS_MINUTE, _covered(windows.day)):
-            windows.add_minutes({minute: tallies})
-        for hour, tallies in self._buckets(STATS_HOUR, _covered(windows.month)):
-            windows.add_hours({hour: tallies})
+        windows.day.fill(self._buckets(STATS_MINUTE, windows.day.numbers))
+        windows.week.fill(self._buckets(STATS_HOUR, windows.week.numbers))
+        windows.month.fill(self._buckets(STATS_HOUR, windows.month.numbers))
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.hgetall(STATS_TOTAL)
             pipe.hgetall(STATS_DAYS)
@@ -288,7 +287,8 @@ class Ledger:
         for key in (STATS_SEQ, STATS_PROCESSES):
             marks: Any = self._redis.hgetall(key)
             for name, text in marks.items():
-                if now_ms - int(text.rpartition(b":")[2]) > SENDER_KEPT_MS:
+                seen_ms = text.rpartition(b":")[2]
+                if not seen_ms.isdigit() or now_ms - int(seen_ms) > SENDER_KEPT_MS:
                     pipe.hdel(key, name)
 
 
@@ -310,10 +310,6 @@ def _added(before: list[bytes | None], tallies: Mapping[str, Tally]) -> dict[str
 
 def _decoded(tallies: Mapping[bytes, bytes]) -> dict[str, Tally]:
     return {endpoint.decode(): Tally.decode(encoded) for endpoint, encoded in tallies.items()}
-
-
-def _covered(window: SlidingWindow) -> range:
-    return range(window.first, window.last + 1)
 
 
 def _count(text: bytes | None) -> int:

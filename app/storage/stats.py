@@ -24,6 +24,8 @@ STALE_AFTER_S = 10.0
 """Figures are stale when the worker's last roll-up is older than this; an idle worker reports every 5 s."""
 PROBE_PAUSE_S = 1.0
 """While Redis is away, how often one reader tries it; the others do not wait."""
+VERSION = b"1"
+"""Of the summary's form. Workers and web processes are not always updated together."""
 HEARTBEAT_KEPT_MS = 10_000
 """A web process that has been silent for longer is not running."""
 
@@ -43,10 +45,14 @@ class Heartbeat(NamedTuple):
         return b"%s:%d" % (orjson.dumps(self[:3]), self.beat_ms)
 
     @classmethod
-    def decode(cls, encoded: bytes) -> Heartbeat:
+    def decode(cls, encoded: bytes) -> Heartbeat | None:
+        """The reverse of encode(); None for bytes that are no heartbeat."""
         figures, _, beat_ms = encoded.rpartition(b":")
-        memory_mb, tasks, requests = orjson.loads(figures)
-        return cls(memory_mb, tasks, requests, int(beat_ms))
+        try:
+            memory_mb, tasks, requests = orjson.loads(figures)
+            return cls(float(memory_mb), int(tasks), int(requests), int(beat_ms))
+        except (TypeError, ValueError):
+            return None
 
 
 class Summary(NamedTuple):
@@ -59,12 +65,16 @@ class Summary(NamedTuple):
 
     def pack(self) -> bytes:
         """The summary as bytes for Redis. Compressed, as charts are mostly zeros and all is written each second."""
-        return zlib.compress(b"\n".join((orjson.dumps(self.head), self.requests, self.windows)), 1)
+        return zlib.compress(b"\n".join((VERSION, orjson.dumps(self.head), self.requests, self.windows)), 1)
 
     @classmethod
-    def unpack(cls, packed: bytes) -> Summary:
-        head, requests, windows = zlib.decompress(packed).split(b"\n", 2)
-        return cls(orjson.loads(head), requests, windows)
+    def unpack(cls, packed: bytes) -> Summary | None:
+        """The reverse of pack(); None for bytes that are no summary of this version."""
+        try:
+            version, head, requests, windows = zlib.decompress(packed).split(b"\n", 3)
+            return cls(orjson.loads(head), requests, windows) if version == VERSION else None
+        except (ValueError, zlib.error):
+            return None
 
 
 EMPTY_ROW = {"count": 0, "error_count": 0, "last_request": 0, "total": 0, "today": 0, "week": 0, "month": 0}
@@ -90,7 +100,7 @@ class Stats:
             "enabled": self._enabled,
             **{name: summary.head[name] for name in ("total", "errors", "dropped_events")},
             "avg_response": f"{summary.head['avg_response_ms']}ms",
-            "stale": not fresh,
+            "stale": self._enabled and not fresh,
             "generated_at_ms": summary.head["generated_at_ms"],
             "endpoints": {prefix: summary.head["endpoints"].get(prefix, EMPTY_ROW) for prefix in prefixes},
             "requests": orjson.Fragment(summary.requests),
@@ -117,11 +127,14 @@ class Stats:
         if answers is None:
             return False
         packed, rolled_at, beats, server_time = answers
-        if packed != self._packed:
-            self._packed, self._summary = packed, Summary.unpack(packed) if packed else None
         now_ms = _milliseconds(server_time)
         heartbeats = (Heartbeat.decode(beat) for beat in beats.values())
-        self._beats = [beat for beat in heartbeats if now_ms - beat.beat_ms <= HEARTBEAT_KEPT_MS]
+        self._beats = [beat for beat in heartbeats if beat and now_ms - beat.beat_ms <= HEARTBEAT_KEPT_MS]
+        if packed != self._packed:
+            summary = Summary.unpack(packed or b"")
+            if summary is None:
+                return False
+            self._packed, self._summary = packed, summary
         age_s = _age_s(rolled_at, server_time)
         return age_s is not None and age_s <= STALE_AFTER_S
 

@@ -23,15 +23,26 @@ HOP_BY_HOP = frozenset(
         "upgrade",
     }
 )
-_NOT_TO_UPSTREAM = HOP_BY_HOP | {"host", "content-length", "expect"}
+_NOT_TO_UPSTREAM = HOP_BY_HOP | {"content-length", "expect"}
 _NOT_TO_CLIENT = HOP_BY_HOP
 
 
 def outbound(inbound: Headers, authority: str) -> Headers:
-    """What goes on to the upstream: `Host` first, then the caller's own end-to-end fields. Framing is the transport's."""
-    named = _named_by_connection(inbound)
+    """What goes on to the upstream: the caller's end-to-end fields, `Host` made the target's. Framing is the transport's."""
+    named = _named_by_connection(inbound) - {"host"}
     dropped = _NOT_TO_UPSTREAM | named if named else _NOT_TO_UPSTREAM
-    return [("Host", authority), *[field for field in inbound if field[0].lower() not in dropped]]
+    fields = []
+    has_host = False
+    for field in inbound:
+        name = field[0].lower()
+        if name == "host":
+            has_host = True
+            fields.append(("Host", authority))
+        elif name not in dropped:
+            fields.append(field)
+    if not has_host:
+        fields.insert(0, ("Host", authority))
+    return fields
 
 
 def to_client(upstream: Headers) -> Headers:

@@ -1,0 +1,106 @@
+"""Who may use the admin API: the bearer of ADMIN_TOKEN, or a browser with a session that it has opened."""
+
+from __future__ import annotations
+
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Any
+
+from flask import Blueprint, Response, abort, jsonify, make_response, request
+
+from app.gateway import Gateway
+from app.storage.connections import RedisError
+from app.storage.admin_access import SESSION_S, AddressLocked, AdminAccess, WrongToken
+
+COOKIE = "api_proxy_admin"
+COOKIE_PATH = "/api"
+"""Not `/`: the cookie must never travel to an upstream with a proxied call of the same browser."""
+
+_DISABLED = "Admin functionality is disabled (ADMIN_TOKEN not set)"
+_OPEN_ENDPOINTS = frozenset({"admin.login", "admin.logout"})
+
+
+def build_admin(gateway: Gateway) -> Blueprint:
+    """The `/api` blueprint: every route on it asks for the admin, except login and logout."""
+    admin = Blueprint("admin", __name__, url_prefix="/api")
+    token = gateway.config.admin_token
+    access = AdminAccess(gateway.redis, token) if token else None
+
+    @admin.before_request
+    def let_in() -> None:
+        if access is None:
+            _refuse(503, _DISABLED)
+        elif request.endpoint not in _OPEN_ENDPOINTS:
+            _check_caller(access)
+
+    @admin.post("/admin/login")
+    def login() -> Response:
+        assert access is not None  # noqa: S101 - let_in has refused
+        body = request.get_json(silent=True)
+        token = body.get("token") if isinstance(body, dict) else None
+        if not isinstance(token, str):
+            _refuse(400, "Invalid request body")
+        _check_token(access, token, "Invalid token")
+        response = jsonify(success=True, message="Login successful")
+        response.set_cookie(
+            COOKIE,
+            access.open_session(),
+            max_age=SESSION_S,
+            path=COOKIE_PATH,
+            secure=request.is_secure,
+            httponly=True,
+            samesite="Strict",
+        )
+        return response
+
+    @admin.post("/admin/logout")
+    def logout() -> Response:
+        assert access is not None  # noqa: S101 - let_in has refused
+        if session_id := request.cookies.get(COOKIE):
+            access.close_session(session_id)
+        response = jsonify(success=True, message="Logged out")
+        response.delete_cookie(COOKIE, path=COOKIE_PATH)
+        return response
+
+    @admin.errorhandler(RedisError)
+    def storage_away(_: RedisError) -> tuple[Response, int]:
+        return jsonify(error="Redis does not answer, so nothing can be read or changed here; try again soon"), 503
+
+    return admin
+
+
+def _check_caller(access: AdminAccess) -> None:
+    authorization = request.headers.get("Authorization", "")
+    if authorization:
+        scheme, _, rest = authorization.partition(" ")
+        _check_token(access, rest.strip() if scheme.lower() == "bearer" else authorization, "Invalid admin token")
+        return
+    session_id = request.cookies.get(COOKIE)
+    if not session_id:
+        _refuse(401, "Missing Authorization header")
+    if not access.is_open(session_id):
+        _refuse(401, "The session has ended; log in again")
+
+
+def _check_token(access: AdminAccess, token: str, wrong: str) -> None:
+    try:
+        access.check_token(token, _caller_address())
+    except WrongToken:
+        _refuse(401, wrong)
+    except AddressLocked as lock:
+        _refuse(429, str(lock), {"Retry-After": str(lock.retry_after_s)})
+
+
+def _caller_address() -> str:
+    """The caller's address; of IPv6 the /64, which is what one caller usually holds."""
+    text = request.remote_addr or ""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return text
+    if isinstance(address, IPv6Address):
+        return str(ip_network((address, 64), strict=False))
+    return text
+
+
+def _refuse(status: int, reason: str, headers: dict[str, str] | None = None) -> Any:
+    abort(make_response(jsonify(error=reason), status, headers or {}))

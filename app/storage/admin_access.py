@@ -1,0 +1,71 @@
+"""What Redis remembers of the admin's logins: sessions, and wrong tries by address."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+
+from app.storage.connections import ADMIN_FAILURES, ADMIN_SESSION, Redis
+
+SESSION_S = 12 * 3600
+MAX_FAILURES = 5
+LOCK_S = 15 * 60
+
+# One script, so that a burst of guesses is counted one by one and the sixth fails even when it is right.
+# KEYS: failures of the address. ARGV: 1 when the token is right, the limit, the lock's seconds.
+_JUDGE = """
+local failures = tonumber(redis.call('GET', KEYS[1]) or '0')
+if failures >= tonumber(ARGV[2]) then return math.max(1, redis.call('TTL', KEYS[1])) end
+if ARGV[1] == '1' then redis.call('DEL', KEYS[1]) return 0 end
+redis.call('INCR', KEYS[1])
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+return -1
+"""
+
+
+class WrongToken(Exception):
+    """The token is not the admin's."""
+
+
+class AddressLocked(Exception):
+    """Too many wrong tries came from this address; `retry_after_s` says for how long it must wait."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"too many wrong tokens from this address; try again in {-(-retry_after_s // 60)} minutes")
+        self.retry_after_s = retry_after_s
+
+
+class AdminAccess:
+    """Checks `admin_token` and keeps sessions. A session ends when the token is changed."""
+
+    def __init__(self, client: Redis, admin_token: str) -> None:
+        self._redis = client
+        self._token = admin_token.encode()
+        self._seal = hmac.digest(self._token, b"admin session", "sha256")
+
+    def check_token(self, token: str, address: str) -> None:
+        """Raises WrongToken, AddressLocked, redis.RedisError. Comparison takes the same time for every token."""
+        right = hmac.compare_digest(token.encode(), self._token)
+        verdict = self._redis.eval(_JUDGE, 1, ADMIN_FAILURES + address, int(right), MAX_FAILURES, LOCK_S)
+        if verdict > 0:
+            raise AddressLocked(verdict)
+        if verdict < 0:
+            raise WrongToken
+
+    def open_session(self) -> str:
+        """A new session's id, which the browser keeps in a cookie; only its hash is stored."""
+        session_id = secrets.token_urlsafe(32)
+        self._redis.set(_key(session_id), self._seal, ex=SESSION_S)
+        return session_id
+
+    def is_open(self, session_id: str) -> bool:
+        seal = self._redis.get(_key(session_id))
+        return seal is not None and hmac.compare_digest(seal, self._seal)
+
+    def close_session(self, session_id: str) -> None:
+        self._redis.delete(_key(session_id))
+
+
+def _key(session_id: str) -> str:
+    return ADMIN_SESSION + hashlib.sha256(session_id.encode()).hexdigest()

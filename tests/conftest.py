@@ -1,0 +1,66 @@
+"""The real things that tests stand on: a Redis, a gateway process and a scripted upstream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from app.storage.connections import open_redis
+from app.storage.embedded import EmbeddedRedis
+from tests.support.gateway import GatewayProcess
+from tests.support.upstream import Upstream
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    server = EmbeddedRedis(Path(tmp_path_factory.mktemp("redis")))
+    server.start()
+    server.wait_until_ready()
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture
+def redis_client(redis_url: str) -> Iterator[redis.Redis]:
+    with open_redis(redis_url) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def gateway_session(redis_url: str) -> Iterator[GatewayProcess]:
+    process = GatewayProcess(redis_url).start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def gateway(gateway_session: GatewayProcess) -> GatewayProcess:
+    """A gateway with one web process that the whole session shares."""
+    return gateway_session
+
+
+@pytest.fixture
+def start_gateway(redis_url: str) -> Iterator[Callable[..., GatewayProcess]]:
+    """Starts a gateway of the test's own, with environment variables of its own."""
+    started: list[GatewayProcess] = []
+
+    def start(**environ: str) -> GatewayProcess:
+        process = GatewayProcess(redis_url, environ)
+        started.append(process)
+        return process.start()
+
+    yield start
+    for process in started:
+        process.stop()
+
+
+@pytest.fixture
+def upstream(gateway: GatewayProcess) -> Iterator[Upstream]:
+    """An upstream that the shared gateway reaches under `/up`."""
+    server = Upstream()
+    gateway.map("/up", server.url)
+    yield server
+    server.close()

@@ -1,0 +1,360 @@
+"""When the upstream fails or the client leaves: what the other side sees, and that everything is let go."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+import redis
+
+from app.storage.connections import MAPPINGS
+from tests.support.gateway import GatewayProcess, free_port, receive_all
+from tests.support.upstream import Peer, Upstream
+
+LET_GO_S = 0.1
+"""How soon after the client has left the upstream must see its connection closed; CI's machines get a little more."""
+
+
+@pytest.fixture(scope="module")
+def impatient(redis_url: str) -> Iterator[GatewayProcess]:
+    """A gateway with short timeouts."""
+    times = {"CONNECT_TIMEOUT_S": "0.3", "FIRST_BYTE_TIMEOUT_S": "0.4", "IDLE_TIMEOUT_S": "0.4"}
+    process = GatewayProcess(redis_url, times).start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def slow(impatient: GatewayProcess) -> Iterator[Upstream]:
+    """An upstream that the impatient gateway reaches under `/slow`."""
+    server = Upstream()
+    impatient.map("/slow", server.url)
+    yield server
+    server.close()
+
+
+def error_of(reply: http.client.HTTPResponse | object) -> tuple[int, str]:
+    error = reply.json()["error"]  # type: ignore[attr-defined]
+    assert set(error) == {"message", "type", "code", "request_id"}
+    assert reply.field("x-request-id") == error["request_id"]  # type: ignore[attr-defined]
+    return reply.status, error["code"]  # type: ignore[attr-defined]
+
+
+def test_refused_connection(gateway: GatewayProcess) -> None:
+    """An upstream that nobody listens at is 502 upstream_unreachable."""
+    gateway.map("/nobody", f"http://127.0.0.1:{free_port()}")
+    assert error_of(gateway.request("POST", "/nobody/x", b"{}")) == (502, "upstream_unreachable")
+
+
+def test_unknown_name(gateway: GatewayProcess) -> None:
+    """A host name that does not resolve is 502 upstream_unreachable."""
+    gateway.map("/noname", "http://name.invalid")
+    assert error_of(gateway.request("GET", "/noname/x")) == (502, "upstream_unreachable")
+
+
+def test_silent_connect_times_out(impatient: GatewayProcess) -> None:
+    """A connection that is not accepted in time is 502 upstream_unreachable."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        fillers = []
+        for _ in range(4):
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+            fillers.append(filler)
+        impatient.map("/full", f"http://127.0.0.1:{full.getsockname()[1]}")
+        assert error_of(impatient.request("GET", "/full/x")) == (502, "upstream_unreachable")
+        for filler in fillers:
+            filler.close()
+
+
+def test_no_first_byte(impatient: GatewayProcess, slow: Upstream) -> None:
+    """An upstream that does not begin to answer in time is 504 first_byte_timeout, and its connection is closed."""
+    waited = []
+
+    def handler(peer: Peer) -> None:
+        peer.read_request()
+        waited.append(peer.wait_closed())
+
+    slow.handler = handler
+    assert error_of(impatient.request("GET", "/slow/x")) == (504, "first_byte_timeout")
+
+
+def test_no_first_byte_after_an_upload(impatient: GatewayProcess, slow: Upstream) -> None:
+    """The first byte's time begins when the whole body is out, so a slow upload does not use it up."""
+
+    def handler(peer: Peer) -> None:
+        peer.read_request()
+        peer.wait_closed()
+
+    slow.handler = handler
+    with impatient.connect() as sock:
+        sock.sendall(b"POST /slow/x HTTP/1.1\r\nHost: g\r\nContent-Length: 3\r\nConnection: close\r\n\r\n")
+        for _ in range(3):
+            time.sleep(0.25)  # together longer than the timeout
+            sock.sendall(b"x")
+        started = time.monotonic()
+        answer = receive_all(sock)
+    assert b"504" in answer.split(b"\r\n")[0]
+    assert b"first_byte_timeout" in answer
+    assert time.monotonic() - started > 0.3
+
+
+def test_stall_in_the_body_breaks_visibly(impatient: GatewayProcess, slow: Upstream) -> None:
+    """An upstream that falls silent in its body breaks the client's body; it never ends cleanly."""
+
+    def handler(peer: Peer) -> None:
+        peer.read_request()
+        peer.begin_stream()
+        peer.send_chunk(b"half")
+        peer.wait_closed()
+
+    slow.handler = handler
+    with begin(impatient, "/slow/x") as response:
+        assert response.read1(100) == b"half"
+        with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+            response.read()
+
+
+@pytest.mark.parametrize("leave", ["close", "reset"])
+@pytest.mark.parametrize("framing", ["chunked", "length"])
+def test_upstream_that_breaks_off_breaks_the_client(
+    gateway: GatewayProcess, upstream: Upstream, framing: str, leave: str
+) -> None:
+    """A body that the upstream does not finish reaches the client as far as it came, and visibly broken."""
+
+    def handler(peer: Peer) -> None:
+        peer.read_request()
+        if framing == "chunked":
+            peer.begin_stream()
+            peer.send_chunk(b"half")
+        else:
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+        if leave == "reset":
+            assert arrived.wait(5)
+            peer.reset()
+
+    arrived = threading.Event()
+    upstream.handler = handler
+    with begin(gateway, "/up/x") as response:
+        assert response.read1(100) == b"half"
+        arrived.set()
+        with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+            response.read()
+
+
+@pytest.mark.parametrize("how", ["close", "reset"])
+def test_upstream_that_gives_no_answer(gateway: GatewayProcess, upstream: Upstream, how: str) -> None:
+    """A connection that ends before the head is 502 upstream_reset."""
+
+    def handler(peer: Peer) -> None:
+        peer.read_request()
+        if how == "reset":
+            peer.reset()
+
+    upstream.handler = handler
+    assert error_of(gateway.request("POST", "/up/x", b"{}")) == (502, "upstream_reset")
+
+
+def test_garbage_is_an_upstream_fault(gateway: GatewayProcess, upstream: Upstream) -> None:
+    """What is no HTTP is 502 upstream_protocol_error."""
+
+    def handler(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
+
+    upstream.handler = handler
+    assert error_of(gateway.request("GET", "/up/x")) == (502, "upstream_protocol_error")
+
+
+def test_private_target_is_not_dialled(
+    start_gateway: Callable[..., GatewayProcess], upstream: Upstream, redis_client: redis.Redis
+) -> None:
+    """Without EGRESS_ALLOW a loopback target that got into Redis by hand is refused when dialled, whatever its name."""
+    strict = start_gateway(EGRESS_ALLOW="")
+    for host in ("127.0.0.1", "localhost", "0.0.0.0", "[::1]", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]"):
+        redis_client.hset(MAPPINGS, "/private", f"http://{host}:{upstream.port}")
+        strict.admin("POST", "/api/mappings/reload")
+        assert error_of(strict.request("GET", "/private/x")) == (502, "egress_refused"), host
+    assert not upstream.seen
+
+
+# --- the client leaves ---
+
+
+def leaving_times(upstream: Upstream, act: Callable[[Peer], None]) -> list[float]:
+    """Moments at which the upstream saw its connection closed, after `act` was done."""
+    closed_at: list[float] = []
+
+    def handler(peer: Peer) -> None:
+        act(peer)
+        try:
+            peer.wait_closed()
+        finally:
+            closed_at.append(time.monotonic())
+
+    upstream.handler = handler
+    return closed_at
+
+
+def nothing(peer: Peer) -> None:
+    peer.read_request()
+
+
+def only_head(peer: Peer) -> None:
+    peer.read_head()
+
+
+def stream_begun(peer: Peer) -> None:
+    peer.read_request()
+    peer.begin_stream()
+    peer.send_chunk(b"data: 1\n\n")
+
+
+def plain_begun(peer: Peer) -> None:
+    peer.read_request()
+    peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf")
+
+
+GET = b"GET /up/x HTTP/1.1\r\nHost: g\r\n\r\n"
+POST = b"POST /up/x HTTP/1.1\r\nHost: g\r\nContent-Length: 4\r\n\r\nbody"
+UPLOAD = b"POST /up/x HTTP/1.1\r\nHost: g\r\nContent-Length: 4000\r\n\r\nbody"
+PIPELINED = GET + GET
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "act", "await_answer"),
+    [
+        pytest.param(GET, nothing, False, id="waiting for the first byte"),
+        pytest.param(POST, nothing, False, id="waiting for the first byte after a body"),
+        pytest.param(GET, stream_begun, True, id="in a stream"),
+        pytest.param(GET, plain_begun, True, id="in a plain answer"),
+        pytest.param(UPLOAD, only_head, False, id="in an upload"),
+        pytest.param(PIPELINED, nothing, False, id="with another request in the pipe"),
+    ],
+)
+@pytest.mark.parametrize("how", ["close", "reset"])
+def test_client_that_leaves_frees_the_upstream(
+    gateway: GatewayProcess,
+    upstream: Upstream,
+    request_bytes: bytes,
+    act: Callable[[Peer], None],
+    await_answer: bool,
+    how: str,
+) -> None:
+    """When the client leaves, in whatever phase, the upstream's connection is closed at once."""
+    closed_at = leaving_times(upstream, act)
+    sock = gateway.connect()
+    sock.sendall(request_bytes)
+    if await_answer:
+        assert sock.recv(100)
+    deadline = time.monotonic() + 5
+    while not upstream.seen and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert upstream.seen
+    time.sleep(0.05)
+    if how == "reset":
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+    left_at = time.monotonic()
+    sock.close()
+    while not closed_at and time.monotonic() < left_at + 5:
+        time.sleep(0.005)
+    assert closed_at
+    assert closed_at[0] - left_at < LET_GO_S + 0.1
+
+
+def test_client_that_leaves_while_connecting(impatient: GatewayProcess) -> None:
+    """A client that leaves while we connect ends the attempt: the web process holds no such connection any more."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        port = full.getsockname()[1]
+        fillers = []
+        for _ in range(4):
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+            fillers.append(filler)
+        patient = GatewayProcess(impatient.redis_url, {"CONNECT_TIMEOUT_S": "30"}).start()
+        try:
+            patient.map("/full", f"http://127.0.0.1:{port}")
+            pid = patient.worker_pids()[0]
+            with patient.connect() as sock:
+                sock.sendall(b"GET /full/x HTTP/1.1\r\nHost: g\r\n\r\n")
+                wait_for(lambda: dialling(pid, port) == 1)
+            wait_for(lambda: dialling(pid, port) == 0, timeout_s=1)
+        finally:
+            patient.stop()
+            for filler in fillers:
+                filler.close()
+
+
+def test_client_that_leaves_in_a_blocked_upload(gateway: GatewayProcess, upstream: Upstream) -> None:
+    """A client that is killed while the upstream takes no more of its body is noticed although its bytes wait unread.
+
+    A reset says so: a FIN would have to wait behind the bytes that the full window keeps at the client.
+    """
+    go_on = threading.Event()
+
+    def handler(peer: Peer) -> None:
+        peer.read_head()
+        assert go_on.wait(10)
+
+    upstream.handler = handler
+    sock = gateway.connect()
+    sock.settimeout(1)
+    sock.sendall(b"POST /up/x HTTP/1.1\r\nHost: g\r\nContent-Length: 900000000\r\n\r\n")
+    with pytest.raises(TimeoutError):
+        while True:
+            sock.sendall(b"x" * 65_536)
+    pid = gateway.worker_pids()[0]
+    assert dialling(pid, upstream.port) == 1
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+    sock.close()
+    wait_for(lambda: dialling(pid, upstream.port) == 0, timeout_s=1)
+    go_on.set()
+
+
+def test_aborted_upload_never_looks_complete(gateway: GatewayProcess, upstream: Upstream) -> None:
+    """A chunked upload that the client breaks off reaches the upstream as broken off."""
+    sock = gateway.connect()
+    sock.sendall(b"POST /up/x HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n")
+    wait_for(lambda: upstream.seen)
+    sock.close()
+    wait_for(lambda: upstream.failures)
+    assert isinstance(upstream.failures[0], ConnectionError)
+
+
+@contextlib.contextmanager
+def begin(gateway: GatewayProcess, target: str) -> Iterator[http.client.HTTPResponse]:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=5)) as connection:
+        connection.request("GET", target)
+        with connection.getresponse() as response:
+            yield response
+
+
+def wait_for(condition: Callable[[], object], timeout_s: float = 5.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.01)
+
+
+def dialling(pid: int, port: int) -> int:
+    """How many TCP connections to `port`, in any state, the process holds."""
+    inodes = set()
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            inodes.add(os.readlink(f"/proc/{pid}/fd/{name}"))
+        except OSError:
+            continue
+    count = 0
+    with open(f"/proc/{pid}/net/tcp") as table:
+        for line in table.readlines()[1:]:
+            columns = line.split()
+            if int(columns[2].split(":")[1], 16) == port and f"socket:[{columns[9]}]" in inodes:
+                count += 1
+    return count

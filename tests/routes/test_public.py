@@ -1,0 +1,64 @@
+"""What anybody may see."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.gateway import GatewayProcess
+from tests.support.upstream import Upstream
+
+
+def test_robots_are_forbidden_everything(gateway: GatewayProcess) -> None:
+    """robots.txt forbids all."""
+    reply = gateway.request("GET", "/robots.txt")
+    assert (reply.status, reply.body) == (200, b"User-agent: *\nDisallow: /\n")
+
+
+@pytest.mark.parametrize("path", ["/", "/index.html", "/admin"])
+def test_pages_have_a_strict_policy(gateway: GatewayProcess, path: str) -> None:
+    """Each page is HTML under a policy that allows no inline script, no eval and no other host."""
+    reply = gateway.request("GET", path)
+    policy = reply.field("content-security-policy") or ""
+    assert (reply.status, (reply.field("content-type") or "")[:9]) == (200, "text/html")
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert "http" not in policy
+
+
+def test_head_of_the_root_is_answered(gateway: GatewayProcess) -> None:
+    """Claude Code probes with HEAD /."""
+    reply = gateway.request("HEAD", "/")
+    assert (reply.status, reply.body) == (200, b"")
+
+
+@pytest.mark.parametrize("path", ["/static/../app/config.py", "/static/%2e%2e/app/config.py", "/static//etc/passwd"])
+def test_only_the_pages_files_are_served(gateway: GatewayProcess, path: str) -> None:
+    """No path leads out of the pages' folder."""
+    assert gateway.request("GET", path).status == 404
+
+
+def test_no_mapping_is_a_404_with_a_hint(gateway: GatewayProcess) -> None:
+    """A path that nothing leads gives the error shape and says what to do; its text holds no query."""
+    reply = gateway.request("POST", "/nowhere/v1?key=secret", b"{}")
+    error = reply.json()["error"]
+    assert (reply.status, error["code"], error["type"]) == (404, "mapping_not_found", "invalid_request_error")
+    assert "/nowhere/v1" in error["message"]
+    assert "POST /api/mappings" in error["message"]
+    assert b"secret" not in reply.body
+    assert error["request_id"] == reply.field("x-request-id")
+
+
+def test_wrong_method_on_our_own_path(gateway: GatewayProcess) -> None:
+    """Our own paths answer wrong methods in the same shape."""
+    reply = gateway.request("PATCH", "/stats")
+    assert (reply.status, set(reply.json())) == (405, {"error"})
+
+
+def test_health_counts_the_mappings(gateway: GatewayProcess, upstream: Upstream) -> None:
+    """/health says that Redis answers and how many mappings stand."""
+    reply = gateway.request("GET", "/health")
+    report = reply.json()
+    assert reply.status == 200
+    assert report["redis"] is True
+    assert report["mappings"] == gateway.admin("GET", "/api/mappings").json()["count"]

@@ -1,0 +1,154 @@
+"""A gateway as it is deployed: gunicorn with its configuration file, in processes of its own."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+ADMIN_TOKEN = "test-admin-token-0123456789"
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = 10.0, pause_s: float = 0.02) -> Any:
+    """The condition's first true value. Fails when there is none in time."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(pause_s)
+    raise AssertionError(f"not within {timeout_s} s: {what}")
+
+
+@dataclass
+class Reply:
+    status: int
+    reason: str
+    fields: list[tuple[str, str]]
+    body: bytes
+
+    def field(self, name: str) -> str | None:
+        return next((value for key, value in self.fields if key.lower() == name.lower()), None)
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class GatewayProcess:
+    """gunicorn on a free port, with the given environment over defaults fit for tests."""
+
+    redis_url: str
+    environ: dict[str, str] = field(default_factory=dict)
+    admin_token: str = ADMIN_TOKEN
+
+    def __post_init__(self) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> GatewayProcess:
+        environ = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+        environ |= {
+            "REDIS_URL": self.redis_url,
+            "PORT": str(self.port),
+            "HOST": "127.0.0.1",
+            "ADMIN_TOKEN": self.admin_token,
+            "EGRESS_ALLOW": "127.0.0.0/8,::1/128",
+            "WEB_CONCURRENCY": "1",
+            "PYTHONWARNINGS": "error",
+            **self.environ,
+        }
+        command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"]
+        if "TEST_WORKER_CLASS" in os.environ:
+            command += ["-k", os.environ["TEST_WORKER_CLASS"]]
+        self.log = open(f"/tmp/gateway-test-{self.port}.log", "w+b")  # noqa: SIM115 - closed by stop()
+        self.process = subprocess.Popen(
+            [*command, "app:create_app()"], cwd=ROOT, env=environ, stdout=self.log, stderr=self.log
+        )
+        wait_until(self._is_up, f"the gateway answers; its log:\n{self.read_log()}", timeout_s=20)
+        return self
+
+    def _is_up(self) -> bool:
+        if self.process.poll() is not None:
+            raise AssertionError(f"the gateway ended with {self.process.returncode}:\n{self.read_log()}")
+        try:
+            return self.request("GET", "/health").status == 200
+        except OSError:
+            return False
+
+    def read_log(self) -> str:
+        self.log.flush()
+        return Path(self.log.name).read_text(errors="replace")
+
+    def worker_pids(self) -> list[int]:
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(pid) for pid in children.split()]
+
+    def stop(self) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(timeout=20)
+        finally:
+            self.process.kill()
+            self.log.close()
+            Path(self.log.name).unlink(missing_ok=True)
+
+    # --- asking it ---
+
+    def connect(self) -> socket.socket:
+        sock = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock
+
+    def raw(self, request: bytes) -> bytes:
+        """Everything that comes back for these bytes until the gateway closes, which it must."""
+        with self.connect() as sock:
+            sock.sendall(request)
+            return receive_all(sock)
+
+    def request(
+        self, method: str, target: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> Reply:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request(method, target, body=body, headers=headers or {})
+            response = connection.getresponse()
+            return Reply(response.status, response.reason, response.getheaders(), response.read())
+        finally:
+            connection.close()
+
+    def admin(self, method: str, path: str, body: Any = None) -> Reply:
+        headers = {"Authorization": f"Bearer {self.admin_token}", "Content-Type": "application/json"}
+        return self.request(method, path, None if body is None else json.dumps(body), headers)
+
+    def map(self, prefix: str, target: str) -> None:
+        """Makes `prefix` lead to `target`, in every process by the time this returns for one process."""
+        reply = self.admin("POST", "/api/mappings", {"prefix": prefix, "target": target})
+        if reply.status == 400 and b"exists" in reply.body:
+            reply = self.admin("PUT", f"/api/mappings{prefix}", {"target": target})
+        assert reply.status in (200, 201), reply.body
+
+
+def receive_all(sock: socket.socket) -> bytes:
+    data = b""
+    try:
+        while piece := sock.recv(65536):
+            data += piece
+    except ConnectionResetError:
+        pass
+    return data

@@ -1,0 +1,50 @@
+"""A Redis that no gateway uses: tests may empty it, kill it and start it again. Import the fixtures in a conftest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from app.storage.connections import Redis, open_redis
+from app.storage.embedded import EmbeddedRedis
+
+
+@pytest.fixture(scope="session")
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
+    server = EmbeddedRedis(tmp_path_factory.mktemp("own"))
+    server.start()
+    server.wait_until_ready()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def own_redis(own_server: EmbeddedRedis) -> Iterator[Redis]:
+    """A client of the emptied server."""
+    with open_redis(own_server.url) as client:
+        client.flushall()
+        yield client
+
+
+def poll(condition: Callable[[], object], timeout_s: float = 10.0) -> float:
+    """Waits until the condition holds; how many seconds it took. Fails the test when it does not in time."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < timeout_s, "waited in vain"
+        time.sleep(0.01)
+    return time.monotonic() - began
+
+
+def kill(server: EmbeddedRedis) -> None:
+    """kill -9 of the server process."""
+    assert server.process is not None
+    server.process.kill()
+    server.process.wait()
+
+
+def revive(server: EmbeddedRedis) -> None:
+    """Starts a killed server again, on the data that it left."""
+    server.spawn()
+    server.wait_until_ready()

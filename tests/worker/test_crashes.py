@@ -1,0 +1,119 @@
+"""Killing everything in a loop: what was recorded is what is counted."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from contextlib import suppress
+
+import orjson
+import redis
+
+from app.storage.connections import STATS_BACKLOG, STATS_EVENTS, Redis, open_redis
+from app.storage.embedded import EmbeddedRedis
+from app.storage.stats import Stats
+from tests.support.own_redis import kill, poll, revive
+from tests.worker.conftest import ROOT, StartWorker
+
+DURATION_S = 12.0
+PRODUCERS = 3
+
+PRODUCER = """
+import sys, time
+from app.core.events import RequestEvent
+from app.storage.connections import open_redis
+from app.telemetry.recorder import Recorder
+url, endpoint, duration_s = sys.argv[1], sys.argv[2], float(sys.argv[3])
+recorder = Recorder(open_redis(url, socket_timeout_s=1), queue_size=1_000_000)
+recorder.start()
+count = errors = 0
+deadline = time.monotonic() + duration_s
+while time.monotonic() < deadline:
+    for _ in range(25):
+        count += 1
+        status = 500 if count % 7 == 0 else 200
+        errors += status == 500
+        now_ms = time.time_ns() // 1_000_000
+        recorder.record(RequestEvent(str(count), now_ms, endpoint, "GET", status, "", 3, count % 11, 5.0, 1.0))
+    time.sleep(0.005)
+recorder.stop(20)
+print(count, errors, recorder.dropped, len(recorder._queue))
+"""
+
+
+def test_nothing_is_lost_and_nothing_counted_twice(
+    own_server: EmbeddedRedis, own_redis: Redis, start_worker: StartWorker
+) -> None:
+    """Worker, server and connections are killed again and again; the sums equal what was sent, endpoint by endpoint."""
+    dice = random.Random(2)
+    producers = [produce(own_server.url, f"/p{number}") for number in range(PRODUCERS)]
+    workers = [start_worker(), start_worker()]
+    kills = {"worker": 0, "server": 0, "connections": 0}
+    while any(producer.poll() is None for producer in producers):
+        time.sleep(dice.uniform(0.1, 0.5))
+        what = dice.choice(["worker", "worker", "connections", "connections", "server"])
+        kills[what] += 1
+        if what == "worker":
+            victim = dice.randrange(2)
+            workers[victim].kill()
+            workers[victim] = start_worker()
+        elif what == "connections":
+            cut(own_server.url)
+        else:
+            kill(own_server)
+            time.sleep(dice.uniform(0, 0.3))
+            revive(own_server)
+    sent = {f"/p{number}": counts(producer) for number, producer in enumerate(producers)}
+    assert min(kills.values()) >= 3
+    with open_redis(own_server.url) as client:
+        poll(lambda: client.llen(STATS_EVENTS) == 0, 15)
+        assert int(client.get(STATS_BACKLOG) or 0) == 0
+        check(client, sent)
+
+
+def produce(url: str, endpoint: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", PRODUCER, url, endpoint, str(DURATION_S)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def cut(url: str) -> None:
+    with suppress(redis.RedisError), open_redis(url) as client:
+        client.client_kill_filter(_type="normal", skipme=True)
+
+
+def counts(producer: subprocess.Popen[str]) -> tuple[int, int]:
+    count, errors, dropped, left = map(int, producer.communicate()[0].split())
+    assert (producer.returncode, dropped, left) == (0, 0, 0)
+    return count, errors
+
+
+def check(client: Redis, sent: dict[str, tuple[int, int]]) -> None:
+    """The published figures: total, and every window, which all cover the test's few seconds."""
+    expected = sum(count for count, _ in sent.values())
+    assert expected > 10_000
+    stats = Stats(client)
+    answer = {}
+
+    def settled() -> bool:
+        answer.update(orjson.loads(stats.read(sent, time.time_ns() // 1_000_000)))
+        return answer["total"] == expected and not answer["stale"]
+
+    with suppress(AssertionError):
+        poll(settled, 8)
+    assert answer["total"] == expected
+    assert answer["dropped_events"] == 0
+    assert answer["errors"] == sum(errors for _, errors in sent.values())
+    for endpoint, (count, errors) in sent.items():
+        assert answer["endpoints"][endpoint]["count"] == count
+        for window in answer["windows"].values():
+            figures = window["endpoints"][endpoint]
+            assert (figures["requests"], figures["errors"]) == (count, errors)
+            assert figures["request_bytes"] == 3 * count
+            assert sum(figures["series"]["requests"]) == count

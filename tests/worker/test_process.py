@@ -1,0 +1,152 @@
+"""The worker as a process: starts, rolls up within two seconds, outlives Redis, ends when told."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import orjson
+import pytest
+
+from app.core.events import RequestEvent
+from app.storage.connections import STATS_LEASE, STATS_ROLLED_AT, Redis, open_redis
+from app.storage.embedded import EmbeddedRedis
+from app.storage.envelopes import pack, push
+from app.storage.stats import Stats
+from tests.support.own_redis import kill, poll, revive
+from tests.worker.conftest import ROOT, StartWorker
+
+
+@pytest.fixture
+def stats(own_server: EmbeddedRedis) -> Iterator[Stats]:
+    with open_redis(own_server.url, socket_timeout_s=1) as client:
+        yield Stats(client)
+
+
+def send(client: Redis, seq: int, process: str = "p") -> None:
+    event = RequestEvent("id", time.time_ns() // 1_000_000, "/a", "GET", 200, "", 1, 2, 10.0, 5.0)
+    push(client, *pack(process, seq, 0, [event]))
+
+
+def total(stats: Stats) -> int:
+    return int(orjson.loads(stats.read([], time.time_ns() // 1_000_000))["total"])
+
+
+def ready(client: Redis) -> bool:
+    return client.exists(STATS_ROLLED_AT) == 1 and client.exists(STATS_LEASE) == 1
+
+
+def test_what_waited_is_rolled_up_at_the_start(own_redis: Redis, stats: Stats, start_worker: StartWorker) -> None:
+    """A worker that starts takes at once what was recorded before."""
+    send(own_redis, 1)
+    start_worker()
+    assert poll(lambda: total(stats) == 1) < 3
+
+
+def test_figures_are_fresh_within_two_seconds(own_redis: Redis, stats: Stats, start_worker: StartWorker) -> None:
+    """An event on the list is in the figures two seconds later, whenever it comes."""
+    start_worker()
+    poll(lambda: ready(own_redis))
+    for seq in range(1, 6):
+        send(own_redis, seq)
+        assert poll(lambda seq=seq: total(stats) == seq) < 2
+        time.sleep(seq * 0.13)  # meet the ticker in different moments
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_when_told(own_redis: Redis, start_worker: StartWorker, number: signal.Signals) -> None:
+    """SIGTERM and SIGINT end the worker promptly, with code 0, and it gives its lease back."""
+    worker = start_worker()
+    poll(lambda: ready(own_redis))
+    began = time.monotonic()
+    worker.send_signal(number)
+    assert worker.wait(5) == 0
+    assert time.monotonic() - began < 2
+    assert not own_redis.exists(STATS_LEASE)
+    assert "Worker stopped" in worker.communicate()[1]
+
+
+def test_it_ends_when_told_while_it_waits_for_redis(start_worker: StartWorker) -> None:
+    """A worker that waits for Redis at its start says so, without the password, and can be ended."""
+    worker = start_worker(API_PROXY_REDIS_URL="redis://:hush@127.0.0.1:1/0")
+    assert worker.stderr is not None
+    line = worker.stderr.readline()
+    assert "does not answer" in line
+    assert "***@127.0.0.1" in line
+    assert "hush" not in line
+    worker.terminate()
+    assert worker.wait(3) == 0
+
+
+@pytest.mark.parametrize("url", ["", "http://localhost"])
+def test_it_says_what_is_missing(url: str) -> None:
+    """Without a usable URL the worker ends with code 1 and one line that names the variable."""
+    done = subprocess.run(
+        [sys.executable, "-m", "worker"],
+        cwd=ROOT,
+        env={"API_PROXY_REDIS_URL": url, "REDIS_URL": ""},
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert done.returncode == 1
+    assert "API_PROXY_REDIS_URL" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_it_outlives_redis(
+    own_server: EmbeddedRedis, own_redis: Redis, stats: Stats, start_worker: StartWorker
+) -> None:
+    """A worker goes on by itself after Redis was killed and came back, and after its connections were cut."""
+    worker = start_worker()
+    poll(lambda: ready(own_redis))
+    send(own_redis, 1)
+    poll(lambda: total(stats) == 1)
+    for seq in (2, 3):
+        kill(own_server)
+        time.sleep(0.6)
+        revive(own_server)
+        with open_redis(own_server.url) as client:
+            send(client, seq)
+            poll(lambda seq=seq: total(stats) == seq, 8)
+            client.client_kill_filter(_type="normal", skipme=True)
+            client.client_kill_filter(_type="pubsub", skipme=True)
+    assert worker.poll() is None
+    worker.terminate()
+    assert worker.wait(3) == 0
+    assert "Traceback" not in worker.communicate()[1]
+
+
+def test_it_ends_when_told_while_redis_is_away(
+    own_server: EmbeddedRedis, own_redis: Redis, start_worker: StartWorker
+) -> None:
+    """SIGTERM in the middle of an outage ends the worker as well."""
+    worker = start_worker()
+    poll(lambda: ready(own_redis))
+    kill(own_server)
+    try:
+        time.sleep(0.5)
+        worker.terminate()
+        assert worker.wait(5) == 0
+    finally:
+        revive(own_server)
+
+
+def test_one_works_and_one_stands_by(own_redis: Redis, stats: Stats, start_worker: StartWorker) -> None:
+    """Of two workers one holds the lease; when it is killed the other takes over."""
+    workers = {}
+    for _ in range(2):
+        worker = start_worker()
+        poll(lambda: ready(own_redis))
+        workers[own_redis.get(STATS_LEASE)] = worker
+    assert len(workers) == 1
+    send(own_redis, 1)
+    poll(lambda: total(stats) == 1)
+    first = next(iter(workers.values()))
+    own_redis.delete(STATS_LEASE)
+    first.kill()
+    send(own_redis, 2)
+    assert poll(lambda: total(stats) == 2) < 6
