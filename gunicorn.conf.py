@@ -38,8 +38,8 @@ worker_class = "app.server.GatewayWorker"
 worker_connections = deployment.worker_connections
 backlog = 4096
 
-# The master kills what still lives after this, so it is more than a web process gives its streams (app/server.py
-# subtracts the same): the rest is for their settling and for the last events.
+# The master kills what still lives after this. A web process gives its streams less (post_fork): the rest is for what
+# comes after them, their settling and the last events.
 SETTLE_S = 5
 graceful_timeout = deployment.graceful_timeout_s + SETTLE_S
 keepalive = 75  # s; above the 60 s after which common load balancers let an idle connection go
@@ -67,6 +67,11 @@ def on_starting(server: Any) -> None:
         os._exit(_prepare_redis())
     if os.waitpid(child, 0)[1]:
         sys.exit(1)
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Sets the web process's own limit, in its own copy of the settings."""
+    worker.cfg.set("graceful_timeout", deployment.graceful_timeout_s)
 
 
 def _prepare_redis() -> int:

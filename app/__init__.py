@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def create_app(config: Config | None = None) -> Flask:
-    """The application of one web process, started. Raises ConfigError, and redis.RedisError when Redis is away."""
+    """The application of one web process, started. Raises ConfigError, and RedisError when Redis is away."""
     # Imported here because gunicorn's master and the worker import `app.config` and must stay small and unpatched.
     from app.config import load_config
     from app.gateway import build_gateway
@@ -19,4 +20,5 @@ def create_app(config: Config | None = None) -> Flask:
 
     gateway = build_gateway(config or load_config())
     gateway.start()
+    atexit.register(gateway.stop)
     return build_flask(gateway)

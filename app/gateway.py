@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 from app.config import Config, ConfigError
 from app.core.egress import EgressPolicy
-from app.core.events import RequestEvent
 from app.proxy.dialing import Dialer
 from app.proxy.engine import Engine
 from app.proxy.exchange import Timeouts
 from app.proxy.transport import Transport
 from app.storage.catalog import Catalog
 from app.storage.connections import Redis, open_redis
+from app.storage.stats import Stats
+from app.telemetry.recorder import Recorder
+
+READER_TIMEOUT_S = 1.0
+"""How long a page may wait for Redis."""
+FLUSH_S = 5.0
+"""How long the last events may take at the end of the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,28 +27,44 @@ class Gateway:
     config: Config
     redis: Redis
     catalog: Catalog
+    stats: Stats
+    recorder: Recorder | None
+    """None when statistics are switched off."""
     dialer: Dialer
     engine: Engine
 
     def start(self) -> None:
+        """Loads the mappings and begins to watch and to record. Raises RedisError."""
         self.catalog.start()
+        if self.recorder is not None:
+            self.recorder.start()
 
     def stop(self) -> None:
+        """Sends the last events. Called when the process ends, after its last request."""
         self.catalog.stop()
+        if self.recorder is not None:
+            self.recorder.stop(FLUSH_S)
         self.engine.transport.close()
 
 
 def build_gateway(config: Config) -> Gateway:
     """Wires the parts; connects to nothing. Raises ConfigError."""
     if config.redis_url is None:
-        raise ConfigError("API_PROXY_REDIS_URL: say where Redis is, or start with `python -m app`, which brings its own")
+        raise ConfigError("REDIS_URL is not set: say where Redis is, or use `python -m app`, which brings its own")
     redis = open_redis(config.redis_url, tls_verify=config.redis_tls_verify)
-    timeouts = Timeouts(config.connect_timeout_s, config.first_byte_timeout_s, config.idle_timeout_s)
+    reader = open_redis(config.redis_url, tls_verify=config.redis_tls_verify, socket_timeout_s=READER_TIMEOUT_S)
     dialer = Dialer(EgressPolicy(config.egress_allow))
-    transport = Transport(dialer)
+    timeouts = Timeouts(config.connect_timeout_s, config.first_byte_timeout_s, config.idle_timeout_s)
+    engine = Engine(Transport(dialer), timeouts, config.held_body_max_bytes)
+    recorder = _build_recorder(config, redis, engine) if config.enable_stats else None
+    stats = Stats(reader, enabled=config.enable_stats)
+    return Gateway(config, redis, Catalog(redis), stats, recorder, dialer, engine)
 
-    def record(event: RequestEvent) -> None:
-        pass
 
-    engine = Engine(transport, timeouts, config.held_body_max_bytes, record)
-    return Gateway(config, redis, Catalog(redis), dialer, engine)
+def _build_recorder(config: Config, redis: Redis, engine: Engine) -> Recorder:
+    def task_count() -> int:
+        return threading.active_count() + engine.active_calls
+
+    recorder = Recorder(redis, queue_size=config.stats_queue_size, task_count=task_count)
+    engine.record = recorder.record
+    return recorder

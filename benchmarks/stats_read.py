@@ -1,7 +1,7 @@
 """What statistics cost: `python -m benchmarks.stats_read [endpoints]`.
 
-Fills a private Redis with 30 days of history of 100 busy endpoints (every minute of the last day, every hour of
-the last 30 days), then measures each step of an event's way, and the reading of `/stats`.
+Fills a private Redis with 30 days of history of 100 busy endpoints (every minute of the last day, every hour
+of the last 30 days), then measures each step of an event's way, and the reading of `/stats`.
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ def measure(client: Redis, endpoints: list[str], now_ms: int) -> None:
     say("worker: memory of the sums", memory_mb() - before_mb, "MB")
     say("worker: a second without events", best(lambda: roll_up.run(now_ms), 20) * 1000, "ms")
     for busy in (1, 10, len(endpoints)):
-        say(f"worker: a second with events on {busy} endpoints", second(client, roll_up, endpoints[:busy], now_ms), "ms")
+        say(
+            f"worker: a second with events on {busy} endpoints", second(client, roll_up, endpoints[:busy], now_ms), "ms"
+        )
     turns = iter(range(1, 10))
     say("worker: the minute turns", best(lambda: roll_up.run(now_ms + next(turns) * MINUTE_MS), 5) * 1000, "ms")
     say("worker: the hour turns", once(lambda: roll_up.run(now_ms + HOUR_MS // 2)) * 1000, "ms")

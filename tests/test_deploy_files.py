@@ -1,4 +1,4 @@
-"""The files of a deployment, checked as far as that goes without a container engine, and started where they can be."""
+"""The files of a deployment, checked as far as one can without a container engine, and started where one can."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -24,7 +25,7 @@ from app.storage.connections import STATS_ROLLED_AT, Redis
 from tests.support.gateway import free_port, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
-VERBS = "run dev test coverage bench lint fmt seed health stats docker-build".split()
+VERBS = ["run", "dev", "test", "coverage", "bench", "lint", "fmt", "seed", "health", "stats", "docker-build"]
 LOCKS = ("requirements.txt", "requirements-dev.txt")
 
 OTHER_NAMES = {
@@ -123,8 +124,6 @@ def _requires(name: str) -> list[str]:
 
 def test_the_lock_fits_what_the_project_asks_for() -> None:
     """Each dependency in pyproject.toml is pinned, at a version that it allows."""
-    import tomllib
-
     project = tomllib.loads(text("pyproject.toml"))["project"]
     for lock, lines in (
         ("requirements.txt", project["dependencies"]),
@@ -307,7 +306,7 @@ def test_a_platform_s_defaults_stand_in_the_procfile() -> None:
     assert "${REDIS_TLS_VERIFY:-false}" in procfile()["worker"]
 
 
-def test_the_web_alone_gives_up_on_a_redis_that_is_away(tmp_path: Path) -> None:
+def test_the_web_alone_gives_up_on_a_redis_that_is_away() -> None:
     """gunicorn without `python -m app` waits for Redis too, then ends with 1 and hides the password."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     url = f"redis://:hush-hush@127.0.0.1:{free_port()}/0"
@@ -338,7 +337,7 @@ def dockerfile() -> list[tuple[str, str]]:
     ]
 
 
-def test_what_the_dockerfile_copies_exists_and_is_sent(tmp_path: Path) -> None:
+def test_what_the_dockerfile_copies_exists_and_is_sent() -> None:
     """Each source of a COPY is in the repository and not kept back by .dockerignore."""
     sent = {line[1:] for line in text(".dockerignore").splitlines() if line.startswith("!")}
     copied = set()
@@ -351,7 +350,7 @@ def test_what_the_dockerfile_copies_exists_and_is_sent(tmp_path: Path) -> None:
 
 
 def test_what_the_dockerfile_copies_is_enough_to_run(tmp_path: Path) -> None:
-    """The copied files alone, read-only but for data/, can be imported and configured by an unprivileged user."""
+    """The copied files alone, serve, and their health check tells it from a gateway that is down."""
     for word, rest in dockerfile():
         if word == "COPY":
             *sources, target = [part for part in rest.split() if not part.startswith("--")]

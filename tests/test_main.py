@@ -215,6 +215,36 @@ def test_a_stream_in_flight_ends_whole(launch: Launch) -> None:
     upstream.close()
 
 
+def test_a_stream_that_does_not_end_is_cut_after_its_time(launch: Launch) -> None:
+    """A stream may go on for GRACEFUL_TIMEOUT, is then broken visibly, and the stop goes on in order."""
+
+    def handler(peer: Peer) -> None:
+        while (seen := peer.read_request()) is not None:
+            if seen.target != "/stream":
+                peer.answer(b"mapped")
+                continue
+            peer.begin_stream()
+            peer.send_chunk(b"first\n")
+            peer.wait_closed(60)
+
+    upstream = Upstream(handler)
+    gateway = launch(EGRESS_ALLOW="127.0.0.1", GRACEFUL_TIMEOUT="2").until_healthy()
+    gateway.map("/up", upstream.url)
+    with gateway.get("/up/stream") as reply:
+        assert reply.readline() == b"first\n"
+        gateway.process.send_signal(signal.SIGTERM)
+        asked_at = time.monotonic()
+        with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+            reply.read()
+        assert 1.5 < time.monotonic() - asked_at < 4.5
+    assert gateway.process.wait(20) == 0
+    assert gateway.processes() == {}
+    with EmbeddedRedis(gateway.data_dir).running() as client:
+        summary = client.hgetall(STATS_TOTAL)
+    assert any(b"/up" in endpoint for endpoint in summary)
+    upstream.close()
+
+
 def test_a_second_signal_cuts_the_streams_short(launch: Launch) -> None:
     """A stream that never ends holds the stop up until it is asked for again."""
 

@@ -1,7 +1,7 @@
 """`python -m worker`: the second process. An RQ worker that rolls up what the web processes recorded.
 
-It outlives Redis: while Redis is away it tries again, and it ends only when it is told to (SIGTERM, SIGINT) or
-when Redis is away at its start for longer than 30 s. Any number may run; see worker/ticker.py.
+It outlives Redis: while Redis is away it tries again, and it ends only when it is told to (SIGTERM, SIGINT)
+or when Redis is away at its start for longer than 30 s. Any number may run; see worker/ticker.py.
 """
 
 from __future__ import annotations
@@ -94,9 +94,7 @@ def _work(rq_client: Redis, ticker: Ticker) -> bool:
     """Runs RQ's loop until it ends. True when it should be run again."""
     worker = None
     try:
-        worker = RollUpWorker(
-            [QUEUE], connection=rq_client, serializer=JSONSerializer, worker_ttl=WORKER_TTL_S
-        )
+        worker = RollUpWorker([QUEUE], connection=rq_client, serializer=JSONSerializer, worker_ttl=WORKER_TTL_S)
         worker.ticker = ticker
         worker.work(logging_level="CRITICAL")
     except redis.RedisError as error:

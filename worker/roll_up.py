@@ -1,7 +1,7 @@
 """The job: events off the list, into the windows, into the summary that `/stats` serves.
 
-RQ calls roll_up() about once a second. What it knows it keeps between calls, in this process: a SimpleWorker runs
-its jobs where it stands.
+RQ calls roll_up() about once a second. What it knows it keeps between calls, in this process: a SimpleWorker
+runs its jobs where it stands.
 """
 
 from __future__ import annotations

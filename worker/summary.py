@@ -1,7 +1,7 @@
 """Puts into words what the ledger says: the JSON that `/stats` serves.
 
-Only what changed is described again. A busy endpoint costs its four windows each time; an idle one costs nothing
-until the minute turns.
+Only what changed is described again. A busy endpoint costs its four windows each time; an idle one costs
+nothing until the minute turns.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Puts the roll-up job on the queue, about once a second while there is something to do.
 
-Many workers may run; one of them holds the lease and ticks, the others stand by. That is for economy only (whoever
-rolled up last has the sums in memory): that nothing counts twice is the ledger's business, see storage/ledger.py.
+Many workers may run; one of them holds the lease and ticks, the others stand by. That is for economy only
+(whoever rolled up last has the sums in memory): that nothing counts twice is the ledger's business, see
+storage/ledger.py.
 """
 
 from __future__ import annotations
@@ -71,9 +72,7 @@ class Ticker(threading.Thread):
         """Keeps or takes the lease; whoever has it orders a roll-up if one is due. Raises redis.RedisError."""
         self.holds_lease = self._lease()
         if self.holds_lease and self._is_due() and self._queue.count == 0:
-            self._queue.enqueue(
-                JOB, job_timeout=JOB_TIMEOUT_S, result_ttl=0, ttl=JOB_TRACE_S, failure_ttl=JOB_TRACE_S
-            )
+            self._queue.enqueue(JOB, job_timeout=JOB_TIMEOUT_S, result_ttl=0, ttl=JOB_TRACE_S, failure_ttl=JOB_TRACE_S)
             self._worked_at = time.monotonic()
             self._minute = _minute()
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 
 class GatewayError(Exception):
-    """A request that ends with an answer of ours. The text is for the caller: it says what to do and holds no secret."""
+    """A request that ends with an answer of ours. The text is for the caller: what to do, and no secret."""
 
     type: ClassVar[str] = "gateway_error"
 

@@ -1,9 +1,10 @@
 """Folding events into buckets, and windows that slide over the buckets.
 
-An event belongs to the minute, the hour and the day (UTC) in which its request ended, however late it arrives.
-A window covers whole buckets: `to_ms` is the end of the bucket that `now` is in, `from_ms` lies exactly the
-window's length before that. So the 24 h window holds the last 1,439 full minutes and the running one, the last
-point of its chart grows until it is full, and the points of a chart add up to the window's figures.
+An event belongs to the minute, the hour and the day (UTC) in which its request ended, however late it
+arrives. A window covers whole buckets: `to_ms` is the end of the bucket that `now` is in, `from_ms` lies
+exactly the window's length before that. So the 24 h window holds the last 1,439 full minutes and the running
+one, the last point of its chart grows until it is full, and the points of a chart add up to the window's
+figures.
 
 Nothing here reads a clock or a database: `now_ms` is an argument, buckets are handed in.
 """

@@ -16,7 +16,7 @@ from gevent.socket import MSG_DONTWAIT, MSG_PEEK
 POLL_S = 0.05
 _HAS_TCP_INFO = sys.platform == "linux"
 _GONE_STATES = frozenset({7, 8, 9, 11})
-"""States of Linux's tcp_states.h in which the peer has sent its FIN or a reset: CLOSE, CLOSE_WAIT, LAST_ACK, CLOSING."""
+"""States of Linux's tcp_states.h after the peer's FIN or reset: CLOSE, CLOSE_WAIT, LAST_ACK, CLOSING."""
 
 
 class ClientGone(gevent.GreenletExit):

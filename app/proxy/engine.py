@@ -56,13 +56,18 @@ class Reply(NamedTuple):
     body: Relay
 
 
-@dataclass(frozen=True, slots=True)
+def _forget(event: RequestEvent) -> None:
+    """Where events go while nobody records them."""
+
+
+@dataclass(slots=True)
 class Engine:
     transport: Transport
     timeouts: Timeouts
     held_body_max_bytes: int
     """Longest body that is held to be edited."""
-    record: Callable[[RequestEvent], None]
+    record: Callable[[RequestEvent], None] = _forget
+    active_calls: int = 0
 
     def handle(self, inbound: Inbound, route: Route) -> Reply:
         """Asks the route's upstream. Raises GatewayError before anything was sent to the client, or ClientGone."""
@@ -120,6 +125,7 @@ class _Call:
         self.status = 0
         self.exchange: Any = None
         self.watch: ClientWatch | None = None
+        engine.active_calls += 1
 
     def watch_client(self) -> None:
         if self._inbound.client_socket is not None:
@@ -136,6 +142,7 @@ class _Call:
 
     def _record(self, status: int, error_code: str, sent_bytes: int) -> None:
         now_s = time.monotonic()
+        self._engine.active_calls -= 1
         self._engine.record(
             RequestEvent(
                 self._inbound.request_id,
@@ -172,4 +179,3 @@ def _read_all(reader: BodyReader, max_bytes: int) -> bytes:
             raise ClientFault(413, "body_too_large", text)
         pieces.append(piece)
     return b"".join(pieces)
-

@@ -1,12 +1,13 @@
 """The only door to upstreams: a requests Session over our transport adapter.
 
-`requests` as usually used spends most of its time preparing, guessing proxies and parsing; here a request is prepared by
-hand and the adapter sends it over pooled gevent sockets. Cookies are not kept, redirects not followed, nothing decoded.
+`requests` as usually used spends most of its time preparing, guessing proxies and parsing; here a request is prepared
+by hand and the adapter sends it over pooled gevent sockets.
+Cookies are not kept, redirects not followed, nothing decoded.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import gevent
 import requests
@@ -20,13 +21,12 @@ from app.proxy.pool import Connection, Pool
 from app.wire.headers import Headers, find
 from app.wire.http1 import CHUNKED
 
+_NO_HOOKS: dict[str, list[Any]] = {"response": []}
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
 class OutboundRequest(requests.PreparedRequest):
     """A request as it will stand on the wire: its fields in their order, number and spelling."""
-
-    hooks: ClassVar[dict[str, list[Any]]] = {"response": []}
 
     def __init__(
         self, upstream: Mapping, method: str, target: str, fields: Headers, body: RequestBody, *, expect: bool = False
@@ -38,6 +38,7 @@ class OutboundRequest(requests.PreparedRequest):
         self.content = body
         self.expect = expect
         self.url = upstream.target
+        self.hooks = _NO_HOOKS
 
 
 class UpstreamResponse(requests.Response):
@@ -73,7 +74,13 @@ class Transport:
         Raises UpstreamFault, OperatorFault, or what reading the request's body raised.
         """
         response = self._session.send(
-            request, stream=True, timeout=timeouts, allow_redirects=False, verify=True, cert=None, proxies={}
+            request,
+            stream=True,
+            timeout=timeouts,  # type: ignore[arg-type]  # our adapter's own kind
+            allow_redirects=False,
+            verify=True,
+            cert=None,
+            proxies={},
         )
         assert isinstance(response, UpstreamResponse)  # noqa: S101 - the only adapter mounted makes nothing else
         return response
@@ -144,7 +151,10 @@ class _Adapter(BaseAdapter):
 
 
 def _framed(request: OutboundRequest) -> Headers:
-    """The fields with those that frame the body; a method that usually has a body says when it has none (RFC 9110, 8.6)."""
+    """The fields with those that frame the body.
+
+    A method that usually has a body says so when it has none (RFC 9110, 8.6).
+    """
     length = request.content.length
     expectation = [("Expect", "100-continue")] if request.expect else []
     if length == CHUNKED:

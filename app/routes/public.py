@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
-from flask import Blueprint, Response, jsonify, send_from_directory
+from flask import Blueprint, Response, jsonify, request, send_from_directory
 
 from app.config import ROOT
 from app.gateway import Gateway
-from app.storage.connections import Redis, RedisError
+from app.storage.stats import STALE_AFTER_S
 
 PAGES: Path = ROOT / "admin_ui"
 
@@ -26,6 +27,13 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+
+STATS_ACCESS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, OPTIONS",
+    "Access-Control-Allow-Headers": "Content-Type",
+}
+"""Figures without names or keys: any page may show them."""
 
 
 def build_public(gateway: Gateway) -> Blueprint:
@@ -52,16 +60,28 @@ def build_public(gateway: Gateway) -> Blueprint:
     def robots() -> Response:
         return Response("User-agent: *\nDisallow: /\n", mimetype="text/plain")
 
+    @public.route("/stats", methods=["GET", "OPTIONS"], provide_automatic_options=False)
+    def stats() -> Response:
+        if request.method == "OPTIONS":
+            return Response(status=204, headers=STATS_ACCESS)
+        body = gateway.stats.read(gateway.catalog.snapshot.mappings, int(time.time() * 1000))
+        return Response(body, mimetype="application/json", headers=STATS_ACCESS)
+
     @public.get("/health")
     def health() -> tuple[Response, int]:
-        redis_answers = _answers(gateway.redis)
-        mappings = len(gateway.catalog.snapshot.mappings)
-        can_serve = redis_answers or mappings > 0
+        snapshot = gateway.catalog.snapshot
+        redis_answers = gateway.stats.redis_answers()
+        age_s = gateway.stats.worker_age_s() if redis_answers else None
+        worker_alive = age_s is not None and age_s <= STALE_AFTER_S
+        can_serve = redis_answers or bool(snapshot.mappings)
+        whole = redis_answers and (worker_alive or gateway.recorder is None)
         report = {
-            "status": "ok" if redis_answers else "degraded" if can_serve else "unavailable",
+            "status": "ok" if whole else "degraded" if can_serve else "unavailable",
             "redis": redis_answers,
-            "mappings": mappings,
-            "version": gateway.catalog.snapshot.version,
+            "worker": {"alive": worker_alive, "last_roll_up_age_s": age_s},
+            "mappings": len(snapshot.mappings),
+            "rejected_mappings": len(snapshot.rejected),
+            "version": snapshot.version,
         }
         return jsonify(report), 200 if can_serve else 503
 
@@ -72,10 +92,3 @@ def _page(name: str) -> Response:
     page = send_from_directory(PAGES, name)
     page.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     return page
-
-
-def _answers(client: Redis) -> bool:
-    try:
-        return bool(client.ping())
-    except RedisError:
-        return False

@@ -61,7 +61,7 @@ class AdminAccess:
 
     def is_open(self, session_id: str) -> bool:
         seal = self._redis.get(_key(session_id))
-        return seal is not None and hmac.compare_digest(seal, self._seal)
+        return isinstance(seal, bytes) and hmac.compare_digest(seal, self._seal)
 
     def close_session(self, session_id: str) -> None:
         self._redis.delete(_key(session_id))

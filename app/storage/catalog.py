@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Mapping as MappingOf
 
-
 from app.core.model import Snapshot
 from app.core.routing import build_snapshot, parse_mapping
 from app.storage.connections import MAPPINGS, MAPPINGS_UPDATES, MAPPINGS_VERSION, Redis, RedisError
@@ -64,7 +63,10 @@ class Catalog:
     def load(self) -> Snapshot:
         """Reads what is stored and makes it the Snapshot. Raises RedisError; the old Snapshot then stays."""
         with self._load_lock:  # an older reading must not overtake a newer one
-            stored, version = self._redis.pipeline().hgetall(MAPPINGS).get(MAPPINGS_VERSION).execute()
+            pipe = self._redis.pipeline()
+            pipe.hgetall(MAPPINGS)
+            pipe.get(MAPPINGS_VERSION)
+            stored, version = pipe.execute()
             number = int(version) if version and version.isdigit() else 0
             if stored != self._stored or number != self.snapshot.version:
                 self._stored = stored
@@ -76,7 +78,7 @@ class Catalog:
     def _listen(self) -> None:
         while not self._stopped.is_set():
             try:
-                with self._redis.pubsub(ignore_subscribe_messages=True) as updates:
+                with self._redis.pubsub(ignore_subscribe_messages=True) as updates:  # type: ignore[no-untyped-call]
                     updates.subscribe(MAPPINGS_UPDATES)
                     self.load()  # what changed while nobody listened
                     while not self._stopped.is_set():

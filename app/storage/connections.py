@@ -43,7 +43,9 @@ RedisError = redis.RedisError
 """Redis is away, or refused a command. Other floors know no other word for it."""
 
 
-def open_redis(url: str, *, tls_verify: bool = True, socket_timeout_s: float = SOCKET_TIMEOUT_S, **options: Any) -> Redis:
+def open_redis(
+    url: str, *, tls_verify: bool = True, socket_timeout_s: float = SOCKET_TIMEOUT_S, **options: Any
+) -> Redis:
     """A client for `url` whose commands are never sent twice and never hang.
 
     redis-py 8 repeats a command up to ten times by default: with one lost reply an RPUSH is then applied twice

@@ -1,11 +1,11 @@
 """The worker's hand on the statistics in Redis: takes envelopes off the list and books their events, exactly once.
 
-One batch is one optimistic transaction: WATCH the cursor, read, add up in Python, then one MULTI that writes the
-sums, removes the envelopes and changes the cursor. Whoever dies before EXEC has changed nothing; whoever was
-overtaken by another worker, or lost the reply, gets an error, forgets what it knew and reads afresh.
+One batch is one optimistic transaction: WATCH the cursor, read, add up in Python, then one MULTI that writes
+the sums, removes the envelopes and changes the cursor. Whoever dies before EXEC has changed nothing; whoever
+was overtaken by another worker, or lost the reply, gets an error, forgets what it knew and reads afresh.
 
-The sums over whole windows are kept in memory between batches, because reading 30 days anew every second would be
-dear. They hold only as long as the cursor in Redis is the one that this process read or wrote last.
+The sums over whole windows are kept in memory between batches, because reading 30 days anew every second
+would be dear. They hold only as long as the cursor in Redis is the one that this process read or wrote last.
 """
 
 from __future__ import annotations

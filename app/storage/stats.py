@@ -1,7 +1,8 @@
 """What `/stats` and `/health` say of the statistics: the worker's prepared summary, read and completed.
 
-Reading is one round trip. The worker has the figures of requests ready; memory, tasks and rates come straight from
-the heartbeats of the web processes. While Redis is away the last known figures are given at once, marked stale.
+Reading is one round trip. The worker has the figures of requests ready; memory, tasks and rates come straight
+from the heartbeats of the web processes. While Redis is away the last known figures are given at once, marked
+stale.
 """
 
 from __future__ import annotations
@@ -109,6 +110,10 @@ class Stats:
         }
         return orjson.dumps(answer)
 
+    def redis_answers(self) -> bool:
+        """Whether Redis is there; during an outage it is asked once a second at the most."""
+        return self._ask(lambda pipe: pipe.ping()) is not None
+
     def worker_age_s(self) -> float | None:
         """Seconds since the worker's last roll-up; None if there never was one, or Redis does not answer."""
         answers = self._ask(lambda pipe: (pipe.get(STATS_ROLLED_AT), pipe.time()))
@@ -144,9 +149,7 @@ class Stats:
             return None
         away = self._probe_at > 0
         if away:
-            self._probe_at = (
-                time.monotonic() + PROBE_PAUSE_S
-            )  # before we wait, so that no other reader waits too
+            self._probe_at = time.monotonic() + PROBE_PAUSE_S  # before we wait, so that no other reader waits too
         try:
             with self._redis.pipeline(transaction=False) as pipe:
                 queue_commands(pipe)

@@ -1,9 +1,9 @@
 """Carries events from the request path to Redis. May lose them when all is full, never slows a request down.
 
-record() appends to a bounded queue and that is all. A thread (in the web process, where threading is patched, a
-greenlet) empties the queue every `PERIOD_S` into an envelope and pushes it. An envelope whose push failed is pushed
-again, the same one, until Redis confirms it; the worker skips what it has seen. Events that find the queue full are
-counted, and the count travels with the next envelope.
+record() appends to a bounded queue and that is all. A thread (in the web process, where threading is patched,
+a greenlet) empties the queue every `PERIOD_S` into an envelope and pushes it. An envelope whose push failed
+is pushed again, the same one, until Redis confirms it; the worker skips what it has seen. Events that find
+the queue full are counted, and the count travels with the next envelope.
 
 The thread also reports every `BEAT_S` how the process does; see storage.stats.Heartbeat.
 """

@@ -28,7 +28,10 @@ _NOT_TO_CLIENT = HOP_BY_HOP
 
 
 def outbound(inbound: Headers, authority: str) -> Headers:
-    """What goes on to the upstream: the caller's end-to-end fields, `Host` made the target's. Framing is the transport's."""
+    """What goes on to the upstream: the caller's end-to-end fields, with the target's `Host`.
+
+    How the body is framed is the transport's to say.
+    """
     named = _named_by_connection(inbound) - {"host"}
     dropped = _NOT_TO_UPSTREAM | named if named else _NOT_TO_UPSTREAM
     fields = []
@@ -46,7 +49,7 @@ def outbound(inbound: Headers, authority: str) -> Headers:
 
 
 def to_client(upstream: Headers) -> Headers:
-    """What goes back to the client: the upstream's end-to-end fields. `Content-Length` stays, it is the body's own."""
+    """What goes back to the client: the upstream's end-to-end fields, `Content-Length` among them."""
     named = _named_by_connection(upstream) - {"content-length"}
     dropped = _NOT_TO_CLIENT | named if named else _NOT_TO_CLIENT
     return [field for field in upstream if field[0].lower() not in dropped]

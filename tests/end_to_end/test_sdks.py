@@ -14,7 +14,9 @@ from google.genai import types as genai_types
 from tests.support.gateway import GatewayProcess
 from tests.support.upstream import Peer, Upstream
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::pydantic.warnings.PydanticDeprecatedSince20")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning", "ignore::pydantic.warnings.PydanticDeprecatedSince20"
+)
 
 
 def events(peer: Peer, pieces: list[str]) -> None:
@@ -45,7 +47,9 @@ def answer(peer: Peer) -> None:
         elif seen.target.startswith("/v1/messages"):
             anthropic_events(peer)
         elif "streamGenerateContent" in seen.target:
-            pieces = [{"candidates": [{"content": {"parts": [{"text": text}], "role": "model"}}]} for text in ("Hel", "lo")]
+            pieces = [
+                {"candidates": [{"content": {"parts": [{"text": text}], "role": "model"}}]} for text in ("Hel", "lo")
+            ]
             events(peer, [f"data: {json.dumps(piece)}\r\n\r\n" for piece in pieces])
         else:
             error = {"error": {"message": "no such thing", "type": "invalid_request_error", "code": "x"}}
@@ -105,9 +109,7 @@ def test_anthropic_streams_a_message(gateway: GatewayProcess, provider: Upstream
     """An unmodified Anthropic client streams a message; its version and key headers pass."""
     with (
         anthropic.Anthropic(base_url=f"{gateway.url}/claude", api_key="sk-ant") as client,
-        client.messages.stream(
-            model="claude-x", max_tokens=10, messages=[{"role": "user", "content": "hi"}]
-        ) as stream,
+        client.messages.stream(model="claude-x", max_tokens=10, messages=[{"role": "user", "content": "hi"}]) as stream,
     ):
         assert "".join(stream.text_stream) == "Hello"
     assert provider.seen[-1].field("authorization") == "Bearer sk-ant"

@@ -46,7 +46,10 @@ def test_head_has_the_fields_and_no_body(gateway: GatewayProcess, upstream: Upst
         ("/up/a%2Fb/c", "/a%2Fb/c"),
         ("/up//double//slash", "//double//slash"),
         ("/up/x?a=b?c&d=%20%zz", "/x?a=b?c&d=%20%zz"),
-        ("/up/v1beta/models/gemini:streamGenerateContent?alt=sse", "/v1beta/models/gemini:streamGenerateContent?alt=sse"),
+        (
+            "/up/v1beta/models/gemini:streamGenerateContent?alt=sse",
+            "/v1beta/models/gemini:streamGenerateContent?alt=sse",
+        ),
         ("/up/../../etc", "/../../etc"),
         ("/up/%E4%BD%A0", "/%E4%BD%A0"),
     ],

@@ -39,9 +39,7 @@ GUARDED = [
 
 @pytest.mark.parametrize(("method", "path"), GUARDED)
 @pytest.mark.parametrize("authorization", [None, "Bearer wrong", "wrong", "Bearer ", "Basic " + ADMIN_TOKEN])
-def test_no_route_forgets_the_check(
-    gateway: GatewayProcess, method: str, path: str, authorization: str | None
-) -> None:
+def test_no_route_forgets_the_check(gateway: GatewayProcess, method: str, path: str, authorization: str | None) -> None:
     """Every admin route answers 401 to whoever does not hold the token."""
     headers = JSON | ({"Authorization": authorization} if authorization else {})
     reply = gateway.request(method, path, b"{}", headers)
@@ -242,9 +240,7 @@ def test_changes_reach_every_process_within_a_second(
     gateway.admin("POST", "/api/mappings", {"prefix": "/hot", "target": "http://127.0.0.1:1"})
     wait_until(lambda: other.request("GET", "/hot/x").status == 502, "the mapping is known", timeout_s=1)
     gateway.admin("DELETE", "/api/mappings/hot")
-    wait_until(
-        lambda: all(other.request("GET", "/hot/x").status == 404 for _ in range(6)), "it is gone", timeout_s=1.5
-    )
+    wait_until(lambda: all(other.request("GET", "/hot/x").status == 404 for _ in range(6)), "it is gone", timeout_s=1.5)
 
 
 def test_a_bare_hset_is_picked_up(gateway: GatewayProcess, redis_client: redis.Redis) -> None:
@@ -268,7 +264,7 @@ def test_the_old_contract_in_redis(gateway: GatewayProcess, redis_client: redis.
         gateway.admin("DELETE", "/api/mappings/contract")
         words = []
         wait_until(
-            lambda: (message := heard.get_message(timeout=0.1)) and words.append(message["data"]) or len(words) == 3,
+            lambda: ((message := heard.get_message(timeout=0.1)) and words.append(message["data"])) or len(words) == 3,
             "three messages",
         )
         assert words == [b"mapping_added", b"mapping_updated", b"mapping_deleted"]

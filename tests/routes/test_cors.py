@@ -32,7 +32,7 @@ def test_other_options_pass(gateway: GatewayProcess, upstream: Upstream) -> None
 
 
 def test_answer_to_an_origin_may_be_read(gateway: GatewayProcess, upstream: Upstream) -> None:
-    """An answer to a request with Origin gets access where the upstream gave none; one without Origin stays as it is."""
+    """An answer to a request with Origin gets access where the upstream gave none; others stay as they are."""
     with_origin = gateway.request("GET", "/up/x", headers={"Origin": "https://app.example"})
     assert with_origin.field("access-control-allow-origin") == "*"
     assert gateway.request("GET", "/up/x").field("access-control-allow-origin") is None

@@ -15,7 +15,6 @@ from app.storage import ledger as ledger_module
 from app.storage.connections import (
     STATS,
     STATS_BACKLOG,
-    STATS_CURSOR,
     STATS_EVENTS,
     STATS_HOUR,
     STATS_MINUTE,
@@ -128,9 +127,7 @@ def test_an_overtaken_ledger_books_nothing(own_redis: Redis, monkeypatch: pytest
     assert account_of(slow).windows.total.tallies[None].requests == 1
 
 
-def test_a_connection_cut_in_the_middle_changes_nothing(
-    own_redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_connection_cut_in_the_middle_changes_nothing(own_redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the connection dies between reading and EXEC, the envelope stays for the next roll-up."""
     ledger = Ledger(own_redis)
     send(own_redis, event())

@@ -182,9 +182,7 @@ def test_last_figures_while_redis_is_away(own_server: EmbeddedRedis, own_redis: 
     poll(lambda: not read(stats)["stale"], 5)
 
 
-def test_a_hanging_redis_holds_up_one_reader_at_most(
-    own_server: EmbeddedRedis, own_redis: Redis, stats: Stats
-) -> None:
+def test_a_hanging_redis_holds_up_one_reader_at_most(own_server: EmbeddedRedis, own_redis: Redis, stats: Stats) -> None:
     """While Redis accepts and says nothing, one reader a second waits for its timeout, the others do not."""
     roll_up(own_redis, event())
     read(stats)

@@ -121,9 +121,7 @@ class GatewayProcess:
             sock.sendall(request)
             return receive_all(sock)
 
-    def request(
-        self, method: str, target: str, body: Any = None, headers: dict[str, str] | None = None
-    ) -> Reply:
+    def request(self, method: str, target: str, body: Any = None, headers: dict[str, str] | None = None) -> Reply:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
             connection.request(method, target, body=body, headers=headers or {})

@@ -1,4 +1,4 @@
-"""A scripted upstream: each connection is served by a function that holds the raw socket, so a test decides every byte."""
+"""A scripted upstream: a function that holds the raw socket serves each connection, so a test decides every byte."""
 
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ class Peer:
     def send(self, data: bytes) -> None:
         self.sock.sendall(data)
 
-    def answer(self, body: bytes = b"{}", status: str = "200 OK", fields: str = "Content-Type: application/json\r\n") -> None:
+    def answer(
+        self, body: bytes = b"{}", status: str = "200 OK", fields: str = "Content-Type: application/json\r\n"
+    ) -> None:
         self.send(f"HTTP/1.1 {status}\r\n{fields}Content-Length: {len(body)}\r\n\r\n".encode() + body)
 
     def begin_stream(self, fields: str = "Content-Type: text/event-stream\r\n") -> None:

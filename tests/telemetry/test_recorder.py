@@ -245,8 +245,7 @@ def test_recording_from_many_threads_loses_nothing(make: Make, own_redis: Redis)
     recorder = make(queue_size=100_000)
     recorder.start()
     threads = [
-        threading.Thread(target=lambda: [recorder.record(event(number)) for number in range(2000)])
-        for _ in range(4)
+        threading.Thread(target=lambda: [recorder.record(event(number)) for number in range(2000)]) for _ in range(4)
     ]
     for thread in threads:
         thread.start()

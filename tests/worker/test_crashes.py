@@ -32,14 +32,10 @@ count = errors = 0
 deadline = time.monotonic() + duration_s
 while time.monotonic() < deadline:
     for _ in range(25):
-        count += 1
-        status = 500 if count % 7 == 0 else 200
-        errors += status == 500
-        now_ms = time.time_ns() // 1_000_000
-        recorder.record(RequestEvent(str(count), now_ms, endpoint, "GET", status, "", 3, count % 11, 5.0, 1.0))
-    time.sleep(0.005)
-recorder.stop(20)
-print(count, errors, recorder.dropped, len(recorder._queue))
+        count += 1 status = 500 if count % 7 == 0 else 200 errors += status == 500 now_ms = time.time_ns() //
+        1_000_000 recorder.record(RequestEvent(str(count), now_ms, endpoint, "GET", status, "", 3, count % 11,
+        5.0, 1.0)) time.sleep(0.005) recorder.stop(20) print(count, errors, recorder.dropped,
+        len(recorder._queue))
 """
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import Any
+from typing import NoReturn
 
 from flask import Blueprint, Response, abort, jsonify, make_response, request
 
 from app.gateway import Gateway
-from app.storage.connections import RedisError
 from app.storage.admin_access import SESSION_S, AddressLocked, AdminAccess, WrongToken
+from app.storage.connections import RedisError
 
 COOKIE = "api_proxy_admin"
 COOKIE_PATH = "/api"
@@ -102,5 +102,5 @@ def _caller_address() -> str:
     return text
 
 
-def _refuse(status: int, reason: str, headers: dict[str, str] | None = None) -> Any:
+def _refuse(status: int, reason: str, headers: dict[str, str] | None = None) -> NoReturn:
     abort(make_response(jsonify(error=reason), status, headers or {}))
