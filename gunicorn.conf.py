@@ -40,7 +40,7 @@ backlog = 4096
 
 # The master kills what still lives after this. A web process gives its streams less (post_fork): the rest is for what
 # comes after them, their settling and the last events.
-SETTLE_S = 5
+SETTLE_S = 8
 graceful_timeout = deployment.graceful_timeout_s + SETTLE_S
 keepalive = 75  # s; above the 60 s after which common load balancers let an idle connection go
 
@@ -53,7 +53,7 @@ forwarded_allow_ips = "*" if deployment.trusted_proxy_count else ""
 
 accesslog = None  # the gateway writes its own
 errorlog = "-"
-loglevel = deployment.log_level.lower()
+loglevel = deployment.log_level.replace("DEBUG", "INFO").lower()  # its DEBUG prints all its settings at each start
 control_socket_disable = True  # it would want a writable home directory
 
 

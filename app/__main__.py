@@ -34,7 +34,7 @@ from app.storage.connections import mask_url, open_redis, wait_for_redis
 from app.storage.embedded import EmbeddedRedis, EmbeddedRedisError, end, spawn
 
 WORKER_STOP_S = 20.0
-GUNICORN_SLACK_S = 10.0
+GUNICORN_SLACK_S = 12.0
 """What gunicorn may take beyond the streams' time before it is killed; more than SETTLE_S in gunicorn.conf.py."""
 
 BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 15.0, 30.0)

@@ -45,7 +45,7 @@ class RollUpWorker(SimpleWorker):
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """What RQ does on SIGTERM: ends a blocking wait at once, or stops after the running job."""
         self.stops = True
-        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+        super().request_stop(signum, frame)
 
     def subscribe(self) -> None:
         """Not to RQ's remote commands: nobody sends any, and it is one more connection to lose."""

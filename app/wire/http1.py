@@ -30,6 +30,7 @@ _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb"++) ([\x21-\x22\x24-\x7e\x80-\xff
 _STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: (" + _VALUE + rb"*+))?\r\n")
 _HEADER_LINES = re.compile(_FIELDS)
 _LONE_LF = re.compile(rb"(?<!\r)\n")
+_FIRST_BYTE = re.compile(_TOKEN + rb"|\r")  # a server may pass over one empty line
 _QUOTED = rb'"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*+"'
 _EXTENSION = rb"[ \t]*+;[ \t]*+" + _TOKEN + rb"++(?:[ \t]*+=[ \t]*+(?:" + _TOKEN + rb"++|" + _QUOTED + rb"))?+"
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:" + _EXTENSION + rb")*+\r\n")
@@ -45,7 +46,7 @@ _FORBIDDEN_TRAILERS = frozenset(
 
 
 class HttpSyntaxError(Exception):
-    """What came is not HTTP/1.1, or is so in a way that others may read differently. `status` is what a server answers."""
+    """What came is not HTTP/1.1, or others may read it differently. `status` is what a server answers."""
 
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -85,10 +86,12 @@ def find_head_end(data: bytes | bytearray, start: int = 0) -> int:
     if end >= 0 and end + 4 <= MAX_HEAD_BYTES:
         return end + 4
     if end >= 0 or len(data) >= MAX_HEAD_BYTES:
-        line_ended = 0 <= data.find(b"\r\n", 0, MAX_HEAD_BYTES)
+        line_ended = data.find(b"\r\n", 0, MAX_HEAD_BYTES) >= 0
         raise HttpSyntaxError(f"the head is longer than {MAX_HEAD_BYTES} bytes", 431 if line_ended else 414)
-    if _LONE_LF.search(data):
+    if _LONE_LF.search(data, start):
         raise HttpSyntaxError("a line ends with a bare line feed")
+    if data and start == 0 and not _FIRST_BYTE.match(data):
+        raise HttpSyntaxError("this is not HTTP")  # as when TLS is spoken to a plain port
     return -1
 
 
@@ -104,7 +107,7 @@ def parse_request_head(block: bytes) -> RequestHead:
     framing = _Framing(headers)
     if framing.host_count > 1 or (version == 11 and not framing.host_count):
         raise HttpSyntaxError("a request needs exactly one Host")
-    if framing.host_count and not _HOST.fullmatch(framing.host):
+    if framing.host and not _HOST.fullmatch(framing.host):
         raise HttpSyntaxError("malformed Host")
     if framing.chunked and version == 10:
         raise HttpSyntaxError("Transfer-Encoding in an HTTP/1.0 request")
@@ -222,8 +225,10 @@ class ChunkedDecoder:
             self.done = True
             return position + 2
         end = data.find(b"\r\n\r\n", position)
+        if (end if end >= 0 else len(data)) - position > MAX_TRAILER_BYTES:
+            raise HttpSyntaxError("trailer too long")
         if end < 0:
-            if len(data) - position > MAX_TRAILER_BYTES or _LONE_LF.search(data, position):
+            if _LONE_LF.search(data, position):
                 raise HttpSyntaxError("malformed trailer")
             self._pending = data[position:]
             return len(data)
@@ -298,11 +303,15 @@ def _parse_fields(block: bytes, start: int) -> Headers:
 
 
 def _origin_form(method: str, target: str, headers: Headers) -> str:
+    if method == "CONNECT":
+        raise HttpSyntaxError("CONNECT is not served: this is no forward proxy")
     if target.startswith("/") or (target == "*" and method == "OPTIONS"):
         return target
     absolute = _ABSOLUTE.fullmatch(target)
-    if absolute is None or method == "CONNECT" or not _HOST.fullmatch(absolute[1]):
+    if absolute is None or absolute[1].startswith(":") or not _HOST.fullmatch(absolute[1]):
         raise HttpSyntaxError("malformed request target")
     headers[:] = [("Host", absolute[1]), *[field for field in headers if field[0].lower() != "host"]]
     rest = absolute[2] or ""
+    if not rest and method == "OPTIONS":
+        return "*"  # RFC 9112, 3.2.4
     return rest if rest.startswith("/") else "/" + rest

@@ -32,10 +32,14 @@ count = errors = 0
 deadline = time.monotonic() + duration_s
 while time.monotonic() < deadline:
     for _ in range(25):
-        count += 1 status = 500 if count % 7 == 0 else 200 errors += status == 500 now_ms = time.time_ns() //
-        1_000_000 recorder.record(RequestEvent(str(count), now_ms, endpoint, "GET", status, "", 3, count % 11,
-        5.0, 1.0)) time.sleep(0.005) recorder.stop(20) print(count, errors, recorder.dropped,
-        len(recorder._queue))
+        count += 1
+        status = 500 if count % 7 == 0 else 200
+        errors += status == 500
+        now_ms = time.time_ns() // 1_000_000
+        recorder.record(RequestEvent(str(count), now_ms, endpoint, "GET", status, "", 3, 9, 5.0, 1.0))
+    time.sleep(0.005)
+recorder.stop(20)
+print(count, errors, recorder.dropped, len(recorder._queue))
 """
 
 
@@ -74,7 +78,7 @@ def produce(url: str, endpoint: str) -> subprocess.Popen[str]:
         [sys.executable, "-c", PRODUCER, url, endpoint, str(DURATION_S)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
     )
 
@@ -85,8 +89,10 @@ def cut(url: str) -> None:
 
 
 def counts(producer: subprocess.Popen[str]) -> tuple[int, int]:
-    count, errors, dropped, left = map(int, producer.communicate()[0].split())
-    assert (producer.returncode, dropped, left) == (0, 0, 0)
+    said, complaints = producer.communicate()
+    assert producer.returncode == 0, complaints
+    count, errors, dropped, left = map(int, said.split())
+    assert (dropped, left) == (0, 0)
     return count, errors
 
 

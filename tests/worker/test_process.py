@@ -135,6 +135,19 @@ def test_it_ends_when_told_while_redis_is_away(
         revive(own_server)
 
 
+def test_standing_by_it_ends_when_told(own_redis: Redis, start_worker: StartWorker) -> None:
+    """A worker without the lease ends as promptly as one with it, and leaves the lease alone."""
+    start_worker()
+    poll(lambda: ready(own_redis))
+    lease = own_redis.get(STATS_LEASE)
+    second = start_worker()
+    assert second.stderr is not None
+    assert "Worker ready" in second.stderr.readline()
+    second.terminate()
+    assert second.wait(3) == 0
+    assert own_redis.get(STATS_LEASE) == lease
+
+
 def test_one_works_and_one_stands_by(own_redis: Redis, stats: Stats, start_worker: StartWorker) -> None:
     """Of two workers one holds the lease; when it is killed the other takes over."""
     workers = {}

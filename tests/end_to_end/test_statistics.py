@@ -1,0 +1,89 @@
+"""A call through the gateway is counted: from the wire to /stats, with a real worker in between."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.support.gateway import ROOT, GatewayProcess, wait_until
+from tests.support.upstream import Peer, Upstream
+
+
+@pytest.fixture
+def worker(redis_url: str) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen([sys.executable, "-m", "worker"], cwd=ROOT, env={"REDIS_URL": redis_url, "PATH": ""})
+    yield process
+    process.terminate()
+    process.wait(timeout=10)
+
+
+def row(gateway: GatewayProcess, prefix: str) -> dict:
+    return gateway.request("GET", "/stats").json()["endpoints"].get(prefix, {})
+
+
+def test_calls_are_counted_within_two_seconds(
+    gateway: GatewayProcess, upstream: Upstream, worker: subprocess.Popen[bytes]
+) -> None:
+    """Good calls, errors of the upstream, our own errors, broken bodies and clients that left: each counts as it must."""
+    gateway.map("/counted", upstream.url)
+    wait_until(lambda: not gateway.request("GET", "/stats").json()["stale"], "the worker is up")
+    before = row(gateway, "/counted")["count"]
+
+    def handler(peer: Peer) -> None:
+        while (seen := peer.read_request()) is not None:
+            if seen.target == "/broken":
+                peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+                return
+            if seen.target == "/hang":
+                peer.wait_closed()
+                return
+            peer.answer(b"12345", "500 Oops" if seen.target == "/bad" else "200 OK")
+
+    upstream.handler = handler
+    gateway.request("POST", "/counted/good", b"123")
+    gateway.request("GET", "/counted/bad")
+    with gateway.connect() as sock:
+        sock.sendall(b"GET /counted/broken HTTP/1.1\r\nHost: g\r\n\r\n")
+        while sock.recv(1000):
+            pass
+    with gateway.connect() as sock:
+        sock.sendall(b"GET /counted/hang HTTP/1.1\r\nHost: g\r\n\r\n")
+        wait_until(lambda: any(seen.target == "/hang" for seen in upstream.seen), "the call is there")
+    ended = time.monotonic()
+    wait_until(lambda: row(gateway, "/counted")["count"] == before + 4, "all four are counted", timeout_s=5)
+    assert time.monotonic() - ended < 2.0
+
+    told = gateway.request("GET", "/stats").json()
+    assert told["endpoints"]["/counted"]["error_count"] == 2
+    window = told["windows"]["24h"]["endpoints"]["/counted"]
+    assert (window["requests"], window["errors"]) == (4, 2)
+    assert (window["request_bytes"], window["response_bytes"]) == (3, 5 + 5 + 4)
+    assert sum(window["series"]["requests"]) == 4
+    assert told["performance"]["processes"] >= 1
+    assert told["performance"]["memory_usage_mb"] > 10
+    assert gateway.request("GET", "/health").json()["worker"]["alive"] is True
+
+
+def test_switched_off_means_no_events(start_gateway: Callable[..., GatewayProcess], upstream: Upstream) -> None:
+    """With ENABLE_STATS=false calls pass, nothing is pushed, and /stats says that it is off."""
+    quiet = start_gateway(ENABLE_STATS="false")
+    quiet.map("/quiet", upstream.url)
+    assert quiet.request("GET", "/quiet/x").status == 200
+    told = quiet.request("GET", "/stats").json()
+    assert (told["enabled"], told["endpoints"]["/quiet"]["count"]) == (False, 0)
+
+
+def test_the_last_events_are_sent_at_the_end(
+    start_gateway: Callable[..., GatewayProcess], upstream: Upstream, worker: subprocess.Popen[bytes]
+) -> None:
+    """A gateway that is stopped right after a call still counts it."""
+    short = start_gateway()
+    short.map("/last", upstream.url)
+    assert short.request("GET", "/last/x").status == 200
+    assert short.stop() == 0
+    other = start_gateway()
+    wait_until(lambda: row(other, "/last").get("count") == 1, "the call is counted")
