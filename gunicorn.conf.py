@@ -75,10 +75,8 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def _prepare_redis() -> int:
-    import redis
-
     from app.core.defaults import DEFAULT_MAPPINGS
-    from app.storage.connections import mask_url, open_redis, wait_for_redis
+    from app.storage.connections import RedisError, mask_url, open_redis, wait_for_redis
     from app.storage.seeding import seed_first_time
 
     url = deployment.redis_url
@@ -90,7 +88,7 @@ def _prepare_redis() -> int:
             wait_for_redis(client, url, _say, patience_s=deployment.redis_patience_s)
             if seed_first_time(client, DEFAULT_MAPPINGS):
                 _say(f"seeded {len(DEFAULT_MAPPINGS)} default mappings")
-    except redis.RedisError as error:
+    except RedisError as error:
         _say(f"Redis at {mask_url(url)} does not answer ({error}); giving up")
         return 1
     return 0

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def create_app(config: Config | None = None) -> Flask:
-    """The application of one web process, started. Raises ConfigError, and RedisError when Redis is away."""
+    """The application of one web process, started. Raises ConfigError."""
     # Imported here because gunicorn's master and the worker import `app.config` and must stay small and unpatched.
     from app.config import load_config
     from app.gateway import build_gateway

@@ -27,10 +27,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import FrameType
 
-import redis
-
 from app.config import ROOT, Config, ConfigError, load_config
-from app.storage.connections import mask_url, open_redis, wait_for_redis
+from app.storage.connections import RedisError, mask_url, open_redis, wait_for_redis
 from app.storage.embedded import EmbeddedRedis, EmbeddedRedisError, end, spawn
 
 WORKER_STOP_S = 20.0
@@ -299,7 +297,7 @@ def _wait_for(config: Config, url: str) -> None:
     try:
         with open_redis(url, tls_verify=config.redis_tls_verify) as client:
             wait_for_redis(client, url, _complain, patience_s=config.redis_patience_s)
-    except redis.RedisError as error:
+    except RedisError as error:
         raise StartError(f"Redis at {mask_url(url)} does not answer ({error}); giving up.") from None
 
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
+
+from app.core.settings import SETTINGS, Limits, check_setting
 
 T = TypeVar("T")
 
@@ -52,10 +55,8 @@ class Config:
     cors: bool
     egress_allow: tuple[str, ...]
     """Addresses (CIDR) and host names that may be dialled although they are not public."""
-    connect_timeout_s: float
-    first_byte_timeout_s: float
-    idle_timeout_s: float
-    """Longest silence between two pieces of an upstream's body."""
+    limits: Limits
+    """The deployment's limits: of each setting in `core/settings.py`, the variable of its name in upper case."""
     held_body_max_bytes: int
     """Longest request body that is held in memory, on routes that must read it."""
     data_dir: Path
@@ -98,9 +99,9 @@ def load_config(environ: Mapping[str, str] | None = None, env_file: Path | None 
         stats_queue_size=read("STATS_QUEUE_SIZE", _integer(1, 10_000_000), 10_000),
         cors=read("CORS", _boolean, True),
         egress_allow=read("EGRESS_ALLOW", _egress_allow, ()),
-        connect_timeout_s=read("CONNECT_TIMEOUT_S", _seconds, 10.0),
-        first_byte_timeout_s=read("FIRST_BYTE_TIMEOUT_S", _seconds, 600.0),
-        idle_timeout_s=read("IDLE_TIMEOUT_S", _seconds, 300.0),
+        limits=Limits().with_overrides(
+            {name: read(name.upper(), partial(check_setting, name), setting.default) for name, setting in SETTINGS.items()}
+        ),
         held_body_max_bytes=read("HELD_BODY_MAX_BYTES", _integer(1, 2**40), 64 * 1024 * 1024),
         data_dir=read("DATA_DIR", lambda text: ROOT / Path(text).expanduser(), ROOT / "data"),
         log_level=read("LOG_LEVEL", _log_level, "INFO"),

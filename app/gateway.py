@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from functools import partial
 
 from app.config import Config, ConfigError
 from app.core.egress import EgressPolicy
 from app.proxy.dialing import Dialer
 from app.proxy.engine import Engine
-from app.proxy.exchange import Timeouts
 from app.proxy.transport import Transport
 from app.storage.catalog import Catalog
 from app.storage.connections import Redis, open_redis
@@ -34,7 +34,7 @@ class Gateway:
     engine: Engine
 
     def start(self) -> None:
-        """Loads the mappings and begins to watch and to record. Raises RedisError."""
+        """Loads the mappings and begins to watch and to record."""
         self.catalog.start()
         if self.recorder is not None:
             self.recorder.start()
@@ -51,14 +51,18 @@ def build_gateway(config: Config) -> Gateway:
     """Wires the parts; connects to nothing. Raises ConfigError."""
     if config.redis_url is None:
         raise ConfigError("REDIS_URL is not set: say where Redis is, or use `python -m app`, which brings its own")
-    redis = open_redis(config.redis_url, tls_verify=config.redis_tls_verify)
-    reader = open_redis(config.redis_url, tls_verify=config.redis_tls_verify, socket_timeout_s=READER_TIMEOUT_S)
+    connect = partial(open_redis, config.redis_url, tls_verify=config.redis_tls_verify)
     dialer = Dialer(EgressPolicy(config.egress_allow))
-    timeouts = Timeouts(config.connect_timeout_s, config.first_byte_timeout_s, config.idle_timeout_s)
-    engine = Engine(Transport(dialer), timeouts, config.held_body_max_bytes)
-    recorder = _build_recorder(config, redis, engine) if config.enable_stats else None
-    stats = Stats(reader, enabled=config.enable_stats)
-    return Gateway(config, redis, Catalog(redis), stats, recorder, dialer, engine)
+    engine = Engine(Transport(dialer), config.held_body_max_bytes)
+    return Gateway(
+        config=config,
+        redis=connect(),
+        catalog=Catalog(connect(), config.limits),
+        stats=Stats(connect(socket_timeout_s=READER_TIMEOUT_S), enabled=config.enable_stats),
+        recorder=_build_recorder(config, connect(), engine) if config.enable_stats else None,
+        dialer=dialer,
+        engine=engine,
+    )
 
 
 def _build_recorder(config: Config, redis: Redis, engine: Engine) -> Recorder:

@@ -51,10 +51,12 @@ class ClientDisconnected(gevent.GreenletExit):
 class GatewayWorker(GeventWorker):
     """A gunicorn worker process: accepts connections and serves each in a greenlet."""
 
+    _stop_event: Any = None
+
     def run(self) -> None:
         self.stopping = False
         self.idle: set[_ClientConnection] = set()
-        self._stop_event = Event()
+        self._stop_event = stop_event = Event()
         self.base_environ = {
             **base_environ(self.cfg),
             "SCRIPT_NAME": "",
@@ -66,7 +68,7 @@ class GatewayWorker(GeventWorker):
         servers = [self._start_server(sock) for sock in self.sockets]
         while self.alive:
             self.notify()
-            self._stop_event.wait(1.0)
+            stop_event.wait(1.0)
         self.stopping = True
         for server in servers:
             server.close()
@@ -94,7 +96,8 @@ class GatewayWorker(GeventWorker):
 
     def handle_exit(self, sig: Any, frame: Any) -> None:
         super().handle_exit(sig, frame)
-        self._stop_event.set()
+        if self._stop_event is not None:  # it is while the process still starts
+            self._stop_event.set()
 
     def _serve(self, sock: Any, address: Any) -> None:
         try:

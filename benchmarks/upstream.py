@@ -1,7 +1,7 @@
 """The upstream of the streams and of the bulk transfers: `python -m benchmarks.upstream <port>`.
 
-It must cost so little that it is never what is measured: one thread sends all events at their due times by plain writes;
-bulk transfers get a thread each, which the kernel does the work of (sendfile; received bytes are dropped uncopied).
+It must cost so little that it is never what is measured: one thread sends all events at their due times by plain
+writes; bulk transfers get a thread each, whose work the kernel does (sendfile; received bytes are dropped uncopied).
 
 `POST /stream?events=N&interval_ms=M`  an event stream; each event tells when it was due and when it was sent
 `GET /bulk?bytes=N`                    so many zero bytes
@@ -128,7 +128,7 @@ class Upstream:
         head, found, body = stream.buffer.partition(b"\r\n\r\n")
         if data and not found:
             return
-        method, target, _ = head.split(b"\r\n")[0].decode("latin-1").split(" ") if found else ("", "", "")
+        target = head.split(b" ", 2)[1].decode("latin-1") if found else ""
         length = int(match[1]) if (match := _LENGTH.search(head)) else 0
         if target.startswith("/stream") and len(body) < length:
             return

@@ -16,15 +16,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import redis
-
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from app.config import Config, ConfigError, load_config
 from app.core.defaults import DEFAULT_MAPPINGS
 from app.core.errors import InvalidMapping
 from app.core.routing import parse_mapping
-from app.storage.connections import mask_url, open_redis
+from app.storage.connections import RedisError, mask_url, open_redis
 from app.storage.embedded import embedded_url
 from app.storage.seeding import seed
 
@@ -86,7 +84,7 @@ def _seed_and_tell(url: str, config: Config, mappings: Mapping[str, str]) -> int
     try:
         with open_redis(url, tls_verify=config.redis_tls_verify) as client:
             added = seed(client, mappings)
-    except redis.RedisError as error:
+    except RedisError as error:
         print(f"Redis at {mask_url(url)} does not answer: {error}", file=sys.stderr)
         if url == embedded_url(config.data_dir):
             print("Set REDIS_URL, or start the gateway first: it brings its own Redis.", file=sys.stderr)

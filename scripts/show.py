@@ -49,16 +49,14 @@ def show_page(config: Config, path: str) -> int:
 
 def show_worker(config: Config) -> int:
     """Prints how long ago a worker rolled up, by Redis's own clock."""
-    import redis
-
-    from app.storage.connections import STATS_ROLLED_AT, mask_url, open_redis
+    from app.storage.connections import STATS_ROLLED_AT, RedisError, mask_url, open_redis
     from app.storage.embedded import embedded_url
 
     url = config.redis_url or embedded_url(config.data_dir)
     try:
         with open_redis(url, tls_verify=config.redis_tls_verify, socket_timeout_s=TIMEOUT_S) as client:
             rolled_at_ms, now_s = client.get(STATS_ROLLED_AT), client.time()[0]
-    except redis.RedisError as error:
+    except RedisError as error:
         print(f"Redis at {mask_url(url)} does not answer: {error}", file=sys.stderr)
         return 1
     if rolled_at_ms is None:

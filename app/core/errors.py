@@ -36,3 +36,7 @@ class OperatorFault(GatewayError):
 
 class InvalidMapping(ValueError):
     """A prefix or target that cannot be a mapping. The text says what would do."""
+
+
+class InvalidSetting(ValueError):
+    """A setting that does not exist, or a value that it cannot have. The text says what would do."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from app.core.settings import Limits
+
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
@@ -19,6 +21,8 @@ class Mapping:
     """The value of the `Host` header: without the port where it is the scheme's own."""
     base_path: str
     """The target's path without a trailing slash; empty for a bare host."""
+    limits: Limits = Limits()
+    """Those in force: the mapping's own over the operator's general ones over the deployment's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,5 +36,11 @@ class Snapshot:
     """By the prefix as it stands on the wire; see `core.routing.build_snapshot`."""
     depth: int = 0
     """The most segments of any prefix: how far into a path the router must look."""
+    limits: Limits = Limits()
+    """The operator's general limits over the deployment's."""
+    settings: dict[str, float] = field(default_factory=dict)
+    """What the operator set for all mappings."""
+    options: dict[str, dict[str, float]] = field(default_factory=dict)
+    """What the operator set for one mapping, by prefix."""
     rejected: dict[str, str] = field(default_factory=dict)
-    """Stored entries that are no valid mapping: prefix and why."""
+    """Stored entries that make no sense: prefix or setting, and why."""

@@ -7,18 +7,24 @@ so the cost does not depend on the number of mappings.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from collections.abc import Mapping as MappingOf
+from contextlib import contextmanager
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-from app.core.errors import InvalidMapping
+import orjson
+
+from app.core.errors import InvalidMapping, InvalidSetting
 from app.core.model import Mapping, Snapshot
+from app.core.settings import Limits, check_setting, check_settings
 
 RESERVED_SEGMENTS = frozenset(
     {"", "admin", "api", "stats", "health", "metrics", "static", "proxy", "robots.txt", "favicon.ico", "index.html"}
 )
 """First path segments that are the gateway's own."""
 
+_PATH_SAFE = "/%:@!$&'()*+,;=~"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _BLANK_OR_CONTROL = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\.?|[0-9A-Fa-f:.]+")
@@ -58,21 +64,53 @@ def match(snapshot: Snapshot, raw_target: str) -> Route | None:
     return None
 
 
-def build_snapshot(stored: MappingOf[str, str], version: int) -> Snapshot:
-    """The Snapshot of stored prefixes and targets. What is not valid is left out and told in `rejected`."""
-    mappings: dict[str, Mapping] = {}
+class Stored(NamedTuple):
+    """What the catalogue keeps, as text: nothing in it is trusted, as anybody may have written it by hand."""
+
+    version: int
+    mappings: MappingOf[str, str]
+    options: MappingOf[str, str]
+    """By prefix, a JSON object of settings."""
+    settings: MappingOf[str, str]
+
+
+def build_snapshot(stored: Stored, limits: Limits) -> Snapshot:
+    """The Snapshot of what is stored, over the deployment's limits. What is not valid is left out and told in `rejected`."""
     rejected: dict[str, str] = {}
-    for prefix, target in sorted(stored.items()):
-        try:
-            mappings[prefix] = parse_mapping(prefix, target)
-        except InvalidMapping as error:
-            rejected[prefix] = str(error)
-    routes = {quote(prefix.rstrip("/"), safe="/%:@!$&'()*+,;=~"): mapping for prefix, mapping in mappings.items()}
+    settings: dict[str, float] = {}
+    for name, value in sorted(stored.settings.items()):
+        with _telling(rejected, name):
+            settings[name] = check_setting(name, value)
+    limits = limits.with_overrides(settings)
+    mappings: dict[str, Mapping] = {}
+    options: dict[str, dict[str, float]] = {}
+    for prefix, target in sorted(stored.mappings.items()):
+        with _telling(rejected, prefix):
+            if prefix in stored.options:
+                options[prefix] = _parse_options(stored.options[prefix])
+            mappings[prefix] = parse_mapping(prefix, target, limits.with_overrides(options.get(prefix, {})))
+    routes = {quote(prefix.rstrip("/"), safe=_PATH_SAFE): mapping for prefix, mapping in mappings.items()}
     depth = max((prefix.count("/") for prefix in routes), default=0)
-    return Snapshot(version, mappings, routes, depth, rejected)
+    return Snapshot(stored.version, mappings, routes, depth, limits, settings, options, rejected)
 
 
-def parse_mapping(prefix: str, target: str) -> Mapping:
+def _parse_options(text: str) -> dict[str, float]:
+    try:
+        values = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise InvalidSetting(f"its options are no JSON: {error}") from None
+    return check_settings(values, for_mapping=True)
+
+
+@contextmanager
+def _telling(rejected: dict[str, str], name: str) -> Iterator[None]:
+    try:
+        yield
+    except (InvalidMapping, InvalidSetting) as error:
+        rejected[name] = str(error)
+
+
+def parse_mapping(prefix: str, target: str, limits: Limits = Limits()) -> Mapping:  # noqa: B008 - frozen
     """Checks both and takes the target apart. Raises InvalidMapping."""
     check_prefix(prefix)
     _refuse_blanks("target", target)
@@ -92,7 +130,8 @@ def parse_mapping(prefix: str, target: str) -> Mapping:
         host=host,
         port=port or _DEFAULT_PORTS[parts.scheme],
         authority=shown_host if port in (None, _DEFAULT_PORTS[parts.scheme]) else f"{shown_host}:{port}",
-        base_path=quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~"),
+        base_path=quote(parts.path.rstrip("/"), safe=_PATH_SAFE),
+        limits=limits,
     )
 
 

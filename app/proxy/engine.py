@@ -63,7 +63,6 @@ def _forget(event: RequestEvent) -> None:
 @dataclass(slots=True)
 class Engine:
     transport: Transport
-    timeouts: Timeouts
     held_body_max_bytes: int
     """Longest body that is held to be edited."""
     record: Callable[[RequestEvent], None] = _forget
@@ -84,7 +83,7 @@ class Engine:
                     body,
                     expect=inbound.expects_continue and body.read_more is not None,
                 ),
-                self.timeouts,
+                _timeouts(route.mapping),
             )
         except GatewayError as error:
             call.end(error.status, error.code)
@@ -161,6 +160,11 @@ class _Call:
 
 def _outbound_fields(inbound: Inbound, mapping: Mapping) -> Headers:
     return header_fields.outbound(inbound.headers, mapping.authority)
+
+
+def _timeouts(mapping: Mapping) -> Timeouts:
+    limits = mapping.limits
+    return Timeouts(limits.connect_timeout, limits.first_byte_timeout, limits.idle_timeout)
 
 
 def _edits_body(inbound: Inbound, mapping: Mapping) -> bool:

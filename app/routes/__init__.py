@@ -29,7 +29,7 @@ def build_flask(gateway: Gateway) -> Flask:
     add_mapping_routes(admin, gateway)
     flask.register_blueprint(admin)
     flask.register_blueprint(build_public(gateway))
-    flask.register_error_handler(HTTPException, _http_error)
+    flask.register_error_handler(HTTPException, lambda error: _http_error(error, loaded=gateway.catalog.loaded))
     flask.register_error_handler(Exception, _failure)
     flask.after_request(_finish)
     proxies = gateway.config.trusted_proxy_count
@@ -38,9 +38,12 @@ def build_flask(gateway: Gateway) -> Flask:
     return flask
 
 
-def _http_error(error: HTTPException) -> Any:
+def _http_error(error: HTTPException, *, loaded: bool) -> Any:
     if error.response is not None:
         return error.response  # made by abort()
+    if error.code == 404 and not loaded:
+        text = "Redis does not answer, so the mappings are not known yet; try again soon"
+        return _reply(OperatorFault(503, "not_ready", text, retry_after_s=2))
     if error.code == 404:
         text = f"no mapping for {request.path}; the dashboard at / lists what there is, POST /api/mappings adds one"
         return _reply(ClientFault(404, "mapping_not_found", text))

@@ -12,23 +12,47 @@ import threading
 import time
 from collections.abc import Mapping as MappingOf
 
+import orjson
+
 from app.core.model import Snapshot
-from app.core.routing import build_snapshot, parse_mapping
-from app.storage.connections import MAPPINGS, MAPPINGS_UPDATES, MAPPINGS_VERSION, Redis, RedisError
+from app.core.routing import Stored, build_snapshot, parse_mapping
+from app.core.settings import Limits
+from app.storage.connections import (
+    MAPPINGS,
+    MAPPINGS_OPTIONS,
+    MAPPINGS_UPDATES,
+    MAPPINGS_VERSION,
+    SETTINGS_SET,
+    Redis,
+    RedisError,
+)
 
 POLL_S = 4.0
 RETRY_S = 1.0
 
 log = logging.getLogger(__name__)
 
-# KEYS: mappings, version, updates. ARGV: the message, then what the script's own lines say.
+# KEYS: mappings, version, updates, options, settings. ARGV: the word to all processes, then the script's own.
 _TELL = "redis.call('INCR', KEYS[2]) redis.call('PUBLISH', KEYS[3], ARGV[1]) return 1"
-_ADD = "if redis.call('HSETNX', KEYS[1], ARGV[2], ARGV[3]) == 0 then return 0 end " + _TELL
+_OPTIONS = """
+if ARGV[4] == '{}' then redis.call('HDEL', KEYS[4], ARGV[2])
+elseif ARGV[4] ~= '' then redis.call('HSET', KEYS[4], ARGV[2], ARGV[4]) end
+"""
+_ADD = "if redis.call('HSETNX', KEYS[1], ARGV[2], ARGV[3]) == 0 then return 0 end" + _OPTIONS + _TELL
 _UPDATE = (
-    "if redis.call('HEXISTS', KEYS[1], ARGV[2]) == 0 then return 0 end redis.call('HSET', KEYS[1], ARGV[2], ARGV[3]) "
+    "if redis.call('HEXISTS', KEYS[1], ARGV[2]) == 0 then return 0 end "
+    "if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], ARGV[2], ARGV[3]) end" + _OPTIONS + _TELL
+)
+_DELETE = "redis.call('HDEL', KEYS[4], ARGV[2]) if redis.call('HDEL', KEYS[1], ARGV[2]) == 0 then return 0 end " + _TELL
+_SET = (
+    """
+for i = 2, #ARGV, 2 do
+    if ARGV[i + 1] == '' then redis.call('HDEL', KEYS[5], ARGV[i])
+    else redis.call('HSET', KEYS[5], ARGV[i], ARGV[i + 1]) end
+end
+"""
     + _TELL
 )
-_DELETE = "if redis.call('HDEL', KEYS[1], ARGV[2]) == 0 then return 0 end " + _TELL
 
 
 class MappingExists(ValueError):
@@ -42,18 +66,25 @@ class MappingNotFound(ValueError):
 class Catalog:
     """The process's view of the operator's word. Threads of the watch are greenlets where gevent has patched them."""
 
-    def __init__(self, client: Redis) -> None:
-        self.snapshot = Snapshot()
+    def __init__(self, client: Redis, limits: Limits) -> None:
+        """`limits` are the deployment's, over which the operator's stand."""
+        self.snapshot = Snapshot(limits=limits)
+        self.loaded = False
+        """False until what is stored was read for the first time."""
         self._redis = client
-        self._stored: MappingOf[bytes, bytes] | None = None
+        self._limits = limits
+        self._stored: Stored | None = None
         self._load_lock = threading.Lock()
         self._stopped = threading.Event()
 
     # --- reading ---
 
     def start(self) -> None:
-        """Loads the Snapshot and begins to watch. Raises RedisError when Redis is away."""
-        self.load()
+        """Loads the Snapshot and begins to watch. While Redis is away nothing is `loaded`; the watch mends that."""
+        try:
+            self.load()
+        except RedisError as error:
+            log.warning("Redis does not answer (%s); nothing can be served until it does", error)
         for watch in (self._listen, self._poll):
             threading.Thread(target=watch, name=watch.__name__, daemon=True).start()
 
@@ -63,17 +94,23 @@ class Catalog:
     def load(self) -> Snapshot:
         """Reads what is stored and makes it the Snapshot. Raises RedisError; the old Snapshot then stays."""
         with self._load_lock:  # an older reading must not overtake a newer one
-            pipe = self._redis.pipeline()
-            pipe.hgetall(MAPPINGS)
-            pipe.get(MAPPINGS_VERSION)
-            stored, version = pipe.execute()
-            number = int(version) if version and version.isdigit() else 0
-            if stored != self._stored or number != self.snapshot.version:
+            stored = self._read()
+            if stored != self._stored:
                 self._stored = stored
-                self.snapshot = build_snapshot(_decode(stored), number)
-                for prefix, reason in self.snapshot.rejected.items():
-                    log.warning("mapping %r is left out: %s", prefix, reason)
+                self.snapshot = build_snapshot(stored, self._limits)
+                for name, reason in self.snapshot.rejected.items():
+                    log.warning("%r is left out: %s", name, reason)
+            self.loaded = True
             return self.snapshot
+
+    def _read(self) -> Stored:
+        pipe = self._redis.pipeline()
+        for key in (MAPPINGS, MAPPINGS_OPTIONS, SETTINGS_SET):
+            pipe.hgetall(key)
+        pipe.get(MAPPINGS_VERSION)
+        mappings, options, settings, version = pipe.execute()
+        number = int(version) if version and version.isdigit() else 0
+        return Stored(number, _decode(mappings), _decode(options), _decode(settings))
 
     def _listen(self) -> None:
         while not self._stopped.is_set():
@@ -103,16 +140,17 @@ class Catalog:
 
     # --- changing ---
 
-    def add_mapping(self, prefix: str, target: str) -> None:
+    def add_mapping(self, prefix: str, target: str, options: dict[str, float] | None = None) -> None:
         """Raises InvalidMapping, MappingExists, RedisError."""
         parse_mapping(prefix, target)
-        if not self._change(_ADD, "mapping_added", prefix, target):
+        if not self._change(_ADD, "mapping_added", prefix, target, _json(options)):
             raise MappingExists(f"mapping already exists for prefix: {prefix}")
 
-    def update_mapping(self, prefix: str, target: str) -> None:
-        """Raises InvalidMapping, MappingNotFound, RedisError."""
-        parse_mapping(prefix, target)
-        if not self._change(_UPDATE, "mapping_updated", prefix, target):
+    def update_mapping(self, prefix: str, target: str | None = None, options: dict[str, float] | None = None) -> None:
+        """Changes what is given; the rest stays. Raises InvalidMapping, MappingNotFound, RedisError."""
+        if target is not None:
+            parse_mapping(prefix, target)
+        if not self._change(_UPDATE, "mapping_updated", prefix, target or "", _json(options)):
             raise MappingNotFound(f"mapping not found for prefix: {prefix}")
 
     def delete_mapping(self, prefix: str) -> None:
@@ -120,11 +158,22 @@ class Catalog:
         if not self._change(_DELETE, "mapping_deleted", prefix):
             raise MappingNotFound(f"mapping not found for prefix: {prefix}")
 
+    def change_settings(self, values: dict[str, float | None]) -> None:
+        """Sets the operator's general limits; None takes one back. Raises RedisError."""
+        arguments = [text for name, value in values.items() for text in (name, "" if value is None else repr(value))]
+        self._change(_SET, "settings_updated", *arguments)
+
     def _change(self, script: str, *arguments: str) -> bool:
-        changed = bool(self._redis.eval(script, 3, MAPPINGS, MAPPINGS_VERSION, MAPPINGS_UPDATES, *arguments))
+        keys = (MAPPINGS, MAPPINGS_VERSION, MAPPINGS_UPDATES, MAPPINGS_OPTIONS, SETTINGS_SET)
+        changed = bool(self._redis.eval(script, len(keys), *keys, *arguments))
         if changed:
             self.load()
         return changed
+
+
+def _json(options: dict[str, float] | None) -> str:
+    """Options as they are stored; an empty text leaves them as they are, `{}` takes them back."""
+    return "" if options is None else orjson.dumps(options).decode()
 
 
 def _decode(stored: MappingOf[bytes, bytes]) -> dict[str, str]:

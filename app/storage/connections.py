@@ -15,6 +15,8 @@ from redis.retry import Retry
 MAPPINGS = "apiproxy:mappings"
 MAPPINGS_VERSION = "apiproxy:mappings:version"
 MAPPINGS_UPDATES = "apiproxy:mappings:updates"
+MAPPINGS_OPTIONS = "apiproxy:mappings:options"  # hash prefix -> JSON object of settings
+SETTINGS_SET = "apiproxy:settings"  # hash name -> number: the general settings that the operator changed
 
 # The braces are a hash tag: what one MULTI touches must live in one slot of a Redis Cluster.
 STATS = "apiproxy:{stats}:"

@@ -175,8 +175,7 @@ class Stats:
         }
 
 
-def describe_windows(windows: Windows) -> bytes:
-    """The `windows` of the answer, where nothing has happened yet."""
+def _empty_windows(windows: Windows) -> bytes:
     return orjson.dumps(
         {
             name: {**window.frame, "all": window.describe(None), "endpoints": {}}
@@ -197,7 +196,7 @@ def _nothing(now_ms: int) -> Summary:
         "error_rate_24h": 0.0,
         "endpoints": {},
     }
-    return Summary(head, b"[]", describe_windows(Windows(now_ms)))
+    return Summary(head, b"[]", _empty_windows(Windows(now_ms)))
 
 
 def _milliseconds(server_time: tuple[int, int]) -> int:

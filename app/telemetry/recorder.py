@@ -21,10 +21,8 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
-import redis
-
 from app.core.events import RequestEvent
-from app.storage.connections import STATS_PROCESSES, Redis
+from app.storage.connections import STATS_PROCESSES, Redis, RedisError
 from app.storage.envelopes import backlog, pack, push
 from app.storage.stats import Heartbeat
 
@@ -119,7 +117,7 @@ class Recorder:
             act()
         except Exception as error:  # whatever it is, the thread must outlive it
             if not self._away:
-                known = isinstance(error, redis.RedisError)
+                known = isinstance(error, RedisError)
                 log.warning("Statistics wait in the queue: %s", error, exc_info=None if known else error)
             self._away = True
             return False
@@ -174,21 +172,6 @@ class Recorder:
 
     def _sign_off(self) -> None:
         self._redis.hdel(STATS_PROCESSES, self.process_id)
-
-
-class NullRecorder:
-    """Stands in for a Recorder when statistics are switched off."""
-
-    dropped = 0
-
-    def record(self, event: RequestEvent) -> None:
-        pass
-
-    def start(self) -> None:
-        pass
-
-    def stop(self, timeout_s: float) -> None:
-        pass
 
 
 def memory_mb() -> float:

@@ -32,7 +32,8 @@ _HEADER_LINES = re.compile(_FIELDS)
 _LONE_LF = re.compile(rb"(?<!\r)\n")
 _FIRST_BYTE = re.compile(_TOKEN + rb"|\r")  # a server may pass over one empty line
 _QUOTED = rb'"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*+"'
-_EXTENSION = rb"[ \t]*+;[ \t]*+" + _TOKEN + rb"++(?:[ \t]*+=[ \t]*+(?:" + _TOKEN + rb"++|" + _QUOTED + rb"))?+"
+# RFC 9112, 7.1.1, less the blank that it would suffer before the semicolon: nobody sends it, and few accept it.
+_EXTENSION = rb";[ \t]*+" + _TOKEN + rb"++(?:[ \t]*+=[ \t]*+(?:" + _TOKEN + rb"++|" + _QUOTED + rb"))?+"
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:" + _EXTENSION + rb")*+\r\n")
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%!$&'()*+,;=]*)(?::[0-9]*)?")
 _ABSOLUTE = re.compile(r"https?://([^/?#@]+)([/?].*)?", re.IGNORECASE)
@@ -143,9 +144,12 @@ def parse_response_head(block: bytes, request_method: str) -> ResponseHead:
 
 
 def format_head(first_line: str, headers: Headers) -> bytes:
-    """The head's bytes. Whoever calls vouches that nothing in it holds a line break."""
+    """The head's bytes. Raises ValueError when something in it holds a line break or is not Latin-1."""
     lines = [first_line, *[f"{name}: {value}" for name, value in headers], "\r\n"]
-    return "\r\n".join(lines).encode("latin-1")
+    head = "\r\n".join(lines).encode("latin-1")
+    if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines):
+        raise ValueError("a line break in a header field")
+    return head
 
 
 class ChunkedDecoder:
@@ -225,7 +229,7 @@ class ChunkedDecoder:
             self.done = True
             return position + 2
         end = data.find(b"\r\n\r\n", position)
-        if (end if end >= 0 else len(data)) - position > MAX_TRAILER_BYTES:
+        if (end + 4 if end >= 0 else len(data)) - position > MAX_TRAILER_BYTES:
             raise HttpSyntaxError("trailer too long")
         if end < 0:
             if _LONE_LF.search(data, position):

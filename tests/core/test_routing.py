@@ -5,17 +5,23 @@ from __future__ import annotations
 import pytest
 
 from app.core.errors import InvalidMapping
-from app.core.routing import build_snapshot, match, parse_mapping
+from app.core.model import Snapshot
+from app.core.routing import Stored, build_snapshot, match, parse_mapping
+from app.core.settings import Limits
 
-SNAPSHOT = build_snapshot(
+
+def snapshot_of(mappings: dict[str, str], options: dict[str, str] | None = None, **settings: str) -> Snapshot:
+    return build_snapshot(Stored(7, mappings, options or {}, settings), Limits())
+
+
+SNAPSHOT = snapshot_of(
     {
         "/openai": "https://api.openai.com",
         "/openai/beta": "https://beta.example/base/",
         "/a/b/c": "http://deep.example:8080",
         "/trail/": "https://trail.example/x/",
         "/你好": "https://uni.example",
-    },
-    version=7,
+    }
 )
 
 
@@ -58,7 +64,7 @@ def test_a_path_of_many_segments_costs_no_more_look_ups_than_the_deepest_prefix(
 
 def test_invalid_entries_are_left_out_and_told() -> None:
     """One bad entry, which somebody wrote by hand, does not take the others down."""
-    snapshot = build_snapshot({"/ok": "https://ok.example", "bad": "https://x.example", "/ftp": "ftp://x"}, 1)
+    snapshot = snapshot_of({"/ok": "https://ok.example", "bad": "https://x.example", "/ftp": "ftp://x"})
     assert list(snapshot.mappings) == ["/ok"]
     assert set(snapshot.rejected) == {"bad", "/ftp"}
 
@@ -131,3 +137,34 @@ def test_target_is_taken_apart(target: str, host: str, port: int, authority: str
     """Host, port, Host field and base path come from the target once, not at each request."""
     mapping = parse_mapping("/x", target)
     assert (mapping.host, mapping.port, mapping.authority, mapping.base_path) == (host, port, authority, base_path)
+
+
+def test_a_mappings_limits_stand_over_the_general_ones() -> None:
+    """A limit is the mapping's own, else the operator's general one, else the deployment's."""
+    snapshot = build_snapshot(
+        Stored(
+            1,
+            {"/a": "https://a.example", "/b": "https://b.example"},
+            {"/a": '{"idle_timeout": 7, "max_concurrency": 3}'},
+            {"idle_timeout": "9", "total_timeout": "60"},
+        ),
+        Limits(connect_timeout=2.0, total_timeout=99.0),
+    )
+    a, b = snapshot.mappings["/a"].limits, snapshot.mappings["/b"].limits
+    assert (a.idle_timeout, a.max_concurrency, a.total_timeout, a.connect_timeout) == (7.0, 3, 60.0, 2.0)
+    assert (b.idle_timeout, b.max_concurrency, b.total_timeout, b.connect_timeout) == (9.0, 0, 60.0, 2.0)
+
+
+@pytest.mark.parametrize("options", ["nonsense", "[]", '{"idle_timeout": -1}', '{"no_such": 1}'])
+def test_bad_options_reject_their_mapping_only(options: str) -> None:
+    """Options that make no sense put their own mapping out, with a reason; a limit is never silently lost."""
+    snapshot = snapshot_of({"/a": "https://a.example", "/b": "https://b.example"}, {"/a": options})
+    assert list(snapshot.mappings) == ["/b"]
+    assert "/a" in snapshot.rejected
+
+
+def test_a_bad_general_setting_is_told() -> None:
+    """A general setting that makes no sense is left out and told."""
+    snapshot = snapshot_of({"/a": "https://a.example"}, idle_timeout="soon")
+    assert "idle_timeout" in snapshot.rejected
+    assert snapshot.mappings["/a"].limits == Limits()

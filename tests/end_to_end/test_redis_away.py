@@ -38,7 +38,7 @@ def served(own_redis: EmbeddedRedis) -> Iterator[tuple[GatewayProcess, Upstream]
 def test_it_serves_while_redis_is_dead_and_recovers(
     own_redis: EmbeddedRedis, served: tuple[GatewayProcess, Upstream]
 ) -> None:
-    """With Redis killed: calls pass, /stats is stale, /health is degraded, admin is 503; with Redis back all is well."""
+    """With Redis killed calls pass, /stats is stale, /health degraded, the admin 503; with Redis back all is well."""
     gateway, _ = served
     assert own_redis.process is not None
     own_redis.process.kill()

@@ -28,7 +28,7 @@ def row(gateway: GatewayProcess, prefix: str) -> dict:
 def test_calls_are_counted_within_two_seconds(
     gateway: GatewayProcess, upstream: Upstream, worker: subprocess.Popen[bytes]
 ) -> None:
-    """Good calls, errors of the upstream, our own errors, broken bodies and clients that left: each counts as it must."""
+    """Good calls, errors of the upstream, broken bodies and clients that left: each counts as it must."""
     gateway.map("/counted", upstream.url)
     wait_until(lambda: not gateway.request("GET", "/stats").json()["stale"], "the worker is up")
     before = row(gateway, "/counted")["count"]

@@ -19,7 +19,7 @@ from app.storage.envelopes import Envelope, unpack
 from app.storage.ledger import Account, Ledger
 from app.storage.stats import Heartbeat
 from app.telemetry import recorder as recorder_module
-from app.telemetry.recorder import NullRecorder, Recorder
+from app.telemetry.recorder import Recorder
 from tests.support.own_redis import kill, poll, revive
 
 NOW_MS = 1_790_000_000_000
@@ -277,15 +277,6 @@ assert len(ticks) == 30
         [sys.executable, "-W", "error", "-c", script, own_server.url], check=True, timeout=20, env=os.environ
     )
     assert booked(own_redis) == (1000, 0)
-
-
-def test_switched_off_there_is_nothing() -> None:
-    """The null recorder takes everything and keeps nothing."""
-    recorder = NullRecorder()
-    recorder.start()
-    recorder.record(event())
-    recorder.stop(1)
-    assert recorder.dropped == 0
 
 
 def test_an_envelope_is_plain_json(make: Make, own_redis: Redis) -> None:

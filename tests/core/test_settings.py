@@ -1,0 +1,64 @@
+"""The table of limits and what may stand in it."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from app.core.errors import InvalidSetting
+from app.core.settings import SETTINGS, Limits, burst_of, check_setting, check_settings
+
+
+def test_table_and_values_agree() -> None:
+    """Limits has exactly the settings of the table, with the table's defaults."""
+    assert {field.name: field.default for field in fields(Limits)} == {
+        name: setting.default for name, setting in SETTINGS.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "checked"),
+    [("connect_timeout", "2.5", 2.5), ("max_concurrency", 7, 7), ("max_concurrency", "7", 7), ("burst", 3.0, 3)],
+)
+def test_numbers_may_come_as_text(name: str, value: Any, checked: float) -> None:
+    """A number is taken in its setting's kind, from JSON or from the environment."""
+    result = check_setting(name, value)
+    assert (result, type(result)) == (checked, SETTINGS[name].kind)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("connect_timeout", 0),
+        ("connect_timeout", "soon"),
+        ("connect_timeout", float("nan")),
+        ("connect_timeout", 1e9),
+        ("max_concurrency", 1.5),
+        ("max_concurrency", -1),
+        ("max_concurrency", True),
+        ("max_concurrency", [1]),
+        ("no_such", 1),
+    ],
+)
+def test_bad_values_are_refused_by_name(name: str, value: Any) -> None:
+    """A value out of range or of another kind is refused with a text that names the setting."""
+    with pytest.raises(InvalidSetting, match=name):
+        check_setting(name, value)
+
+
+def test_global_settings_are_not_a_mappings() -> None:
+    """What is the whole gateway's cannot be set for one mapping."""
+    with pytest.raises(InvalidSetting):
+        check_settings({"global_burst": 1}, for_mapping=True)
+
+
+def test_null_means_unset() -> None:
+    """A null leaves the setting to whatever stands behind it."""
+    assert check_settings({"burst": None, "idle_timeout": 5}) == {"idle_timeout": 5.0}
+
+
+def test_burst_is_one_seconds_worth_unless_set() -> None:
+    """Without a burst of its own a rate lets through what one second holds, and at least one call."""
+    assert (burst_of(2.5, 0), burst_of(0.1, 0), burst_of(10, 3)) == (3, 1, 3)
