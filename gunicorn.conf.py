@@ -42,7 +42,7 @@ backlog = 4096
 # comes after them, their settling and the last events.
 SETTLE_S = 8
 graceful_timeout = deployment.graceful_timeout_s + SETTLE_S
-keepalive = 75  # s; above the 60 s after which common load balancers let an idle connection go
+keepalive = deployment.keepalive_s
 
 # A web process reports to the master each second; one that is silent for so long hangs, and is replaced.
 timeout = 60
@@ -70,8 +70,10 @@ def on_starting(server: Any) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Sets the web process's own limit, in its own copy of the settings."""
+    """Sets the web process's own limits, in its own copy of the settings."""
     worker.cfg.set("graceful_timeout", deployment.graceful_timeout_s)
+    worker.head_timeout_s = deployment.head_timeout_s
+    worker.client_stall_s = deployment.client_stall_s
 
 
 def _prepare_redis() -> int:

@@ -17,8 +17,11 @@ def create_app(config: Config | None = None) -> Flask:
     from app.config import load_config
     from app.gateway import build_gateway
     from app.routes import build_flask
+    from app.telemetry.logs import set_up_logging
 
-    gateway = build_gateway(config or load_config())
+    config = config or load_config()
+    set_up_logging(config.log_level, config.log_format)
+    gateway = build_gateway(config)
     gateway.start()
     atexit.register(gateway.stop)
     return build_flask(gateway)

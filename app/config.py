@@ -48,6 +48,12 @@ class Config:
     """Client connections that one web process serves at once."""
     graceful_timeout_s: int
     """`GRACEFUL_TIMEOUT`: how long streams in flight may go on after SIGTERM."""
+    keepalive_s: int
+    """How long a client's connection may idle between two requests."""
+    head_timeout_s: float
+    """How long a client may take from a request's first byte to the end of its header fields."""
+    client_stall_s: float
+    """How long a client may send or take nothing while it should."""
     trusted_proxy_count: int
     """How many reverse proxies stand in front of us, so how many `X-Forwarded-*` values are believed."""
     enable_stats: bool
@@ -62,6 +68,10 @@ class Config:
     data_dir: Path
     """Where the embedded Redis keeps its data. A relative path counts from the project's directory."""
     log_level: str
+    log_format: str
+    """`text` or `json`."""
+    start_trace: bool
+    """Begins a trace where the caller sent no `traceparent`; then one is added to the request."""
 
 
 def load_config(environ: Mapping[str, str] | None = None, env_file: Path | None = None) -> Config:
@@ -94,6 +104,9 @@ def load_config(environ: Mapping[str, str] | None = None, env_file: Path | None 
         web_concurrency=read("WEB_CONCURRENCY", _integer(1, 1024), 1),
         worker_connections=read("WORKER_CONNECTIONS", _integer(1, 1_000_000), 10_000),
         graceful_timeout_s=read("GRACEFUL_TIMEOUT", _integer(0, 86_400), 30),
+        keepalive_s=read("KEEPALIVE_S", _integer(1, 86_400), 75),  # common load balancers let go after 60 s
+        head_timeout_s=read("HEAD_TIMEOUT_S", _seconds, 20.0),
+        client_stall_s=read("CLIENT_STALL_S", _seconds, 300.0),
         trusted_proxy_count=read("TRUSTED_PROXY_COUNT", _integer(0, 16), 0),
         enable_stats=read("ENABLE_STATS", lambda text: text.lower() != "false", True),
         stats_queue_size=read("STATS_QUEUE_SIZE", _integer(1, 10_000_000), 10_000),
@@ -105,6 +118,8 @@ def load_config(environ: Mapping[str, str] | None = None, env_file: Path | None 
         held_body_max_bytes=read("HELD_BODY_MAX_BYTES", _integer(1, 2**40), 64 * 1024 * 1024),
         data_dir=read("DATA_DIR", lambda text: ROOT / Path(text).expanduser(), ROOT / "data"),
         log_level=read("LOG_LEVEL", _log_level, "INFO"),
+        log_format=read("LOG_FORMAT", _log_format, "text"),
+        start_trace=read("START_TRACE", _boolean, False),
     )
 
 
@@ -149,6 +164,12 @@ def _log_level(text: str) -> str:
     if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
     return text.upper()
+
+
+def _log_format(text: str) -> str:
+    if text.lower() not in ("text", "json"):
+        raise ValueError("must be text or json")
+    return text.lower()
 
 
 def _egress_allow(text: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from app.proxy.transport import Transport
 from app.storage.catalog import Catalog
 from app.storage.connections import Redis, open_redis
 from app.storage.stats import Stats
+from app.telemetry.logs import RequestLog
 from app.telemetry.recorder import Recorder
 
 READER_TIMEOUT_S = 1.0
@@ -30,12 +31,14 @@ class Gateway:
     stats: Stats
     recorder: Recorder | None
     """None when statistics are switched off."""
+    request_log: RequestLog
     dialer: Dialer
     engine: Engine
 
     def start(self) -> None:
         """Loads the mappings and begins to watch and to record."""
         self.catalog.start()
+        self.request_log.start()
         if self.recorder is not None:
             self.recorder.start()
 
@@ -44,6 +47,7 @@ class Gateway:
         self.catalog.stop()
         if self.recorder is not None:
             self.recorder.stop(FLUSH_S)
+        self.request_log.stop(FLUSH_S)
         self.engine.transport.close()
 
 
@@ -54,12 +58,16 @@ def build_gateway(config: Config) -> Gateway:
     connect = partial(open_redis, config.redis_url, tls_verify=config.redis_tls_verify)
     dialer = Dialer(EgressPolicy(config.egress_allow))
     engine = Engine(Transport(dialer), config.held_body_max_bytes)
+    recorder = _build_recorder(config, connect(), engine) if config.enable_stats else None
+    request_log = RequestLog(config.log_format)
+    engine.observers = [observer.record for observer in (recorder, request_log) if observer is not None]
     return Gateway(
         config=config,
         redis=connect(),
         catalog=Catalog(connect(), config.limits),
         stats=Stats(connect(socket_timeout_s=READER_TIMEOUT_S), enabled=config.enable_stats),
-        recorder=_build_recorder(config, connect(), engine) if config.enable_stats else None,
+        recorder=recorder,
+        request_log=request_log,
         dialer=dialer,
         engine=engine,
     )
@@ -69,6 +77,4 @@ def _build_recorder(config: Config, redis: Redis, engine: Engine) -> Recorder:
     def task_count() -> int:
         return threading.active_count() + engine.active_calls
 
-    recorder = Recorder(redis, queue_size=config.stats_queue_size, task_count=task_count)
-    engine.record = recorder.record
-    return recorder
+    return Recorder(redis, queue_size=config.stats_queue_size, task_count=task_count)

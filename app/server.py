@@ -31,25 +31,34 @@ from app.wire import http1
 from app.wire.headers import Headers
 from app.wire.http1 import CHUNKED, ChunkedDecoder, HttpSyntaxError, RequestHead
 
-HEAD_TIMEOUT_S = 20.0
-"""From a request's first byte to the end of its head."""
-CLIENT_STALL_S = 300.0
-"""Longest time a client may send or take nothing while it should."""
-LINGER_S = 1.0
-LINGER_BYTES = 256 * 1024
+FIRST_REQUEST_S = 1.0
+"""How long a worker that stops waits for the first request of a connection that it has accepted."""
+LINGER_S = 2.0
+LINGER_BYTES = 64 * 1024 * 1024
 READ_BYTES = 64 * 1024
 
 _REASONS = {400: "Bad Request", 414: "URI Too Long", 417: "Expectation Failed"}
 _REASONS |= {431: "Request Header Fields Too Large", 500: "Internal Server Error", 505: "HTTP Version Not Supported"}
-_NO_BODY = frozenset({204, 304})
+_NO_BODY = frozenset({"204", "304"})
 
 
 class ClientDisconnected(gevent.GreenletExit):
-    """The client closed or stalled in the middle of its request. A GreenletExit: it ends a request without a traceback."""
+    """The client closed or stalled in the middle of its request.
+
+    A GreenletExit: it ends a request without a traceback.
+    """
 
 
 class GatewayWorker(GeventWorker):
-    """A gunicorn worker process: accepts connections and serves each in a greenlet."""
+    """A gunicorn worker process: accepts connections and serves each in a greenlet.
+
+    How long an idle connection is kept is gunicorn's `keepalive`. The times below are for its `post_fork` to set.
+    """
+
+    head_timeout_s = 20.0
+    """From a request's first byte to the end of its head."""
+    client_stall_s = 300.0
+    """Longest time a client may send or take nothing while it should."""
 
     _stop_event: Any = None
 
@@ -73,7 +82,7 @@ class GatewayWorker(GeventWorker):
         for server in servers:
             server.close()
         for connection in list(self.idle):
-            connection.close_idle()
+            connection.stop_waiting()
         self._drain()
 
     def _start_server(self, sock: Any) -> StreamServer:
@@ -111,13 +120,13 @@ class GatewayWorker(GeventWorker):
 class _ClientConnection:
     """One client's connection: requests one after the other, each answered before the next is read."""
 
-    __slots__ = ("_base_environ", "_keepalive_s", "buffer", "sock", "worker")
+    __slots__ = ("_asked", "_base_environ", "buffer", "sock", "worker")
 
     def __init__(self, worker: GatewayWorker, sock: Any, address: Any) -> None:
         self.worker = worker
         self.sock = sock
         self.buffer = b""
-        self._keepalive_s = worker.cfg.keepalive
+        self._asked = False
         self._base_environ = worker.base_environ | _address_environ(sock, address)
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -131,15 +140,21 @@ class _ClientConnection:
                 return
             if head is None:
                 return
+            self._asked = True
             if not self._answer(head):
                 return
 
-    def close_idle(self) -> None:
-        """Ends a connection that waits for its next request."""
-        try:
+    def stop_waiting(self) -> None:
+        """Ends a connection that waits for a request, because the worker stops.
+
+        What has come already is answered, and a new connection gets a moment to ask: its client has chosen this
+        server and is just about to.
+        """
+        if not self._asked:
+            self._asked = True
+            gevent.spawn_later(FIRST_REQUEST_S, self.stop_waiting)
+        elif self in self.worker.idle and not _has_input(self.sock):
             self.sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # the client was quicker
 
     # --- reading ---
 
@@ -147,28 +162,35 @@ class _ClientConnection:
         """The next request's head; None when the client has nothing more to ask."""
         if not self.buffer and not self._wait_for_request():
             return None
-        if self.buffer.startswith(b"\r\n"):  # RFC 9112, 2.2: some clients send one too many after a body
-            self.buffer = self.buffer[2:]
+        line_skipped = False
         searched = 0
         deadline = None
-        while (end := http1.find_head_end(self.buffer, searched)) < 0:
+        while True:
+            if not line_skipped and self.buffer.startswith(b"\r\n"):
+                line_skipped = True  # RFC 9112, 2.2: some clients send one too many after a body
+                self.buffer = self.buffer[2:]
+                searched = 0
+                if not self.buffer and not self._wait_for_request():
+                    return None
+            end = http1.find_head_end(self.buffer, searched)
+            if end >= 0:
+                break
             searched = len(self.buffer)
-            deadline = deadline or time.monotonic() + HEAD_TIMEOUT_S
+            deadline = deadline or time.monotonic() + self.worker.head_timeout_s
             data = self._receive_before(deadline)
             if not data:
                 return None
             self.buffer += data
-            if self.buffer.startswith(b"\r\n") and searched < 2:
-                self.buffer = self.buffer[2:]
         block, self.buffer = self.buffer[:end], self.buffer[end:]
         return http1.parse_request_head(block)
 
     def _wait_for_request(self) -> bool:
+        patience_s = self.worker.cfg.keepalive
         if self.worker.stopping:
-            return False
+            patience_s = 0.0 if self._asked else FIRST_REQUEST_S
         self.worker.idle.add(self)
         try:
-            self.sock.settimeout(self._keepalive_s)
+            self.sock.settimeout(patience_s)
             self.buffer = self.sock.recv(READ_BYTES)
         except OSError:
             return False
@@ -188,9 +210,9 @@ class _ClientConnection:
 
     def _answer(self, head: RequestHead) -> bool:
         """Runs the application. True when the connection may serve another request."""
-        self.sock.settimeout(CLIENT_STALL_S)
+        self.sock.settimeout(self.worker.client_stall_s)
         body = RequestInput(self, head.body_length, expects_continue=head.expects_continue)
-        response = _Response(self.sock, head, may_keep_alive=not self.worker.stopping)
+        response = _Response(self, head, body)
         try:
             pieces = self.worker.wsgi(self._environ(head, body), response.start)
             try:
@@ -203,11 +225,11 @@ class _ClientConnection:
                 close = getattr(pieces, "close", None)
                 if close is not None:
                     close()
-        except (gevent.GreenletExit, OSError):
+        except gevent.GreenletExit:
             response.abort()
             return False
         except Exception:
-            self.worker.log.exception("the application failed on %s %s", head.method, head.target.partition("?")[0])
+            self.worker.log.exception("the application failed on a %s", head.method)  # a path may hold a key
             if response.begun:
                 response.abort()
             else:
@@ -261,13 +283,15 @@ class _ClientConnection:
 class RequestInput:
     """A request's body as `wsgi.input`."""
 
-    __slots__ = ("_connection", "_decoder", "_expects_continue", "_left", "at_end", "failed", "length")
+    __slots__ = ("_connection", "_decoder", "_expects_continue", "_left", "answered", "at_end", "failed", "length")
 
     def __init__(self, connection: _ClientConnection, length: int, *, expects_continue: bool) -> None:
         self.length = length
         """Bytes, or CHUNKED."""
         self.at_end = length == 0
         self.failed = False
+        self.answered = False
+        """True once the answer has begun: nothing else may be said then, nor the client asked to go on."""
         self._connection = connection
         self._left = length
         self._decoder = ChunkedDecoder() if length == CHUNKED else None
@@ -287,10 +311,10 @@ class RequestInput:
         return b""
 
     def _receive(self, size: int) -> bytes:
-        if self._expects_continue:
-            self._expects_continue = False
-            self._connection.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         try:
+            if self._expects_continue and not self.answered:
+                self._expects_continue = False
+                self._connection.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
             data: bytes = self._connection.sock.recv(size)
         except OSError:
             data = b""
@@ -307,6 +331,9 @@ class RequestInput:
             self.at_end = self._left == 0
             self._connection.buffer = rest
             return content
+        rest = b""
+        if len(data) > size:
+            data, rest = data[:size], data[size:]
         try:
             content = self._decoder.feed(data)
         except HttpSyntaxError:
@@ -314,8 +341,14 @@ class RequestInput:
             raise
         if self._decoder.done:
             self.at_end = True
-            self._connection.buffer = self._decoder.rest
+            rest = self._decoder.rest + rest
+        self._connection.buffer = rest
         return content
+
+    @property
+    def is_outstanding(self) -> bool:
+        """True while a part of the body has not come."""
+        return not self.at_end and len(self._connection.buffer) < max(1, self._left)
 
     def skip(self) -> bool:
         """Passes over what is left of the body if it is at hand already. True when the next request can follow."""
@@ -358,11 +391,15 @@ class RequestInput:
 class _Response:
     """Frames one answer: by the application's Content-Length, else by chunks, else by the connection's end."""
 
-    __slots__ = ("_chunked", "_fields", "_head_only", "_left", "_sock", "_status", "_version")
-    __slots__ += ("begun", "keep_alive")
+    __slots__ = (
+        "_chunked", "_fields", "_head_only", "_input", "_left", "_sock", "_status", "_version", "_worker", "begun",
+        "keep_alive",
+    )  # fmt: skip
 
-    def __init__(self, sock: Any, head: RequestHead, *, may_keep_alive: bool) -> None:
-        self._sock = sock
+    def __init__(self, connection: _ClientConnection, head: RequestHead, request_input: RequestInput) -> None:
+        self._worker = connection.worker
+        self._sock = connection.sock
+        self._input = request_input
         self._version = head.version
         self._head_only = head.method == "HEAD"
         self._status = ""
@@ -370,11 +407,9 @@ class _Response:
         self._chunked = False
         self._left = -1
         self.begun = False
-        self.keep_alive = may_keep_alive and head.keep_alive
+        self.keep_alive = head.keep_alive
 
-    def start(
-        self, status: str, fields: Headers, exc_info: Any = None
-    ) -> Callable[[bytes], None]:
+    def start(self, status: str, fields: Headers, exc_info: Any = None) -> Callable[[bytes], None]:
         """PEP 3333's start_response."""
         if exc_info is not None and self.begun:
             raise exc_info[1].with_traceback(exc_info[2])
@@ -395,7 +430,7 @@ class _Response:
             if self._left < 0:
                 raise RuntimeError("the application sends more than its Content-Length")
         if data:
-            self._sock.sendall(data)
+            self._send(data)
 
     def finish(self) -> None:
         head = b"" if self.begun else self._begin()
@@ -404,7 +439,13 @@ class _Response:
         if self._chunked and not self._head_only:
             head += b"0\r\n\r\n"
         if head:
-            self._sock.sendall(head)
+            self._send(head)
+
+    def _send(self, data: bytes) -> None:
+        try:
+            self._sock.sendall(data)
+        except OSError:
+            raise ClientDisconnected from None
 
     def abort(self) -> None:
         """Breaks the body so that nobody takes it for whole."""
@@ -415,7 +456,6 @@ class _Response:
     def _begin(self) -> bytes:
         if not self._status:
             raise RuntimeError("the application did not call start_response")
-        self.begun = True
         fields = list(self._fields)
         has_date = False
         for name, value in fields:
@@ -426,18 +466,32 @@ class _Response:
                 has_date = True
         if not has_date:
             fields.append(("Date", formatdate(usegmt=True)))
-        if int(self._status[:3]) in _NO_BODY:
-            self._left = 0
+        if self._status[:3] in _NO_BODY:
+            self._head_only = True
+            if self._status.startswith("204"):  # RFC 9110, 8.6
+                fields = [field for field in fields if field[0].lower() != "content-length"]
         elif self._left < 0 and not self._head_only:
             self._chunked = self._version == 11
             self.keep_alive = self.keep_alive and self._chunked
             if self._chunked:
                 fields.append(("Transfer-Encoding", "chunked"))
+        if self.keep_alive and (self._worker.stopping or self._input.is_outstanding):
+            self.keep_alive = False
         if not self.keep_alive:
             fields.append(("Connection", "close"))
         elif self._version == 10:
             fields.append(("Connection", "keep-alive"))
-        return http1.format_head(f"HTTP/1.1 {self._status}", fields)
+        head = http1.format_head(f"HTTP/1.1 {self._status}", fields)
+        self.begun = True
+        self._input.answered = True
+        return head
+
+
+def _has_input(sock: Any) -> bool:
+    try:
+        return bool(sock._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+    except OSError:
+        return False
 
 
 def _address_environ(sock: Any, address: Any) -> dict[str, str]:

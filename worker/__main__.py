@@ -19,6 +19,7 @@ from rq.serializers import JSONSerializer
 
 from app.config import ConfigError, load_config
 from app.storage.connections import Redis, mask_url, open_redis, wait_for_redis
+from app.telemetry.logs import set_up_logging
 from worker.roll_up import prepare, roll_up
 from worker.ticker import QUEUE, Ticker
 
@@ -59,7 +60,7 @@ def main() -> int:
         return _complain(str(error))
     if config.redis_url is None:
         return _complain("The worker needs a Redis: set API_PROXY_REDIS_URL or REDIS_URL, or start python -m app")
-    logging.basicConfig(level=config.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    set_up_logging(config.log_level, config.log_format)
     # RQ reports every second of an outage and every job. Our own lines say what matters, once.
     logging.getLogger("rq").setLevel(logging.CRITICAL)
     _end_on_signals()

@@ -29,6 +29,13 @@ class RequestEvent(NamedTuple):
     """From the request's head to the end of the response."""
     first_byte_ms: float | None
     """From the request's head to the upstream's head; None when there was none."""
+    trace_id: str = ""
+    """Of the caller's `traceparent`, or of ours; empty when there is none."""
+    client: str = ""
+    """The address that the connection came from."""
+    upstream: str = ""
+    """Host and port of the upstream."""
+    attempts: int = 1
 
     @property
     def is_error(self) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from app.core.errors import ClientFault, GatewayError
@@ -17,7 +18,10 @@ from app.proxy.relay import Relay
 from app.proxy.transport import OutboundRequest, Transport
 from app.wire import headers as header_fields
 from app.wire.headers import Headers
+from app.wire.trace import TraceParent
 from app.wire.transforms import without_gemini_thinking
+
+log = logging.getLogger(__name__)
 
 NOTHINK_PREFIX = "/gnothink"
 
@@ -45,6 +49,10 @@ class Inbound:
     headers: Headers
     body: BodyReader
     expects_continue: bool
+    client: str
+    """The address that the connection came from."""
+    trace: TraceParent | None
+    """Our step in the caller's trace; None when the caller sent none."""
     client_socket: Any
     """None where the WSGI server does not show it; then a client that leaves is noticed at the next write."""
 
@@ -56,16 +64,13 @@ class Reply(NamedTuple):
     body: Relay
 
 
-def _forget(event: RequestEvent) -> None:
-    """Where events go while nobody records them."""
-
-
 @dataclass(slots=True)
 class Engine:
     transport: Transport
     held_body_max_bytes: int
     """Longest body that is held to be edited."""
-    record: Callable[[RequestEvent], None] = _forget
+    observers: list[Callable[[RequestEvent], None]] = field(default_factory=list)
+    """Who is told of each finished request. They must not wait."""
     active_calls: int = 0
 
     def handle(self, inbound: Inbound, route: Route) -> Reply:
@@ -86,6 +91,8 @@ class Engine:
                 _timeouts(route.mapping),
             )
         except GatewayError as error:
+            if not isinstance(error, ClientFault):
+                log.warning("%s: %s", error.code, error.message)
             call.end(error.status, error.code)
             raise
         except BaseException:
@@ -142,24 +149,30 @@ class _Call:
     def _record(self, status: int, error_code: str, sent_bytes: int) -> None:
         now_s = time.monotonic()
         self._engine.active_calls -= 1
-        self._engine.record(
-            RequestEvent(
-                self._inbound.request_id,
-                int(time.time() * 1000),
-                self._mapping.prefix,
-                self._inbound.method,
-                status,
-                error_code,
-                self.exchange.sent_body_bytes if self.exchange is not None else 0,
-                sent_bytes,
-                (now_s - self._started_s) * 1000,
-                (self.first_byte_s - self._started_s) * 1000 if self.first_byte_s else None,
-            )
+        event = RequestEvent(
+            self._inbound.request_id,
+            int(time.time() * 1000),
+            self._mapping.prefix,
+            self._inbound.method,
+            status,
+            error_code,
+            self.exchange.sent_body_bytes if self.exchange is not None else 0,
+            sent_bytes,
+            (now_s - self._started_s) * 1000,
+            (self.first_byte_s - self._started_s) * 1000 if self.first_byte_s else None,
+            self._inbound.trace.trace_id if self._inbound.trace else "",
+            self._inbound.client,
+            self._mapping.authority,
         )
+        for observe in self._engine.observers:
+            observe(event)
 
 
 def _outbound_fields(inbound: Inbound, mapping: Mapping) -> Headers:
-    return header_fields.outbound(inbound.headers, mapping.authority)
+    fields = header_fields.outbound(inbound.headers, mapping.authority)
+    if inbound.trace is None:
+        return fields
+    return [*[field for field in fields if field[0].lower() != "traceparent"], ("traceparent", str(inbound.trace))]
 
 
 def _timeouts(mapping: Mapping) -> Timeouts:

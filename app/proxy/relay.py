@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 from collections.abc import Callable
 
 from app.core.errors import GatewayError
 from app.core.events import CLIENT_GONE
 from app.proxy.client_watch import ClientGone, ClientWatch
 from app.proxy.exchange import Exchange
+
+log = logging.getLogger(__name__)
 
 
 class Relay:
@@ -44,7 +48,9 @@ class Relay:
             raise
         except GatewayError as error:
             self.error_code = error.code
-            raise
+            log.warning("%s in the body: %s", error.code, error.message)
+            # What WSGI servers take for a connection that is gone: they close it and say no more.
+            raise ConnectionResetError(errno.ECONNRESET, error.message) from error
         if not piece:
             self._finished = True
             raise StopIteration

@@ -19,8 +19,10 @@ from app.proxy.client_watch import ClientGone
 from app.proxy.engine import Inbound
 from app.routes import cors
 from app.routes.errors import error_reply
+from app.telemetry.logs import RequestIds, current_ids
 from app.wire.headers import Headers, find
 from app.wire.http1 import CHUNKED, HttpSyntaxError
+from app.wire.trace import TraceParent, begin_trace, continue_trace, parse_traceparent
 
 StartResponse = Callable[..., Any]
 WsgiApp = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
@@ -36,6 +38,8 @@ class ProxyDoor:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         request_id = f"{self._random_bits(128):032x}"
         environ["gateway.request_id"] = request_id
+        trace = self._trace(environ)
+        current_ids.set(RequestIds(request_id, trace.trace_id if trace else ""))
         route = routing.match(self._gateway.catalog.snapshot, raw_target(environ))
         if route is None:
             return self._otherwise(environ, start_response)
@@ -43,19 +47,20 @@ class ProxyDoor:
         if self._gateway.config.cors and cors.is_preflight(environ["REQUEST_METHOD"], headers):
             start_response("204 No Content", [*cors.preflight_headers(headers), ("X-Request-Id", request_id)])
             return []
-        return self._proxy(environ, start_response, route, headers, request_id)
-
-    def _proxy(
-        self, environ: Environ, start_response: StartResponse, route: Route, headers: Headers, request_id: str
-    ) -> Iterable[bytes]:
         inbound = Inbound(
             request_id=request_id,
             method=environ["REQUEST_METHOD"],
             headers=headers,
             body=_Body(environ),
             expects_continue="HTTP_EXPECT" in environ,
+            client=environ.get("REMOTE_ADDR", ""),
+            trace=trace,
             client_socket=client_socket(environ),
         )
+        return self._proxy(inbound, route, start_response)
+
+    def _proxy(self, inbound: Inbound, route: Route, start_response: StartResponse) -> Iterable[bytes]:
+        request_id = inbound.request_id
         body: Iterable[bytes]
         try:
             reply = self._gateway.engine.handle(inbound, route)
@@ -67,9 +72,19 @@ class ProxyDoor:
         if find(answer, "x-request-id") is None:
             answer.append(("X-Request-Id", request_id))
         if self._gateway.config.cors:
-            cors.add_access(headers, answer)
+            cors.add_access(inbound.headers, answer)
         start_response(status, answer)
         return body
+
+    def _trace(self, environ: Environ) -> TraceParent | None:
+        """Our step in the caller's trace, or in one of our own where START_TRACE says so."""
+        sent = environ.get("HTTP_TRACEPARENT")
+        parent = parse_traceparent(sent) if sent else None
+        if parent is not None:
+            return continue_trace(parent, self._random_bits(64))
+        if sent is None and self._gateway.config.start_trace:
+            return begin_trace(self._random_bits(192))
+        return None
 
 
 class _Body:

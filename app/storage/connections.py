@@ -35,6 +35,11 @@ STATS_ROLLED_AT = STATS + "rolled_at"  # Redis's own time of the last roll-up, m
 STATS_PROCESSES = STATS + "processes"  # hash: process id -> heartbeat
 STATS_LEASE = STATS + "lease"  # the worker whose turn it is
 
+# One tag for all upstreams, so that one pipeline may serve many of them.
+SLOTS = "apiproxy:{slots}:of:"  # + upstream: hash process id -> "slots number expiry_ms"
+SLOTS_NEWS = "apiproxy:{slots}:news"  # channel: who lacks a slot, where one came free
+RATES = "apiproxy:rates:"  # + key: hash, the token bucket of that key
+
 ADMIN_SESSION = "apiproxy:admin:session:"
 ADMIN_FAILURES = "apiproxy:admin:failures:"
 

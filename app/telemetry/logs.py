@@ -1,0 +1,151 @@
+"""Log lines, as text or JSON, each with the request id and trace id of the request that it is about.
+
+One line for each finished request, made from its event by a thread of its own, so that the request does not wait for
+whoever reads our log. No header, query or path is ever logged: some APIs carry their keys there.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+from collections import deque
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import orjson
+
+from app.core.events import RequestEvent
+
+PERIOD_S = 0.1
+MAX_WAITING_LINES = 20_000
+
+
+class RequestIds(NamedTuple):
+    request_id: str = ""
+    trace_id: str = ""
+
+
+current_ids: ContextVar[RequestIds] = ContextVar("current_ids", default=RequestIds())
+"""Of the request that the running greenlet serves. A greenlet that it spawns must be given a copy of its context."""
+
+
+def set_up_logging(level: str, log_format: str) -> None:
+    """Sends everything that is logged to standard error, `log_format` being `text` or `json`."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    server = logging.getLogger("gunicorn.error")
+    server.handlers[:] = []
+    server.propagate = True
+
+
+class TextFormatter(logging.Formatter):
+    """`time LEVEL logger: message [request_id=... trace_id=...]`"""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        line = super().formatMessage(record).replace("\n", "\\n")
+        ids = current_ids.get()
+        if ids.request_id:
+            line += f" request_id={ids.request_id}"
+        return f"{line} trace_id={ids.trace_id}" if ids.trace_id else line
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line |= {name: value for name, value in current_ids.get()._asdict().items() if value}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return orjson.dumps(line, default=str).decode()
+
+
+class RequestLog:
+    """Writes a line for each finished request; when they come faster than they can be written, it counts what it drops."""
+
+    def __init__(self, log_format: str, *, fd: int = 2) -> None:
+        self._describe = describe_as_json if log_format == "json" else describe_as_text
+        self._fd = fd
+        self._waiting: deque[RequestEvent] = deque()
+        self._dropped = 0
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def record(self, event: RequestEvent) -> None:
+        if len(self._waiting) < MAX_WAITING_LINES:
+            self._waiting.append(event)
+        else:
+            self._dropped += 1
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="request log", daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """Writes what waits."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(PERIOD_S):
+            self._write()
+        self._write()
+
+    def _write(self) -> None:
+        while self._waiting:
+            lines = [self._describe(self._waiting.popleft()) for _ in range(min(200, len(self._waiting)))]
+            try:
+                os.write(self._fd, b"".join(lines))
+            except OSError:
+                return  # nobody reads our log; the requests matter more
+            time.sleep(0)  # let requests run between two batches
+        if self._dropped:
+            dropped, self._dropped = self._dropped, 0
+            logging.getLogger(__name__).warning("%d request lines were dropped: too many at once", dropped)
+
+
+def _figures(event: RequestEvent) -> dict[str, Any]:
+    figures = {
+        "request_id": event.request_id,
+        "trace_id": event.trace_id,
+        "client": event.client,
+        "method": event.method,
+        "mapping": event.endpoint,
+        "upstream": event.upstream,
+        "status": event.status,
+        "error": event.error_code,
+        "attempts": event.attempts,
+        "request_bytes": event.request_bytes,
+        "response_bytes": event.response_bytes,
+        "first_byte_ms": None if event.first_byte_ms is None else round(event.first_byte_ms, 1),
+        "duration_ms": round(event.duration_ms, 1),
+    }
+    return {name: value for name, value in figures.items() if value not in ("", None)}
+
+
+def describe_as_json(event: RequestEvent) -> bytes:
+    stamp = datetime.fromtimestamp(event.ended_at_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    line = {"time": stamp, "level": "INFO", "logger": "request", "message": "request", **_figures(event)}
+    return orjson.dumps(line, default=str) + b"\n"
+
+
+def describe_as_text(event: RequestEvent) -> bytes:
+    stamp = datetime.fromtimestamp(event.ended_at_ms / 1000).strftime("%Y-%m-%d %H:%M:%S,%f")[:-3]
+    figures = " ".join(f"{name}={value}" for name, value in _figures(event).items())
+    return f"{stamp} INFO request: {figures}\n".encode("utf-8", "backslashreplace")

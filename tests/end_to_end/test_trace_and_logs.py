@@ -1,0 +1,116 @@
+"""Trace ids travel and stand in the log; secrets never do."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.gateway import GatewayProcess, wait_until
+from tests.support.upstream import Peer, Upstream
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+SENT = f"00-{TRACE}-00f067aa0ba902b7-01"
+
+
+def lines(gateway: GatewayProcess) -> list[dict]:
+    return [json.loads(line) for line in gateway.read_log().splitlines() if line.startswith("{")]
+
+
+def test_a_callers_trace_is_continued_upstream(gateway: GatewayProcess, upstream: Upstream) -> None:
+    """The upstream gets the caller's trace id with a step of ours, and tracestate as it was."""
+    gateway.request("GET", "/up/x", headers={"traceparent": SENT, "tracestate": "a=1"})
+    seen = upstream.seen[-1]
+    assert re.fullmatch(rf"00-{TRACE}-[0-9a-f]{{16}}-01", seen.field("traceparent") or "")
+    assert seen.field("traceparent") != SENT
+    assert seen.field("tracestate") == "a=1"
+    assert sum(name.lower() == "traceparent" for name, _ in seen.fields) == 1
+
+
+@pytest.mark.parametrize("headers", [{}, {"traceparent": "nonsense"}])
+def test_nothing_is_added_unasked(gateway: GatewayProcess, upstream: Upstream, headers: dict[str, str]) -> None:
+    """Without a trace to continue the request stays as it is."""
+    gateway.request("GET", "/up/x", headers=headers)
+    assert upstream.seen[-1].field("traceparent") == headers.get("traceparent")
+
+
+def test_every_line_of_a_request_bears_its_ids(start_gateway: Callable[..., GatewayProcess], upstream: Upstream) -> None:
+    """Request line and warning of one failed call bear the same request id and trace id; another call's differ."""
+    logged = start_gateway(LOG_FORMAT="json", START_TRACE="true")
+    logged.map("/dead", "http://127.0.0.1:1")
+    with_trace = logged.request("GET", "/dead/x", headers={"traceparent": SENT})
+    without = logged.request("GET", "/up/x")
+    assert upstream.seen[-1].field("traceparent")
+    request_id = with_trace.field("x-request-id")
+    wait_until(lambda: without.field("x-request-id") in logged.read_log(), "the lines are written")
+    mine = [line for line in lines(logged) if line.get("request_id") == request_id]
+    assert {line["logger"] for line in mine} == {"request", "app.proxy.engine"}
+    assert {line["trace_id"] for line in mine} == {TRACE}
+    told = next(line for line in mine if line["logger"] == "request")
+    assert (told["mapping"], told["status"], told["error"]) == ("/dead", 502, "upstream_unreachable")
+    assert (told["upstream"], told["method"], told["client"], told["attempts"]) == ("127.0.0.1:1", "GET", "127.0.0.1", 1)
+    assert told["duration_ms"] >= 0
+    other = next(line for line in lines(logged) if line.get("request_id") == without.field("x-request-id"))
+    assert other["trace_id"] != TRACE
+    assert other["response_bytes"] == len(without.body)
+    assert other["first_byte_ms"] <= other["duration_ms"]
+
+
+def test_text_lines_are_the_default(start_gateway: Callable[..., GatewayProcess], upstream: Upstream) -> None:
+    """Without LOG_FORMAT a request is one line of name=value."""
+    logged = start_gateway()
+    reply = logged.request("POST", "/up/x", b"12345")
+    wait_until(lambda: reply.field("x-request-id") in logged.read_log(), "the line is written")
+    line = next(line for line in logged.read_log().splitlines() if str(reply.field("x-request-id")) in line)
+    assert " INFO request: " in line
+    assert " mapping=/up " in line
+    assert " status=200 " in line
+    assert " request_bytes=5 " in line
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_secrets_never_appear(
+    start_gateway: Callable[..., GatewayProcess], upstream: Upstream, redis_client, log_format: str
+) -> None:
+    """Marked secrets, sent wherever callers put them, are in no log line, no error, no page and no key of Redis."""
+    canary = "CANARY0123456789"
+    logged = start_gateway(LOG_FORMAT=log_format, LOG_LEVEL="DEBUG", ADMIN_TOKEN=f"{canary}-admin")
+    logged.admin_token = f"{canary}-admin"
+    logged.map("/dead", "http://127.0.0.1:1")
+    secret_headers = {
+        "Authorization": f"Bearer {canary}",
+        "x-api-key": canary,
+        "x-goog-api-key": canary,
+        "Cookie": f"session={canary}",
+        "Proxy-Authorization": f"Basic {canary}",
+    }
+
+    def handler(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx")
+
+    upstream.handler = handler
+    answers = []
+    for target in ("/up/x", "/dead/x", f"/up/bot{canary}/send", f"/none/x?key={canary}", "/stats", "/health"):
+        for method in ("GET", "POST"):
+            with logged.connect() as sock:
+                fields = "".join(f"{name}: {value}\r\n" for name, value in secret_headers.items())
+                query = "" if "?" in target else f"?key={canary}"
+                sock.sendall(f"{method} {target}{query} HTTP/1.1\r\nHost: g\r\nConnection: close\r\n{fields}\r\n".encode())
+                answer = b""
+                while piece := sock.recv(65536):
+                    answer += piece
+                answers.append(answer)
+    logged.raw(f"GET /x HTTP/1.1\r\nHost: g\r\nAuthorization : {canary}\r\n\r\n".encode())
+    logged.request("POST", "/api/admin/login", json.dumps({"token": f"{canary}-admin"}), {"Content-Type": "application/json"})
+    logged.request("GET", "/api/mappings", headers={"Cookie": f"api_proxy_admin={canary}"})
+    wait_until(lambda: logged.read_log().count("/dead") >= 2, "the lines are written")
+    logged.process.terminate()
+    logged.process.wait(timeout=20)
+    assert canary not in logged.read_log()
+    assert not [answer for answer in answers if canary.encode() in answer]
+    stored = b"".join(redis_client.dump(key) or b"" for key in redis_client.scan_iter("*"))
+    assert canary.encode() not in stored
+    assert not [key for key in redis_client.scan_iter("*") if canary.encode() in key]
