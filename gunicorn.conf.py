@@ -53,6 +53,15 @@ forwarded_allow_ips = "*" if deployment.trusted_proxy_count else ""
 
 accesslog = None  # the gateway writes its own
 errorlog = "-"
+# gunicorn's own lines look like ours; a web process then sets up the rest (app/telemetry/logs.py).
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"ours": {"()": f"app.telemetry.logs.{deployment.log_format.title()}Formatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "ours", "stream": "ext://sys.stderr"}},
+    "root": {"level": deployment.log_level, "handlers": ["stderr"]},
+    "loggers": {"gunicorn.error": {"level": deployment.log_level, "handlers": [], "propagate": True}},
+}
 loglevel = deployment.log_level.replace("DEBUG", "INFO").lower()  # its DEBUG prints all its settings at each start
 control_socket_disable = True  # it would want a writable home directory
 

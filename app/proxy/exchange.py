@@ -8,6 +8,7 @@ whoever reads it wakes up, looks there, and no greenlet is ever interrupted wher
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -47,7 +48,10 @@ NO_BODY = RequestBody(0)
 
 
 class StaleConnection(Exception):
-    """A kept-alive connection died before a byte of the answer came; `written` says whether it took any of the request."""
+    """A kept-alive connection died before a byte of the answer came.
+
+    `written` says whether it took any of the request.
+    """
 
     def __init__(self, *, written: bool) -> None:
         super().__init__()
@@ -68,6 +72,8 @@ class Exchange:
         self._sock = connection.sock
         self._timeouts = timeouts
         self._give_back = give_back
+        self._may_be_stale = connection.reused
+        self._written = False
         self._buffer = b""
         self._left = 0
         self._decoder: ChunkedDecoder | None = None
@@ -94,14 +100,16 @@ class Exchange:
                 self._begin_body(refusal, complete=False)
                 return
             head = b""
-        self._write(head + self._frame(body.at_hand, body.length) if body.at_hand else head)
+        data = head + self._frame(body.at_hand, body.length) if body.at_hand else head
+        if body.length == CHUNKED and body.read_more is None:
+            data += b"0\r\n\r\n"
+        self._write(data)
         self.sent_body_bytes = len(body.at_hand)
-        if body.read_more is not None:
+        if body.read_more is None:
+            self._sock.settimeout(self._timeouts.first_byte_s)
+        else:
             self._uploading = True
             self._uploader = gevent.spawn(self._upload, body.read_more, body.length)
-        elif body.length == CHUNKED:
-            self._write(b"0\r\n\r\n")
-        self._sock.settimeout(None if self._uploading else self._timeouts.first_byte_s)
         answer = self._read_head(method)
         assert answer is not None  # noqa: S101 - None is only for a wait with patience
         self._begin_body(answer, complete=True)
@@ -109,16 +117,16 @@ class Exchange:
     def _write(self, data: bytes) -> None:
         if not data:
             return
-        written = 0
         try:
             written = self._sock.send(data)
+            self._written = True
             if written < len(data):
                 self._sock.sendall(memoryview(data)[written:])
         except TimeoutError:
             raise self._idle_timeout("took no more of the request") from None
         except OSError:
             # An upstream that refuses a body may answer and close while we still write: its answer counts.
-            if not written and self._connection.reused:
+            if self._may_be_stale and not self._written:
                 raise StaleConnection(written=False) from None
 
     @staticmethod
@@ -136,7 +144,7 @@ class Exchange:
         except TimeoutError:
             self._break(self._idle_timeout("took no more of the request"))
         except OSError:
-            return  # the upstream is gone or has answered early: whoever reads finds out which
+            self._await_first_byte()  # the upstream is gone or has answered early: whoever reads finds out which
         except (gevent.GreenletExit, Exception) as fault:
             self._break(fault)
         else:
@@ -166,9 +174,13 @@ class Exchange:
     def _read_head(self, method: str, patience_s: float | None = None) -> ResponseHead | None:
         """The head of the final answer. With `patience_s`: None when a 100 came, or nothing within that time."""
         searched = 0
+        deadline_s = 0.0
         for _ in range(MAX_INTERIM_RESPONSES):
             while (end := self._find_head_end(searched)) < 0:
                 searched = len(self._buffer)
+                if searched and self._uploader is None:  # its rest has no more time than all of it
+                    deadline_s = deadline_s or time.monotonic() + self._timeouts.first_byte_s
+                    self._sock.settimeout(max(0.001, deadline_s - time.monotonic()))
                 if patience_s is not None and not self._readable_within(patience_s):
                     return None
                 self._buffer += self._receive_head()
@@ -200,19 +212,23 @@ class Exchange:
         return True
 
     def _receive_head(self) -> bytes:
-        try:
-            data: bytes = self._sock.recv(READ_BYTES)
-        except TimeoutError:
-            raise self._first_byte_timeout() from None
-        except OSError as error:
-            data, reason = b"", str(error)
-        else:
-            reason = "it closed the connection"
+        data, reason = b"", "it closed the connection"
+        while True:
+            try:
+                data = self._sock.recv(READ_BYTES)
+            except TimeoutError:
+                if self._uploader is not None:
+                    continue  # it is the uploader, and then its timer, that say when it has been too long
+                raise self._first_byte_timeout() from None
+            except OSError as error:
+                reason = str(error)
+            break
         if data:
+            self._may_be_stale = False
             return data
         if self.fault is not None:
             raise self.fault
-        if self._connection.reused and not self._buffer:
+        if self._may_be_stale:
             raise StaleConnection(written=True)
         raise UpstreamFault(502, "upstream_reset", f"{self.upstream.authority} gave no answer: {reason}")
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import Any
 
-from gevent import socket
 from gevent.socket import MSG_DONTWAIT, MSG_PEEK
+from gevent.ssl import SSLWantReadError
 
 from app.core.model import Mapping
 
 PoolKey = tuple[str, str, int]
-
-_TCP_ESTABLISHED = 1
-_HAS_TCP_INFO = sys.platform == "linux"
 
 
 class Connection:
@@ -85,14 +81,13 @@ class Pool:
 
 def _is_quiet(sock: Any) -> bool:
     """True while the upstream has neither closed an idle connection nor sent something that nobody asked for."""
-    if hasattr(sock, "session"):  # TLS: session tickets may wait unread, so bytes mean nothing there
-        if not _HAS_TCP_INFO:
-            return True
-        state = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
-        return bool(state[0] == _TCP_ESTABLISHED)
     try:
-        sock._sock.recv(1, MSG_PEEK | MSG_DONTWAIT)
-    except BlockingIOError:
+        if hasattr(sock, "session"):  # TLS: what waits may be a session ticket, which only reading tells from content
+            sock.settimeout(0.0)
+            sock.recv(1)
+        else:
+            sock._sock.recv(1, MSG_PEEK | MSG_DONTWAIT)
+    except (BlockingIOError, SSLWantReadError):
         return True
     except OSError:
         return False

@@ -106,14 +106,14 @@ class _Adapter(BaseAdapter):
         """Sends on a kept-alive connection or a new one.
 
         A kept-alive connection that dies before a byte of the answer is replaced once, under the rule of Go's
-        net/http: only if the whole body is at hand, and the upstream saw nothing of it or the method is safe to repeat.
+        net/http: if the upstream saw nothing of the request, or if the whole body is at hand and it is safe to repeat.
         """
         connection = self._pool.take(self._pool.key(request.upstream))
         if connection is not None:
             try:
                 return self._exchange(connection, request, timeout)
             except StaleConnection as stale:
-                if request.content.read_more is not None or (stale.written and not _repeatable(request)):
+                if stale.written and not _repeatable(request):
                     text = f"{request.upstream.authority} closed the connection before it answered"
                     raise UpstreamFault(502, "upstream_reset", text) from None
         sock = self._dialer.dial(request.upstream, timeout.connect_s)
@@ -165,6 +165,8 @@ def _framed(request: OutboundRequest) -> Headers:
 
 
 def _repeatable(request: OutboundRequest) -> bool:
+    if request.content.read_more is not None:
+        return False
     if request.method in _SAFE_METHODS:
         return True
     return find(request.fields, "idempotency-key") is not None or find(request.fields, "x-idempotency-key") is not None

@@ -13,6 +13,7 @@ from app.core.errors import ClientFault, GatewayError, OperatorFault
 from app.gateway import Gateway
 from app.routes.admin.guard import build_admin
 from app.routes.admin.mappings import add_mapping_routes
+from app.routes.admin.settings import add_settings_routes
 from app.routes.errors import error_reply
 from app.routes.proxy import ProxyDoor
 from app.routes.public import build_public
@@ -27,6 +28,7 @@ def build_flask(gateway: Gateway) -> Flask:
     flask.config["MAX_CONTENT_LENGTH"] = 1024 * 1024  # of our own API; proxied bodies do not come by here
     admin = build_admin(gateway)
     add_mapping_routes(admin, gateway)
+    add_settings_routes(admin, gateway)
     flask.register_blueprint(admin)
     flask.register_blueprint(build_public(gateway))
     flask.register_error_handler(HTTPException, lambda error: _http_error(error, loaded=gateway.catalog.loaded))

@@ -49,13 +49,13 @@ ANSWER_S = 5.0
 """A request waits no longer than this for the keeper, whatever befell it. The client's socket timeout comes first."""
 LISTEN_S = 1.0
 
-# KEYS: the upstream's hash, the channel. ARGV: process, number, ttl in ms, limit, slots kept, slots wanted, upstream.
+# KEYS: the upstream's hash, the channel. ARGV: process, ttl in ms, number, limit, slots kept, slots wanted, upstream.
 # Returns what the process has leased now: all that it wants when they are free, and never less than it keeps;
 # -1 to a command that a later one has overtaken. The field "starved" is a mark that expires as leases do.
 _LEASE = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local me, number, ttl = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local me, ttl, number = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local limit, kept, wanted = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local before, others, holders, starved = 0, 0, 1, false
 local fields = redis.call('HGETALL', KEYS[1])
@@ -95,7 +95,7 @@ return leased
 
 
 class Slot:
-    """The right to one call in flight. Give it back with `release`; a second one does nothing."""
+    """The right to one call in flight."""
 
     __slots__ = ("_held", "_lease", "_slots")
 
@@ -105,7 +105,7 @@ class Slot:
         self._lease = lease
 
     def release(self) -> None:
-        """Never waits and never fails."""
+        """Gives it back; never waits, never fails, and does nothing the second time."""
         with self._lease.lock:
             if not self._held:
                 return
@@ -115,11 +115,191 @@ class Slot:
             self._slots.call(self._lease)
 
 
-class _Waiter:
-    __slots__ = ("deadline_s", "granted", "seen", "woken")
+class Slots:
+    """One for each process: `start` it after any fork. Until then, and after `stop`, it limits this process alone."""
 
-    def __init__(self, deadline_s: float) -> None:
-        self.deadline_s = deadline_s
+    def __init__(self, redis_client: Redis, process_id: str | None = None, *, ttl_s: float = TTL_S) -> None:
+        """`process_id` must be new for each start of each process; None makes one up when it starts."""
+        self.alone = True
+        """Redis does not answer: the limits hold for this process by itself."""
+        self._redis = redis_client
+        self._id = process_id or ""
+        self._ttl_s = ttl_s
+        self._leases: dict[str, _Lease] = {}
+        self._calls: deque[_Lease] = deque()
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._outages = 0
+        self._look_at_all_s = 0.0
+
+    def start(self) -> None:
+        """Begins to lease. Does not fail when Redis is away."""
+        self._id = self._id or uuid4().hex
+        self.alone = False
+        self._threads = [
+            threading.Thread(target=act, name=f"slots{act.__name__}", daemon=True) for act in (self._keep, self._listen)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Hands everything back, also what is in flight: for the end of a process, after its last call."""
+        self._stopping.set()
+        self._wake.set()
+        try:
+            self._redis.publish(SLOTS_NEWS, f"stopped {self._id} 0 ")  # wakes our own listener
+            for thread in self._threads:
+                thread.join(LISTEN_S)
+            self.alone = True
+            leases = [lease for lease in self._leases.values() if lease.recorded]
+            self._tell([(lease, lease.farewell()) for lease in leases])
+        except RedisError:
+            pass  # then they expire
+
+    def acquire(self, upstream: str, limit: int, wait_s: float = 0.0) -> Slot | None:
+        """One of the upstream's `limit` slots; None when none came free within `wait_s`, or at most `FULL_S`."""
+        lease = self._leases.get(upstream) or self._leases.setdefault(upstream, _Lease(upstream, limit))
+        now_s = time.monotonic()
+        with lease.lock:
+            if limit != lease.limit:
+                lease.set_limit(limit)
+            if not lease.waiters and lease.take(now_s, self.alone):
+                return Slot(self, lease)
+            if wait_s <= 0 and lease.usable(now_s, self.alone) >= limit:
+                return None  # we hold them all, so no other process can give us one
+            waiter = _Waiter(now_s, wait_s)
+            lease.waiters.append(waiter)
+        self.call(lease)
+        return Slot(self, lease) if self._await(lease, waiter) else None
+
+    def in_use(self, upstream: str) -> int:
+        """Calls of this process that are in flight."""
+        lease = self._leases.get(upstream)
+        return lease.in_use if lease is not None else 0
+
+    def call(self, lease: _Lease) -> None:
+        """Tells the keeper to look at an upstream now."""
+        self._calls.append(lease)
+        self._wake.set()
+
+    def _await(self, lease: _Lease, waiter: _Waiter) -> bool:
+        try:
+            waiter.woken.wait(waiter.looks_until_s - time.monotonic())
+            if not (waiter.woken.is_set() or waiter.seen or self.alone):
+                waiter.woken.wait(ANSWER_S)  # Redis is slow, or about to be found away: "full" would be a guess
+        except BaseException:  # the request was killed as it waited
+            with lease.lock:
+                called = lease.leave(waiter) and lease.put_back(self.alone)
+            if called:
+                self.call(lease)
+            raise
+        with lease.lock:
+            return lease.leave(waiter)
+
+    # The keeper. ------------------------------------------------------------------------------------------------
+
+    def _keep(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.wait(POLL_S if self._calls else TICK_S)
+            self._wake.clear()
+            try:
+                self._round(time.monotonic())
+            except Exception as error:  # whatever it is, those who wait must not wait for it
+                self._go_alone(error)
+
+    def _round(self, now_s: float) -> None:
+        leases = {self._calls.popleft() for _ in range(len(self._calls))}
+        if now_s >= self._look_at_all_s:
+            leases.update(list(self._leases.values()))
+            self._look_at_all_s = now_s + TICK_S
+        elif self.alone:
+            return
+        plans = []
+        for lease in leases:
+            with lease.lock:
+                plan = lease.plan(now_s)
+            if plan is not None:
+                plans.append((lease, plan))
+        if plans or self.alone:
+            self._learn(plans, self._tell(plans), now_s)
+        for lease in leases:
+            with lease.lock:
+                lease.settle(time.monotonic(), self.alone)
+                if lease.waiters:
+                    self._calls.append(lease)
+
+    def _tell(self, plans: Iterable[tuple[_Lease, _Plan]]) -> list[int]:
+        """One round trip. Raises RedisError."""
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.ping()  # there may be nothing else to find out with whether Redis is back
+        ttl_ms = int(self._ttl_s * 1000)
+        for lease, plan in plans:
+            key, name = SLOTS + lease.upstream, lease.upstream
+            pipe.eval(_LEASE, 2, key, SLOTS_NEWS, self._id, ttl_ms, *plan, name)
+        return list(pipe.execute()[1:])
+
+    def _learn(self, plans: Iterable[tuple[_Lease, _Plan]], replies: Iterable[int], sent_s: float) -> None:
+        if self.alone and not self._stopping.is_set():
+            self.alone = False
+            log.warning("Redis answers again; concurrency limits hold over all processes")
+        for (lease, plan), leased in zip(plans, replies, strict=True):
+            with lease.lock:
+                lease.learn(plan, leased, sent_s, self._ttl_s)
+
+    def _go_alone(self, error: Exception) -> None:
+        if not self.alone:
+            known = isinstance(error, RedisError)
+            text = "Redis does not answer (%s); each process keeps concurrency limits by itself"
+            log.warning(text, error, exc_info=None if known else error)
+        self.alone = True
+        self._outages += 1
+        self._look_at_all_s = time.monotonic() + AWAY_S
+        for lease in list(self._leases.values()):
+            with lease.lock:
+                lease.doubt()
+                lease.serve(time.monotonic(), True)
+
+    # The listener. ----------------------------------------------------------------------------------------------
+
+    def _listen(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                with self._redis.pubsub(ignore_subscribe_messages=True) as news:  # type: ignore[no-untyped-call]
+                    news.subscribe(SLOTS_NEWS)
+                    outages = self._outages
+                    while outages == self._outages and not self._stopping.is_set():
+                        message = news.get_message(timeout=LISTEN_S)
+                        if message is not None:
+                            self._hear(message["data"])
+            except RedisError:
+                self._doubt_all()  # Redis may have lost what we leased: found out now, and not at the next renewal
+                self._stopping.wait(AWAY_S)
+
+    def _hear(self, news: bytes) -> None:
+        kind, process, held, upstream = news.split(b" ", 3)
+        lease = self._leases.get(upstream.decode())
+        if lease is None or process == self._id.encode():
+            return
+        with lease.lock:
+            called = lease.hear(kind, int(held), time.monotonic(), self.alone)
+        if called:
+            self.call(lease)
+
+    def _doubt_all(self) -> None:
+        for lease in list(self._leases.values()):
+            with lease.lock:
+                lease.doubt()
+        self._look_at_all_s = 0.0
+        self._wake.set()
+
+
+class _Waiter:
+    __slots__ = ("gives_up_s", "granted", "looks_until_s", "seen", "woken")
+
+    def __init__(self, now_s: float, wait_s: float) -> None:
+        self.gives_up_s = now_s + wait_s
+        self.looks_until_s = now_s + max(wait_s, FULL_S)
         self.granted = False
         self.seen = False
         """The keeper has looked at its upstream since it came."""
@@ -127,7 +307,7 @@ class _Waiter:
 
 
 class _Plan(NamedTuple):
-    """What the keeper is about to say to Redis for one upstream."""
+    """What the keeper says to Redis about one upstream."""
 
     number: int
     limit: int
@@ -145,15 +325,12 @@ class _Lease:
         self.in_use = 0
         self.waiters: deque[_Waiter] = deque()
         self.recorded = 0
-        """What Redis says we have leased, as far as we know."""
+        """What Redis believes that we have leased; -1: that is to be told afresh."""
         self._leased = 0
         self._yielded = 0
-        """How many of those were given up since; Redis does not know yet."""
+        """How many of those we gave up since."""
         self._doubted = True
-        self._trusted_until_s = 0.0
-        self._renew_at_s = 0.0
-        self._ask_at_s = 0.0
-        self._owed_until_s = 0.0
+        self._trusted_until_s = self._renew_at_s = self._ask_at_s = self._owed_until_s = 0.0
         self._number = 0
         self._peak = self._peak_before = 0
         """Most slots in use in this span of `IDLE_S` and in the one before."""
@@ -168,8 +345,7 @@ class _Lease:
         return min(self.limit, self._leased - self._yielded)
 
     def set_limit(self, limit: int) -> None:
-        if limit < self.limit:
-            self._doubted = True
+        self._doubted = self._doubted or limit < self.limit
         self.limit = limit
 
     def take(self, now_s: float, alone: bool) -> bool:
@@ -186,7 +362,7 @@ class _Lease:
         if self._owed_until_s or self.waiters:
             now_s = time.monotonic()
             owed, self._owed_until_s = now_s < self._owed_until_s, 0.0
-            if owed and self.usable(now_s, alone) > self.in_use and not alone:
+            if owed and not alone and self.usable(now_s, alone) > self.in_use:
                 self._yielded += 1
                 return True
             self.serve(now_s, alone)
@@ -202,47 +378,74 @@ class _Lease:
     def settle(self, now_s: float, alone: bool) -> None:
         """After the keeper's round: serves, and sends away those for whom there is no more hope."""
         self.serve(now_s, alone)
-        full = self.usable(now_s, alone) >= self.limit  # we hold them all, so nobody else can free one
+        full = self.usable(now_s, alone) >= self.limit  # we hold them all, so no other process can give us one
         for waiter in tuple(self.waiters):
             waiter.seen = True
-            if now_s >= waiter.deadline_s - (FULL_S if full else 0):
+            if now_s >= (waiter.gives_up_s if full else waiter.looks_until_s):
                 self.waiters.remove(waiter)
                 waiter.woken.set()
 
-    def leave(self, waiter: _Waiter, alone: bool) -> bool:
-        """The waiter's end. A slot that it got is put back when it was killed; True as for `put_back`."""
-        if waiter.granted:
-            return self.put_back(alone)
+    def leave(self, waiter: _Waiter) -> bool:
+        """The waiter waits no more. True when it got a slot."""
         if waiter in self.waiters:
             self.waiters.remove(waiter)
-        return False
+        return waiter.granted
 
     def doubt(self) -> None:
+        """What Redis has of us is uncertain."""
         self._doubted = True
+        if self._number:
+            self.recorded = -1
 
     def hear(self, kind: bytes, held: int, now_s: float, alone: bool) -> bool:
-        """Another process has only `held` slots and lacks one, or gave one up. True when the keeper must act."""
+        """Another process has `held` slots and lacks one, or gave some back. True when the keeper must act."""
         if kind == b"freed":
             self._ask_at_s = 0.0
             return bool(self.waiters)
         ours = self._leased - self._yielded
-        if self.usable(now_s, alone) > self.in_use and not self.waiters and not alone:
+        if not alone and not self.waiters and self.usable(now_s, alone) > self.in_use:
             self._yielded += ours - self.in_use
             return True
-        if ours > held + 1 or held == 0:
+        if ours > held + 1 or held == 0:  # else it would be our turn to lack one
             self._owed_until_s = now_s + OWED_S
         return False
 
     def plan(self, now_s: float) -> _Plan | None:
-        """What to tell Redis, None when it knows. Until `learn` no more than the plan keeps are handed out."""
+        """What to tell Redis; None: nothing. From now until `learn` no more are handed out than the plan keeps."""
         doubted = self._doubted or now_s >= self._trusted_until_s
         kept = self.in_use if doubted else self._leased - self._yielded
-        wanted = max(kept, self._wanted(now_s, kept, doubted))
-        if not doubted and not self._yielded:
-            wanted = kept = self._without_idle(now_s, kept) if wanted == kept else kept
-        return None
+        needed = min(self.in_use + len(self.waiters), max(self.limit, kept))
+        if self._yielded and not doubted:
+            wanted, self._ask_at_s = kept, now_s + POLL_S  # the other one first
+        elif doubted or needed > kept:
+            wanted = needed if now_s >= self._ask_at_s else kept
+        else:
+            wanted = kept = min(kept, max(self.in_use, self._lately_used(now_s)))
+        self._leased, self._yielded = kept, 0
+        if wanted == self.recorded and (wanted == 0 or not (doubted or now_s >= self._renew_at_s)):
+            return None
+        self._doubted = False
+        self._number += 1
+        return _Plan(self._number, self.limit, kept, wanted)
 
-    def _wanted(self, now_s: float, kept: int, doubted: bool) -> int:
-        return 0
+    def _lately_used(self, now_s: float) -> int:
+        if now_s >= self._peak_until_s:
+            self._peak_before, self._peak, self._peak_until_s = self._peak, self.in_use, now_s + IDLE_S
+        return max(self._peak, self._peak_before)
 
+    def learn(self, plan: _Plan, leased: int, sent_s: float, ttl_s: float) -> None:
+        """Redis has answered."""
+        self._ask_at_s = sent_s + POLL_S if leased < plan.wanted else 0.0
+        if leased < 0:
+            self._doubted = True
+            return
+        self._leased = self.recorded = leased
+        self._doubted = self._doubted or self.in_use > leased  # taken meanwhile, when we thought Redis away
+        self._trusted_until_s = sent_s + TRUSTED * ttl_s
+        self._renew_at_s = sent_s + RENEWED * ttl_s
+        if leased > plan.kept:
+            self._peak = max(self._peak, leased)  # they count as used, or they would go back at once
 
+    def farewell(self) -> _Plan:
+        self._number += 1
+        return _Plan(self._number, self.limit, 0, 0)

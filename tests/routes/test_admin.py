@@ -34,6 +34,8 @@ GUARDED = [
     ("PUT", "/api/mappings/x"),
     ("DELETE", "/api/mappings/x"),
     ("POST", "/api/mappings/reload"),
+    ("GET", "/api/settings"),
+    ("PUT", "/api/settings"),
 ]
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from app.core.errors import InvalidMapping, OperatorFault
+from app.core.errors import InvalidMapping, InvalidSetting, OperatorFault
 from app.core.routing import parse_mapping
+from app.core.settings import check_settings
 from app.gateway import Gateway
 from app.storage.catalog import MappingExists, MappingNotFound
 
@@ -25,6 +26,7 @@ def add_mapping_routes(admin: Blueprint, gateway: Gateway) -> None:
             success=True,
             count=len(mappings),
             mappings=mappings,
+            options=snapshot.options,
             rejected=snapshot.rejected,
             version=snapshot.version,
         )
@@ -32,17 +34,24 @@ def add_mapping_routes(admin: Blueprint, gateway: Gateway) -> None:
     @admin.post("/mappings")
     def add_mapping() -> Answer:
         prefix, target = _text("prefix"), _text("target")
+        options = _options()
         gateway.dialer.check(parse_mapping(prefix, target))
-        catalog.add_mapping(prefix, target)
-        mapping = {"prefix": prefix, "target": target}
+        catalog.add_mapping(prefix, target, options)
+        mapping: dict[str, Any] = {"prefix": prefix, "target": target}
+        if options is not None:
+            mapping["options"] = options
         return jsonify(success=True, message="Mapping added successfully", mapping=mapping), 201
 
     @admin.put("/mappings/<path:prefix>")
     def update_mapping(prefix: str) -> Answer:
-        target = _text("target")
-        gateway.dialer.check(parse_mapping(f"/{prefix}", target))
-        catalog.update_mapping(f"/{prefix}", target)
-        mapping = {"prefix": f"/{prefix}", "target": target}
+        options = _options()
+        target = None if options is not None and "target" not in _body() else _text("target")
+        if target is not None:
+            gateway.dialer.check(parse_mapping(f"/{prefix}", target))
+        catalog.update_mapping(f"/{prefix}", target, options)
+        mapping: dict[str, Any] = {"prefix": f"/{prefix}"}
+        mapping |= {} if target is None else {"target": target}
+        mapping |= {} if options is None else {"options": options}
         return jsonify(success=True, message="Mapping updated successfully", mapping=mapping)
 
     @admin.delete("/mappings/<path:prefix>")
@@ -56,6 +65,7 @@ def add_mapping_routes(admin: Blueprint, gateway: Gateway) -> None:
         return jsonify(success=True, message="Mappings reloaded", version=snapshot.version)
 
     @admin.errorhandler(InvalidMapping)
+    @admin.errorhandler(InvalidSetting)
     @admin.errorhandler(MappingExists)
     @admin.errorhandler(OperatorFault)
     def refused(error: Exception) -> Answer:
@@ -66,12 +76,22 @@ def add_mapping_routes(admin: Blueprint, gateway: Gateway) -> None:
         return jsonify(error=str(error)), 404
 
 
-def _text(name: str) -> str:
-    """A string of the JSON body. Raises InvalidMapping, which says what is missing."""
+def _body() -> dict[str, Any]:
     body: Any = request.get_json(silent=True)
     if not isinstance(body, dict):
         raise InvalidMapping('Invalid request body: send JSON such as {"prefix": "/openai", "target": "https://..."}')
-    value = body.get(name)
+    return body
+
+
+def _options() -> dict[str, float] | None:
+    """The limits that the body sets for this mapping; None when it says nothing of them."""
+    options = _body().get("options")
+    return None if options is None else check_settings(options, for_mapping=True)
+
+
+def _text(name: str) -> str:
+    """A string of the JSON body. Raises InvalidMapping, which says what is missing."""
+    value = _body().get(name)
     if not isinstance(value, str) or not value.strip():
         raise InvalidMapping(f"{name} is missing: send it as a string in the JSON body")
     return value.strip()

@@ -1,0 +1,99 @@
+"""Limits are changed while the gateway runs, for all mappings or for one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from app.core.settings import SETTINGS
+from tests.support.gateway import GatewayProcess
+from tests.support.upstream import Peer, Upstream
+
+
+@pytest.fixture(autouse=True)
+def take_back(gateway: GatewayProcess) -> Iterator[None]:
+    """No test leaves its settings to the others."""
+    yield
+    gateway.admin("PUT", "/api/settings", dict.fromkeys(SETTINGS))
+
+
+def silent(peer: Peer) -> None:
+    peer.read_request()
+    peer.wait_closed()
+
+
+def test_a_general_setting_is_listed_changed_and_taken_back(gateway: GatewayProcess) -> None:
+    """Each setting is told with its value, default, unit, range and meaning; null takes a change back."""
+    told = gateway.admin("GET", "/api/settings").json()["settings"]
+    assert set(told) == set(SETTINGS)
+    assert told["idle_timeout"] == {
+        "value": 300.0,
+        "set": False,
+        "default": 300.0,
+        "minimum": 0.001,
+        "maximum": 86400,
+        "unit": "s",
+        "whole": False,
+        "per_mapping": True,
+        "meaning": SETTINGS["idle_timeout"].meaning,
+    }
+    assert gateway.admin("PUT", "/api/settings", {"idle_timeout": 7}).status == 200
+    told = gateway.admin("GET", "/api/settings").json()["settings"]["idle_timeout"]
+    assert (told["value"], told["set"], told["default"]) == (7.0, True, 300.0)
+    assert gateway.admin("PUT", "/api/settings", {"idle_timeout": None}).status == 200
+    assert gateway.admin("GET", "/api/settings").json()["settings"]["idle_timeout"]["value"] == 300.0
+
+
+def test_a_general_setting_works_at_once(gateway: GatewayProcess, upstream: Upstream) -> None:
+    """A changed timeout holds for the next call."""
+    upstream.handler = silent
+    gateway.admin("PUT", "/api/settings", {"first_byte_timeout": 0.2})
+    reply = gateway.request("GET", "/up/x")
+    assert (reply.status, reply.json()["error"]["code"]) == (504, "first_byte_timeout")
+
+
+def test_a_mappings_own_option_wins(gateway: GatewayProcess, upstream: Upstream) -> None:
+    """An option of one mapping stands over the general setting, and leaves other mappings alone."""
+    upstream.handler = silent
+    gateway.admin("PUT", "/api/settings", {"first_byte_timeout": 60})
+    reply = gateway.admin("PUT", "/api/mappings/up", {"options": {"first_byte_timeout": 0.2}})
+    assert reply.json()["mapping"] == {"prefix": "/up", "options": {"first_byte_timeout": 0.2}}
+    listed = gateway.admin("GET", "/api/mappings").json()
+    assert listed["options"]["/up"] == {"first_byte_timeout": 0.2}
+    assert listed["mappings"]["/up"] == upstream.url
+    assert gateway.request("GET", "/up/x").status == 504
+
+
+def test_options_stay_when_only_the_target_changes_and_go_with_the_mapping(
+    gateway: GatewayProcess, upstream: Upstream
+) -> None:
+    """Changing a target keeps the options, an empty object takes them back, deleting the mapping deletes them."""
+    own = {"prefix": "/own", "target": upstream.url, "options": {"idle_timeout": 9}}
+    assert gateway.admin("POST", "/api/mappings", own).json()["mapping"] == own
+    gateway.admin("PUT", "/api/mappings/own", {"target": f"{upstream.url}/v2"})
+    assert gateway.admin("GET", "/api/mappings").json()["options"]["/own"] == {"idle_timeout": 9}
+    gateway.admin("PUT", "/api/mappings/own", {"options": {}})
+    assert "/own" not in gateway.admin("GET", "/api/mappings").json()["options"]
+    gateway.admin("PUT", "/api/mappings/own", {"options": {"idle_timeout": 9}})
+    gateway.admin("DELETE", "/api/mappings/own")
+    gateway.map("/own", upstream.url)
+    assert "/own" not in gateway.admin("GET", "/api/mappings").json()["options"]
+    gateway.admin("DELETE", "/api/mappings/own")
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [({"no_such": 1}, "no setting"), ({"idle_timeout": 0}, "from 0.001"), ([], "Invalid request body"), ({}, "Invalid")],
+)
+def test_bad_settings_are_refused(gateway: GatewayProcess, body: object, says: str) -> None:
+    """What cannot be a setting is a 400 that says what would do, and changes nothing."""
+    reply = gateway.admin("PUT", "/api/settings", body)
+    assert reply.status == 400
+    assert says in reply.json()["error"]
+
+
+@pytest.mark.parametrize("options", [{"global_burst": 1}, {"max_concurrency": 1.5}, "x", []])
+def test_bad_options_are_refused(gateway: GatewayProcess, upstream: Upstream, options: object) -> None:
+    """Options that a mapping cannot have are a 400."""
+    assert gateway.admin("PUT", "/api/mappings/up", {"options": options}).status == 400
