@@ -6,7 +6,8 @@ It knows nothing of the gateway. Beyond PEP 3333 it gives the application:
 
 - `RAW_URI`: the request target in origin form, untouched; `gateway.headers`: the fields in order, number and spelling;
 - `gunicorn.socket`: the client's socket;
-- a `wsgi.input` with `read1(n)`, `length` and `at_end`;
+- a `wsgi.input` with `read1(n)`, `length` and `at_end`, and `detach()` for an application that switches protocols
+  by answering 101: from then on its pieces are sent as they are and the client's socket is its to read;
 - and it sends the head alone when the application's first piece is empty, else together with that piece.
 """
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from copy import copy
 from email.utils import formatdate
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -225,7 +227,7 @@ class _ClientConnection:
                 close = getattr(pieces, "close", None)
                 if close is not None:
                     close()
-        except gevent.GreenletExit:
+        except (gevent.GreenletExit, ConnectionError):
             response.abort()
             return False
         except Exception:
@@ -295,7 +297,7 @@ class RequestInput:
         self._connection = connection
         self._left = length
         self._decoder = ChunkedDecoder() if length == CHUNKED else None
-        self._expects_continue = expects_continue
+        self._expects_continue = expects_continue and not connection.buffer  # else the client did not wait
 
     def read1(self, size: int = READ_BYTES) -> bytes:
         """What has come, at most `size` bytes, b"" at the end. Raises ClientDisconnected and HttpSyntaxError."""
@@ -348,7 +350,17 @@ class RequestInput:
     @property
     def is_outstanding(self) -> bool:
         """True while a part of the body has not come."""
-        return not self.at_end and len(self._connection.buffer) < max(1, self._left)
+        at_hand = self._connection.buffer
+        if self.at_end or not at_hand:
+            return not self.at_end
+        if self._decoder is None:
+            return len(at_hand) < self._left
+        probe = copy(self._decoder)
+        try:
+            probe.feed(at_hand)
+        except HttpSyntaxError:
+            return True
+        return not probe.done
 
     def skip(self) -> bool:
         """Passes over what is left of the body if it is at hand already. True when the next request can follow."""
@@ -361,6 +373,11 @@ class RequestInput:
         except HttpSyntaxError:
             return False
         return self.at_end
+
+    def detach(self) -> bytes:
+        """What came behind the request. For an application that answers 101 and reads the client's socket itself."""
+        unread, self._connection.buffer = self._connection.buffer, b""
+        return unread
 
     def read(self, size: int = -1) -> bytes:
         pieces = []
@@ -456,6 +473,10 @@ class _Response:
     def _begin(self) -> bytes:
         if not self._status:
             raise RuntimeError("the application did not call start_response")
+        if self._status.startswith("101"):  # what follows is no HTTP
+            self.keep_alive = False
+            self.begun = True
+            return http1.format_head(f"HTTP/1.1 {self._status}", self._fields)
         fields = list(self._fields)
         has_date = False
         for name, value in fields:

@@ -99,4 +99,5 @@ class Dialer:
     def _secure(self, sock: Any, upstream: Mapping) -> Any:
         session = self._tls_sessions.get((upstream.host, upstream.port))
         sock.settimeout(None)
-        return self._tls.wrap_socket(sock, server_hostname=upstream.host, session=session)
+        # An end without TLS's own is no end: whoever cuts the wire must not be able to shorten a body.
+        return self._tls.wrap_socket(sock, server_hostname=upstream.host, session=session, suppress_ragged_eofs=False)

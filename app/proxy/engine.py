@@ -8,14 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from app.core.errors import ClientFault, GatewayError
+from app.core.errors import ClientFault, GatewayError, OperatorFault
 from app.core.events import CLIENT_GONE, RequestEvent
 from app.core.model import Mapping
 from app.core.routing import Route
 from app.proxy.client_watch import ClientWatch
 from app.proxy.exchange import READ_BYTES, RequestBody, Timeouts
 from app.proxy.relay import Relay
-from app.proxy.transport import OutboundRequest, Transport
+from app.proxy.transport import OutboundRequest, Transport, UpstreamResponse
+from app.proxy.tunnel import Tunnel
 from app.wire import headers as header_fields
 from app.wire.headers import Headers
 from app.wire.trace import TraceParent
@@ -53,6 +54,10 @@ class Inbound:
     """The address that the connection came from."""
     trace: TraceParent | None
     """Our step in the caller's trace; None when the caller sent none."""
+    upgrade: str
+    """The protocol that the client asks to switch to; empty when it does not, and then no switch is accepted."""
+    detach: Callable[[], bytes] | None
+    """Gives what the client sent behind its request. None where the WSGI server cannot switch protocols."""
     client_socket: Any
     """None where the WSGI server does not show it; then a client that leaves is noticed at the next write."""
 
@@ -61,7 +66,7 @@ class Reply(NamedTuple):
     status: int
     reason: str
     headers: Headers
-    body: Relay
+    body: Relay | Tunnel
 
 
 @dataclass(slots=True)
@@ -75,6 +80,9 @@ class Engine:
 
     def handle(self, inbound: Inbound, route: Route) -> Reply:
         """Asks the route's upstream. Raises GatewayError before anything was sent to the client, or ClientGone."""
+        if inbound.upgrade and (inbound.detach is None or inbound.client_socket is None):
+            text = "this server cannot switch protocols; run the gateway with its own worker class (gunicorn.conf.py)"
+            raise OperatorFault(501, "upgrade_unsupported", text)
         call = _Call(self, inbound, route.mapping)
         try:
             body = self._request_body(inbound, route.mapping)
@@ -87,6 +95,7 @@ class Engine:
                     _outbound_fields(inbound, route.mapping),
                     body,
                     expect=inbound.expects_continue and body.read_more is not None,
+                    upgrade=inbound.upgrade,
                 ),
                 _timeouts(route.mapping),
             )
@@ -101,6 +110,8 @@ class Engine:
         call.first_byte_s = time.monotonic()
         call.status = response.status_code
         call.exchange = response.raw
+        if response.status_code == 101:
+            return call.switch(response)
         relay = Relay(response.raw, call.watch, call.settle)
         return Reply(response.status_code, response.reason, header_fields.to_client(response.fields), relay)
 
@@ -137,8 +148,20 @@ class _Call:
         if self._inbound.client_socket is not None:
             self.watch = ClientWatch(self._inbound.client_socket)
 
-    def settle(self, relay: Relay) -> None:
-        self._record(self.status, relay.error_code, relay.sent_bytes)
+    def switch(self, response: UpstreamResponse) -> Reply:
+        """Both sides have left HTTP: hands their bytes on."""
+        if self.watch is not None:
+            self.watch.stop()  # from now on the tunnel reads the client's socket
+        inbound = self._inbound
+        assert inbound.detach is not None  # noqa: S101 - handle() has asked for no switch otherwise
+        idle_timeout = self._mapping.limits.idle_timeout
+        tunnel = Tunnel(response.raw, inbound.client_socket, inbound.detach(), idle_timeout, self.settle)
+        protocol = header_fields.find(response.fields, "upgrade") or inbound.upgrade
+        fields = [*header_fields.to_client(response.fields), ("Connection", "Upgrade"), ("Upgrade", protocol)]
+        return Reply(101, response.reason, fields, tunnel)
+
+    def settle(self, body: Relay | Tunnel) -> None:
+        self._record(self.status, body.error_code, body.sent_bytes)
 
     def end(self, status: int, error_code: str) -> None:
         """Ends a call that got no answer."""

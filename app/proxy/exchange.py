@@ -80,18 +80,29 @@ class Exchange:
         self._uploader: gevent.Greenlet | None = None
         self._uploading = False
         self._timer: Any = None
+        self._upgrade = False
         self._may_give_back = False
         self._complete = False
         self._closed = False
 
     # --- the request ---
 
-    def send(self, method: str, target: str, fields: Headers, body: RequestBody, *, expect: bool) -> None:
-        """Sends the request and reads the head of the answer into `head`.
+    def send(
+        self,
+        method: str,
+        target: str,
+        fields: Headers,
+        body: RequestBody,
+        *,
+        expect: bool = False,
+        upgrade: bool = False,
+    ) -> None:
+        """Sends the request and reads the head of the answer into `head`; a 101 is one where `upgrade` asked for it.
 
         Raises UpstreamFault, StaleConnection, or what the reader of the request's body raised.
         """
         head = http1.format_head(f"{method} {target} HTTP/1.1", fields)
+        self._upgrade = upgrade
         self._sock.settimeout(self._timeouts.idle_s)
         if expect:
             self._write(head)
@@ -142,11 +153,11 @@ class Exchange:
             if length == CHUNKED:
                 self._sock.sendall(b"0\r\n\r\n")
         except TimeoutError:
-            self._break(self._idle_timeout("took no more of the request"))
+            self.break_off(self._idle_timeout("took no more of the request"))
         except OSError:
             self._await_first_byte()  # the upstream is gone or has answered early: whoever reads finds out which
         except (gevent.GreenletExit, Exception) as fault:
-            self._break(fault)
+            self.break_off(fault)
         else:
             self._uploading = False
             self._await_first_byte()
@@ -156,9 +167,9 @@ class Exchange:
         if self.head is not None or self._closed:
             return
         self._timer = gevent.get_hub().loop.timer(self._timeouts.first_byte_s)
-        self._timer.start(self._break, self._first_byte_timeout())
+        self._timer.start(self.break_off, self._first_byte_timeout())
 
-    def _break(self, fault: BaseException) -> None:
+    def break_off(self, fault: BaseException) -> None:
         """Lays down why the exchange ends, and wakes its reader."""
         if self._closed:
             return
@@ -168,6 +179,11 @@ class Exchange:
             socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
         except OSError:
             pass  # it is shut already, so its reader is awake
+
+    def send_raw(self, data: bytes) -> None:
+        """Bytes of a switched connection. Raises OSError."""
+        self._sock.sendall(data)
+        self.sent_body_bytes += len(data)
 
     # --- the answer ---
 
@@ -190,7 +206,7 @@ class Exchange:
                 raise self._garbage(error) from None
             self._buffer = self._buffer[end:]
             searched = 0
-            if head.status >= 200:
+            if head.status >= 200 or (head.status == 101 and self._upgrade):
                 return head
             if head.status == 101:
                 raise self._garbage("it switched protocols unasked")
@@ -239,6 +255,11 @@ class Exchange:
         if self._timer is not None:
             self._timer.stop()
         self._sock.settimeout(self._timeouts.idle_s)
+        if head.status == 101:
+            self._may_give_back = False
+            self._left = UNTIL_CLOSE
+            self._sock.settimeout(None)
+            return
         if head.body_length == CHUNKED:
             self._decoder = ChunkedDecoder()
         else:

@@ -29,7 +29,15 @@ class OutboundRequest(requests.PreparedRequest):
     """A request as it will stand on the wire: its fields in their order, number and spelling."""
 
     def __init__(
-        self, upstream: Mapping, method: str, target: str, fields: Headers, body: RequestBody, *, expect: bool = False
+        self,
+        upstream: Mapping,
+        method: str,
+        target: str,
+        fields: Headers,
+        body: RequestBody,
+        *,
+        expect: bool = False,
+        upgrade: str = "",
     ) -> None:
         self.upstream = upstream
         self.method = method
@@ -37,6 +45,7 @@ class OutboundRequest(requests.PreparedRequest):
         self.fields = fields
         self.content = body
         self.expect = expect
+        self.upgrade = upgrade
         self.url = upstream.target
         self.hooks = _NO_HOOKS
 
@@ -123,7 +132,12 @@ class _Adapter(BaseAdapter):
         exchange = Exchange(connection, request.upstream, timeouts, self._give_back(request.upstream))
         try:
             exchange.send(
-                request.method or "", request.target, _framed(request), request.content, expect=request.expect
+                request.method or "",
+                request.target,
+                _framed(request),
+                request.content,
+                expect=request.expect,
+                upgrade=bool(request.upgrade),
             )
         except BaseException:
             exchange.close()
@@ -155,6 +169,8 @@ def _framed(request: OutboundRequest) -> Headers:
 
     A method that usually has a body says so when it has none (RFC 9110, 8.6).
     """
+    if request.upgrade:
+        return [*request.fields, ("Connection", "Upgrade"), ("Upgrade", request.upgrade)]
     length = request.content.length
     expectation = [("Expect", "100-continue")] if request.expect else []
     if length == CHUNKED:

@@ -20,7 +20,7 @@ from app.proxy.engine import Inbound
 from app.routes import cors
 from app.routes.errors import error_reply
 from app.telemetry.logs import RequestIds, current_ids
-from app.wire.headers import Headers, find
+from app.wire.headers import Headers, find, tokens
 from app.wire.http1 import CHUNKED, HttpSyntaxError
 from app.wire.trace import TraceParent, begin_trace, continue_trace, parse_traceparent
 
@@ -55,6 +55,8 @@ class ProxyDoor:
             expects_continue="HTTP_EXPECT" in environ,
             client=environ.get("REMOTE_ADDR", ""),
             trace=trace,
+            upgrade=asked_upgrade(environ),
+            detach=getattr(environ["wsgi.input"], "detach", None),
             client_socket=client_socket(environ),
         )
         return self._proxy(inbound, route, start_response)
@@ -139,6 +141,14 @@ def raw_headers(environ: Environ) -> Headers:
     if environ.get("CONTENT_TYPE"):
         fields.append(("Content-Type", environ["CONTENT_TYPE"]))
     return fields
+
+
+def asked_upgrade(environ: Environ) -> str:
+    """The protocol of an `Upgrade: websocket` (RFC 6455, 4.1); other switches are not made (RFC 9110, 7.8)."""
+    upgrade: str = environ.get("HTTP_UPGRADE", "")
+    if not upgrade or upgrade.lower() != "websocket" or environ["REQUEST_METHOD"] != "GET":
+        return ""
+    return upgrade if "upgrade" in tokens(environ.get("HTTP_CONNECTION", "")) else ""
 
 
 def client_socket(environ: Environ) -> Any:

@@ -50,8 +50,9 @@ ANSWER_S = 5.0
 LISTEN_S = 1.0
 
 # KEYS: the upstream's hash, the channel. ARGV: process, ttl in ms, number, limit, slots kept, slots wanted, upstream.
-# Returns what the process has leased now: all that it wants when they are free, and never less than it keeps;
-# -1 to a command that a later one has overtaken. The field "starved" is a mark that expires as leases do.
+# Returns what the process has leased now: all that it wants when they are free, and never less than it keeps (-1 to a
+# command that a later one has overtaken); and how many it could have at most, less than 0 when others have too many.
+# The field "starved" is a mark that expires as leases do.
 _LEASE = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -68,7 +69,7 @@ for i = 1, #fields, 2 do
   elseif fields[i] ~= me then
     others, holders = others + slots, holders + 1
   elseif tonumber(last) > number then
-    return -1
+    return {-1, 0}
   else
     before = tonumber(slots)
   end
@@ -90,7 +91,7 @@ elseif leased < before and starved then
   redis.call('PUBLISH', KEYS[2], 'freed ' .. me .. ' ' .. leased .. ' ' .. ARGV[7])
 end
 redis.call('PEXPIRE', KEYS[1], 2 * ttl)
-return leased
+return {leased, free}
 """
 
 
@@ -229,7 +230,7 @@ class Slots:
                 if lease.waiters:
                     self._calls.append(lease)
 
-    def _tell(self, plans: Iterable[tuple[_Lease, _Plan]]) -> list[int]:
+    def _tell(self, plans: Iterable[tuple[_Lease, _Plan]]) -> list[tuple[int, int]]:
         """One round trip. Raises RedisError."""
         pipe = self._redis.pipeline(transaction=False)
         pipe.ping()  # there may be nothing else to find out with whether Redis is back
@@ -239,13 +240,13 @@ class Slots:
             pipe.eval(_LEASE, 2, key, SLOTS_NEWS, self._id, ttl_ms, *plan, name)
         return list(pipe.execute()[1:])
 
-    def _learn(self, plans: Iterable[tuple[_Lease, _Plan]], replies: Iterable[int], sent_s: float) -> None:
+    def _learn(self, plans: Iterable[tuple[_Lease, _Plan]], replies: Iterable[tuple[int, int]], sent_s: float) -> None:
         if self.alone and not self._stopping.is_set():
             self.alone = False
             log.warning("Redis answers again; concurrency limits hold over all processes")
-        for (lease, plan), leased in zip(plans, replies, strict=True):
+        for (lease, plan), (leased, free) in zip(plans, replies, strict=True):
             with lease.lock:
-                lease.learn(plan, leased, sent_s, self._ttl_s)
+                lease.learn(plan, leased, free, sent_s, self._ttl_s)
 
     def _go_alone(self, error: Exception) -> None:
         if not self.alone:
@@ -329,8 +330,12 @@ class _Lease:
         self._leased = 0
         self._yielded = 0
         """How many of those we gave up since."""
-        self._doubted = True
+        self._doubts = 1
+        self._doubts_settled = self._doubts_told = 0
+        """The doubts that there were at the last answer, at the last question."""
         self._trusted_until_s = self._renew_at_s = self._ask_at_s = self._owed_until_s = 0.0
+        self._came_free = False
+        """Word of a slot came after the last question was sent."""
         self._number = 0
         self._peak = self._peak_before = 0
         """Most slots in use in this span of `IDLE_S` and in the one before."""
@@ -340,12 +345,12 @@ class _Lease:
         """How many calls may be in flight here now."""
         if alone:
             return self.limit
-        if self._doubted or now_s >= self._trusted_until_s:
+        if self._in_doubt(now_s):
             return 0
         return min(self.limit, self._leased - self._yielded)
 
     def set_limit(self, limit: int) -> None:
-        self._doubted = self._doubted or limit < self.limit
+        self._doubts += limit < self.limit
         self.limit = limit
 
     def take(self, now_s: float, alone: bool) -> bool:
@@ -359,8 +364,10 @@ class _Lease:
     def put_back(self, alone: bool) -> bool:
         """Returns True when the keeper must be called: the slot goes to another process."""
         self.in_use -= 1
-        if self._owed_until_s or self.waiters:
+        if self._owed_until_s or self.waiters or self._doubts != self._doubts_settled:
             now_s = time.monotonic()
+            if not alone and self._in_doubt(now_s):
+                return True
             owed, self._owed_until_s = now_s < self._owed_until_s, 0.0
             if owed and not alone and self.usable(now_s, alone) > self.in_use:
                 self._yielded += 1
@@ -393,14 +400,17 @@ class _Lease:
 
     def doubt(self) -> None:
         """What Redis has of us is uncertain."""
-        self._doubted = True
+        self._doubts += 1
         if self._number:
             self.recorded = -1
+
+    def _in_doubt(self, now_s: float) -> bool:
+        return self._doubts != self._doubts_settled or now_s >= self._trusted_until_s
 
     def hear(self, kind: bytes, held: int, now_s: float, alone: bool) -> bool:
         """Another process has `held` slots and lacks one, or gave some back. True when the keeper must act."""
         if kind == b"freed":
-            self._ask_at_s = 0.0
+            self._came_free, self._ask_at_s = True, 0.0
             return bool(self.waiters)
         ours = self._leased - self._yielded
         if not alone and not self.waiters and self.usable(now_s, alone) > self.in_use:
@@ -412,7 +422,7 @@ class _Lease:
 
     def plan(self, now_s: float) -> _Plan | None:
         """What to tell Redis; None: nothing. From now until `learn` no more are handed out than the plan keeps."""
-        doubted = self._doubted or now_s >= self._trusted_until_s
+        doubted = self._in_doubt(now_s)
         kept = self.in_use if doubted else self._leased - self._yielded
         needed = min(self.in_use + len(self.waiters), max(self.limit, kept))
         if self._yielded and not doubted:
@@ -422,9 +432,10 @@ class _Lease:
         else:
             wanted = kept = min(kept, max(self.in_use, self._lately_used(now_s)))
         self._leased, self._yielded = kept, 0
-        if wanted == self.recorded and (wanted == 0 or not (doubted or now_s >= self._renew_at_s)):
+        silent = now_s < self._renew_at_s and (not doubted or now_s < self._ask_at_s)
+        if wanted == self.recorded and (silent or wanted == 0):
             return None
-        self._doubted = False
+        self._doubts_told, self._came_free = self._doubts, False
         self._number += 1
         return _Plan(self._number, self.limit, kept, wanted)
 
@@ -433,14 +444,16 @@ class _Lease:
             self._peak_before, self._peak, self._peak_until_s = self._peak, self.in_use, now_s + IDLE_S
         return max(self._peak, self._peak_before)
 
-    def learn(self, plan: _Plan, leased: int, sent_s: float, ttl_s: float) -> None:
+    def learn(self, plan: _Plan, leased: int, free: int, sent_s: float, ttl_s: float) -> None:
         """Redis has answered."""
-        self._ask_at_s = sent_s + POLL_S if leased < plan.wanted else 0.0
+        if leased < plan.wanted and not self._came_free:
+            self._ask_at_s = sent_s + POLL_S
         if leased < 0:
-            self._doubted = True
             return
+        self._doubts_settled = self._doubts_told
         self._leased = self.recorded = leased
-        self._doubted = self._doubted or self.in_use > leased  # taken meanwhile, when we thought Redis away
+        # More in flight than there may be (the limit was lowered, Redis was away): none of them is given out again.
+        self._doubts += max(leased, self.in_use) > min(leased, free)
         self._trusted_until_s = sent_s + TRUSTED * ttl_s
         self._renew_at_s = sent_s + RENEWED * ttl_s
         if leased > plan.kept:

@@ -46,8 +46,11 @@ _FORBIDDEN_TRAILERS = frozenset(
 )
 
 
-class HttpSyntaxError(Exception):
-    """What came is not HTTP/1.1, or others may read it differently. `status` is what a server answers."""
+class HttpSyntaxError(ValueError):
+    """What came is not HTTP/1.1, or others may read it differently. `status` is what a server answers.
+
+    A ValueError, which Werkzeug takes for a fault of the client when a body's reader raises it.
+    """
 
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)

@@ -695,7 +695,7 @@ def as_h11(fields: Headers) -> list[tuple[bytes, bytes]]:
     return [(name, value.lower() if name == b"transfer-encoding" else value) for name, value in pairs]
 
 
-@settings(max_examples=30000, deadline=None)
+@settings(max_examples=1500, deadline=None)
 @given(REQUESTS)
 @example(with_field(b"Content-Length: 3", b"Connection: close") + b"abcGET / HTTP/1.1\r\n\r\n")
 @example(with_field(b"Transfer-Encoding: chunked") + b"3\r\nabc\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n")
@@ -740,7 +740,7 @@ ANSWERS = st.builds(
 )
 
 
-@settings(max_examples=30000, deadline=None)
+@settings(max_examples=1500, deadline=None)
 @given(ANSWERS, st.sampled_from(["GET", "HEAD"]))
 def test_no_answer_is_read_more_laxly_than_h11_reads_it(data: bytes, method: str) -> None:
     """What we accept of an upstream h11 accepts too, with the same status, fields, content and end."""

@@ -1,0 +1,101 @@
+"""A switched connection (WebSocket): bytes both ways, unread, until one side closes.
+
+It is a WSGI body as the Relay is: what the upstream sends are its pieces. The other direction is a greenlet of its own,
+which reads the client's socket itself. After the switch there is no HTTP on either side any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import Any
+
+import gevent
+
+from app.core.errors import GatewayError, UpstreamFault
+from app.core.events import CLIENT_GONE
+from app.proxy.exchange import READ_BYTES, Exchange
+
+
+class Tunnel:
+    """Made when the upstream has answered 101. `close()` is the one exit."""
+
+    __slots__ = (
+        "_begun",
+        "_closed",
+        "_copier",
+        "_exchange",
+        "_fault",
+        "_settle",
+        "_silence",
+        "_sock",
+        "error_code",
+        "sent_bytes",
+    )
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        client_socket: Any,
+        unread: bytes,
+        idle_timeout_s: float,
+        settle: Callable[[Tunnel], None],
+    ) -> None:
+        """`unread`: what the client sent behind its request and the server has read already."""
+        self._exchange = exchange
+        self._sock = client_socket
+        self._settle = settle
+        self._begun = False
+        self._closed = False
+        self.sent_bytes = 0
+        self.error_code = ""
+        self._fault = UpstreamFault(504, "idle_timeout", f"nothing was said either way for {idle_timeout_s:g} s")
+        self._silence = gevent.get_hub().loop.timer(idle_timeout_s, repeat=idle_timeout_s)
+        self._put_off_silence()
+        self._copier = gevent.spawn(copy_context().run, self._copy_to_upstream, unread)
+
+    def __iter__(self) -> Tunnel:
+        return self
+
+    def __next__(self) -> bytes:
+        if not self._begun:
+            self._begun = True
+            return b""  # the 101 must not wait for the upstream's first word
+        try:
+            piece = self._exchange.read1()
+        except GatewayError as error:
+            self.error_code = self.error_code or error.code
+            raise StopIteration from None
+        if not piece:
+            raise StopIteration
+        self._put_off_silence()
+        self.sent_bytes += len(piece)
+        return piece
+
+    def _put_off_silence(self) -> None:
+        self._silence.again(self._exchange.break_off, self._fault)
+
+    def _copy_to_upstream(self, unread: bytes) -> None:
+        data = unread
+        try:
+            self._sock.settimeout(None)
+            while True:
+                if data:
+                    self._exchange.send_raw(data)
+                    self._put_off_silence()
+                data = self._sock.recv(READ_BYTES)
+                if not data:
+                    break
+        except OSError:
+            self.error_code = self.error_code or CLIENT_GONE
+        self._exchange.break_off(UpstreamFault(499, CLIENT_GONE, "the client closed"))
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._silence.stop()
+        self._silence.close()
+        self._exchange.close()
+        self._copier.kill(timeout=1.0)
+        self._settle(self)

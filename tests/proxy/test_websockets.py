@@ -1,0 +1,208 @@
+"""WebSockets pass through a mapping both ways."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from socket import SHUT_RDWR
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+from websockets.sync.server import Server, ServerConnection, serve
+
+from tests.proxy.test_faults import dialling
+from tests.support.gateway import GatewayProcess, wait_until
+from tests.support.upstream import Peer, Upstream
+
+MIB = 1024 * 1024
+
+
+class SocketServer:
+    """An upstream that speaks WebSocket: echoes, and does a few things on command."""
+
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+        self.headers: list[dict[str, str]] = []
+        self.closed: list[tuple[int | None, str]] = []
+        self._server: Server = serve(
+            self._talk,
+            "127.0.0.1",
+            0,
+            max_size=64 * MIB,
+            select_subprotocol=lambda _, offered: offered[0] if offered else None,
+            ping_interval=None,
+        )
+        self.port = self._server.socket.getsockname()[1]
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def _talk(self, connection: ServerConnection) -> None:
+        assert connection.request is not None
+        self.paths.append(connection.request.path)
+        self.headers.append(dict(connection.request.headers.raw_items()))
+        try:
+            for message in connection:
+                if message == "close 4321":
+                    connection.close(4321, "as asked")
+                elif message == "ping":
+                    connection.send("pong" if connection.ping().wait(5) else "no pong")
+                elif message == "vanish":
+                    connection.socket.close()
+                    return
+                else:
+                    connection.send(message)
+        except ConnectionClosed:
+            pass
+        self.closed.append((connection.close_code, connection.close_reason or ""))
+
+    def close(self) -> None:
+        self._server.shutdown()
+
+
+@pytest.fixture
+def server(gateway: GatewayProcess) -> Iterator[SocketServer]:
+    server = SocketServer()
+    gateway.map("/ws", f"http://127.0.0.1:{server.port}/base")
+    yield server
+    server.close()
+
+
+def url(gateway: GatewayProcess, path: str = "/ws/v1/realtime?model=gpt-realtime") -> str:
+    return f"ws://127.0.0.1:{gateway.port}{path}"
+
+
+def test_text_and_binary_both_ways(gateway: GatewayProcess, server: SocketServer) -> None:
+    """Messages of both kinds come back as they were; target, key and subprotocol reach the upstream."""
+    headers = {"Authorization": "Bearer sk-caller", "OpenAI-Beta": "realtime=v1"}
+    with connect(url(gateway), additional_headers=headers, subprotocols=["realtime"], compression=None) as socket:
+        assert socket.subprotocol == "realtime"
+        for message in ("hello", "你好", b"\x00\xff binary"):
+            socket.send(message)
+            assert socket.recv(timeout=5) == message
+    assert server.paths == ["/base/v1/realtime?model=gpt-realtime"]
+    assert server.headers[0]["Authorization"] == "Bearer sk-caller"
+    assert server.headers[0]["OpenAI-Beta"] == "realtime=v1"
+    assert server.headers[0]["Host"] == f"127.0.0.1:{server.port}"
+
+
+def test_compression_passes_untouched(gateway: GatewayProcess, server: SocketServer) -> None:
+    """The permessage-deflate extension is agreed between client and upstream."""
+    with connect(url(gateway), compression="deflate") as socket:
+        assert socket.protocol.extensions
+        socket.send("a" * 10_000)
+        assert socket.recv(timeout=5) == "a" * 10_000
+
+
+def test_ten_megabytes(gateway: GatewayProcess, server: SocketServer) -> None:
+    """A message of 10 MB passes whole in both directions."""
+    message = bytes(range(256)) * (10 * MIB // 256)
+    with connect(url(gateway), max_size=64 * MIB, compression=None) as socket:
+        socket.send(message)
+        assert socket.recv(timeout=20) == message
+
+
+def test_pings_of_both_sides(gateway: GatewayProcess, server: SocketServer) -> None:
+    """Ping and pong frames pass in both directions."""
+    with connect(url(gateway), ping_interval=None) as socket:
+        assert socket.ping().wait(5)
+        socket.send("ping")
+        assert socket.recv(timeout=5) == "pong"
+
+
+def test_close_code_of_the_upstream_reaches_the_client(gateway: GatewayProcess, server: SocketServer) -> None:
+    """The upstream's close code and reason arrive."""
+    with connect(url(gateway)) as socket:
+        socket.send("close 4321")
+        with pytest.raises(ConnectionClosed) as caught:
+            socket.recv(timeout=5)
+    assert caught.value.rcvd is not None
+    assert (caught.value.rcvd.code, caught.value.rcvd.reason) == (4321, "as asked")
+
+
+def test_close_code_of_the_client_reaches_the_upstream(gateway: GatewayProcess, server: SocketServer) -> None:
+    """The client's close code and reason arrive."""
+    with connect(url(gateway)) as socket:
+        socket.close(4001, "done")
+    wait_until(lambda: server.closed, "the upstream has seen the end")
+    assert server.closed == [(4001, "done")]
+
+
+def test_client_that_vanishes_frees_the_upstream(gateway: GatewayProcess, server: SocketServer) -> None:
+    """A client whose connection is cut leaves no connection to the upstream behind."""
+    pid = gateway.worker_pids()[0]
+    with connect(url(gateway), ping_interval=None) as socket:
+        socket.send("x")
+        socket.recv(timeout=5)
+        assert dialling(pid, server.port) == 1
+        left_at = time.monotonic()
+        socket.socket.shutdown(SHUT_RDWR)
+        wait_until(lambda: dialling(pid, server.port) == 0, "the upstream's connection is closed", timeout_s=2)
+        assert time.monotonic() - left_at < 0.5
+
+
+def test_upstream_that_vanishes_cuts_the_client(gateway: GatewayProcess, server: SocketServer) -> None:
+    """An upstream whose connection is cut cuts the client's too."""
+    with connect(url(gateway), ping_interval=None) as socket:
+        socket.send("vanish")
+        with pytest.raises(ConnectionClosed):
+            socket.recv(timeout=5)
+
+
+def test_refusal_is_relayed(gateway: GatewayProcess) -> None:
+    """An upstream that does not switch gives its own answer."""
+
+    def handler(peer: Peer) -> None:
+        seen = peer.read_request()
+        assert seen is not None
+        assert (seen.field("upgrade"), seen.field("connection")) == ("websocket", "Upgrade")
+        peer.answer(b"no", "401 Unauthorized")
+
+    upstream = Upstream(handler)
+    gateway.map("/refuses", upstream.url)
+    with pytest.raises(InvalidStatus) as caught:
+        connect(url(gateway, "/refuses/x"))
+    assert (caught.value.response.status_code, caught.value.response.body) == (401, b"no")
+    upstream.close()
+
+
+def test_unasked_switch_is_garbage(gateway: GatewayProcess) -> None:
+    """An upstream that switches protocols unasked is not believed."""
+
+    def handler(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+        peer.wait_closed()
+
+    upstream = Upstream(handler)
+    gateway.map("/unasked", upstream.url)
+    assert gateway.request("GET", "/unasked/x").json()["error"]["code"] == "upstream_protocol_error"
+    upstream.close()
+
+
+def test_silence_ends_it(start_gateway: Callable[..., GatewayProcess], server: SocketServer) -> None:
+    """When nothing is said in either direction for the idle timeout the connection ends; talk of one side keeps it."""
+    impatient = start_gateway(IDLE_TIMEOUT="0.6")
+    with connect(url(impatient), ping_interval=None) as socket:
+        for _ in range(4):
+            time.sleep(0.3)
+            socket.send("still here")
+            socket.recv(timeout=5)
+        started = time.monotonic()
+        with pytest.raises(ConnectionClosed):
+            socket.recv(timeout=5)
+        assert 0.3 < time.monotonic() - started < 3
+
+
+def test_one_event_with_bytes_each_way(start_gateway: Callable[..., GatewayProcess], server: SocketServer) -> None:
+    """A WebSocket is one call: status 101, its bytes each way, its whole time."""
+    logged = start_gateway(LOG_FORMAT="text")
+    with connect(url(logged), compression=None) as socket:
+        socket.send("x" * 1000)
+        socket.recv(timeout=5)
+    wait_until(lambda: " status=101 " in logged.read_log(), "the line is written")
+    line = next(line for line in logged.read_log().splitlines() if " status=101 " in line)
+    figures = dict(part.split("=", 1) for part in line.split() if "=" in part)
+    assert int(figures["request_bytes"]) >= 1000
+    assert int(figures["response_bytes"]) >= 1000
+    assert "error" not in figures

@@ -1,0 +1,428 @@
+"""Slots: never more than the limit in flight over all processes, hardly less when there is demand, and none is lost."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.storage.connections import SLOTS, Redis, open_redis
+from app.storage.embedded import EmbeddedRedis
+from app.storage.slots import FULL_S, Slot, Slots
+from tests.support.own_redis import kill, poll, revive
+
+UP = "/up"
+ROOT = Path(__file__).resolve().parents[2]
+TOLD_S = 0.05
+"""More than `FULL_S`, with what a busy machine adds."""
+
+# The witness: how many are in flight, the most there ever were, and the slot-seconds used. It knows nothing of slots.
+ENTER = "local n = redis.call('INCR', KEYS[1]) if n > tonumber(redis.call('GET', KEYS[2]) or 0) then "
+ENTER += "redis.call('SET', KEYS[2], n) end"
+
+
+@pytest.fixture
+def new_slots(own_server: EmbeddedRedis, own_redis: Redis) -> Iterator[Callable[..., Slots]]:
+    """Starts what one process would have, with a client of its own."""
+    started: list[tuple[Slots, Redis]] = []
+
+    def start(**options: Any) -> Slots:
+        client = open_redis(own_server.url, socket_timeout_s=1)
+        slots = Slots(client, **options)
+        started.append((slots, client))
+        slots.start()
+        return slots
+
+    yield start
+    for slots, client in started:
+        slots.stop()
+        client.close()
+
+
+def take(slots: Slots, count: int, limit: int) -> list[Slot]:
+    held = [slots.acquire(UP, limit) for _ in range(count)]
+    assert None not in held
+    return [slot for slot in held if slot is not None]
+
+
+def told(client: Redis) -> int:
+    """How many slots are leased, as Redis sees it."""
+    records = client.hgetall(SLOTS + UP)
+    return sum(int(record.split()[0]) for record in records.values())
+
+
+# Processes that hammer. ---------------------------------------------------------------------------------------------
+
+
+def hammer(url: str, name: str, limit: int, wait_s: float, until_s: float, seed: int) -> None:
+    """What a process does: six threads that take and hold, as fast as they are let."""
+    with open_redis(url, socket_timeout_s=1) as client:
+        slots = Slots(client)
+        slots.start()
+        client.incr(f"{name}:ready")
+        poll(lambda: client.get(f"{name}:go"), 20)
+        threads = [
+            threading.Thread(target=hold, args=(client, slots, name, limit, wait_s, until_s, seed * 10 + number))
+            for number in range(6)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        slots.stop()
+
+
+def hold(client: Redis, slots: Slots, name: str, limit: int, wait_s: float, span_s: float, seed: int) -> None:
+    dice = random.Random(seed)
+    enter = client.register_script(ENTER)
+    end_s = time.monotonic() + span_s
+    while time.monotonic() < end_s:
+        slot = slots.acquire(name, limit, wait_s)
+        if slot is None:
+            client.incr(f"{name}:full")
+            continue
+        began_s = time.monotonic()
+        enter(keys=[f"{name}:flying", f"{name}:most"])
+        time.sleep(dice.uniform(0.01, 0.06))
+        client.decr(f"{name}:flying")
+        used_s = max(0.0, min(time.monotonic(), end_s) - began_s)
+        slot.release()
+        client.hincrbyfloat(f"{name}:used", slots._id, used_s)
+
+
+def start_together(
+    client: Redis, name: str, act: Callable[..., None], *arguments: Any, count: int
+) -> list[BaseProcess]:
+    spawn = get_context("spawn")
+    processes: list[BaseProcess] = [spawn.Process(target=act, args=(*arguments, n), daemon=True) for n in range(count)]
+    for process in processes:
+        process.start()
+    poll(lambda: int(client.get(f"{name}:ready") or 0) == count, 20)
+    return processes
+
+
+@pytest.mark.parametrize(("limit", "wait_s"), [(5, 0.0), (5, 2.0), (3, 2.0)], ids=["full", "waiting", "few"])
+def test_never_more_than_the_limit_and_hardly_less(
+    own_server: EmbeddedRedis, own_redis: Redis, limit: int, wait_s: float
+) -> None:
+    """Four processes with 24 threads want more than there is: the witness sees the limit, and seldom less."""
+    span_s = 2.0
+    crowd = start_together(own_redis, UP, hammer, own_server.url, UP, limit, wait_s, span_s, count=4)
+    own_redis.set(f"{UP}:go", 1)
+    for process in crowd:
+        process.join(15)
+        assert process.exitcode == 0
+    assert int(own_redis.get(f"{UP}:most") or 0) == limit
+    used = [float(seconds) for seconds in own_redis.hvals(f"{UP}:used")]
+    assert sum(used) >= 0.9 * limit * span_s
+    assert min(used) >= 0.3 * sum(used) / len(used)  # nobody starves
+    assert told(own_redis) == 0
+
+
+def clutch(url: str, name: str, number: int) -> None:
+    with open_redis(url, socket_timeout_s=1) as client:
+        slots = Slots(client, ttl_s=1.0)
+        slots.start()
+        assert all(slots.acquire(name, 4) for _ in range(4))
+        client.incr(f"{name}:ready")
+        time.sleep(60)
+
+
+def test_the_slots_of_a_killed_process_come_back(
+    own_server: EmbeddedRedis, own_redis: Redis, new_slots: Callable[..., Slots]
+) -> None:
+    """They are missing until its lease expires, however long it had been renewed, and no longer."""
+    slots = new_slots(ttl_s=1.0)
+    (victim,) = start_together(own_redis, UP, clutch, own_server.url, UP, count=1)
+    time.sleep(1.2)  # a lease that is not renewed would have expired by now
+    assert slots.acquire(UP, 4) is None
+    victim.kill()  # type: ignore[attr-defined]
+    died_s = time.monotonic()
+    slot = slots.acquire(UP, 4, wait_s=5)
+    assert slot is not None
+    assert 0.5 < time.monotonic() - died_s < 1.5
+    slot.release()
+
+
+GREENLETS = """
+import sys
+from gevent import monkey
+monkey.patch_all()
+import gevent, random
+from app.storage.connections import open_redis
+from app.storage.slots import Slots
+url, name, limit = sys.argv[1], sys.argv[2], int(sys.argv[3])
+dice, most = random.Random(7), 0
+both = [Slots(open_redis(url, socket_timeout_s=1)) for _ in range(2)]
+flying = [0]
+def call(slots):
+    global most
+    slot = slots.acquire(name, limit, 5)
+    if slot is None:
+        return
+    try:
+        flying[0] += 1
+        most = max(most, flying[0])
+        gevent.sleep(dice.uniform(0, 0.01))
+    finally:
+        flying[0] -= 1
+        slot.release()
+for slots in both:
+    slots.start()
+calls = [gevent.spawn(call, dice.choice(both)) for _ in range(600)]
+gevent.sleep(0.1)
+for victim in dice.sample(calls, 300):
+    victim.kill(block=False)
+gevent.joinall(calls)
+print(most, flying[0], sum(slots.in_use(name) for slots in both))
+for slots in both:
+    slots.stop()
+"""
+
+
+def test_killed_greenlets_leave_nothing_behind(own_server: EmbeddedRedis, own_redis: Redis) -> None:
+    """As in the web process: 600 greenlets, half of them killed as they wait or hold."""
+    said = subprocess.run(
+        [sys.executable, "-c", GREENLETS, own_server.url, UP, "7"], cwd=ROOT, capture_output=True, text=True, timeout=30
+    )
+    assert said.stdout.split() == ["7", "0", "0"], said.stderr
+    assert told(own_redis) == 0
+
+
+# Between processes. -------------------------------------------------------------------------------------------------
+
+
+def test_full_is_said_at_once(new_slots: Callable[..., Slots]) -> None:
+    """To the holder of all slots without any delay, to another process after a short search."""
+    holder, other = new_slots(), new_slots()
+    take(holder, 3, 3)
+    for slots, patience_s in ((holder, 0.005), (other, TOLD_S)):
+        began_s = time.monotonic()
+        assert slots.acquire(UP, 3) is None
+        assert time.monotonic() - began_s < patience_s
+
+
+def test_an_unused_slot_is_found_wherever_it_is(new_slots: Callable[..., Slots], own_redis: Redis) -> None:
+    """What lies unused in one process is given to another that lacks it, within the search that precedes "full"."""
+    holder, other = new_slots(), new_slots()
+    slots = take(holder, 4, 4)
+    assert other.acquire(UP, 4) is None
+    for slot in slots[:3]:
+        slot.release()
+    began_s = time.monotonic()
+    found = other.acquire(UP, 4)
+    assert found is not None
+    assert time.monotonic() - began_s < FULL_S
+    assert told(own_redis) <= 4
+
+
+def test_a_waiting_process_gets_the_slot_that_another_frees(new_slots: Callable[..., Slots]) -> None:
+    """Although the other has calls of its own that wait: who has nothing goes first."""
+    holder, other = new_slots(), new_slots()
+    slots = take(holder, 4, 4)
+    own: list[float] = []
+    waiting = [threading.Thread(target=queue, args=(holder, 4, 5, own)) for _ in range(3)]
+    for thread in waiting:
+        thread.start()
+    poll(lambda: len(holder._leases[UP].waiters) == 3)
+    threading.Timer(0.2, slots[0].release).start()
+    slot = other.acquire(UP, 4, wait_s=5)
+    assert slot is not None
+    assert own == []
+    slot.release()
+    for held in slots[1:]:
+        held.release()
+    for thread in waiting:
+        thread.join(5)
+    assert len(own) == 3
+
+
+def queue(slots: Slots, limit: int, wait_s: float, got: list[float]) -> None:
+    slot = slots.acquire(UP, limit, wait_s)
+    if slot is not None:
+        got.append(time.monotonic())
+        slot.release()
+
+
+def test_idle_slots_go_back_by_themselves(new_slots: Callable[..., Slots], own_redis: Redis) -> None:
+    """What was not used for a second or two is nobody's any more; the record goes with the last."""
+    slots = new_slots()
+    for slot in take(slots, 20, 100):
+        slot.release()
+    assert told(own_redis) >= 20
+    assert poll(lambda: told(own_redis) == 0, 5) > 0.5
+
+
+def test_stop_hands_everything_back(new_slots: Callable[..., Slots], own_redis: Redis) -> None:
+    """The slots of a process that ends are free at once."""
+    ending = new_slots()
+    take(ending, 2, 2)
+    ending.stop()
+    assert told(own_redis) == 0
+    take(new_slots(), 2, 2)
+
+
+def test_a_second_release_does_nothing(new_slots: Callable[..., Slots]) -> None:
+    slots = new_slots()
+    first, _ = take(slots, 2, 2)
+    first.release()
+    first.release()
+    assert slots.in_use(UP) == 1
+    assert slots.in_use("/unknown") == 0
+
+
+def test_the_common_path_asks_nobody(new_slots: Callable[..., Slots], own_redis: Redis) -> None:
+    """Ten thousand calls, ten at a time: Redis sees the first ones and the renewals."""
+    slots = new_slots()
+    take(slots, 10, 100)
+    before = int(own_redis.info("commandstats")["cmdstat_eval"]["calls"])
+    for _ in range(1000):
+        for slot in take(slots, 10, 100):
+            slot.release()
+    assert int(own_redis.info("commandstats")["cmdstat_eval"]["calls"]) - before <= 3
+
+
+# Waiting. -----------------------------------------------------------------------------------------------------------
+
+
+def test_who_came_first_goes_first(new_slots: Callable[..., Slots]) -> None:
+    """Those who wait are served in the order in which they came, and a newcomer does not pass them."""
+    slots = new_slots()
+    (slot,) = take(slots, 1, 1)
+    order: list[int] = []
+
+    def wait(number: int) -> None:
+        got = slots.acquire(UP, 1, 5)
+        assert got is not None
+        order.append(number)
+        got.release()
+
+    threads = [threading.Thread(target=wait, args=(number,)) for number in range(8)]
+    for number, thread in enumerate(threads):
+        thread.start()
+        poll(lambda: len(slots._leases[UP].waiters) == number + 1)  # noqa: B023
+    assert slots.acquire(UP, 1) is None
+    slot.release()
+    for thread in threads:
+        thread.join(5)
+    assert order == list(range(8))
+
+
+def test_waiting_ends_in_time(new_slots: Callable[..., Slots]) -> None:
+    """Whether the slots are held here or in another process."""
+    holder, other = new_slots(), new_slots()
+    take(holder, 2, 2)
+    for slots in (holder, other):
+        began_s = time.monotonic()
+        assert slots.acquire(UP, 2, wait_s=0.2) is None
+        assert 0.2 <= time.monotonic() - began_s < 0.2 + TOLD_S
+
+
+# The limit changes. -------------------------------------------------------------------------------------------------
+
+
+def test_a_lowered_limit_holds_at_once_for_what_is_new(new_slots: Callable[..., Slots], own_redis: Redis) -> None:
+    """What is in flight stays so; nothing is added before the sum over both processes is under the new limit."""
+    one, two = new_slots(), new_slots()
+    held = take(one, 4, 10) + take(two, 4, 10)
+    assert one.acquire(UP, 6) is None
+    assert two.acquire(UP, 6) is None
+    for slot in held[:2] + held[4:5]:
+        slot.release()
+    assert one.in_use(UP) + two.in_use(UP) == 5
+    assert one.acquire(UP, 6) is not None
+    assert two.acquire(UP, 6) is None
+    assert one.acquire(UP, 6) is None
+    assert told(own_redis) <= 6
+
+
+def test_a_raised_limit_holds_at_once(new_slots: Callable[..., Slots]) -> None:
+    one, two = new_slots(), new_slots()
+    take(one, 2, 2)
+    assert two.acquire(UP, 2) is None
+    take(two, 3, 5)
+    assert one.acquire(UP, 5) is None
+
+
+# Redis goes away. ---------------------------------------------------------------------------------------------------
+
+
+def test_without_redis_each_process_keeps_the_limit(
+    own_server: EmbeddedRedis, new_slots: Callable[..., Slots], own_redis: Redis
+) -> None:
+    """Killed in the middle: no call waits or fails for it. Back again: what is in flight is counted over all."""
+    one, two = new_slots(), new_slots()
+    slots = take(one, 3, 4)
+    kill(own_server)
+    try:
+        own = take(two, 4, 4)
+        assert two.acquire(UP, 4) is None
+        slots.append(*take(one, 1, 4))
+        assert one.acquire(UP, 4) is None
+    finally:
+        revive(own_server)
+    poll(lambda: not one.alone and not two.alone, 5)
+    poll(lambda: told(own_redis) == 8, 3)  # over the limit, as it is
+    own[0].release()
+    slots[0].release()
+    assert [one.acquire(UP, 4), two.acquire(UP, 4)].count(None) >= 1  # whoever came back last gives none out again
+    for slot in own:
+        slot.release()
+    poll(lambda: told(own_redis) <= 4, 3)
+
+
+def test_a_redis_that_forgot_is_told_again(new_slots: Callable[..., Slots], own_redis: Redis) -> None:
+    """Emptied and its connections cut, as a restart without a disk is: what is in flight is on record in a moment."""
+    one, two = new_slots(), new_slots()
+    take(one, 3, 3)
+    poll(lambda: own_redis.pubsub_numsub("apiproxy:{slots}:news")[0][1] == 2)
+    own_redis.flushall()
+    own_redis.client_kill_filter(_type="pubsub")
+    poll(lambda: told(own_redis) == 3, 1)
+    assert two.acquire(UP, 3) is None
+
+
+def test_a_redis_that_hangs_costs_its_timeout_once(new_slots: Callable[..., Slots], own_redis: Redis) -> None:
+    """The first call waits for the client's timeout and is served; the next ones do not wait."""
+    slots = new_slots()
+    own_redis.execute_command("CLIENT", "PAUSE", "1500", "ALL")
+    began_s = time.monotonic()
+    assert slots.acquire(UP, 3) is not None
+    assert time.monotonic() - began_s < 1.4
+    began_s = time.monotonic()
+    take(slots, 2, 3)
+    assert slots.acquire(UP, 3) is None
+    assert time.monotonic() - began_s < 0.01
+    poll(lambda: not slots.alone, 5)
+
+
+def test_it_limits_before_it_starts_and_after_it_stopped(own_redis: Redis) -> None:
+    """Then this process is alone, and Redis is not asked."""
+    slots = Slots(own_redis)
+    held = take(slots, 2, 2)
+    assert slots.acquire(UP, 2, wait_s=0.01) is None
+    held[0].release()
+    take(slots, 1, 2)
+    assert told(own_redis) == 0
+
+
+def test_a_late_command_changes_nothing(new_slots: Callable[..., Slots], own_redis: Redis) -> None:
+    """One that a later one has overtaken, as can be after a timeout, does not take slots away from their holder."""
+    from app.storage.slots import _LEASE
+
+    def tell(number: int, kept: int, wanted: int) -> Any:
+        return own_redis.eval(_LEASE, 2, SLOTS + UP, "news", "me", 1000, number, 4, kept, wanted, UP)
+
+    assert tell(2, 0, 4) == [4, 4]
+    assert tell(1, 0, 0)[0] == -1
+    assert told(own_redis) == 4
+    assert tell(3, 1, 1) == [1, 4]
