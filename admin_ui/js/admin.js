@@ -33,6 +33,7 @@ function Login({ onDone }) {
     <form class="panel login" onSubmit=${submit}>
       <h1>${t('logInTitle')}</h1>
       <p class="soft">${t('logInText')}</p>
+      <input name="username" autocomplete="username" value="admin" hidden />
       <label>${t('token')}
         <input type="password" name="token" autocomplete="current-password" required autofocus value=${token}
           onInput=${(event) => setToken(event.target.value)} />

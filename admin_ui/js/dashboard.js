@@ -18,6 +18,7 @@ const POLL_MS = 5_000;
 const SPANS = ['24h', '7d', '30d', 'total'];
 const MOST_ACTIVE = 8;
 const SEARCH_FROM = 12;
+const FAMILIAR = ['/openai', '/claude', '/gemini'];
 
 // [up to here good, up to here fair, above bad]
 const THRESHOLDS = {
@@ -93,12 +94,14 @@ const Totals = ({ windows }) => html`
     })}
   </dl>`;
 
+const familiarFirst = (prefixes) => [...new Set([...FAMILIAR.filter((one) => prefixes.includes(one)), ...prefixes])];
+
 const Welcome = ({ prefixes }) => html`
   <section class="panel welcome">
     <h2>${t('welcome')}</h2>
     <p class="soft">${prefixes.length ? t('welcomeText', { n: prefixes.length }) : t('noEndpoints')}</p>
     ${prefixes.length
-      ? html`<ul class="addresses">${prefixes.slice(0, MOST_ACTIVE).map((prefix) => html`<li><${Address} prefix=${prefix} full /></li>`)}</ul>`
+      ? html`<ul class="addresses">${familiarFirst(prefixes).slice(0, MOST_ACTIVE).map((prefix) => html`<li><${Address} prefix=${prefix} full /></li>`)}</ul>`
       : html`<a class="button primary" href="/admin">${t('openAdmin')}</a>`}
   </section>`;
 
@@ -236,6 +239,7 @@ function Dashboard() {
   };
   const prefixes = stats ? Object.keys(stats.endpoints).sort() : [];
   const shown = prefixes.includes(endpoint) ? endpoint : '';
+  const window = stats?.enabled ? stats.windows[span] : { endpoints: {} };
   return html`
     <${Topbar} page="dashboard">
       <${Status} stats=${stats} silent=${silent} />
@@ -244,13 +248,14 @@ function Dashboard() {
     <main class=${silent || stats?.stale ? 'dimmed' : ''}>
       <${Notices} stats=${stats} silent=${silent} />
       ${stats ? html`
-        <div class="strip"><${Performance} stats=${stats} /><${Totals} windows=${stats.windows} /></div>
-        ${stats.enabled && stats.total === 0 && html`<${Welcome} prefixes=${prefixes} />`}
-        <${Traffic} window=${stats.windows[span]} prefixes=${prefixes} span=${span} setSpan=${setSpan}
-          endpoint=${shown} setEndpoint=${setEndpoint} />
-        <${MostActive} window=${stats.windows[span]} span=${span} setEndpoint=${showEndpoint} />
+        ${stats.enabled && html`
+          <div class="strip"><${Performance} stats=${stats} /><${Totals} windows=${stats.windows} /></div>
+          ${stats.total === 0 && html`<${Welcome} prefixes=${prefixes} />`}
+          <${Traffic} window=${window} prefixes=${prefixes} span=${span} setSpan=${setSpan}
+            endpoint=${shown} setEndpoint=${setEndpoint} />
+          <${MostActive} window=${window} span=${span} setEndpoint=${showEndpoint} />`}
         <div class="columns">
-          <${Endpoints} stats=${stats} window=${stats.windows[span]} span=${span} />
+          <${Endpoints} stats=${stats} window=${window} span=${span} />
           <${Usage} prefixes=${prefixes} />
         </div>` : !silent && html`<p class="soft empty">${t('loading')}</p>`}
     </main>

@@ -7,8 +7,11 @@ const number = (value, options) => new Intl.NumberFormat(language(), options).fo
 
 export const count = (n) => number(n);
 
-export const shortCount = (n) =>
-  n < 100_000 ? number(n) : number(n, { notation: 'compact', maximumFractionDigits: 1 });
+const compact = (n) => number(n, { notation: 'compact', maximumFractionDigits: 1 });
+
+export const shortCount = (n) => (n < 100_000 ? number(n) : compact(n));
+
+export const tickCount = (n) => (n < 10_000 ? number(n) : compact(n));
 
 export const decimal = (n, digits) => number(n, { minimumFractionDigits: digits, maximumFractionDigits: digits });
 

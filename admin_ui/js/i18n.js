@@ -46,7 +46,7 @@ const WORDS = {
   ],
 
   performance: ['Right now', '当前性能'],
-  perSecond: ['Requests per second', '每秒请求'],
+  perSecond: ['Requests / s', '每秒请求'],
   averageResponse: ['Average response', '平均响应'],
   errorRate: ['Error rate', '错误率'],
   memory: ['Memory', '内存'],

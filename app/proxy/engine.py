@@ -19,6 +19,7 @@ from app.proxy.transport import OutboundRequest, Transport, UpstreamResponse
 from app.proxy.tunnel import Tunnel
 from app.wire import headers as header_fields
 from app.wire.headers import Headers
+from app.wire.http1 import CHUNKED
 from app.wire.trace import TraceParent
 from app.wire.transforms import without_gemini_thinking
 
@@ -97,7 +98,7 @@ class Engine:
                     expect=inbound.expects_continue and body.read_more is not None,
                     upgrade=inbound.upgrade,
                 ),
-                _timeouts(route.mapping),
+                call.timeouts(),
             )
         except GatewayError as error:
             if not isinstance(error, ClientFault):
@@ -119,6 +120,12 @@ class Engine:
         reader = inbound.body
         if reader.length == 0:
             return RequestBody(0)
+        max_bytes = mapping.limits.max_body_bytes
+        if max_bytes:
+            if reader.length > max_bytes:
+                raise _too_large(max_bytes)
+            if reader.length == CHUNKED:
+                reader = _BoundedReader(reader, max_bytes)
         if _edits_body(inbound, mapping):
             edited = without_gemini_thinking(_read_all(reader, self.held_body_max_bytes))
             return RequestBody(len(edited), edited)
@@ -143,6 +150,11 @@ class _Call:
         self.exchange: Any = None
         self.watch: ClientWatch | None = None
         engine.active_calls += 1
+
+    def timeouts(self) -> Timeouts:
+        limits = self._mapping.limits
+        deadline_s = self._started_s + limits.total_timeout if limits.total_timeout else None
+        return Timeouts(limits.connect_timeout, limits.first_byte_timeout, limits.idle_timeout, deadline_s)
 
     def watch_client(self) -> None:
         if self._inbound.client_socket is not None:
@@ -198,15 +210,35 @@ def _outbound_fields(inbound: Inbound, mapping: Mapping) -> Headers:
     return [*[field for field in fields if field[0].lower() != "traceparent"], ("traceparent", str(inbound.trace))]
 
 
-def _timeouts(mapping: Mapping) -> Timeouts:
-    limits = mapping.limits
-    return Timeouts(limits.connect_timeout, limits.first_byte_timeout, limits.idle_timeout)
-
-
 def _edits_body(inbound: Inbound, mapping: Mapping) -> bool:
     if mapping.prefix != NOTHINK_PREFIX or inbound.method != "POST":
         return False
     return "application/json" in (header_fields.find(inbound.headers, "content-type") or "").lower()
+
+
+class _BoundedReader:
+    """A body of unknown length that must not become longer than `max_bytes`."""
+
+    def __init__(self, reader: BodyReader, max_bytes: int) -> None:
+        self.length = reader.length
+        self._reader = reader
+        self._max_bytes = max_bytes
+        self._left = max_bytes
+
+    @property
+    def at_end(self) -> bool:
+        return self._reader.at_end
+
+    def read1(self, size: int) -> bytes:
+        data = self._reader.read1(size)
+        self._left -= len(data)
+        if self._left < 0:
+            raise _too_large(self._max_bytes)
+        return data
+
+
+def _too_large(max_bytes: int) -> ClientFault:
+    return ClientFault(413, "body_too_large", f"the request's body is longer than the {max_bytes} bytes allowed here")
 
 
 def _read_all(reader: BodyReader, max_bytes: int) -> bytes:
@@ -215,7 +247,6 @@ def _read_all(reader: BodyReader, max_bytes: int) -> bytes:
     while piece := reader.read1(READ_BYTES):
         size += len(piece)
         if size > max_bytes:
-            text = f"the request's body is longer than {max_bytes} bytes, which this route must hold to edit it"
-            raise ClientFault(413, "body_too_large", text)
+            raise _too_large(max_bytes)
         pieces.append(piece)
     return b"".join(pieces)

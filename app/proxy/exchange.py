@@ -32,6 +32,12 @@ class Timeouts(NamedTuple):
     connect_s: float
     first_byte_s: float
     idle_s: float
+    deadline_s: float | None = None
+    """When the whole call must be over, by time.monotonic(); None: never."""
+
+    def left_s(self) -> float:
+        """Seconds until the deadline."""
+        return float("inf") if self.deadline_s is None else self.deadline_s - time.monotonic()
 
 
 class RequestBody(NamedTuple):
@@ -42,6 +48,11 @@ class RequestBody(NamedTuple):
     at_hand: bytes = b""
     read_more: Callable[[int], bytes] | None = None
     """Reads up to n bytes more, b"" at the end; None when `at_hand` is everything."""
+
+
+def total_timeout(upstream: Mapping) -> GatewayError:
+    text = f"the call to {upstream.authority} was not over within {upstream.limits.total_timeout:g} s"
+    return UpstreamFault(504, "total_timeout", text)
 
 
 NO_BODY = RequestBody(0)
@@ -80,10 +91,14 @@ class Exchange:
         self._uploader: gevent.Greenlet | None = None
         self._uploading = False
         self._timer: Any = None
+        self._total_timer: Any = None
         self._upgrade = False
         self._may_give_back = False
         self._complete = False
         self._closed = False
+        if timeouts.deadline_s is not None:
+            self._total_timer = gevent.get_hub().loop.timer(max(0.0, timeouts.left_s()))
+            self._total_timer.start(self.break_off, total_timeout(upstream))
 
     # --- the request ---
 
@@ -337,6 +352,7 @@ class Exchange:
     def _finish(self) -> None:
         """The answer is complete: the connection may serve another, if nothing is outstanding on it."""
         self._complete = True
+        self._stop_timers()
         if self._may_give_back and not self._uploading and not self._buffer:
             self._closed = True
             self._give_back(self._connection)
@@ -348,11 +364,16 @@ class Exchange:
         if self._closed:
             return
         self._closed = True
-        if self._timer is not None:
-            self._timer.stop()
+        self._stop_timers()
         self._connection.close()
         if self._uploader is not None and self._uploader is not gevent.getcurrent():
             self._uploader.kill(timeout=1.0)  # waits: the client's socket must be free for the server again
+
+    def _stop_timers(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+        if self._total_timer is not None:
+            self._total_timer.stop()
 
     def _idle_timeout(self, what: str) -> GatewayError:
         text = f"{self.upstream.authority} {what} for {self._timeouts.idle_s:g} s"

@@ -16,7 +16,7 @@ from requests.adapters import BaseAdapter
 from app.core.errors import UpstreamFault
 from app.core.model import Mapping
 from app.proxy.dialing import Dialer
-from app.proxy.exchange import Exchange, RequestBody, StaleConnection, Timeouts
+from app.proxy.exchange import Exchange, RequestBody, StaleConnection, Timeouts, total_timeout
 from app.proxy.pool import Connection, Pool
 from app.wire.headers import Headers, find
 from app.wire.http1 import CHUNKED
@@ -125,8 +125,17 @@ class _Adapter(BaseAdapter):
                 if stale.written and not _repeatable(request):
                     text = f"{request.upstream.authority} closed the connection before it answered"
                     raise UpstreamFault(502, "upstream_reset", text) from None
-        sock = self._dialer.dial(request.upstream, timeout.connect_s)
+        sock = self._dial(request.upstream, timeout)
         return self._exchange(Connection(self._pool.key(request.upstream), sock), request, timeout)
+
+    def _dial(self, upstream: Mapping, timeouts: Timeouts) -> Any:
+        left_s = timeouts.left_s()
+        try:
+            return self._dialer.dial(upstream, max(0.0, min(timeouts.connect_s, left_s)))
+        except UpstreamFault:
+            if left_s < timeouts.connect_s and timeouts.left_s() <= 0:
+                raise total_timeout(upstream) from None
+            raise
 
     def _exchange(self, connection: Connection, request: OutboundRequest, timeouts: Timeouts) -> UpstreamResponse:
         exchange = Exchange(connection, request.upstream, timeouts, self._give_back(request.upstream))

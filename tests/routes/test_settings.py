@@ -16,6 +16,7 @@ def take_back(gateway: GatewayProcess) -> Iterator[None]:
     """No test leaves its settings to the others."""
     yield
     gateway.admin("PUT", "/api/settings", dict.fromkeys(SETTINGS))
+    gateway.admin("PUT", "/api/mappings/up", {"options": {}})
 
 
 def silent(peer: Peer) -> None:

@@ -1,6 +1,6 @@
 // Bars of requests with their errors in front. SVG, so that colours follow the theme and the text is text.
 import { useLayoutEffect, useRef, useState } from '../../vendor/preact/hooks.mjs';
-import { count, day, hour, instant } from '../format.js';
+import { count, day, hour, instant, tickCount } from '../format.js';
 import { html } from '../html.js';
 import { t } from '../i18n.js';
 import { barsPath } from './bars.js';
@@ -86,7 +86,7 @@ export function Chart({ fromMs, toMs, stepMs, series, totals }) {
         <svg width=${width} height=${HEIGHT} aria-hidden="true">
           ${lines.map((value) => html`
             <line class=${value ? 'grid' : 'base'} x1=${box.left} x2=${box.left + box.width} y1=${y(value)} y2=${y(value)} />
-            <text x=${box.left - 8} y=${y(value) + 4} text-anchor="end">${count(value)}</text>`)}
+            <text x=${box.left - 8} y=${y(value) + 4} text-anchor="end">${tickCount(value)}</text>`)}
           ${timeTicks(fromMs, endMs, width / 85).filter((ms) => x(ms) > box.left + 14 && x(ms) < width - 24).map((ms) => html`
             <text x=${x(ms)} y=${HEIGHT - 6} text-anchor="middle">${tickText(ms)}</text>`)}
           ${index !== null && html`
