@@ -53,7 +53,7 @@ elseif span == ends then
   out = math.max(0, out - held)
 end
 level = level + returned + math.max(0, now - at) * rate / 1000000
-level = math.min(level, burst)
+level = math.min(level, burst - out)
 local granted = math.min(wanted, math.floor(level))
 local due = 0
 if granted < 1 then
