@@ -8,17 +8,20 @@ from functools import partial
 
 from app.config import Config, ConfigError
 from app.core.egress import EgressPolicy
+from app.proxy.admission import Admission
 from app.proxy.dialing import Dialer
 from app.proxy.engine import Engine
 from app.proxy.transport import Transport
 from app.storage.catalog import Catalog
 from app.storage.connections import Redis, open_redis
+from app.storage.rates import Rates
+from app.storage.slots import Slots
 from app.storage.stats import Stats
 from app.telemetry.logs import RequestLog
 from app.telemetry.recorder import Recorder
 
 READER_TIMEOUT_S = 1.0
-"""How long a page may wait for Redis."""
+"""How long a page, or a call that needs a slot or a token, may wait for Redis."""
 FLUSH_S = 5.0
 """How long the last events may take at the end of the process."""
 
@@ -38,6 +41,7 @@ class Gateway:
     def start(self) -> None:
         """Loads the mappings and begins to watch and to record."""
         self.catalog.start()
+        self.engine.admission.start()
         self.request_log.start()
         if self.recorder is not None:
             self.recorder.start()
@@ -45,6 +49,7 @@ class Gateway:
     def stop(self) -> None:
         """Sends the last events. Called when the process ends, after its last request."""
         self.catalog.stop()
+        self.engine.admission.stop()
         if self.recorder is not None:
             self.recorder.stop(FLUSH_S)
         self.request_log.stop(FLUSH_S)
@@ -57,7 +62,9 @@ def build_gateway(config: Config) -> Gateway:
         raise ConfigError("REDIS_URL is not set: say where Redis is, or use `python -m app`, which brings its own")
     connect = partial(open_redis, config.redis_url, tls_verify=config.redis_tls_verify)
     dialer = Dialer(EgressPolicy(config.egress_allow))
-    engine = Engine(Transport(dialer), config.held_body_max_bytes)
+    quick = partial(connect, socket_timeout_s=READER_TIMEOUT_S)
+    admission = Admission(Rates(quick()), Slots(quick()))
+    engine = Engine(Transport(dialer), admission, config.held_body_max_bytes)
     recorder = _build_recorder(config, connect(), engine) if config.enable_stats else None
     request_log = RequestLog(config.log_format)
     engine.observers = [observer.record for observer in (recorder, request_log) if observer is not None]
@@ -65,7 +72,7 @@ def build_gateway(config: Config) -> Gateway:
         config=config,
         redis=connect(),
         catalog=Catalog(connect(), config.limits),
-        stats=Stats(connect(socket_timeout_s=READER_TIMEOUT_S), enabled=config.enable_stats),
+        stats=Stats(quick(), enabled=config.enable_stats),
         recorder=recorder,
         request_log=request_log,
         dialer=dialer,

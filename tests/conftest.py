@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,14 @@ from app.storage.connections import open_redis
 from app.storage.embedded import EmbeddedRedis
 from tests.support.gateway import GatewayProcess
 from tests.support.upstream import Upstream
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Under another WSGI server (TEST_SERVER) the tests of our own one do not apply."""
+    if "TEST_SERVER" in os.environ:
+        for item in items:
+            if item.get_closest_marker("own_server"):
+                item.add_marker(pytest.mark.skip(reason="only under app/server.py"))
 
 
 @pytest.fixture(scope="session")

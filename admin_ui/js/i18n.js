@@ -13,7 +13,6 @@ const WORDS = {
   copy: ['Copy', '复制'],
   copied: ['Copied: {what}', '已复制：{what}'],
   copyFailed: ['The browser did not let us copy', '浏览器不允许复制'],
-  close: ['Close', '关闭'],
   cancel: ['Cancel', '取消'],
   never: ['never', '从未'],
   justNow: ['just now', '刚刚'],

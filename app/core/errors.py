@@ -24,6 +24,12 @@ class ClientFault(GatewayError):
     type = "invalid_request_error"
 
 
+class Busy(ClientFault):
+    """The caller may try again soon (429, with Retry-After)."""
+
+    type = "rate_limit_error"
+
+
 class UpstreamFault(GatewayError):
     """The upstream could not be reached, was too slow, or did not speak HTTP (502, 504)."""
 

@@ -12,11 +12,13 @@ from app.core.errors import ClientFault, GatewayError, OperatorFault
 from app.core.events import CLIENT_GONE, RequestEvent
 from app.core.model import Mapping
 from app.core.routing import Route
+from app.proxy.admission import Admission
 from app.proxy.client_watch import ClientWatch
 from app.proxy.exchange import READ_BYTES, RequestBody, Timeouts
 from app.proxy.relay import Relay
 from app.proxy.transport import OutboundRequest, Transport, UpstreamResponse
 from app.proxy.tunnel import Tunnel
+from app.storage.slots import Slot
 from app.wire import headers as header_fields
 from app.wire.headers import Headers
 from app.wire.http1 import CHUNKED
@@ -73,6 +75,7 @@ class Reply(NamedTuple):
 @dataclass(slots=True)
 class Engine:
     transport: Transport
+    admission: Admission
     held_body_max_bytes: int
     """Longest body that is held to be edited."""
     observers: list[Callable[[RequestEvent], None]] = field(default_factory=list)
@@ -86,6 +89,7 @@ class Engine:
             raise OperatorFault(501, "upgrade_unsupported", text)
         call = _Call(self, inbound, route.mapping)
         try:
+            call.admit()
             body = self._request_body(inbound, route.mapping)
             call.watch_client()
             response = self.transport.open(
@@ -138,7 +142,17 @@ class Engine:
 class _Call:
     """What one request has to account for at its end."""
 
-    __slots__ = ("_engine", "_inbound", "_mapping", "_started_s", "exchange", "first_byte_s", "status", "watch")
+    __slots__ = (
+        "_engine",
+        "_inbound",
+        "_mapping",
+        "_slot",
+        "_started_s",
+        "exchange",
+        "first_byte_s",
+        "status",
+        "watch",
+    )
 
     def __init__(self, engine: Engine, inbound: Inbound, mapping: Mapping) -> None:
         self._engine = engine
@@ -149,6 +163,7 @@ class _Call:
         self.status = 0
         self.exchange: Any = None
         self.watch: ClientWatch | None = None
+        self._slot: Slot | None = None
         engine.active_calls += 1
 
     def timeouts(self) -> Timeouts:
@@ -156,8 +171,16 @@ class _Call:
         deadline_s = self._started_s + limits.total_timeout if limits.total_timeout else None
         return Timeouts(limits.connect_timeout, limits.first_byte_timeout, limits.idle_timeout, deadline_s)
 
+    def admit(self) -> None:
+        """Raises Busy. A client that leaves while it waits for a slot leaves the queue."""
+        admission, mapping = self._engine.admission, self._mapping
+        admission.check_rates(mapping)
+        if mapping.limits.queue_timeout:
+            self.watch_client()
+        self._slot = admission.take_slot(mapping)
+
     def watch_client(self) -> None:
-        if self._inbound.client_socket is not None:
+        if self.watch is None and self._inbound.client_socket is not None:
             self.watch = ClientWatch(self._inbound.client_socket)
 
     def switch(self, response: UpstreamResponse) -> Reply:
@@ -184,6 +207,8 @@ class _Call:
     def _record(self, status: int, error_code: str, sent_bytes: int) -> None:
         now_s = time.monotonic()
         self._engine.active_calls -= 1
+        if self._slot is not None:
+            self._slot.release()
         event = RequestEvent(
             self._inbound.request_id,
             int(time.time() * 1000),

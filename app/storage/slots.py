@@ -414,7 +414,7 @@ class _Lease:
             return bool(self.waiters)
         ours = self._leased - self._yielded
         if not alone and not self.waiters and self.usable(now_s, alone) > self.in_use:
-            pass
+            self._yielded += ours - self.in_use
             return True
         if ours > held + 1 or held == 0:  # else it would be our turn to lack one
             self._owed_until_s = now_s + OWED_S

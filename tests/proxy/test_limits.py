@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.proxy.test_faults import begin, error_of
-from tests.support.gateway import GatewayProcess, receive_all
+from tests.support.gateway import GatewayProcess, receive_all, wait_until
 from tests.support.upstream import Peer, Upstream
 
 
@@ -89,6 +92,7 @@ def test_a_body_may_not_be_longer_than_allowed(
         assert not upstream.seen
 
 
+@pytest.mark.own_server
 def test_a_body_of_unknown_length_is_counted(
     gateway: GatewayProcess, upstream: Upstream, limit: Callable[..., None]
 ) -> None:
@@ -103,3 +107,189 @@ def test_a_body_of_unknown_length_is_counted(
     assert answer.startswith(b"HTTP/1.1 413")
     assert b"body_too_large" in answer
     assert all(not seen.body for seen in upstream.seen)
+
+
+# --- how many at once ---
+
+
+class Gate:
+    """An upstream that holds every call until it is let go."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        self.open = threading.Event()
+        upstream.handler = self._handle
+
+    def _handle(self, peer: Peer) -> None:
+        while peer.read_request() is not None:
+            assert self.open.wait(20)
+            peer.answer(b"ok")
+
+
+@contextlib.contextmanager
+def calls_in_flight(gateway: GatewayProcess, upstream: Upstream, count: int) -> Iterator[list[socket.socket]]:
+    """So many calls that the upstream has seen and not answered."""
+    before = len(upstream.seen)
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(gateway.connect()) for _ in range(count)]
+        for sock in sockets:
+            sock.sendall(b"GET /up/held HTTP/1.1\r\nHost: g\r\n\r\n")
+        wait_until(lambda: len(upstream.seen) == before + count, f"{count} calls are in flight")
+        yield sockets
+
+
+def test_no_more_calls_at_once_than_allowed(
+    gateway: GatewayProcess, upstream: Upstream, limit: Callable[..., None]
+) -> None:
+    """When all places are taken the next call is 429 upstream_busy at once, with Retry-After; then there is room again."""
+    gate = Gate(upstream)
+    limit(max_concurrency=3)
+    with calls_in_flight(gateway, upstream, 3) as sockets:
+        started = time.monotonic()
+        reply = gateway.request("GET", "/up/one-more")
+        assert time.monotonic() - started < 1
+        assert error_of(reply) == (429, "upstream_busy")
+        assert reply.field("retry-after") == "1"
+        gate.open.set()
+        for sock in sockets:
+            assert sock.recv(1000).startswith(b"HTTP/1.1 200")
+    assert gateway.request("GET", "/up/now").status == 200
+
+
+def test_every_way_a_call_ends_frees_its_place(
+    gateway: GatewayProcess, upstream: Upstream, limit: Callable[..., None]
+) -> None:
+    """Answers, errors, broken bodies and clients that leave all give their place back."""
+
+    def handler(peer: Peer) -> None:
+        seen = peer.read_request()
+        if seen is None or seen.target == "/reset":
+            return
+        if seen.target == "/broken":
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx")
+        elif seen.target == "/hang":
+            peer.wait_closed()
+        elif seen.target == "/garbage":
+            peer.send(b"garbage\r\n\r\n")
+        else:
+            peer.answer(b"ok", "500 Oops")
+
+    upstream.handler = handler
+    limit(max_concurrency=1, first_byte_timeout=0.3)
+    for target in ("/ok", "/reset", "/broken", "/hang", "/garbage", "/leave", "/stream"):
+        with gateway.connect() as sock:
+            sock.sendall(f"GET /up{target.replace('leave', 'hang')} HTTP/1.1\r\nHost: g\r\n\r\n".encode())
+            if target != "/leave":
+                assert sock.recv(1000)
+        wait_until(lambda: gateway.request("GET", "/up/free").status == 500, f"the place of {target} is free")
+
+
+def test_a_call_may_wait_for_a_place(gateway: GatewayProcess, upstream: Upstream, limit: Callable[..., None]) -> None:
+    """With queue_timeout a call waits for a place, and is refused only when none came free in that time."""
+    gate = Gate(upstream)
+    limit(max_concurrency=1, queue_timeout=0.3)
+    with calls_in_flight(gateway, upstream, 1):
+        started = time.monotonic()
+        assert error_of(gateway.request("GET", "/up/waits")) == (429, "upstream_busy")
+        assert 0.25 < time.monotonic() - started < 2
+        threading.Timer(0.1, gate.open.set).start()
+        assert gateway.request("GET", "/up/waits").status == 200
+
+
+def test_a_client_that_leaves_the_queue_is_not_served(
+    gateway: GatewayProcess, upstream: Upstream, limit: Callable[..., None]
+) -> None:
+    """A call whose client has left while it waited for a place never reaches the upstream, and takes no place."""
+    gate = Gate(upstream)
+    limit(max_concurrency=1, queue_timeout=30)
+    with calls_in_flight(gateway, upstream, 1):
+        with gateway.connect() as sock:
+            sock.sendall(b"GET /up/left HTTP/1.1\r\nHost: g\r\n\r\n")
+            time.sleep(0.1)
+        time.sleep(0.2)
+        gate.open.set()
+    wait_until(lambda: gateway.request("GET", "/up/next").status == 200, "the place is free")
+    assert all(seen.target != "/left" for seen in upstream.seen)
+
+
+def test_the_limit_holds_over_processes(
+    start_gateway: Callable[..., GatewayProcess], upstream: Upstream, limit: Callable[..., None]
+) -> None:
+    """Four web processes together let through no more than allowed; the places of a killed one come back."""
+    gate = Gate(upstream)
+    several = start_gateway(WEB_CONCURRENCY="4")
+    limit(max_concurrency=5)
+    wait_until(lambda: several.admin("GET", "/api/mappings").json()["options"].get("/up"), "the limit is known")
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(several.connect()) for _ in range(24)]
+        for sock in sockets:
+            sock.sendall(b"GET /up/x HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n")
+        wait_until(lambda: len(upstream.seen) == 5, "five are in flight")
+        refused = 0
+        for sock in sockets:
+            sock.settimeout(1.0)
+            with contextlib.suppress(TimeoutError):
+                refused += sock.recv(100).startswith(b"HTTP/1.1 429")
+        assert (len(upstream.seen), refused) == (5, 19)
+        gate.open.set()
+
+
+# --- how many each second ---
+
+
+def test_no_more_calls_each_second_than_allowed(
+    gateway: GatewayProcess, upstream: Upstream, limit: Callable[..., None]
+) -> None:
+    """A burst passes, then calls are 429 rate_limited with Retry-After, then they pass again."""
+    limit(requests_per_second=2, burst=3)
+    statuses = [gateway.request("GET", "/up/x").status for _ in range(5)]
+    assert statuses[:3] == [200, 200, 200]
+    assert 429 in statuses
+    refused = gateway.request("GET", "/up/x")
+    if refused.status == 429:
+        assert error_of(refused) == (429, "rate_limited")
+        assert refused.field("retry-after") == "1"
+    wait_until(lambda: gateway.request("GET", "/up/x").status == 200, "a token is due", timeout_s=2)
+
+
+def test_all_mappings_together_have_a_rate_too(
+    gateway: GatewayProcess, upstream: Upstream, limit: Callable[..., None]
+) -> None:
+    """The global rate counts calls of all mappings; the gateway's own pages are not among them."""
+    gateway.map("/up2", upstream.url)
+    gateway.admin("PUT", "/api/settings", {"global_requests_per_second": 1, "global_burst": 2})
+    try:
+        statuses = [gateway.request("GET", f"/{prefix}/x").status for prefix in ("up", "up2", "up", "up2")]
+        assert sorted(statuses) == [200, 200, 429, 429]
+        assert gateway.request("GET", "/health").status == 200
+    finally:
+        gateway.admin("PUT", "/api/settings", {"global_requests_per_second": None, "global_burst": None})
+
+
+# --- nobody starves another ---
+
+
+def test_a_hanging_upstream_slows_no_other(gateway: GatewayProcess, upstream: Upstream) -> None:
+    """With hundreds of calls hanging on one upstream, another's slowest calls are as quick as before."""
+    hanging = Upstream()
+    gate = Gate(hanging)
+    gateway.map("/hanging", hanging.url)
+
+    def slowest_ms() -> float:
+        times = []
+        for _ in range(200):
+            started = time.perf_counter()
+            assert gateway.request("GET", "/up/x").status == 200
+            times.append((time.perf_counter() - started) * 1000)
+        return sorted(times)[197]
+
+    slowest_ms()
+    before_ms = slowest_ms()
+    with contextlib.ExitStack() as stack:
+        for _ in range(300):
+            sock = stack.enter_context(gateway.connect())
+            sock.sendall(b"GET /hanging/x HTTP/1.1\r\nHost: g\r\n\r\n")
+        wait_until(lambda: len(hanging.seen) == 300, "300 calls hang")
+        during_ms = slowest_ms()
+        gate.open.set()
+    hanging.close()
+    assert during_ms < 3 * before_ms + 20, f"p99 was {before_ms:.1f} ms, with the hanging upstream {during_ms:.1f} ms"

@@ -16,6 +16,8 @@ from tests.proxy.test_faults import dialling
 from tests.support.gateway import GatewayProcess, wait_until
 from tests.support.upstream import Peer, Upstream
 
+pytestmark = pytest.mark.own_server
+
 MIB = 1024 * 1024
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from app.storage.connections import RATES, Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
-from app.storage.rates import Rates
+from app.storage.rates import _FETCH, HOLD_S, Rates
 from tests.support.own_redis import kill, poll, revive
 
 UP = "/up"
@@ -98,7 +98,7 @@ def test_exact_over_processes(
     own_server: EmbeddedRedis, own_redis: Redis, tmp_path: Path, rate: float, burst: int, pauses_s: list[float]
 ) -> None:
     """Four processes want more than there is: no span has more than burst and rate allow, the whole hardly less."""
-    span_s = 1.0
+    span_s = 0.8
     grants = spend_in_processes(own_server.url, own_redis, rate, burst, span_s, pauses_s, tmp_path)
     assert most_over(grants, rate, burst) <= 0
     late_s = 0.1  # the processes do not start at one instant
@@ -155,6 +155,35 @@ def test_unused_tokens_go_back(client: Redis) -> None:
     assert [one.take(UP, 40.0, 100) for _ in range(4)] == [0.0] * 4  # it has fetched 1, 2 and 4
     assert one.take(UP, 40.0, 101) == 0.0  # a change makes it ask
     assert sum(two.take(UP, 40.0, 101) == 0.0 for _ in range(110)) >= 95
+
+
+def test_tokens_expire(client: Redis) -> None:
+    """What was fetched ahead is not saved up: after its time the next token costs a question."""
+    rates = Rates(client)
+    assert [rates.take(UP, 40.0, 100) for _ in range(4)] == [0.0] * 4  # it has fetched 1, 2 and 4
+    before = questions(client)
+    assert rates.take(UP, 40.0, 100) == 0.0
+    assert questions(client) == before
+    time.sleep(HOLD_S)
+    assert rates.take(UP, 40.0, 100) == 0.0
+    assert questions(client) == before + 1
+
+
+def test_tokens_that_are_held_take_up_room(client: Redis) -> None:
+    """While a process may still spend what it fetched, the bucket fills only to the burst less that."""
+
+    def fetch(wanted: int, span: bytes, held: int, returned: int) -> tuple[int, bytes]:
+        granted, span, *_ = client.eval(_FETCH, 1, RATES + UP, 1000, 40, wanted, 900_000, span, held, returned)
+        return int(granted), span
+
+    granted, span = fetch(10, b"0", 0, 0)
+    time.sleep(0.1)  # time for a hundred tokens
+    assert (granted, fetch(31, b"0", 0, 0)) == (10, (31, span))
+    time.sleep(0.1)
+    assert fetch(1, b"0", 0, 0)[0] == 1  # 9 and 30 are held, and no more than 1 of 40 came in
+    assert fetch(1, b"0", 0, 0)[0] == 0
+    time.sleep(0.1)
+    assert fetch(40, span, 30, 0)[0] == 31  # the second has spent its 30
 
 
 def test_keys_have_nothing_to_do_with_each_other(client: Redis) -> None:

@@ -10,8 +10,11 @@ const EXAMPLES = [
     code: (base) => `curl ${base}/v1/chat/completions \\
   -H "Authorization: Bearer $OPENAI_API_KEY" \\
   -H "Content-Type: application/json" \\
-  -d '{"model": "gpt-4o-mini", "stream": true,
-       "messages": [{"role": "user", "content": "Hello"}]}'`,
+  -d '{
+    "model": "gpt-4o-mini",
+    "stream": true,
+    "messages": [{"role": "user", "content": "Hello"}]
+  }'`,
   },
   {
     name: 'OpenAI',

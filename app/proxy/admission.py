@@ -1,0 +1,57 @@
+"""Whether a call may begin now: the rates and the slots of its upstream."""
+
+from __future__ import annotations
+
+import math
+
+from app.core.errors import Busy
+from app.core.model import Mapping
+from app.core.settings import burst_of
+from app.storage.rates import Rates
+from app.storage.slots import Slot, Slots
+
+GLOBAL_KEY = "*"
+"""The bucket of all mappings together; no prefix is called so."""
+BUSY_RETRY_S = 1
+
+
+class Admission:
+    """Counts over all processes that share one Redis, as a rule without asking it."""
+
+    def __init__(self, rates: Rates, slots: Slots) -> None:
+        self._rates = rates
+        self._slots = slots
+
+    def start(self) -> None:
+        self._slots.start()
+
+    def stop(self) -> None:
+        self._slots.stop()
+
+    def check_rates(self, mapping: Mapping) -> None:
+        """Raises Busy when the mapping, or all of them together, have begun too many calls."""
+        limits = mapping.limits
+        if limits.global_requests_per_second:
+            self._take(GLOBAL_KEY, limits.global_requests_per_second, limits.global_burst, "this gateway")
+        if limits.requests_per_second:
+            self._take(mapping.prefix, limits.requests_per_second, limits.burst, mapping.prefix)
+
+    def take_slot(self, mapping: Mapping) -> Slot | None:
+        """The right to one call in flight, to be released at its end; None where there is no limit.
+
+        Waits for at most `queue_timeout`. Raises Busy when all are taken.
+        """
+        limits = mapping.limits
+        if not limits.max_concurrency:
+            return None
+        slot = self._slots.acquire(mapping.prefix, limits.max_concurrency, limits.queue_timeout)
+        if slot is None:
+            text = f"{mapping.prefix} has {limits.max_concurrency} calls in flight, as many as are allowed; try again"
+            raise Busy(429, "upstream_busy", text, retry_after_s=BUSY_RETRY_S)
+        return slot
+
+    def _take(self, key: str, rate: float, burst: int, what: str) -> None:
+        wait_s = self._rates.take(key, rate, burst_of(rate, burst))
+        if wait_s > 0:
+            text = f"{what} takes {rate:g} calls a second; try again in {wait_s:.1f} s"
+            raise Busy(429, "rate_limited", text, retry_after_s=max(1, math.ceil(wait_s)))

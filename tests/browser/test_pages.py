@@ -1,0 +1,229 @@
+"""The pages in a real browser, in front of a real gateway and worker."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+from tests.support.gateway import ROOT, GatewayProcess
+from tests.support.upstream import Upstream
+
+pytestmark = pytest.mark.skipif(os.environ.get("SKIP_BROWSER") == "1", reason="SKIP_BROWSER=1")
+
+HOSTILE = "/<img/src=x/onerror=alert(1)>"
+FIGURES_MS = 15_000
+"""A call reaches the page within a fold of the worker and a poll of the page; this leaves room on a slow machine."""
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.fail("these tests need a browser: apt-get install chromium (or set SKIP_BROWSER=1)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the browser objected to on the test's pages: script errors, policy violations, dialogs."""
+    return []
+
+
+@pytest.fixture
+def open_page(browser: Browser, gateway: GatewayProcess, complaints: list[str]) -> Iterator[OpenPage]:
+    contexts = []
+
+    def heard(message: ConsoleMessage) -> None:
+        # A refused login is an answer like any other to us; the browser logs it as an error.
+        expected = message.text.startswith("Failed to load resource") and "status of 40" in message.text
+        if message.type in ("error", "warning") and not expected:
+            complaints.append(message.text)
+
+    def open_page(path: str, **options: str) -> Page:
+        context = browser.new_context(base_url=gateway.url, **{"locale": "en-US", **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", heard)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("dialog", lambda dialog: (complaints.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.goto(path)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def worker(redis_url: str) -> Iterator[None]:
+    process = subprocess.Popen([sys.executable, "-m", "worker"], cwd=ROOT, env={"REDIS_URL": redis_url, "PATH": ""})
+    yield
+    process.terminate()
+    process.wait(timeout=10)
+
+
+def log_in(page: Page, token: str) -> None:
+    page.locator("input[name=token]").fill(token)
+    page.locator("button[type=submit]").click()
+
+
+def test_an_added_mapping_is_listed_and_can_be_deleted(
+    open_page: OpenPage, gateway: GatewayProcess, upstream: Upstream, complaints: list[str]
+) -> None:
+    """Log in, add, see the server's objection and the row, edit, delete: each through the page alone."""
+    page = open_page("/admin")
+    log_in(page, gateway.admin_token)
+    page.get_by_role("button", name="Add mapping").click()
+    dialog = page.get_by_role("dialog")
+    dialog.locator("input[name=prefix]").fill("no-slash")
+    dialog.locator("input[name=target]").fill(upstream.url)
+    dialog.locator("button[type=submit]").click()
+    expect(dialog.get_by_role("alert")).not_to_be_empty()
+    dialog.locator("input[name=prefix]").fill("/by-hand")
+    dialog.locator("button[type=submit]").click()
+    row = page.get_by_role("row").filter(has_text="/by-hand")
+    expect(row).to_contain_text(upstream.url)
+    expect(page.get_by_text("Added /by-hand")).to_be_visible()
+
+    page.get_by_role("button", name="Edit /by-hand").click()
+    expect(dialog.locator("input[name=prefix]")).not_to_be_editable()
+    dialog.locator("input[name=target]").fill(f"{upstream.url}/v2")
+    dialog.locator("button[type=submit]").click()
+    expect(row).to_contain_text(f"{upstream.url}/v2")
+
+    page.get_by_role("button", name="Delete /by-hand").click()
+    expect(dialog).to_contain_text("/by-hand")
+    dialog.get_by_role("button", name="Delete").click()
+    expect(row).to_have_count(0)
+    assert complaints == []
+
+
+def test_several_mappings_are_deleted_together(
+    open_page: OpenPage, gateway: GatewayProcess, upstream: Upstream
+) -> None:
+    """What the search hides is not deleted with the rest."""
+    for name in ("/bulk-a", "/bulk-b", "/kept"):
+        gateway.map(name, upstream.url)
+    page = open_page("/admin")
+    log_in(page, gateway.admin_token)
+    page.get_by_label("Select /kept").check()
+    page.get_by_role("searchbox").fill("/bulk")
+    page.get_by_label("Select all").check()
+    page.get_by_role("button", name="Delete selected (2)").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.get_by_role("searchbox").fill("")
+    expect(page.get_by_role("row").filter(has_text="/bulk")).to_have_count(0)
+    expect(page.get_by_role("row").filter(has_text="/kept")).to_have_count(1)
+
+
+def test_a_wrong_token_is_refused_in_words(open_page: OpenPage, gateway: GatewayProcess) -> None:
+    """The form stays, says why, and lets the right token in afterwards."""
+    page = open_page("/admin")
+    log_in(page, "wrong")
+    expect(page.get_by_role("alert")).not_to_be_empty()
+    log_in(page, gateway.admin_token)
+    expect(page.get_by_role("heading", name="Mappings")).to_be_visible()
+
+
+def test_a_session_outlives_a_reload_and_ends_with_log_out(open_page: OpenPage, gateway: GatewayProcess) -> None:
+    """The cookie is the session; no script can read it, and nothing secret is kept in storage."""
+    page = open_page("/admin")
+    log_in(page, gateway.admin_token)
+    expect(page.get_by_role("heading", name="Mappings")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("heading", name="Mappings")).to_be_visible()
+    assert gateway.admin_token not in page.evaluate(
+        "JSON.stringify({...localStorage, ...sessionStorage}) + document.cookie"
+    )
+    page.get_by_role("button", name="Log out").click()
+    expect(page.locator("input[name=token]")).to_be_visible()
+    page.reload()
+    expect(page.locator("input[name=token]")).to_be_visible()
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_call_is_counted_before_the_visitors_eyes(
+    open_page: OpenPage, gateway: GatewayProcess, upstream: Upstream, complaints: list[str]
+) -> None:
+    """The open dashboard shows a new call without a reload."""
+    gateway.map("/seen", upstream.url)
+    page = open_page("/")
+    row = page.locator(".endpoints tr").filter(has_text="/seen")
+    expect(row.locator("td").first).to_have_text("0")
+    assert gateway.request("GET", "/seen/anything").status == 200
+    expect(row.locator("td").first).to_have_text("1", timeout=FIGURES_MS)
+    expect(page.locator(".card").filter(has_text="/seen")).to_be_visible()
+    assert complaints == []
+
+
+def test_a_hostile_name_is_only_text(
+    open_page: OpenPage, gateway: GatewayProcess, upstream: Upstream, complaints: list[str]
+) -> None:
+    """Markup in a stored prefix stands on both pages as it was written, and in the confirmation too."""
+    gateway.map(HOSTILE, upstream.url)
+    page = open_page("/")
+    expect(page.locator(".endpoints").get_by_text(HOSTILE)).to_be_visible()
+    page.goto("/admin")
+    log_in(page, gateway.admin_token)
+    expect(page.locator("tbody").get_by_text(HOSTILE)).to_be_visible()
+    page.get_by_role("button", name=f"Delete {HOSTILE}").click()
+    expect(page.get_by_role("dialog").get_by_text(HOSTILE)).to_be_visible()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.locator("tbody").get_by_text(HOSTILE)).to_have_count(0)
+    assert page.locator("img[src=x]").count() == 0
+    assert complaints == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("locale", "heading"), [("en-US", "Endpoints"), ("zh-CN", "端点列表")])
+def test_pages_are_quiet_in_every_dress(
+    open_page: OpenPage, gateway: GatewayProcess, complaints: list[str], locale: str, heading: str, scheme: str
+) -> None:
+    """Both languages and themes, chosen by the browser and then by hand: no error, no violation of the policy."""
+    page = open_page("/", locale=locale, color_scheme=scheme)
+    expect(page.get_by_role("heading", name=heading)).to_be_visible()
+    before = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.locator("#theme").click()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != before
+    page.locator("#language").click()
+    expect(page.get_by_role("heading", name=heading)).to_have_count(0)
+    chosen = page.evaluate("[document.documentElement.lang, document.documentElement.dataset.theme]")
+    page.goto("/admin")
+    log_in(page, gateway.admin_token)
+    expect(page.locator(".mappings footer")).to_be_visible()
+    assert page.evaluate("[document.documentElement.lang, document.documentElement.dataset.theme]") == chosen
+    assert complaints == []
+
+
+def test_pages_fit_a_phone(open_page: OpenPage, gateway: GatewayProcess) -> None:
+    """Nothing is wider than a narrow screen."""
+    page = open_page("/")
+    page.set_viewport_size({"width": 360, "height": 740})
+    expect(page.locator(".endpoints")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.goto("/admin")
+    log_in(page, gateway.admin_token)
+    expect(page.locator(".mappings footer")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_a_silent_gateway_is_said_and_forgotten(open_page: OpenPage, gateway: GatewayProcess) -> None:
+    """The page says that nobody answers, and recovers by itself."""
+    page = open_page("/")
+    expect(page.locator(".endpoints")).to_be_visible()
+    page.route("**/stats", lambda route: route.abort())
+    expect(page.locator(".banner.bad")).to_be_visible(timeout=FIGURES_MS)
+    page.unroute("**/stats")
+    expect(page.locator(".banner.bad")).to_have_count(0, timeout=FIGURES_MS)
