@@ -70,17 +70,17 @@ def test_options_stay_when_only_the_target_changes_and_go_with_the_mapping(
     gateway: GatewayProcess, upstream: Upstream
 ) -> None:
     """Changing a target keeps the options, an empty object takes them back, deleting the mapping deletes them."""
-    own = {"prefix": "/own", "target": upstream.url, "options": {"idle_timeout": 9}}
-    assert gateway.admin("POST", "/api/mappings", own).json()["mapping"] == own
-    gateway.admin("PUT", "/api/mappings/own", {"target": f"{upstream.url}/v2"})
-    assert gateway.admin("GET", "/api/mappings").json()["options"]["/own"] == {"idle_timeout": 9}
-    gateway.admin("PUT", "/api/mappings/own", {"options": {}})
-    assert "/own" not in gateway.admin("GET", "/api/mappings").json()["options"]
-    gateway.admin("PUT", "/api/mappings/own", {"options": {"idle_timeout": 9}})
-    gateway.admin("DELETE", "/api/mappings/own")
-    gateway.map("/own", upstream.url)
-    assert "/own" not in gateway.admin("GET", "/api/mappings").json()["options"]
-    gateway.admin("DELETE", "/api/mappings/own")
+    own = {"prefix": "/options", "target": upstream.url, "options": {"idle_timeout": 9}}
+    assert gateway.admin("POST", "/api/mappings", own).json().get("mapping") == own
+    gateway.admin("PUT", "/api/mappings/options", {"target": f"{upstream.url}/v2"})
+    assert gateway.admin("GET", "/api/mappings").json()["options"]["/options"] == {"idle_timeout": 9}
+    gateway.admin("PUT", "/api/mappings/options", {"options": {}})
+    assert "/options" not in gateway.admin("GET", "/api/mappings").json()["options"]
+    gateway.admin("PUT", "/api/mappings/options", {"options": {"idle_timeout": 9}})
+    gateway.admin("DELETE", "/api/mappings/options")
+    gateway.map("/options", upstream.url)
+    assert "/options" not in gateway.admin("GET", "/api/mappings").json()["options"]
+    gateway.admin("DELETE", "/api/mappings/options")
 
 
 @pytest.mark.parametrize(
