@@ -101,8 +101,10 @@ def test_exact_over_processes(
     span_s = 0.8
     grants = spend_in_processes(own_server.url, own_redis, rate, burst, span_s, pauses_s, tmp_path)
     assert most_over(grants, rate, burst) <= 0
-    late_s = 0.1  # the processes do not start at one instant
-    assert len(grants) >= 0.95 * rate * (span_s - late_s) + burst - 1
+    granted_s = grants[-1][1] - grants[0][0]
+    assert granted_s > 0.7 * span_s
+    share = 0.95 if burst > 1 else 0.75  # with a burst of 1 every lateness of the asker is a loss
+    assert len(grants) >= share * (rate * granted_s + burst - 1)
 
 
 def test_a_steady_caller_gets_the_rate(client: Redis) -> None:
@@ -180,8 +182,7 @@ def test_tokens_that_are_held_take_up_room(client: Redis) -> None:
     time.sleep(0.1)  # time for a hundred tokens
     assert (granted, fetch(31, b"0", 0, 0)) == (10, (31, span))
     time.sleep(0.1)
-    assert fetch(1, b"0", 0, 0)[0] == 1  # 9 and 30 are held, and no more than 1 of 40 came in
-    assert fetch(1, b"0", 0, 0)[0] == 0
+    assert fetch(5, b"0", 0, 0)[0] == 1  # 9 and 30 are held, so no more than 1 of 40 came in
     time.sleep(0.1)
     assert fetch(40, span, 30, 0)[0] == 31  # the second has spent its 30
 
