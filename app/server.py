@@ -460,7 +460,9 @@ class _Response:
 
     def _send(self, data: bytes) -> None:
         try:
-            self._sock.sendall(data)
+            sent = self._sock.send(data)  # gevent's sendall would first ask for the size of the kernel's buffer
+            if sent < len(data):
+                self._sock.sendall(memoryview(data)[sent:])
         except OSError:
             raise ClientDisconnected from None
 

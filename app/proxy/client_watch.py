@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import gevent
 from gevent import socket
@@ -23,6 +24,10 @@ class ClientGone(gevent.GreenletExit):
     """The client closed its connection. A GreenletExit, so that WSGI servers end the request without a traceback."""
 
 
+_watchers: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+"""Each client connection's libev watcher: making one costs more than all the rest, and connections are kept alive."""
+
+
 class ClientWatch:
     """Throws ClientGone into the greenlet that made it once the client of `sock` has left; until `stop`."""
 
@@ -31,13 +36,14 @@ class ClientWatch:
     def __init__(self, sock: Any) -> None:
         self._sock = sock
         self._greenlet = gevent.getcurrent()
-        self._watcher = gevent.get_hub().loop.io(sock.fileno(), 1)
+        self._watcher = _watchers.get(sock)
+        if self._watcher is None:
+            self._watcher = _watchers[sock] = gevent.get_hub().loop.io(sock.fileno(), 1)
         self._watcher.start(self._look)
 
     def stop(self) -> None:
         if self._watcher is not None:
             self._watcher.stop()
-            self._watcher.close()
             self._watcher = None
 
     def _look(self) -> None:

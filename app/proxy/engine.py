@@ -104,6 +104,8 @@ class Engine:
                 ),
                 call.timeouts(),
             )
+            call.exchange = response.raw
+            at_hand = response.raw.read_at_hand()  # while an error can still be told in words
         except GatewayError as error:
             if not isinstance(error, ClientFault):
                 log.warning("%s: %s", error.code, error.message)
@@ -114,10 +116,9 @@ class Engine:
             raise
         call.first_byte_s = time.monotonic()
         call.status = response.status_code
-        call.exchange = response.raw
         if response.status_code == 101:
             return call.switch(response)
-        relay = Relay(response.raw, call.watch, call.settle)
+        relay = Relay(response.raw, at_hand, call.watch, call.settle)
         return Reply(response.status_code, response.reason, header_fields.to_client(response.fields), relay)
 
     def _request_body(self, inbound: Inbound, mapping: Mapping) -> RequestBody:
@@ -202,6 +203,8 @@ class _Call:
         """Ends a call that got no answer."""
         if self.watch is not None:
             self.watch.stop()
+        if self.exchange is not None:
+            self.exchange.close()
         self._record(status, error_code, 0)
 
     def _record(self, status: int, error_code: str, sent_bytes: int) -> None:

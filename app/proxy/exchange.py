@@ -283,11 +283,6 @@ class Exchange:
             self._finish()
 
     @property
-    def has_body_at_hand(self) -> bool:
-        """True when the next `read1` will not wait."""
-        return bool(self._buffer) or self._closed
-
-    @property
     def is_complete(self) -> bool:
         """True when the whole answer was read."""
         return self._complete
@@ -312,21 +307,33 @@ class Exchange:
             self._finish()
         return data
 
+    def read_at_hand(self) -> bytes:
+        """What of the body came with the head; does not wait. Raises UpstreamFault."""
+        if self._closed or self._upgrade or not self._buffer:
+            return b""
+        if self._decoder is None:
+            return self.read1()
+        data, self._buffer = self._buffer, b""
+        return self._decode(self._decoder, data)
+
     def _read_chunked(self, decoder: ChunkedDecoder) -> bytes:
         while True:
             data = self._receive_body(READ_BYTES)
             if not data:
                 raise self._cut_off()
-            try:
-                content = decoder.feed(data)
-            except HttpSyntaxError as error:
-                raise self._garbage(error) from None
-            if decoder.done:
-                self._buffer = decoder.rest
-                self._finish()
+            content = self._decode(decoder, data)
+            if content or decoder.done:
                 return content
-            if content:
-                return content
+
+    def _decode(self, decoder: ChunkedDecoder, data: bytes) -> bytes:
+        try:
+            content = decoder.feed(data)
+        except HttpSyntaxError as error:
+            raise self._garbage(error) from None
+        if decoder.done:
+            self._buffer = decoder.rest
+            self._finish()
+        return content
 
     def _receive_body(self, size: int) -> bytes:
         data = self._buffer

@@ -21,10 +21,24 @@ class Relay:
     When the upstream breaks, `__next__` raises, so that the server breaks the client's body visibly too.
     """
 
-    __slots__ = ("_begun", "_closed", "_exchange", "_finished", "_settle", "_watch", "error_code", "sent_bytes")
+    __slots__ = (
+        "_at_hand",
+        "_begun",
+        "_closed",
+        "_exchange",
+        "_finished",
+        "_settle",
+        "_watch",
+        "error_code",
+        "sent_bytes",
+    )
 
-    def __init__(self, exchange: Exchange, watch: ClientWatch | None, settle: Callable[[Relay], None]) -> None:
+    def __init__(
+        self, exchange: Exchange, at_hand: bytes, watch: ClientWatch | None, settle: Callable[[Relay], None]
+    ) -> None:
+        """`at_hand`: what of the body came with the head."""
         self._exchange = exchange
+        self._at_hand = at_hand
         self._watch = watch
         self._settle = settle
         self._begun = False
@@ -39,8 +53,9 @@ class Relay:
     def __next__(self) -> bytes:
         if not self._begun:
             self._begun = True
-            if not self._exchange.has_body_at_hand:
-                return b""
+            self.sent_bytes = len(self._at_hand)
+            if self._at_hand or not self._exchange.is_complete:
+                return self._at_hand
         try:
             piece = self._exchange.read1()
         except ClientGone:

@@ -1,7 +1,7 @@
 """A switched connection (WebSocket): bytes both ways, unread, until one side closes.
 
-It is a WSGI body as the Relay is: what the upstream sends are its pieces. The other direction is a greenlet of its own,
-which reads the client's socket itself. After the switch there is no HTTP on either side any more.
+It is a WSGI body as the Relay is, but has no pieces: WSGI servers send none after a 101, so it writes to the client's
+socket itself. The other direction is a greenlet of its own. After the switch there is no HTTP on either side any more.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from contextvars import copy_context
 from typing import Any
 
 import gevent
+from gevent import socket
 
 from app.core.errors import GatewayError, UpstreamFault
 from app.core.events import CLIENT_GONE
@@ -60,17 +61,17 @@ class Tunnel:
     def __next__(self) -> bytes:
         if not self._begun:
             self._begun = True
-            return b""  # the 101 must not wait for the upstream's first word
+            return b""  # the server sends the head
         try:
-            piece = self._exchange.read1()
+            while piece := self._exchange.read1():
+                self._put_off_silence()
+                self._sock.sendall(piece)
+                self.sent_bytes += len(piece)
         except GatewayError as error:
             self.error_code = self.error_code or error.code
-            raise StopIteration from None
-        if not piece:
-            raise StopIteration
-        self._put_off_silence()
-        self.sent_bytes += len(piece)
-        return piece
+        except OSError:
+            self.error_code = self.error_code or CLIENT_GONE
+        raise StopIteration
 
     def _put_off_silence(self) -> None:
         self._silence.again(self._exchange.break_off, self._fault)
@@ -98,4 +99,8 @@ class Tunnel:
         self._silence.close()
         self._exchange.close()
         self._copier.kill(timeout=1.0)
+        try:
+            self._sock.shutdown(socket.SHUT_RDWR)  # so that no server waits for another request here
+        except OSError:
+            pass  # the client was faster
         self._settle(self)

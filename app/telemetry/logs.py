@@ -14,6 +14,7 @@ import time
 from collections import deque
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -146,6 +147,12 @@ def describe_as_json(event: RequestEvent) -> bytes:
 
 
 def describe_as_text(event: RequestEvent) -> bytes:
-    stamp = datetime.fromtimestamp(event.ended_at_ms / 1000).strftime("%Y-%m-%d %H:%M:%S,%f")[:-3]
-    figures = " ".join(f"{name}={value}" for name, value in _figures(event).items())
-    return f"{stamp} INFO request: {figures}\n".encode("utf-8", "backslashreplace")
+    seconds, ms = divmod(event.ended_at_ms, 1000)
+    line = [f"{_local_time(seconds)},{ms:03d} INFO request:"]
+    line += [f"{name}={value}" for name, value in _figures(event).items()]
+    return (" ".join(line) + "\n").encode("utf-8", "backslashreplace")
+
+
+@lru_cache(maxsize=4)
+def _local_time(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S")

@@ -234,7 +234,7 @@ PIPELINED = GET + GET
         pytest.param(POST, nothing, False, id="waiting for the first byte after a body"),
         pytest.param(GET, stream_begun, True, id="in a stream"),
         pytest.param(GET, plain_begun, True, id="in a plain answer"),
-        pytest.param(UPLOAD, only_head, False, id="in an upload", marks=pytest.mark.own_server),
+        pytest.param(UPLOAD, only_head, False, id="in an upload"),
         pytest.param(PIPELINED, nothing, False, id="with another request in the pipe"),
     ],
 )
@@ -317,7 +317,6 @@ def test_client_that_leaves_in_a_blocked_upload(gateway: GatewayProcess, upstrea
     go_on.set()
 
 
-@pytest.mark.own_server
 def test_aborted_upload_never_looks_complete(gateway: GatewayProcess, upstream: Upstream) -> None:
     """A chunked upload that the client breaks off reaches the upstream as broken off."""
     sock = gateway.connect()

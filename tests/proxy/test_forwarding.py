@@ -62,7 +62,7 @@ def test_target_arrives_verbatim(gateway: GatewayProcess, upstream: Upstream, as
     assert upstream.seen[-1].target == arrived
 
 
-@pytest.mark.own_server
+@pytest.mark.own_server("gevent")  # gunicorn refuses such a target with 400
 def test_raw_unicode_target_arrives_verbatim(gateway: GatewayProcess, upstream: Upstream) -> None:
     """Bytes beyond ASCII in a target, which some clients send, arrive as they came."""
     with gateway.connect() as sock:
@@ -80,7 +80,7 @@ def test_base_path_of_target_is_put_before(gateway: GatewayProcess, upstream: Up
     assert upstream.seen[-1].target == "/api"
 
 
-@pytest.mark.own_server
+@pytest.mark.own_server  # WSGI's environ is a dict of upper-case names
 def test_request_fields_pass_in_order_number_and_spelling(gateway: GatewayProcess, upstream: Upstream) -> None:
     """The upstream sees the caller's fields as they stood, Host its own, nothing hop-by-hop and nothing added."""
     request = (
@@ -101,7 +101,7 @@ def test_request_fields_pass_in_order_number_and_spelling(gateway: GatewayProces
     ]
 
 
-@pytest.mark.own_server
+@pytest.mark.own_server  # gunicorn adds fields of its own; under uWSGI each connection ends, and says so
 def test_response_fields_pass_in_order_number_and_spelling(gateway: GatewayProcess, upstream: Upstream) -> None:
     """The client sees the upstream's fields as they stood; only hop-by-hop ones are missing."""
 
@@ -181,7 +181,6 @@ def test_chunked_body_arrives_chunked(gateway: GatewayProcess, upstream: Upstrea
     assert upstream.seen[-1].field("content-length") is None
 
 
-@pytest.mark.own_server
 def test_upload_is_streamed(gateway: GatewayProcess, upstream: Upstream) -> None:
     """The first bytes of a body reach the upstream while the client still holds back the last."""
     arrived = threading.Event()
@@ -217,7 +216,6 @@ def test_upstream_may_answer_before_the_upload_ends(gateway: GatewayProcess, ups
         assert (response.status, response.read()) == (413, b"too much")
 
 
-@pytest.mark.own_server
 def test_both_directions_at_once(gateway: GatewayProcess, upstream: Upstream) -> None:
     """An upstream that answers piece by piece to a body that is still on its way is relayed as it speaks."""
 
@@ -266,7 +264,7 @@ def test_expectation_is_passed_on_and_answered(gateway: GatewayProcess, upstream
         assert receive_all(sock).endswith(b"ok")
 
 
-@pytest.mark.own_server
+@pytest.mark.own_server("gevent")  # gunicorn asks for the body before the application runs
 def test_expectation_refused_spares_the_body(gateway: GatewayProcess, upstream: Upstream) -> None:
     """An upstream that refuses at once is believed, and the body is never asked for."""
 

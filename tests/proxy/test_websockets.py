@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from socket import SHUT_RDWR
 
 import pytest
+from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from websockets.sync.server import Server, ServerConnection, serve
@@ -15,8 +16,6 @@ from websockets.sync.server import Server, ServerConnection, serve
 from tests.proxy.test_faults import dialling
 from tests.support.gateway import GatewayProcess, wait_until
 from tests.support.upstream import Peer, Upstream
-
-pytestmark = pytest.mark.own_server
 
 MIB = 1024 * 1024
 
@@ -26,7 +25,7 @@ class SocketServer:
 
     def __init__(self) -> None:
         self.paths: list[str] = []
-        self.headers: list[dict[str, str]] = []
+        self.headers: list[Headers] = []
         self.closed: list[tuple[int | None, str]] = []
         self._server: Server = serve(
             self._talk,
@@ -42,7 +41,7 @@ class SocketServer:
     def _talk(self, connection: ServerConnection) -> None:
         assert connection.request is not None
         self.paths.append(connection.request.path)
-        self.headers.append(dict(connection.request.headers.raw_items()))
+        self.headers.append(connection.request.headers)
         try:
             for message in connection:
                 if message == "close 4321":
