@@ -13,6 +13,7 @@ It knows nothing of the gateway. Beyond PEP 3333 it gives the application:
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterable
 from copy import copy
@@ -29,6 +30,7 @@ from gevent.server import StreamServer
 from gunicorn.http.wsgi import base_environ
 from gunicorn.workers.ggevent import GeventWorker
 
+from app.waiting import Patience
 from app.wire import http1
 from app.wire.headers import Headers
 from app.wire.http1 import CHUNKED, ChunkedDecoder, HttpSyntaxError, RequestHead
@@ -38,6 +40,8 @@ FIRST_REQUEST_S = 1.0
 LINGER_S = 2.0
 LINGER_BYTES = 64 * 1024 * 1024
 READ_BYTES = 64 * 1024
+GC_THRESHOLD = 20_000
+"""Objects made before the collector looks for cycles. A request makes next to none, and is not to pay for looking."""
 
 _REASONS = {400: "Bad Request", 414: "URI Too Long", 417: "Expectation Failed"}
 _REASONS |= {431: "Request Header Fields Too Large", 500: "Internal Server Error", 505: "HTTP Version Not Supported"}
@@ -77,6 +81,8 @@ class GatewayWorker(GeventWorker):
         }
         self._pool = Pool(self.worker_connections)
         servers = [self._start_server(sock) for sock in self.sockets]
+        gc.freeze()  # what is there now stays: the collector need not look at it again and again
+        gc.set_threshold(GC_THRESHOLD, 10, 10)
         while self.alive:
             self.notify()
             stop_event.wait(1.0)
@@ -122,11 +128,12 @@ class GatewayWorker(GeventWorker):
 class _ClientConnection:
     """One client's connection: requests one after the other, each answered before the next is read."""
 
-    __slots__ = ("_asked", "_base_environ", "buffer", "sock", "worker")
+    __slots__ = ("_asked", "_base_environ", "_patience", "buffer", "sock", "worker")
 
     def __init__(self, worker: GatewayWorker, sock: Any, address: Any) -> None:
         self.worker = worker
         self.sock = sock
+        self._patience = Patience(worker.cfg.keepalive)
         self.buffer = b""
         self._asked = False
         self._base_environ = worker.base_environ | _address_environ(sock, address)
@@ -190,10 +197,10 @@ class _ClientConnection:
         patience_s = self.worker.cfg.keepalive
         if self.worker.stopping:
             patience_s = 0.0 if self._asked else FIRST_REQUEST_S
+        patience = self._patience if patience_s == self._patience.seconds else Patience(max(0.001, patience_s))
         self.worker.idle.add(self)
         try:
-            self.sock.settimeout(patience_s)
-            self.buffer = self.sock.recv(READ_BYTES)
+            self.buffer = patience.receive(self.sock, READ_BYTES)
         except OSError:
             return False
         finally:

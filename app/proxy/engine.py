@@ -92,7 +92,7 @@ class Engine:
             call.admit()
             body = self._request_body(inbound, route.mapping)
             call.watch_client()
-            response = self.transport.open(
+            response = self.transport.send(
                 OutboundRequest(
                     route.mapping,
                     inbound.method,
@@ -102,7 +102,7 @@ class Engine:
                     expect=inbound.expects_continue and body.read_more is not None,
                     upgrade=inbound.upgrade,
                 ),
-                call.timeouts(),
+                timeout=call.timeouts(),
             )
             call.exchange = response.raw
             at_hand = response.raw.read_at_hand()  # while an error can still be told in words

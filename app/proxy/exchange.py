@@ -18,11 +18,13 @@ from gevent import socket
 from app.core.errors import GatewayError, UpstreamFault
 from app.core.model import Mapping
 from app.proxy.pool import Connection
+from app.waiting import Patience, receive
 from app.wire import http1
 from app.wire.headers import Headers
 from app.wire.http1 import CHUNKED, UNTIL_CLOSE, ChunkedDecoder, HttpSyntaxError, ResponseHead
 
 READ_BYTES = 64 * 1024
+BULK_BYTES = 16 * 1024
 EXPECT_CONTINUE_S = 1.0
 """How long an upstream may think about `Expect: 100-continue` before the body is sent all the same (as Go does)."""
 MAX_INTERIM_RESPONSES = 16
@@ -87,6 +89,8 @@ class Exchange:
         self._written = False
         self._buffer = b""
         self._left = 0
+        self._bulk = False
+        """True while so much comes that more may be there already, so that asking beats waiting."""
         self._decoder: ChunkedDecoder | None = None
         self._uploader: gevent.Greenlet | None = None
         self._uploading = False
@@ -118,7 +122,7 @@ class Exchange:
         """
         head = http1.format_head(f"{method} {target} HTTP/1.1", fields)
         self._upgrade = upgrade
-        self._sock.settimeout(self._timeouts.idle_s)
+        self._sock.settimeout(self._timeouts.idle_s)  # of writes; reads have a Patience
         if expect:
             self._write(head)
             refusal = self._read_head(method, patience_s=EXPECT_CONTINUE_S)
@@ -131,9 +135,7 @@ class Exchange:
             data += b"0\r\n\r\n"
         self._write(data)
         self.sent_body_bytes = len(body.at_hand)
-        if body.read_more is None:
-            self._sock.settimeout(self._timeouts.first_byte_s)
-        else:
+        if body.read_more is not None:
             self._uploading = True
             self._uploader = gevent.spawn(self._upload, body.read_more, body.length)
         answer = self._read_head(method)
@@ -205,16 +207,17 @@ class Exchange:
     def _read_head(self, method: str, patience_s: float | None = None) -> ResponseHead | None:
         """The head of the final answer. With `patience_s`: None when a 100 came, or nothing within that time."""
         searched = 0
+        limit = self._connection.patience(self._timeouts.first_byte_s)
         deadline_s = 0.0
         for _ in range(MAX_INTERIM_RESPONSES):
             while (end := self._find_head_end(searched)) < 0:
                 searched = len(self._buffer)
                 if searched and self._uploader is None:  # its rest has no more time than all of it
                     deadline_s = deadline_s or time.monotonic() + self._timeouts.first_byte_s
-                    self._sock.settimeout(max(0.001, deadline_s - time.monotonic()))
+                    limit = Patience(max(0.001, deadline_s - time.monotonic()))
                 if patience_s is not None and not self._readable_within(patience_s):
                     return None
-                self._buffer += self._receive_head()
+                self._buffer += self._receive_head(None if self._uploader is not None else limit)
             try:
                 head = http1.parse_response_head(self._buffer[:end], method)
             except HttpSyntaxError as error:
@@ -242,18 +245,15 @@ class Exchange:
             return False
         return True
 
-    def _receive_head(self) -> bytes:
+    def _receive_head(self, limit: Patience | None) -> bytes:
+        """None for a limit: it is the uploader, and then its timer, that say when it has been too long."""
         data, reason = b"", "it closed the connection"
-        while True:
-            try:
-                data = self._sock.recv(READ_BYTES)
-            except TimeoutError:
-                if self._uploader is not None:
-                    continue  # it is the uploader, and then its timer, that say when it has been too long
-                raise self._first_byte_timeout() from None
-            except OSError as error:
-                reason = str(error)
-            break
+        try:
+            data = limit.receive(self._sock, READ_BYTES) if limit else receive(self._sock, READ_BYTES)
+        except TimeoutError:
+            raise self._first_byte_timeout() from None
+        except OSError as error:
+            reason = str(error)
         if data:
             self._may_be_stale = False
             return data
@@ -269,7 +269,6 @@ class Exchange:
         self._may_give_back = complete and head.keep_alive
         if self._timer is not None:
             self._timer.stop()
-        self._sock.settimeout(self._timeouts.idle_s)
         if head.status == 101:
             self._may_give_back = False
             self._left = UNTIL_CLOSE
@@ -341,7 +340,7 @@ class Exchange:
             self._buffer = b""
             return data
         try:
-            data = self._sock.recv(size)
+            data = self._receive(size)
         except TimeoutError:
             raise self._idle_timeout("sent nothing") from None
         except OSError as error:
@@ -352,6 +351,19 @@ class Exchange:
             data = b""
         if self.fault is not None:
             raise self.fault
+        return data
+
+    def _receive(self, size: int) -> bytes:
+        if self._bulk and not hasattr(self._sock, "session"):
+            try:
+                data: bytes = self._sock._sock.recv(size)
+                return data
+            except BlockingIOError:
+                pass
+        if self._upgrade:
+            return receive(self._sock, size)  # the tunnel knows when it has been silent for too long
+        data = self._connection.patience(self._timeouts.idle_s).receive(self._sock, size)
+        self._bulk = len(data) >= BULK_BYTES
         return data
 
     # --- the end ---

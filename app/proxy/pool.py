@@ -9,6 +9,7 @@ from gevent.socket import MSG_DONTWAIT, MSG_PEEK
 from gevent.ssl import SSLWantReadError
 
 from app.core.model import Mapping
+from app.waiting import Patience
 
 PoolKey = tuple[str, str, int]
 
@@ -16,13 +17,21 @@ PoolKey = tuple[str, str, int]
 class Connection:
     """An open connection to one upstream, in use or idle."""
 
-    __slots__ = ("idle_since_s", "key", "reused", "sock")
+    __slots__ = ("_patiences", "idle_since_s", "key", "reused", "sock")
 
     def __init__(self, key: PoolKey, sock: Any) -> None:
         self.key = key
         self.sock = sock
         self.reused = False
         self.idle_since_s = 0.0
+        self._patiences: dict[float, Patience] = {}
+
+    def patience(self, seconds: float) -> Patience:
+        """A limit for waits on this connection, made once for all its requests."""
+        patience = self._patiences.get(seconds)
+        if patience is None:
+            patience = self._patiences[seconds] = Patience(seconds)
+        return patience
 
     def close(self) -> None:
         self.sock.close()

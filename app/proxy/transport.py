@@ -1,8 +1,7 @@
-"""The only door to upstreams: a requests Session over our transport adapter.
+"""The only door to upstreams: our transport adapter for requests.
 
-`requests` as usually used spends most of its time preparing, guessing proxies and parsing; here a request is prepared
-by hand and the adapter sends it over pooled gevent sockets.
-Cookies are not kept, redirects not followed, nothing decoded.
+`requests` as usually used spends most of its time preparing, guessing proxies and parsing. Here a request is prepared
+by hand and given to the adapter itself, past the Session, whose cookies, hooks and redirects a proxy must not have.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from app.proxy.pool import Connection, Pool
 from app.wire.headers import Headers, find
 from app.wire.http1 import CHUNKED
 
-_NO_HOOKS: dict[str, list[Any]] = {"response": []}
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
@@ -47,7 +45,6 @@ class OutboundRequest(requests.PreparedRequest):
         self.expect = expect
         self.upgrade = upgrade
         self.url = upstream.target
-        self.hooks = _NO_HOOKS
 
 
 class UpstreamResponse(requests.Response):
@@ -64,55 +61,21 @@ class UpstreamResponse(requests.Response):
         self.status_code = head.status
         self.reason = head.reason
         self.fields = head.headers
-        self.history = []
 
 
-class Transport:
-    """Opens exchanges with upstreams, over connections that are kept alive and bounded."""
+class Transport(BaseAdapter):
+    """A requests transport adapter over gevent sockets, which are kept alive and bounded."""
 
     def __init__(self, dialer: Dialer, *, max_idle_per_upstream: int = 100, idle_timeout_s: float = 60.0) -> None:
-        self._session = _Session()
-        self._session.trust_env = False
-        self._session.adapters.clear()
-        self._adapter = _Adapter(dialer, Pool(max_idle_per_upstream, idle_timeout_s), idle_timeout_s)
-        self._session.mount("http", self._adapter)
-
-    def open(self, request: OutboundRequest, timeouts: Timeouts) -> UpstreamResponse:
-        """Sends the request; returns when the head of the answer is there.
-
-        Raises UpstreamFault, OperatorFault, or what reading the request's body raised.
-        """
-        response = self._session.send(
-            request,
-            stream=True,
-            timeout=timeouts,  # type: ignore[arg-type]  # our adapter's own kind
-            allow_redirects=False,
-            verify=True,
-            cert=None,
-            proxies={},
-        )
-        assert isinstance(response, UpstreamResponse)  # noqa: S101 - the only adapter mounted makes nothing else
-        return response
-
-    def close(self) -> None:
-        self._session.close()
-
-
-class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """None: a redirect is the caller's to follow, and looking for one would read the body."""
-        return None
-
-
-class _Adapter(BaseAdapter):
-    def __init__(self, dialer: Dialer, pool: Pool, idle_timeout_s: float) -> None:
         super().__init__()
         self._dialer = dialer
-        self._pool = pool
+        self._pool = Pool(max_idle_per_upstream, idle_timeout_s)
         self._janitor = gevent.spawn(self._close_expired, idle_timeout_s / 4)
 
-    def send(self, request: Any, stream: bool = False, timeout: Any = None, **_: Any) -> UpstreamResponse:  # type: ignore[override]
-        """Sends on a kept-alive connection or a new one.
+    def send(self, request: OutboundRequest, stream: bool = True, timeout: Any = None, **_: Any) -> UpstreamResponse:  # type: ignore[override]
+        """Sends on a kept-alive connection or a new one; returns when the head of the answer is there.
+
+        `timeout` is a Timeouts. Raises UpstreamFault, OperatorFault, or what reading the request's body raised.
 
         A kept-alive connection that dies before a byte of the answer is replaced once, under the rule of Go's
         net/http: if the upstream saw nothing of the request, or if the whole body is at hand and it is safe to repeat.

@@ -524,7 +524,12 @@ class DeadSocket:
 
     def __init__(self) -> None:
         self._sock = self
+        self.hub = self
+        self._read_event = None
         self.closed = False
+
+    def wait(self, watcher: None) -> None:
+        pass
 
     def settimeout(self, seconds: float | None) -> None:
         pass
@@ -554,12 +559,12 @@ def test_request_of_which_nothing_was_written_is_sent_again(streamed: bool) -> N
     transport = Transport(LoopbackDialer())  # type: ignore[arg-type]
     dead = DeadSocket()
     connection = Connection(Pool.key(mapping), dead)
-    transport._adapter._pool.give_back(connection)
+    transport._pool.give_back(connection)
     rest = [b"", b"-rest"]
     body = RequestBody(10, b"begin", lambda size: rest.pop()) if streamed else RequestBody(5, b"begin")
     request = OutboundRequest(mapping, "POST", "/x", [("Host", "a")], body)
     try:
-        response = transport.open(request, Timeouts(5, 5, 5))
+        response = transport.send(request, timeout=Timeouts(5, 5, 5))
         content = b""
         while piece := response.raw.read1():
             content += piece
@@ -580,11 +585,11 @@ def test_body_is_not_sent_again_after_its_head_was_written() -> None:
     sends = [5]
     dead.send = lambda data: sends.pop() if sends else DeadSocket.send(dead, data)  # type: ignore[method-assign]
     dead.sendall = lambda data: DeadSocket.send(dead, data)  # type: ignore[attr-defined]
-    transport._adapter._pool.give_back(Connection(Pool.key(mapping), dead))
+    transport._pool.give_back(Connection(Pool.key(mapping), dead))
     request = OutboundRequest(mapping, "POST", "/x", [("Host", "a")], RequestBody(-2, b"begin"))
     try:
         with pytest.raises(UpstreamFault) as fault:
-            transport.open(request, Timeouts(5, 5, 5))
+            transport.send(request, timeout=Timeouts(5, 5, 5))
         assert fault.value.code == "upstream_reset"
         assert not upstream.seen
     finally:
