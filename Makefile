@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 PIP_INSTALL := $(PY) -m pip install --disable-pip-version-check --require-hashes --prefer-binary -r
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test coverage bench lint fmt seed health stats lock docker-build
+.PHONY: help run dev test test-servers coverage bench lint fmt seed health stats lock docker-build
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,17 @@ dev: $(VENV)/installed-dev ## the same, and loads the code again when it changes
 
 test: $(VENV)/installed-dev ## run all tests, against a real Redis
 	@$(PY) -m pytest $(ARGS)
+
+# uWSGI has no builds, so it is not among the locked dependencies: here it is compiled, which wants a C compiler.
+UWSGI := uwsgi==2.0.31
+
+test-servers: $(VENV)/installed-dev ## run what holds under any WSGI server under gunicorn's gevent worker and uWSGI
+	@test -x $(VENV)/bin/uwsgi || $(PY) -m pip install --quiet --disable-pip-version-check $(UWSGI)
+	@for server in gevent uwsgi; do \
+	  echo "Under $$server:"; \
+	  TEST_SERVER=$$server $(PY) -m pytest tests/proxy tests/routes tests/end_to_end $(ARGS) || exit; \
+	done
+	@$(PY) -m pytest tests/test_uwsgi_server.py $(ARGS)
 
 coverage: $(VENV)/installed-dev ## run all tests and say which lines they never reached
 	@$(PY) -m pytest --cov=app --cov=worker --cov-report=term-missing $(ARGS)

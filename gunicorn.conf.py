@@ -53,6 +53,8 @@ forwarded_allow_ips = "*" if deployment.trusted_proxy_count else ""
 
 accesslog = None  # the gateway writes its own
 errorlog = "-"
+# Its DEBUG prints all its settings at each start and, of its own workers, targets, which may hold keys.
+loglevel = deployment.log_level.replace("DEBUG", "INFO").lower()
 # gunicorn's own lines look like ours; a web process then sets up the rest (app/telemetry/logs.py).
 logconfig_dict = {
     "version": 1,
@@ -60,9 +62,8 @@ logconfig_dict = {
     "formatters": {"ours": {"()": f"app.telemetry.logs.{deployment.log_format.title()}Formatter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "ours", "stream": "ext://sys.stderr"}},
     "root": {"level": deployment.log_level, "handlers": ["stderr"]},
-    "loggers": {"gunicorn.error": {"level": deployment.log_level, "handlers": [], "propagate": True}},
+    "loggers": {"gunicorn.error": {"level": loglevel.upper(), "handlers": [], "propagate": True}},
 }
-loglevel = deployment.log_level.replace("DEBUG", "INFO").lower()  # its DEBUG prints all its settings at each start
 control_socket_disable = True  # it would want a writable home directory
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,5 +24,13 @@ def create_app(config: Config | None = None) -> Flask:
     set_up_logging(config.log_level, config.log_format)
     gateway = build_gateway(config)
     gateway.start()
-    atexit.register(gateway.stop)
-    return build_flask(gateway)
+    flask = build_flask(gateway)
+    if "uwsgi" in sys.modules:
+        from app.uwsgi_server import UwsgiServer
+
+        server = UwsgiServer(flask.wsgi_app, config.client_stall_s, config.graceful_timeout_s)
+        server.at_exit(gateway.stop)
+        flask.wsgi_app = server  # type: ignore[method-assign]
+    else:
+        atexit.register(gateway.stop)
+    return flask

@@ -113,7 +113,10 @@ def load_config(environ: Mapping[str, str] | None = None, env_file: Path | None 
         cors=read("CORS", _boolean, True),
         egress_allow=read("EGRESS_ALLOW", _egress_allow, ()),
         limits=Limits().with_overrides(
-            {name: read(name.upper(), partial(check_setting, name), setting.default) for name, setting in SETTINGS.items()}
+            {
+                name: read(name.upper(), partial(check_setting, name), setting.default)
+                for name, setting in SETTINGS.items()
+            }
         ),
         held_body_max_bytes=read("HELD_BODY_MAX_BYTES", _integer(1, 2**40), 64 * 1024 * 1024),
         data_dir=read("DATA_DIR", lambda text: ROOT / Path(text).expanduser(), ROOT / "data"),

@@ -1,4 +1,4 @@
-"""Waits on gevent's sockets without making a timer for each wait, and without asking the kernel before there is an answer.
+"""Waits on gevent's sockets without making a timer for each, and without asking the kernel before there is an answer.
 
 A wait is the most frequent thing that a gateway does. gevent's own `recv` first tries, fails and raises, then makes,
 starts and destroys a Timeout; on a small request that is a tenth of all its cost. Here the timer is made once.

@@ -74,9 +74,10 @@ def test_foreign_packages_have_one_door(path: Path) -> None:
             assert floor in floors, f"{path.name} imports {package}"
 
 
-def test_the_server_knows_nothing_of_the_gateway() -> None:
-    """app/server.py could serve any WSGI application: of ours it imports only wire."""
-    ours = {name for name in imports(ROOT / "app" / "server.py") if name.startswith("app.")}
+@pytest.mark.parametrize("name", ["server.py", "uwsgi_server.py"])
+def test_the_servers_know_nothing_of_the_gateway(name: str) -> None:
+    """Both could serve any WSGI application: of ours they import only wire."""
+    ours = {name for name in imports(ROOT / "app" / name) if name.startswith("app.")}
     assert all(name.startswith("app.wire.") for name in ours)
 
 

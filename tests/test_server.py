@@ -115,7 +115,11 @@ def test_bad_chunks_for_the_admin_are_refused(gateway: GatewayProcess) -> None:
     """A malformed chunked body is the client's fault for every application here."""
     token = f"Authorization: Bearer {gateway.admin_token}".encode()
     head = request(
-        b"POST /api/mappings HTTP/1.1", b"Host: g", token, b"Content-Type: application/json", b"Transfer-Encoding: chunked"
+        b"POST /api/mappings HTTP/1.1",
+        b"Host: g",
+        token,
+        b"Content-Type: application/json",
+        b"Transfer-Encoding: chunked",
     )
     [answer], rest = answers(gateway.raw(head + b"+5\r\n{}   \r\n0\r\n\r\n" + GET), ["POST"])
     assert (answer.status, rest) == (400, b"")
@@ -267,15 +271,24 @@ BEFORE_THE_NEXT: dict[str, tuple[bytes, Callable[[Peer], None], int]] = {
         chunked,
         200,
     ),
-    "an empty chunked upload": (with_field(b"Transfer-Encoding: chunked", line=b"PUT /up/x HTTP/1.1") + b"0\r\n\r\n", plain, 200),
+    "an empty chunked upload": (
+        with_field(b"Transfer-Encoding: chunked", line=b"PUT /up/x HTTP/1.1") + b"0\r\n\r\n",
+        plain,
+        200,
+    ),
     "trailers": (
-        with_field(b"Transfer-Encoding: chunked", line=b"POST /up/x HTTP/1.1") + b"3\r\nabc\r\n0\r\nT: u\r\nV: w\r\n\r\n",
+        with_field(b"Transfer-Encoding: chunked", line=b"POST /up/x HTTP/1.1")
+        + b"3\r\nabc\r\n0\r\nT: u\r\nV: w\r\n\r\n",
         plain,
         200,
     ),
     "absolute form": (with_field(line=b"GET http://g/up/x HTTP/1.1"), plain, 200),
     "nothing found": (b"GET /nothing/here HTTP/1.1\r\nHost: g\r\n\r\n", plain, 404),
-    "nothing found for a body": (with_field(b"Content-Length: 3", line=b"POST /nothing/x HTTP/1.1") + b"abc", plain, 404),
+    "nothing found for a body": (
+        with_field(b"Content-Length: 3", line=b"POST /nothing/x HTTP/1.1") + b"abc",
+        plain,
+        404,
+    ),
     "nothing found for chunks": (
         with_field(b"Transfer-Encoding: chunked", line=b"POST /nothing/x HTTP/1.1") + b"3\r\nabc\r\n0\r\n\r\n",
         plain,
@@ -305,6 +318,7 @@ BEFORE_THE_NEXT: dict[str, tuple[bytes, Callable[[Peer], None], int]] = {
 def test_connection_serves_another(gateway: GatewayProcess, upstream: Upstream, case: str, how: str) -> None:
     """After a request of whatever kind, its connection is whole and serves the next."""
     data, act, status = BEFORE_THE_NEXT[case]
+
     def handler(peer: Peer) -> None:
         while (seen := peer.read_request()) is not None:
             if seen.target == "/last":
@@ -402,10 +416,10 @@ def test_http10_break_is_visible(gateway: GatewayProcess, upstream: Upstream) ->
         peer.send_chunk(b"half")
 
     upstream.handler = handler
-    with gateway.connect() as sock, pytest.raises(ConnectionResetError):
+    with gateway.connect() as sock, sock.makefile("rb") as answer:
         sock.sendall(b"GET /up/x HTTP/1.0\r\n\r\n")
-        while sock.recv(1000):
-            pass
+        with pytest.raises(ConnectionResetError):
+            answer.read()
 
 
 # --- expectations ---
@@ -482,7 +496,8 @@ def test_unread_upload_does_not_destroy_the_answer(
     [
         pytest.param(with_field(b"Content-Length: 10", line=b"POST /up/x HTTP/1.1") + b"half", id="length"),
         pytest.param(
-            with_field(b"Transfer-Encoding: chunked", line=b"POST /up/x HTTP/1.1") + b"4\r\nhalf\r\n", id="between chunks"
+            with_field(b"Transfer-Encoding: chunked", line=b"POST /up/x HTTP/1.1") + b"4\r\nhalf\r\n",
+            id="between chunks",
         ),
         pytest.param(
             with_field(b"Transfer-Encoding: chunked", line=b"POST /up/x HTTP/1.1") + b"9\r\nhalf", id="within a chunk"
@@ -539,7 +554,9 @@ def seconds_until_closed(sock: socket.socket) -> float:
     return time.monotonic() - began
 
 
-@pytest.mark.parametrize("before", [b"", b"GET /health HTTP/1.1\r\nHost: g\r\n\r\n"], ids=["at first", "between requests"])
+@pytest.mark.parametrize(
+    "before", [b"", b"GET /health HTTP/1.1\r\nHost: g\r\n\r\n"], ids=["at first", "between requests"]
+)
 @pytest.mark.parametrize("after", [b"", b"\r\n"], ids=["silent", "after an empty line"])
 def test_idle_connection_is_closed(hasty: GatewayProcess, before: bytes, after: bytes) -> None:
     """A connection without a request is closed after KEEPALIVE_S."""
@@ -551,7 +568,9 @@ def test_idle_connection_is_closed(hasty: GatewayProcess, before: bytes, after: 
         assert 1.5 < seconds_until_closed(sock) < 4
 
 
-@pytest.mark.parametrize("before", [b"", b"GET /health HTTP/1.1\r\nHost: g\r\n\r\n"], ids=["at first", "between requests"])
+@pytest.mark.parametrize(
+    "before", [b"", b"GET /health HTTP/1.1\r\nHost: g\r\n\r\n"], ids=["at first", "between requests"]
+)
 def test_slow_head_is_closed(hasty: GatewayProcess, before: bytes) -> None:
     """A head that is not there HEAD_TIMEOUT_S after its first byte is given up, however busily it drips."""
     with hasty.connect() as sock:
@@ -636,7 +655,7 @@ def refuses_connections(gateway: GatewayProcess) -> bool:
 
 
 def test_stop_lets_requests_in_flight_end(own: tuple[GatewayProcess, Upstream]) -> None:
-    """After SIGTERM new connections are refused; a stream, an answer and an upload in flight end whole, then all is over."""
+    """After SIGTERM new connections are refused; what is in flight ends whole, then all is over."""
     gateway, upstream = own
     stopped = threading.Event()
 

@@ -75,7 +75,7 @@ class Stored(NamedTuple):
 
 
 def build_snapshot(stored: Stored, limits: Limits) -> Snapshot:
-    """The Snapshot of what is stored, over the deployment's limits. What is not valid is left out and told in `rejected`."""
+    """The Snapshot of what is stored, over the deployment's limits. What makes no sense is told in `rejected`."""
     rejected: dict[str, str] = {}
     settings: dict[str, float] = {}
     for name, value in sorted(stored.settings.items()):

@@ -86,8 +86,10 @@ def check_setting(name: str, value: Any, *, for_mapping: bool = False) -> float:
         known = ", ".join(one.name for one in SETTINGS.values() if one.per_mapping or not for_mapping)
         raise InvalidSetting(f"there is no setting {name!r} here; there are {known}")
     number = _number(value)
-    if number is None or not setting.minimum <= number <= setting.maximum or (
-        setting.kind is int and number != int(number)
+    if (
+        number is None
+        or not setting.minimum <= number <= setting.maximum
+        or (setting.kind is int and number != int(number))
     ):
         kind = "a whole number" if setting.kind is int else "a number"
         raise InvalidSetting(

@@ -77,7 +77,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class RequestLog:
-    """Writes a line for each finished request; when they come faster than they can be written, it counts what it drops."""
+    """Writes a line for each finished request; of those that come faster than it can write, it counts what it drops."""
 
     def __init__(self, log_format: str, *, fd: int = 2) -> None:
         self._describe = describe_as_json if log_format == "json" else describe_as_text

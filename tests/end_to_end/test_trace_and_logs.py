@@ -36,7 +36,9 @@ def test_nothing_is_added_unasked(gateway: GatewayProcess, upstream: Upstream, h
     assert upstream.seen[-1].field("traceparent") == headers.get("traceparent")
 
 
-def test_every_line_of_a_request_bears_its_ids(start_gateway: Callable[..., GatewayProcess], upstream: Upstream) -> None:
+def test_every_line_of_a_request_bears_its_ids(
+    start_gateway: Callable[..., GatewayProcess], upstream: Upstream
+) -> None:
     """Request line and warning of one failed call bear the same request id and trace id; another call's differ."""
     logged = start_gateway(LOG_FORMAT="json", START_TRACE="true")
     logged.map("/dead", "http://127.0.0.1:1")
@@ -50,7 +52,12 @@ def test_every_line_of_a_request_bears_its_ids(start_gateway: Callable[..., Gate
     assert {line["trace_id"] for line in mine} == {TRACE}
     told = next(line for line in mine if line["logger"] == "request")
     assert (told["mapping"], told["status"], told["error"]) == ("/dead", 502, "upstream_unreachable")
-    assert (told["upstream"], told["method"], told["client"], told["attempts"]) == ("127.0.0.1:1", "GET", "127.0.0.1", 1)
+    assert (told["upstream"], told["method"], told["client"], told["attempts"]) == (
+        "127.0.0.1:1",
+        "GET",
+        "127.0.0.1",
+        1,
+    )
     assert told["duration_ms"] >= 0
     other = next(line for line in lines(logged) if line.get("request_id") == without.field("x-request-id"))
     assert other["trace_id"] != TRACE
@@ -98,13 +105,17 @@ def test_secrets_never_appear(
             with logged.connect() as sock:
                 fields = "".join(f"{name}: {value}\r\n" for name, value in secret_headers.items())
                 query = "" if "?" in target else f"?key={canary}"
-                sock.sendall(f"{method} {target}{query} HTTP/1.1\r\nHost: g\r\nConnection: close\r\n{fields}\r\n".encode())
+                sock.sendall(
+                    f"{method} {target}{query} HTTP/1.1\r\nHost: g\r\nConnection: close\r\n{fields}\r\n".encode()
+                )
                 answer = b""
                 while piece := sock.recv(65536):
                     answer += piece
                 answers.append(answer)
     logged.raw(f"GET /x HTTP/1.1\r\nHost: g\r\nAuthorization : {canary}\r\n\r\n".encode())
-    logged.request("POST", "/api/admin/login", json.dumps({"token": f"{canary}-admin"}), {"Content-Type": "application/json"})
+    logged.request(
+        "POST", "/api/admin/login", json.dumps({"token": f"{canary}-admin"}), {"Content-Type": "application/json"}
+    )
     logged.request("GET", "/api/mappings", headers={"Cookie": f"api_proxy_admin={canary}"})
     wait_until(lambda: logged.read_log().count("/dead") >= 2, "the lines are written")
     logged.process.terminate()

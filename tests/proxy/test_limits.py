@@ -140,7 +140,7 @@ def calls_in_flight(gateway: GatewayProcess, upstream: Upstream, count: int) -> 
 def test_no_more_calls_at_once_than_allowed(
     gateway: GatewayProcess, upstream: Upstream, limit: Callable[..., None]
 ) -> None:
-    """When all places are taken the next call is 429 upstream_busy at once, with Retry-After; then there is room again."""
+    """When all places are taken the next call is 429 upstream_busy at once, with Retry-After; later there is room."""
     gate = Gate(upstream)
     limit(max_concurrency=3)
     with calls_in_flight(gateway, upstream, 3) as sockets:

@@ -172,7 +172,7 @@ def test_dripping_head_has_no_more_time_than_a_silent_one(
 
 @pytest.mark.parametrize("case", BAD_CHUNKS)
 def test_bad_chunks_break_the_body(gateway: GatewayProcess, upstream: Upstream, case: str) -> None:
-    """A malformed chunked body breaks the client's body or is a 502, never ends as if whole; its connection is closed."""
+    """A malformed chunked body breaks the client's body or is a 502, never ends as if whole, and is not reused."""
     closed = threading.Event()
 
     def handler(peer: Peer) -> None:

@@ -85,7 +85,12 @@ def test_options_stay_when_only_the_target_changes_and_go_with_the_mapping(
 
 @pytest.mark.parametrize(
     ("body", "says"),
-    [({"no_such": 1}, "no setting"), ({"idle_timeout": 0}, "from 0.001"), ([], "Invalid request body"), ({}, "Invalid")],
+    [
+        ({"no_such": 1}, "no setting"),
+        ({"idle_timeout": 0}, "from 0.001"),
+        ([], "Invalid request body"),
+        ({}, "Invalid"),
+    ],
 )
 def test_bad_settings_are_refused(gateway: GatewayProcess, body: object, says: str) -> None:
     """What cannot be a setting is a 400 that says what would do, and changes nothing."""

