@@ -10,9 +10,10 @@ import { t, useLanguage } from './i18n.js';
 import { usePoll } from './poll.js';
 import { problemText } from './problem.js';
 import { Mappings } from './views/mappings.js';
+import { Settings } from './views/settings.js';
 
 const RETRY_MS = 5_000;
-const VIEWS = [['mappings', Mappings]];
+const VIEWS = [['mappings', Mappings], ['settings', Settings]];
 
 function Login({ onDone }) {
   const [token, setToken] = useState('');

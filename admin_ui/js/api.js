@@ -43,13 +43,21 @@ async function call(method, path, body) {
 const mappingPath = (prefix) =>
   `/api/mappings/${prefix.replace(/^\//, '').split('/').map(encodeURIComponent).join('/')}`;
 
+/** False for names that the API's addresses cannot express: without a slash at the front, or with segments that browsers resolve. */
+export const mappingIsInReach = (prefix) =>
+  prefix.startsWith('/') && prefix.length > 1 && new URL(mappingPath(prefix), location.href).pathname === mappingPath(prefix);
+
 export const readStats = () => call('GET', '/stats');
 
 export const logIn = (token) => call('POST', '/api/admin/login', { token });
 export const logOut = () => call('POST', '/api/admin/logout');
 
 export const readMappings = () => call('GET', '/api/mappings');
-export const addMapping = (prefix, target) => call('POST', '/api/mappings', { prefix, target });
-export const editMapping = (prefix, target) => call('PUT', mappingPath(prefix), { target });
+// Without options those of the mapping stay as they are; with them they are replaced whole.
+export const addMapping = (prefix, target, options) => call('POST', '/api/mappings', { prefix, target, options });
+export const editMapping = (prefix, target, options) => call('PUT', mappingPath(prefix), { target, options });
 export const deleteMapping = (prefix) => call('DELETE', mappingPath(prefix));
 export const reloadMappings = () => call('POST', '/api/mappings/reload');
+
+export const readSettings = () => call('GET', '/api/settings');
+export const changeSettings = (values) => call('PUT', '/api/settings', values);

@@ -7,6 +7,9 @@ const number = (value, options) => new Intl.NumberFormat(language(), options).fo
 
 export const count = (n) => number(n);
 
+/** A number as it was set, to the last digit. */
+export const exact = (n) => number(n, { maximumFractionDigits: 6 });
+
 const compact = (n) => number(n, { notation: 'compact', maximumFractionDigits: 1 });
 
 export const shortCount = (n) => (n < 100_000 ? number(n) : compact(n));

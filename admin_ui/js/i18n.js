@@ -144,6 +144,58 @@ const WORDS = {
   deleted: [['Deleted {n} mapping', 'Deleted {n} mappings'], '已删除 {n} 个映射'],
   reloaded: ['Loaded again, version {version}', '已重新加载，版本 {version}'],
   loading: ['Loading…', '加载中…'],
+  rejected: [['{n} stored entry is left out', '{n} stored entries are left out'], '{n} 个已存储的条目未生效'],
+  rejectedDeleteText: [['It is not in force; only the stored entry goes.', 'They are not in force; only the stored entries go.'], '它并未生效，只会删除已存储的条目。'],
+  rejectedElsewhere: ['What has no button here can only be removed in Redis itself.', '没有按钮的条目只能在 Redis 中删除。'],
+  setAnew: ['Set it anew', '重新设置'],
+
+  settings: ['Limits', '限制'],
+  settingsText: [
+    'They hold for each mapping that has no limit of its own. An empty field takes the default. A change works at once.',
+    '适用于没有自己限制的每个映射。留空则使用默认值，修改立即生效。',
+  ],
+  limit: ['Limit', '限制'],
+  value: ['Value', '设置值'],
+  inForce: ['In force', '当前生效'],
+  default: ['Default', '默认值'],
+  setHere: ['set here', '在此设置'],
+  restoreNamed: ['{name}: back to the default', '{name}：恢复默认值'],
+  unsaved: [['{n} unsaved change', '{n} unsaved changes'], '{n} 项未保存的修改'],
+  discard: ['Discard', '放弃'],
+  limitsSaved: [['Saved {n} limit', 'Saved {n} limits'], '已保存 {n} 项限制'],
+  ownLimits: [['{n} limit', '{n} limits'], '{n} 项限制'],
+  ownNone: ['none of its own', '无单独设置'],
+  ownHint: ['For this mapping alone. An empty field: as on the page Limits.', '仅对此映射有效。留空则与“限制”页面相同。'],
+  unlimited: ['no limit', '不限制'],
+  zero_queue_timeout: ['no waiting', '不等待'],
+  zero_burst: ['as the rate', '同速率'],
+  zero_global_burst: ['as the rate', '同速率'],
+  unit_s: ['s', '秒'],
+  unit_calls: ['calls', '个请求'],
+  'unit_1/s': ['calls / s', '请求/秒'],
+  unit_bytes: ['bytes', '字节'],
+  name_connect_timeout: ['Connect timeout', '连接超时'],
+  name_first_byte_timeout: ['First byte timeout', '首字节超时'],
+  name_idle_timeout: ['Idle timeout', '空闲超时'],
+  name_total_timeout: ['Total time', '总时长'],
+  name_max_concurrency: ['Calls at once', '并发数'],
+  name_queue_timeout: ['Wait for a place', '排队时间'],
+  name_requests_per_second: ['Rate', '速率'],
+  name_burst: ['Burst', '突发'],
+  name_max_body_bytes: ['Request body', '请求体大小'],
+  name_global_requests_per_second: ['Rate of the gateway', '网关总速率'],
+  name_global_burst: ['Burst of the gateway', '网关总突发'],
+  meaning_connect_timeout: ['Longest wait for a connection to the upstream: name, TCP and TLS', '与上游建立连接的最长等待：域名解析、TCP 和 TLS'],
+  meaning_first_byte_timeout: ['Longest wait for the answer to begin once the request is out', '请求发出后，等待响应开始的最长时间'],
+  meaning_idle_timeout: ['Longest silence between two pieces of a body', '正文两段数据之间的最长静默'],
+  meaning_total_timeout: ['Longest time of a whole call; 0: no limit', '一次请求的最长总时间；0 表示不限制'],
+  meaning_max_concurrency: ['Most calls of a mapping in flight, counted over all processes; 0: no limit', '每个映射同时进行的请求上限，所有进程合计；0 表示不限制'],
+  meaning_queue_timeout: ['Longest wait when all places are taken; 0: refused at once', '并发占满时的最长等待；0 表示立即拒绝'],
+  meaning_requests_per_second: ['Most calls of a mapping begun each second; 0: no limit', '每个映射每秒开始的请求上限；0 表示不限制'],
+  meaning_burst: ['Calls of a mapping that may come in one go; 0: as many as in one second', '每个映射可同时到达的请求数；0 表示一秒的量'],
+  meaning_max_body_bytes: ['Longest request body; 0: no limit', '请求体的最大长度；0 表示不限制'],
+  meaning_global_requests_per_second: ['Most calls begun each second, all mappings together; 0: no limit', '所有映射合计每秒开始的请求上限；0 表示不限制'],
+  meaning_global_burst: ['Calls that may come in one go, all mappings together; 0: as many as in one second', '所有映射合计可同时到达的请求数；0 表示一秒的量'],
 };
 
 const LANGUAGES = ['en', 'zh-CN'];
@@ -170,6 +222,8 @@ export function useLanguage() {
     return () => listeners.delete(draw);
   }, []);
 }
+
+export const knows = (key) => Object.hasOwn(WORDS, key);
 
 export function t(key, values = {}) {
   const text = WORDS[key][LANGUAGES.indexOf(current)];

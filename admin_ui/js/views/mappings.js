@@ -1,39 +1,59 @@
-import { useRef, useState } from '../../vendor/preact/hooks.mjs';
-import { addMapping, deleteMapping, editMapping, readMappings, reloadMappings } from '../api.js';
+import { useState } from '../../vendor/preact/hooks.mjs';
+import { useAction } from '../action.js';
+import { addMapping, deleteMapping, editMapping, mappingIsInReach, readMappings, readSettings, reloadMappings } from '../api.js';
 import { Banner } from '../components/banner.js';
 import { Dialog } from '../components/dialog.js';
 import { Icon } from '../components/icons.js';
 import { toast } from '../components/toasts.js';
 import { html } from '../html.js';
 import { t } from '../i18n.js';
-import { usePoll } from '../poll.js';
+import { concerns, fieldHint, fieldText, fieldValue, inOrder, limitMeaning, limitName, limitText, limitUnit } from '../limits.js';
 import { problemText } from '../problem.js';
+import { useReading } from '../reading.js';
 
-const POLL_MS = 5_000;
+const readAll = async () => {
+  const [mappings, { settings }] = await Promise.all([readMappings(), readSettings()]);
+  return { ...mappings, settings };
+};
 
-/** Runs what a dialog is for: closes it on success, shows the server's words in it otherwise. */
-function useAction(run, onDone) {
-  const [error, setError] = useState('');
-  const [busy, setBusy] = useState(false);
-  const start = async () => {
-    setBusy(true);
-    try {
-      await run();
-      onDone();
-    } catch (failure) {
-      setError(problemText(failure));
-      setBusy(false);
-    }
-  };
-  return { error, busy, start };
+const count = (names) => Object.keys(names).length;
+
+/** One field for each limit that a mapping may have of its own; closed at first. */
+function OwnLimits({ settings, texts, error, onTexts }) {
+  const limits = inOrder(settings).filter(([, setting]) => setting.per_mapping);
+  const own = limits.filter(([name]) => texts[name]?.trim()).length;
+  return html`
+    <details class="own-limits">
+      <summary>${t('settings')} ${own > 0 ? html`<span class="badge">${own}</span>` : html`<small>${t('ownNone')}</small>`}</summary>
+      <p class="hint">${t('ownHint')}</p>
+      <div class="own-fields">
+        ${limits.map(([name, setting]) => html`
+          <label key=${name} title="${name}: ${limitMeaning(name, setting)}">
+            <span>${limitName(name)} <small>${limitUnit(setting)}</small></span>
+            <input name=${name} value=${texts[name] ?? ''} placeholder=${fieldHint(name, setting.value)} inputmode="decimal" autocomplete="off"
+              spellcheck="false" aria-invalid=${concerns(error, name)}
+              onInput=${(event) => onTexts({ ...texts, [name]: event.target.value })} />
+          </label>`)}
+      </div>
+    </details>`;
 }
 
-function MappingDialog({ mapping, onClose, onChanged }) {
+const optionsOf = (texts) => Object.fromEntries(
+  Object.entries(texts).map(([name, text]) => [name, fieldValue(text)]).filter(([, value]) => value !== null),
+);
+
+function MappingDialog({ mapping, settings, onClose, onChanged }) {
   const adding = mapping === null;
   const [prefix, setPrefix] = useState(mapping?.prefix ?? '');
   const [target, setTarget] = useState(mapping?.target ?? '');
+  const [texts, setTexts] = useState(null);
+  const before = Object.fromEntries(Object.entries(mapping?.options ?? {}).map(([name, value]) => [name, fieldText(value)]));
   const { error, busy, start } = useAction(
-    () => (adding ? addMapping(prefix.trim(), target.trim()) : editMapping(prefix, target.trim())),
+    () => {
+      // untouched limits are not sent, so that they do not undo what somebody else set meanwhile
+      const options = texts ? optionsOf(texts) : undefined;
+      return adding ? addMapping(prefix.trim(), target.trim(), options) : editMapping(prefix, target.trim(), options);
+    },
     () => onChanged(t(adding ? 'added' : 'saved', { prefix: prefix.trim() })),
   );
   return html`
@@ -49,10 +69,11 @@ function MappingDialog({ mapping, onClose, onChanged }) {
           autocapitalize="off" autocomplete="off" aria-describedby="target-hint" onInput=${(event) => setTarget(event.target.value)} />
       </label>
       <p class="hint" id="target-hint">${t('targetHint')}</p>
+      ${count(settings) > 0 && html`<${OwnLimits} settings=${settings} texts=${texts ?? before} error=${error} onTexts=${setTexts} />`}
     <//>`;
 }
 
-function DeleteDialog({ prefixes, onClose, onChanged, onSome }) {
+function DeleteDialog({ prefixes, rejected, onClose, onChanged, onSome }) {
   const { error, busy, start } = useAction(
     async () => {
       for (const prefix of prefixes) {
@@ -67,15 +88,38 @@ function DeleteDialog({ prefixes, onClose, onChanged, onSome }) {
     <${Dialog} title=${prefixes.length === 1 ? t('deleteOne') : t('deleteMany', { n: prefixes.length })} action=${t('delete')} danger
       busy=${busy} error=${error} onSubmit=${start} onClose=${onClose}>
       <ul class="names">${prefixes.map((prefix) => html`<li key=${prefix}><code>${prefix}</code></li>`)}</ul>
-      <p class="soft">${t('deleteText', { n: prefixes.length })}</p>
+      <p class="soft">${t(rejected ? 'rejectedDeleteText' : 'deleteText', { n: prefixes.length })}</p>
     <//>`;
 }
 
-function Row({ prefix, target, selected, onSelect, onEdit, onDelete }) {
+/** What is stored but makes no sense, and why. Somebody wrote it by hand. */
+function Rejected({ entries, settings, onDelete }) {
+  return html`
+    <section class="banner warn rejected" aria-labelledby="rejected-title">
+      <h2 id="rejected-title">${t('rejected', { n: entries.length })}</h2>
+      <ul>
+        ${entries.map(([name, reason]) => html`
+          <li key=${name}>
+            <div><code>${name}</code> <span>${reason}</span></div>
+            ${mappingIsInReach(name) && html`
+              <button type="button" aria-label=${t('deleteNamed', { prefix: name })} onClick=${() => onDelete(name)}>${t('delete')}</button>`}
+            ${Object.hasOwn(settings, name) && html`<a class="button" href="#/settings">${t('setAnew')}</a>`}
+          </li>`)}
+      </ul>
+      ${entries.some(([name]) => !mappingIsInReach(name) && !Object.hasOwn(settings, name)) && html`<p class="soft">${t('rejectedElsewhere')}</p>`}
+    </section>`;
+}
+
+const limitsText = (options, settings) =>
+  Object.entries(options).map(([name, value]) => `${limitName(name)}: ${limitText(name, settings[name], value)}`).join('\n');
+
+function Row({ prefix, target, options, settings, selected, onSelect, onEdit, onDelete }) {
   return html`
     <tr class=${selected ? 'selected' : ''}>
       <td><input type="checkbox" checked=${selected} aria-label=${t('selectNamed', { prefix })} onChange=${onSelect} /></td>
-      <th scope="row"><code>${prefix}</code></th>
+      <th scope="row"><code>${prefix}</code>
+        ${count(options) > 0 && html` <span class="badge" title=${limitsText(options, settings)}>${t('ownLimits', { n: count(options) })}</span>`}
+      </th>
       <td><code class="soft">${target}</code></td>
       <td class="row-actions">
         <button type="button" aria-label=${t('editNamed', { prefix })} title=${t('editNamed', { prefix })} onClick=${onEdit}><${Icon} name="edit" /></button>
@@ -95,25 +139,10 @@ const without = (names, name) => new Set([...names].filter((other) => other !== 
 const toggled = (names, name) => (names.has(name) ? without(names, name) : new Set([...names, name]));
 
 export function Mappings() {
-  const [data, setData] = useState(null);
-  const [problem, setProblem] = useState('');
+  const { data, problem, load } = useReading(readAll);
   const [query, setQuery] = useState('');
   const [chosen, setChosen] = useState(new Set());
   const [dialog, setDialog] = useState(null);
-  const newest = useRef(0);
-
-  const load = async () => {
-    const mine = ++newest.current;
-    try {
-      const answer = await readMappings();
-      // an answer that was overtaken by a later question is older than what is shown
-      if (mine === newest.current) setData(answer);
-      setProblem('');
-    } catch (error) {
-      setProblem(error.status === 0 ? t('noAnswerRetrying') : problemText(error));
-    }
-  };
-  usePoll(load, POLL_MS);
 
   const reload = async () => {
     try {
@@ -134,8 +163,10 @@ export function Mappings() {
   };
 
   const openEditor = (mapping) => setDialog({ kind: 'edit', mapping });
-  const openDelete = (prefixes) => setDialog({ kind: 'delete', prefixes });
+  const openDelete = (prefixes, rejected = false) => setDialog({ kind: 'delete', prefixes, rejected });
   const all = Object.entries(data?.mappings ?? {}).sort(([a], [b]) => a.localeCompare(b));
+  const optionsFor = (prefix) => data.options[prefix] ?? {};
+  const rejected = Object.entries(data?.rejected ?? {});
   const wanted = query.trim().toLowerCase();
   const rows = all.filter(([prefix, target]) => prefix.toLowerCase().includes(wanted) || target.toLowerCase().includes(wanted));
   // What is not on the screen is never deleted with the rest.
@@ -155,6 +186,8 @@ export function Mappings() {
       </div>
       <p class="soft">${t('mappingsText')}</p>
       ${problem && html`<${Banner} kind="bad">${problem}<//>`}
+      ${rejected.length > 0 && html`
+        <${Rejected} entries=${rejected} settings=${data.settings} onDelete=${(prefix) => openDelete([prefix], true)} />`}
       ${all.length > 0 && html`
         <table class="mappings-table">
           <thead><tr>
@@ -164,9 +197,9 @@ export function Mappings() {
           </tr></thead>
           <tbody>
             ${rows.map(([prefix, target]) => html`
-              <${Row} key=${prefix} prefix=${prefix} target=${target} selected=${chosen.has(prefix)}
+              <${Row} key=${prefix} prefix=${prefix} target=${target} options=${optionsFor(prefix)} settings=${data.settings} selected=${chosen.has(prefix)}
                 onSelect=${() => setChosen(toggled(chosen, prefix))}
-                onEdit=${() => openEditor({ prefix, target })} onDelete=${() => openDelete([prefix])} />`)}
+                onEdit=${() => openEditor({ prefix, target, options: optionsFor(prefix) })} onDelete=${() => openDelete([prefix])} />`)}
           </tbody>
         </table>`}
       ${all.length > 0 && rows.length === 0 && html`<p class="soft empty">${t('nothingFound', { query })}</p>`}
@@ -175,8 +208,8 @@ export function Mappings() {
       ${data && html`<footer>${t('footer', { n: data.count, version: String(data.version) })}</footer>`}
     </section>
     ${dialog?.kind === 'edit' && html`
-      <${MappingDialog} mapping=${dialog.mapping} onClose=${close} onChanged=${changed} />`}
+      <${MappingDialog} mapping=${dialog.mapping} settings=${data?.settings ?? {}} onClose=${close} onChanged=${changed} />`}
     ${dialog?.kind === 'delete' && html`
-      <${DeleteDialog} prefixes=${dialog.prefixes} onClose=${close} onChanged=${changed}
+      <${DeleteDialog} prefixes=${dialog.prefixes} rejected=${dialog.rejected} onClose=${close} onChanged=${changed}
         onSome=${(prefix) => setChosen((names) => without(names, prefix))} />`}`;
 }

@@ -1,0 +1,26 @@
+import { useRef, useState } from '../vendor/preact/hooks.mjs';
+import { t } from './i18n.js';
+import { usePoll } from './poll.js';
+import { problemText } from './problem.js';
+
+const POLL_MS = 5_000;
+
+/** What `read` answered last, asked anew every few seconds; load() asks at once. problem: why there is no newer answer. */
+export function useReading(read) {
+  const [data, setData] = useState(null);
+  const [problem, setProblem] = useState('');
+  const newest = useRef(0);
+  const load = async () => {
+    const mine = ++newest.current;
+    try {
+      const answer = await read();
+      // an answer that was overtaken by a later question is older than what is shown
+      if (mine === newest.current) setData(answer);
+      setProblem('');
+    } catch (error) {
+      setProblem(error.status === 0 ? t('noAnswerRetrying') : problemText(error));
+    }
+  };
+  usePoll(load, POLL_MS);
+  return { data, problem, load };
+}
