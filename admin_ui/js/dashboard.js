@@ -23,7 +23,7 @@ const FAMILIAR = ['/openai', '/claude', '/gemini'];
 // [up to here good, up to here fair, above bad]
 const THRESHOLDS = {
   requests_per_sec: [10, 50],
-  avg_response_time_ms: [100, 500],
+  avg_response_time_ms: [5000, 20000],
   error_rate: [1, 5],
   memory_per_process_mb: [150, 300],
 };

@@ -92,9 +92,8 @@ def check_setting(name: str, value: Any, *, for_mapping: bool = False) -> float:
         or (setting.kind is int and number != int(number))
     ):
         kind = "a whole number" if setting.kind is int else "a number"
-        raise InvalidSetting(
-            f"{name} must be {kind} of {setting.unit} from {setting.minimum:g} to {setting.maximum:g}, not {value!r}"
-        )
+        span = f"from {setting.minimum:g} to {setting.maximum:,.0f} ({setting.unit})"
+        raise InvalidSetting(f"{name} must be {kind} {span}, not {value!r}")
     return setting.kind(number)
 
 
