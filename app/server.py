@@ -489,10 +489,10 @@ class _Response:
         fields = list(self._fields)
         has_date = False
         for name, value in fields:
-            lowered = name.lower()
-            if lowered == "content-length":
+            length = len(name)  # spares most fields the lower()
+            if length == 14 and name.lower() == "content-length":
                 self._left = int(value)
-            elif lowered == "date":
+            elif length == 4 and name.lower() == "date":
                 has_date = True
         if not has_date:
             fields.append(("Date", formatdate(usegmt=True)))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
-from gevent.socket import MSG_DONTWAIT, MSG_PEEK
 from gevent.ssl import SSLWantReadError
 
 from app.core.model import Mapping
@@ -17,13 +17,15 @@ PoolKey = tuple[str, str, int]
 class Connection:
     """An open connection to one upstream, in use or idle."""
 
-    __slots__ = ("_patiences", "idle_since_s", "key", "reused", "sock")
+    __slots__ = ("_is_tls", "_patiences", "_resting", "idle_since_s", "key", "reused", "sock")
 
     def __init__(self, key: PoolKey, sock: Any) -> None:
         self.key = key
         self.sock = sock
         self.reused = False
         self.idle_since_s = 0.0
+        self._is_tls = hasattr(sock, "session")
+        self._resting = False
         self._patiences: dict[float, Patience] = {}
 
     def patience(self, seconds: float) -> Patience:
@@ -33,8 +35,43 @@ class Connection:
             patience = self._patiences[seconds] = Patience(seconds)
         return patience
 
+    def rest(self, ended: Callable[[Connection], None]) -> None:
+        """Begins to be idle; `ended` is called when the upstream closes or speaks. See `is_quiet` for TLS."""
+        if not self._is_tls:
+            self._resting = True
+            self.sock._read_event.start(ended, self)
+
+    def rest_ends(self) -> bool:
+        """Ends being idle. False when the connection is of no use any more."""
+        if self._is_tls:
+            return self.is_quiet()
+        self._stop_watching()
+        return True
+
+    def is_quiet(self) -> bool:
+        """False when the upstream has closed an idle TLS connection, or said something unasked.
+
+        What waits there may be a session ticket, which only reading tells from content.
+        """
+        if not self._is_tls:
+            return True
+        try:
+            self.sock.settimeout(0.0)
+            self.sock.recv(1)
+        except (BlockingIOError, SSLWantReadError):
+            return True
+        except OSError:
+            return False
+        return False
+
     def close(self) -> None:
+        self._stop_watching()
         self.sock.close()
+
+    def _stop_watching(self) -> None:
+        if self._resting:
+            self._resting = False
+            self.sock._read_event.stop()
 
 
 class Pool:
@@ -55,7 +92,7 @@ class Pool:
         oldest_s = time.monotonic() - self._idle_timeout_s
         while idle:
             connection = idle.pop()
-            if connection.idle_since_s >= oldest_s and _is_quiet(connection.sock):
+            if connection.rest_ends() and connection.idle_since_s >= oldest_s:
                 connection.reused = True
                 return connection
             connection.close()
@@ -68,18 +105,24 @@ class Pool:
             idle.pop(0).close()
         connection.idle_since_s = time.monotonic()
         idle.append(connection)
+        connection.rest(self._drop)
 
     def close_expired(self) -> None:
         """Closes what nobody took for too long, or what the upstream closed."""
         oldest_s = time.monotonic() - self._idle_timeout_s
         for key, idle in list(self._idle.items()):
-            kept = [one for one in idle if one.idle_since_s >= oldest_s and _is_quiet(one.sock)]
-            for connection in set(idle).difference(kept):
-                connection.close()
-            if kept:
-                self._idle[key] = kept
-            else:
+            for connection in list(idle):
+                if connection.idle_since_s < oldest_s or not connection.is_quiet():
+                    self._drop(connection)
+            if not idle:
                 del self._idle[key]
+
+    def _drop(self, connection: Connection) -> None:
+        """Forgets an idle connection that its upstream has closed, or on which it speaks unasked."""
+        idle = self._idle.get(connection.key, [])
+        if connection in idle:
+            idle.remove(connection)
+        connection.close()
 
     def close(self) -> None:
         for idle in self._idle.values():
@@ -87,17 +130,3 @@ class Pool:
                 connection.close()
         self._idle.clear()
 
-
-def _is_quiet(sock: Any) -> bool:
-    """True while the upstream has neither closed an idle connection nor sent something that nobody asked for."""
-    try:
-        if hasattr(sock, "session"):  # TLS: what waits may be a session ticket, which only reading tells from content
-            sock.settimeout(0.0)
-            sock.recv(1)
-        else:
-            sock._sock.recv(1, MSG_PEEK | MSG_DONTWAIT)
-    except (BlockingIOError, SSLWantReadError):
-        return True
-    except OSError:
-        return False
-    return False

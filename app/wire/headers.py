@@ -25,6 +25,8 @@ HOP_BY_HOP = frozenset(
 )
 _NOT_TO_UPSTREAM = HOP_BY_HOP | {"content-length", "expect"}
 _NOT_TO_CLIENT = HOP_BY_HOP
+_USUAL_CONNECTION = frozenset({"keep-alive", "Keep-Alive", "close"})
+"""Values of `Connection` that name no field which is not hop-by-hop already."""
 
 
 def outbound(inbound: Headers, authority: str) -> Headers:
@@ -32,8 +34,10 @@ def outbound(inbound: Headers, authority: str) -> Headers:
 
     How the body is framed is the transport's to say.
     """
-    named = _named_by_connection(inbound) - {"host"}
-    dropped = _NOT_TO_UPSTREAM | named if named else _NOT_TO_UPSTREAM
+    dropped = _NOT_TO_UPSTREAM
+    named = _named_by_connection(inbound)
+    if named:
+        dropped |= named - {"host"}
     fields = []
     has_host = False
     for field in inbound:
@@ -50,15 +54,18 @@ def outbound(inbound: Headers, authority: str) -> Headers:
 
 def to_client(upstream: Headers) -> Headers:
     """What goes back to the client: the upstream's end-to-end fields, `Content-Length` among them."""
-    named = _named_by_connection(upstream) - {"content-length"}
-    dropped = _NOT_TO_CLIENT | named if named else _NOT_TO_CLIENT
+    dropped = _NOT_TO_CLIENT
+    named = _named_by_connection(upstream)
+    if named:
+        dropped |= named - {"content-length"}
     return [field for field in upstream if field[0].lower() not in dropped]
 
 
 def find(headers: Iterable[tuple[str, str]], name: str) -> str | None:
     """The first value of the field `name` (in lower case), or None."""
+    length = len(name)
     for field, value in headers:
-        if field.lower() == name:
+        if len(field) == length and field.lower() == name:
             return value
     return None
 
@@ -71,6 +78,6 @@ def tokens(value: str) -> list[str]:
 def _named_by_connection(headers: Headers) -> frozenset[str]:
     named: frozenset[str] = frozenset()
     for name, value in headers:
-        if len(name) == 10 and name.lower() == "connection":
+        if len(name) == 10 and value not in _USUAL_CONNECTION and name.lower() == "connection":
             named |= frozenset(tokens(value))
     return named

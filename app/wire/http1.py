@@ -285,6 +285,8 @@ class _Framing:
     def keep_alive(self, version: int) -> bool:
         if not self.connection:
             return version == 11
+        if self.connection == ",keep-alive":
+            return True
         options = tokens(self.connection)
         return "close" not in options and (version == 11 or "keep-alive" in options)
 

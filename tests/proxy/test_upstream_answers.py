@@ -525,10 +525,16 @@ class DeadSocket:
     def __init__(self) -> None:
         self._sock = self
         self.hub = self
-        self._read_event = None
+        self._read_event = self
         self.closed = False
 
-    def wait(self, watcher: None) -> None:
+    def wait(self, watcher: object) -> None:
+        pass
+
+    def start(self, *_: object) -> None:
+        pass
+
+    def stop(self) -> None:
         pass
 
     def settimeout(self, seconds: float | None) -> None:
