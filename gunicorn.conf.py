@@ -83,7 +83,7 @@ def post_fork(server: Any, worker: Any) -> None:
     """Sets the web process's own limits, in its own copy of the settings."""
     worker.cfg.set("graceful_timeout", deployment.graceful_timeout_s)
     worker.head_timeout_s = deployment.head_timeout_s
-    worker.client_stall_s = deployment.client_stall_s
+    worker.client_timeout_s = deployment.client_timeout_s
 
 
 def _prepare_redis() -> int:

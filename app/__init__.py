@@ -28,7 +28,7 @@ def create_app(config: Config | None = None) -> Flask:
     if "uwsgi" in sys.modules:
         from app.uwsgi_server import UwsgiServer
 
-        server = UwsgiServer(flask.wsgi_app, config.client_stall_s, config.graceful_timeout_s)
+        server = UwsgiServer(flask.wsgi_app, config.client_timeout_s, config.graceful_timeout_s)
         server.at_exit(gateway.stop)
         flask.wsgi_app = server  # type: ignore[method-assign]
     else:

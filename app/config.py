@@ -52,7 +52,7 @@ class Config:
     """How long a client's connection may idle between two requests."""
     head_timeout_s: float
     """How long a client may take from a request's first byte to the end of its header fields."""
-    client_stall_s: float
+    client_timeout_s: float
     """How long a client may send or take nothing while it should."""
     trusted_proxy_count: int
     """How many reverse proxies stand in front of us, so how many `X-Forwarded-*` values are believed."""
@@ -63,6 +63,10 @@ class Config:
     """Addresses (CIDR) and host names that may be dialled although they are not public."""
     limits: Limits
     """The deployment's limits: of each setting in `core/settings.py`, the variable of its name in upper case."""
+    pool_max_idle: int
+    """Idle connections that one web process keeps to each upstream."""
+    pool_idle_timeout_s: float
+    """`POOL_IDLE_TIMEOUT`: how long an idle connection is kept."""
     held_body_max_bytes: int
     """Longest request body that is held in memory, on routes that must read it."""
     data_dir: Path
@@ -97,16 +101,16 @@ def load_config(environ: Mapping[str, str] | None = None, env_file: Path | None 
     return Config(
         redis_url=read("API_PROXY_REDIS_URL", _redis_url, None) or read("REDIS_URL", _redis_url, None),
         redis_tls_verify=read("REDIS_TLS_VERIFY", _boolean, True),
-        redis_patience_s=read("REDIS_PATIENCE_S", _seconds, 30.0),
+        redis_patience_s=read("REDIS_PATIENCE", _seconds, 30.0),
         admin_token=read("ADMIN_TOKEN", str, None),
         host=read("HOST", str, "127.0.0.1"),  # the Dockerfile, the Procfile and the compose file say 0.0.0.0
         port=read("PORT", _integer(0, 65535), 8000),
         web_concurrency=read("WEB_CONCURRENCY", _integer(1, 1024), 1),
         worker_connections=read("WORKER_CONNECTIONS", _integer(1, 1_000_000), 10_000),
         graceful_timeout_s=read("GRACEFUL_TIMEOUT", _integer(0, 86_400), 30),
-        keepalive_s=read("KEEPALIVE_S", _integer(1, 86_400), 75),  # common load balancers let go after 60 s
-        head_timeout_s=read("HEAD_TIMEOUT_S", _seconds, 20.0),
-        client_stall_s=read("CLIENT_STALL_S", _seconds, 300.0),
+        keepalive_s=read("KEEPALIVE_TIMEOUT", _integer(1, 86_400), 75),  # common load balancers let go after 60 s
+        head_timeout_s=read("HEAD_TIMEOUT", _seconds, 20.0),
+        client_timeout_s=read("CLIENT_TIMEOUT", _seconds, 300.0),
         trusted_proxy_count=read("TRUSTED_PROXY_COUNT", _integer(0, 16), 0),
         enable_stats=read("ENABLE_STATS", lambda text: text.lower() != "false", True),
         stats_queue_size=read("STATS_QUEUE_SIZE", _integer(1, 10_000_000), 10_000),
@@ -118,6 +122,8 @@ def load_config(environ: Mapping[str, str] | None = None, env_file: Path | None 
                 for name, setting in SETTINGS.items()
             }
         ),
+        pool_max_idle=read("POOL_MAX_IDLE", _integer(0, 100_000), 256),
+        pool_idle_timeout_s=read("POOL_IDLE_TIMEOUT", _seconds, 60.0),
         held_body_max_bytes=read("HELD_BODY_MAX_BYTES", _integer(1, 2**40), 64 * 1024 * 1024),
         data_dir=read("DATA_DIR", lambda text: ROOT / Path(text).expanduser(), ROOT / "data"),
         log_level=read("LOG_LEVEL", _log_level, "INFO"),

@@ -63,7 +63,7 @@ class GatewayWorker(GeventWorker):
 
     head_timeout_s = 20.0
     """From a request's first byte to the end of its head."""
-    client_stall_s = 300.0
+    client_timeout_s = 300.0
     """Longest time a client may send or take nothing while it should."""
 
     _stop_event: Any = None
@@ -219,7 +219,7 @@ class _ClientConnection:
 
     def _answer(self, head: RequestHead) -> bool:
         """Runs the application. True when the connection may serve another request."""
-        self.sock.settimeout(self.worker.client_stall_s)
+        self.sock.settimeout(self.worker.client_timeout_s)
         body = RequestInput(self, head.body_length, expects_continue=head.expects_continue)
         response = _Response(self, head, body)
         try:

@@ -61,10 +61,10 @@ class ClientDisconnected(gevent.GreenletExit):
 class UwsgiServer:
     """A WSGI application around another, in a uWSGI process."""
 
-    def __init__(self, application: WsgiApp, client_stall_s: float, graceful_timeout_s: float) -> None:
+    def __init__(self, application: WsgiApp, client_timeout_s: float, graceful_timeout_s: float) -> None:
         self._uwsgi: Any = sys.modules["uwsgi"]  # which only uWSGI's own processes have
         self._application = application
-        self._client_stall_s = client_stall_s
+        self._client_timeout_s = client_timeout_s
         self._graceful_timeout_s = graceful_timeout_s
         self._serving: set[gevent.Greenlet] = set()
         self._has_ended = False
@@ -106,7 +106,7 @@ class UwsgiServer:
         return ()
 
     def _serve(self, environ: Environ, sock: Any) -> None:
-        sock.settimeout(self._client_stall_s)
+        sock.settimeout(self._client_timeout_s)
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         response = _Response(environ, sock)

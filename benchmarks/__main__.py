@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from dataclasses import asdict
@@ -63,7 +64,7 @@ def _run(name: str, bench: Bench) -> Section:
         section = CASES[name](bench)
     except Missing as missing:
         section = Section(name, name, skipped=str(missing))
-    except (LoadError, RuntimeError, OSError) as error:
+    except (LoadError, RuntimeError, OSError, subprocess.SubprocessError) as error:
         section = Section(name, name, skipped=f"broke off: {error}")
     print(f"{time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     return section

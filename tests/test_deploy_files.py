@@ -32,6 +32,11 @@ LOCKS = ("requirements.txt", "requirements-dev.txt")
 OTHER_NAMES = {
     "redis_url": ("API_PROXY_REDIS_URL", "REDIS_URL"),
     "graceful_timeout_s": ("GRACEFUL_TIMEOUT",),
+    "head_timeout_s": ("HEAD_TIMEOUT",),
+    "client_timeout_s": ("CLIENT_TIMEOUT",),
+    "keepalive_s": ("KEEPALIVE_TIMEOUT",),
+    "redis_patience_s": ("REDIS_PATIENCE",),
+    "pool_idle_timeout_s": ("POOL_IDLE_TIMEOUT",),
     "limits": tuple(name.upper() for name in SETTINGS),
 }
 """Fields whose variables are not called like them."""
@@ -314,7 +319,7 @@ def test_the_web_alone_gives_up_on_a_redis_that_is_away() -> None:
     run = subprocess.run(
         ["bash", "-c", procfile()["web"]],
         cwd=ROOT,
-        env={"PATH": path, "REDIS_URL": url, "REDIS_PATIENCE_S": "1", "PORT": str(free_port())},
+        env={"PATH": path, "REDIS_URL": url, "REDIS_PATIENCE": "1", "PORT": str(free_port())},
         capture_output=True,
         text=True,
         timeout=30,

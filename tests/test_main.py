@@ -339,7 +339,7 @@ def test_a_port_in_use_is_said_before_anything_starts(launch: Launch) -> None:
 def test_a_redis_that_is_away_is_named_without_its_password(launch: Launch) -> None:
     """With its Redis away the start tries for its patience, then ends with 1; the password stays hidden."""
     url = f"redis://me:hush-hush@127.0.0.1:{free_port()}/0"
-    gateway = launch(REDIS_URL=url, REDIS_PATIENCE_S="1.5")
+    gateway = launch(REDIS_URL=url, REDIS_PATIENCE="1.5")
     assert gateway.process.wait(20) == 1
     said = gateway.said()
     assert "redis://me:***@127.0.0.1" in said
@@ -350,7 +350,7 @@ def test_a_redis_that_is_away_is_named_without_its_password(launch: Launch) -> N
 
 def test_a_stop_while_redis_is_awaited_is_obeyed_at_once(launch: Launch) -> None:
     """SIGTERM ends a start that still waits for Redis, with code 0."""
-    gateway = launch(REDIS_URL=f"redis://127.0.0.1:{free_port()}/0", REDIS_PATIENCE_S="600")
+    gateway = launch(REDIS_URL=f"redis://127.0.0.1:{free_port()}/0", REDIS_PATIENCE="600")
     wait_until(lambda: "trying for" in gateway.said(), "it waits")
     assert gateway.stop() == 0
 

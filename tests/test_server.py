@@ -542,7 +542,7 @@ def test_head_cut_off_is_no_request(gateway: GatewayProcess, upstream: Upstream,
 @pytest.fixture(scope="module")
 def hasty(redis_url: str) -> Iterator[GatewayProcess]:
     """A gateway that waits for clients only briefly, the idle longest."""
-    times = {"KEEPALIVE_S": "2", "HEAD_TIMEOUT_S": "0.5", "CLIENT_STALL_S": "0.5"}
+    times = {"KEEPALIVE_TIMEOUT": "2", "HEAD_TIMEOUT": "0.5", "CLIENT_TIMEOUT": "0.5"}
     process = GatewayProcess(redis_url, times).start()
     yield process
     process.stop()
@@ -559,7 +559,7 @@ def seconds_until_closed(sock: socket.socket) -> float:
 )
 @pytest.mark.parametrize("after", [b"", b"\r\n"], ids=["silent", "after an empty line"])
 def test_idle_connection_is_closed(hasty: GatewayProcess, before: bytes, after: bytes) -> None:
-    """A connection without a request is closed after KEEPALIVE_S."""
+    """A connection without a request is closed after KEEPALIVE_TIMEOUT."""
     with hasty.connect() as sock:
         if before:
             sock.sendall(before)
@@ -572,7 +572,7 @@ def test_idle_connection_is_closed(hasty: GatewayProcess, before: bytes, after: 
     "before", [b"", b"GET /health HTTP/1.1\r\nHost: g\r\n\r\n"], ids=["at first", "between requests"]
 )
 def test_slow_head_is_closed(hasty: GatewayProcess, before: bytes) -> None:
-    """A head that is not there HEAD_TIMEOUT_S after its first byte is given up, however busily it drips."""
+    """A head that is not there HEAD_TIMEOUT after its first byte is given up, however busily it drips."""
     with hasty.connect() as sock:
         if before:
             sock.sendall(before)
@@ -597,7 +597,7 @@ def test_slow_head_is_closed(hasty: GatewayProcess, before: bytes) -> None:
 
 
 def test_stalled_body_is_closed(hasty: GatewayProcess) -> None:
-    """A body that stops coming is given up after CLIENT_STALL_S, and the upstream sees it broken off."""
+    """A body that stops coming is given up after CLIENT_TIMEOUT, and the upstream sees it broken off."""
     upstream = Upstream()
     hasty.map("/stall", upstream.url)
     with hasty.connect() as sock:
@@ -608,7 +608,7 @@ def test_stalled_body_is_closed(hasty: GatewayProcess) -> None:
 
 
 def test_client_that_takes_nothing_is_closed(hasty: GatewayProcess) -> None:
-    """A client that takes nothing of its answer for CLIENT_STALL_S is given up, and so is its upstream."""
+    """A client that takes nothing of its answer for CLIENT_TIMEOUT is given up, and so is its upstream."""
     upstream = Upstream()
     hasty.map("/stuck", upstream.url)
     closed_after: list[float] = []

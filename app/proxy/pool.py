@@ -101,6 +101,9 @@ class Pool:
     def give_back(self, connection: Connection) -> None:
         """Takes a connection on which nothing is outstanding."""
         idle = self._idle.setdefault(connection.key, [])
+        if not self._max_idle:
+            connection.close()
+            return
         if len(idle) >= self._max_idle:
             idle.pop(0).close()
         connection.idle_since_s = time.monotonic()

@@ -66,7 +66,7 @@ class UpstreamResponse(requests.Response):
 class Transport(BaseAdapter):
     """A requests transport adapter over gevent sockets, which are kept alive and bounded."""
 
-    def __init__(self, dialer: Dialer, *, max_idle_per_upstream: int = 100, idle_timeout_s: float = 60.0) -> None:
+    def __init__(self, dialer: Dialer, max_idle_per_upstream: int = 256, idle_timeout_s: float = 60.0) -> None:
         super().__init__()
         self._dialer = dialer
         self._pool = Pool(max_idle_per_upstream, idle_timeout_s)

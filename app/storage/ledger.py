@@ -197,6 +197,9 @@ class Ledger:
         self._write_sums(pipe, sums, deltas)
         self._write_batch(pipe, batch, account.cursor, now_ms)
         pipe.execute()
+        if log.isEnabledFor(logging.DEBUG):
+            for event in batch.events:
+                log.debug("Counted request_id=%s trace_id=%s", event.request_id, event.trace_id)
         account.windows.add(deltas)
         account.dropped += batch.dropped
         account.recent = (account.recent + deltas.recent)[-RECENT_REQUESTS:]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +67,23 @@ def test_calls_are_counted_within_two_seconds(
     assert told["performance"]["processes"] >= 1
     assert told["performance"]["memory_usage_mb"] > 10
     assert gateway.request("GET", "/health").json()["worker"]["alive"] is True
+
+
+def test_the_worker_names_the_request_that_it_counts(
+    gateway: GatewayProcess, upstream: Upstream, redis_url: str, tmp_path: Path
+) -> None:
+    """At DEBUG the worker's line bears the request id and trace id of the call, to follow it to its end."""
+    trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
+    environ = {"REDIS_URL": redis_url, "PATH": "", "LOG_LEVEL": "DEBUG"}
+    with (tmp_path / "worker.log").open("w+") as log:
+        process = subprocess.Popen([sys.executable, "-m", "worker"], cwd=ROOT, env=environ, stderr=log)
+        try:
+            reply = gateway.request("GET", "/up/x", headers={"traceparent": f"00-{trace_id}-00f067aa0ba902b7-01"})
+            wanted = f"request_id={reply.field('x-request-id')} trace_id={trace_id}"
+            wait_until(lambda: wanted in Path(log.name).read_text(), "the worker names it")
+        finally:
+            process.terminate()
+            process.wait(timeout=10)
 
 
 def test_switched_off_means_no_events(start_gateway: Callable[..., GatewayProcess], upstream: Upstream) -> None:
