@@ -39,7 +39,8 @@ def main() -> int:
     about |= {"load_before": round(load, 2), "seconds": round(time.monotonic() - began)}
     text = render(sections)
     print(f"\n{text}\n\n{_about_text(about)}")
-    _write("quick" if arguments.quick else "full", sections, about, text)
+    whole = len(sections) == len(CASES)
+    _write("partial" if not whole else "quick" if arguments.quick else "full", sections, about, text)
     return 1 if any(section.skipped.startswith("broke off") for section in sections) else 0
 
 

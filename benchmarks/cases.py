@@ -266,7 +266,7 @@ def mappings(bench: Bench) -> Section:
             wrk(server, 1, CONNECTIONS)
         for _ in range(bench.effort.rounds):
             for server, spent in ((small_one, few), (large_one, many)):
-                burst = wrk(server, bench.effort.small_s / 2, CONNECTIONS)
+                burst = wrk(server, max(2, round(bench.effort.small_s / 2)), CONNECTIONS)  # whole seconds only
                 spent.append(burst.cpu_s / burst.requests * 1e6)
     ratio = statistics.median(many) / statistics.median(few)
     section.rows = [

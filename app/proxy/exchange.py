@@ -256,6 +256,7 @@ class Exchange:
             reason = str(error)
         if data:
             self._may_be_stale = False
+            self._bulk = len(data) >= BULK_BYTES
             return data
         if self.fault is not None:
             raise self.fault
@@ -292,7 +293,7 @@ class Exchange:
             return b""
         if self._decoder is not None:
             return self._read_chunked(self._decoder)
-        data = self._receive_body(size if self._left < 0 else min(size, self._left))
+        data = self._receive_body(size)  # and not only what is left: more than that must be seen
         if self._left == UNTIL_CLOSE:
             if not data:
                 self._finish()
@@ -372,7 +373,9 @@ class Exchange:
         """The answer is complete: the connection may serve another, if nothing is outstanding on it."""
         self._complete = True
         self._stop_timers()
-        if self._may_give_back and not self._uploading and not self._buffer:
+        # What comes in bulk may have more behind it in the kernel; a small piece was all there was.
+        may_say_more = self._buffer or (self._bulk and self._connection.has_unread)
+        if self._may_give_back and not self._uploading and not may_say_more:
             self._closed = True
             self._give_back(self._connection)
         else:

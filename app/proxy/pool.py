@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from gevent.socket import MSG_DONTWAIT, MSG_PEEK
 from gevent.ssl import SSLWantReadError
 
 from app.core.model import Mapping
@@ -45,8 +46,9 @@ class Connection:
         """Ends being idle. False when the connection is of no use any more."""
         if self._is_tls:
             return self.is_quiet()
+        has_ended: bool = self.sock._read_event.pending  # seen by the loop, but `ended` not called yet
         self._stop_watching()
-        return True
+        return not has_ended
 
     def is_quiet(self) -> bool:
         """False when the upstream has closed an idle TLS connection, or said something unasked.
@@ -63,6 +65,19 @@ class Connection:
         except OSError:
             return False
         return False
+
+    @property
+    def has_unread(self) -> bool:
+        """True when more has come than was read, or the end. Asks the kernel; not for TLS, see `is_quiet`."""
+        if self._is_tls:
+            return False
+        try:
+            self.sock._sock.recv(1, MSG_PEEK | MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass
+        return True
 
     def close(self) -> None:
         self._stop_watching()

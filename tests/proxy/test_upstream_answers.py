@@ -7,6 +7,7 @@ import datetime
 import http.client
 import ipaddress
 import json
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -55,7 +56,7 @@ def protocol_error(reply: Reply) -> bool:
 
 def body_of(data: bytes) -> bytes:
     """The body of the one answer in `data`. Raises IncompleteRead when it is broken off."""
-    ours, theirs = __import__("socket").socketpair()
+    ours, theirs = socket.socketpair()
     with ours, theirs:
         thread = threading.Thread(target=lambda: (theirs.sendall(data), theirs.shutdown(1)))
         thread.start()
@@ -366,6 +367,34 @@ def test_idle_connection_that_speaks_is_not_used_again(gateway: GatewayProcess, 
     assert [seen.connection for seen in upstream.seen] == [1, 2]
 
 
+@pytest.mark.parametrize("framing", ["length", "chunks"])
+def test_bytes_left_in_the_kernel_are_no_answer_to_a_pipelined_request(
+    gateway: GatewayProcess, upstream: Upstream, framing: str
+) -> None:
+    """Bytes behind an answer spoil the connection even if the next request follows before anybody could look again."""
+    poison = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison"
+
+    def handler(peer: Peer) -> None:
+        while (seen := peer.read_request()) is not None:
+            if seen.target == "/next":
+                peer.answer(b"another")
+                continue
+            if framing == "length":
+                head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
+                peer.send(head + b"x" * 100_000 + poison)
+            else:  # a body that ends where a read of 64 KiB ends, so that the poison is not read with it
+                head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                size = 65_536 - len(head) - len(b"ffff\r\n" + b"\r\n0\r\n\r\n")
+                peer.send(head + b"%04x\r\n%b\r\n0\r\n\r\n" % (size, b"x" * size) + poison)
+
+    upstream.handler = handler
+    next_one = GET.replace(b"/x ", b"/next ")
+    for _ in range(5):
+        data = gateway.raw(GET.replace(b"Connection: close\r\n", b"") + next_one)
+        assert data.endswith(b"another")
+        assert b"poison" not in data
+
+
 def test_client_that_leaves_spoils_the_connection(gateway: GatewayProcess, upstream: Upstream) -> None:
     """The rest of an answer whose client has left is never taken for the next request's."""
     upstream.handler = one_then_another(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbody")
@@ -524,6 +553,7 @@ class DeadSocket:
 
     def __init__(self) -> None:
         self._sock = self
+        self.pending = False
         self.hub = self
         self._read_event = self
         self.closed = False

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import h11
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.wire import http1
@@ -702,8 +702,8 @@ def as_h11(fields: Headers) -> list[tuple[bytes, bytes]]:
 def test_no_request_is_read_more_laxly_than_h11_reads_it(data: bytes) -> None:
     """What we accept h11 accepts too, with the same method, target, fields, content and leftover."""
     ours = our_request(data)
-    assume(ours is not None)
-    assert ours is not None
+    if ours is None:
+        return
     head, content, rest, complete = ours
     events, their_rest, their_complete = h11_events(h11.Connection(h11.SERVER), for_h11(data))
     theirs = events[0]
@@ -754,7 +754,6 @@ def test_no_answer_is_read_more_laxly_than_h11_reads_it(data: bytes, method: str
             content, rest = rest[: head.body_length], rest[head.body_length :]
             complete = len(content) == head.body_length
     except (HttpSyntaxError, EOFError):
-        assume(False)
         return
     connection = h11.Connection(h11.CLIENT)
     connection.send(h11.Request(method=method, target="/", headers=[("Host", "a")]))
