@@ -15,10 +15,12 @@ from typing import Any
 
 import pytest
 
+from app.storage import leases as leases_module
 from app.storage import slots as slots_module
 from app.storage.connections import SLOTS, SLOTS_NEWS, Redis, RedisError, open_redis
 from app.storage.embedded import EmbeddedRedis
-from app.storage.slots import FULL_S, Slot, Slots
+from app.storage.leases import FULL_S
+from app.storage.slots import Slot, Slots
 from tests.support.own_redis import kill, poll, revive
 
 UP = "/up"
@@ -223,7 +225,8 @@ def test_an_unused_slot_is_found_wherever_it_is(
     poll(lambda: own_redis.pubsub_numsub(SLOTS_NEWS)[0][1] == 2)
     for slot in take(holder, 4, 4)[:3]:
         slot.release()
-    monkeypatch.setattr(slots_module, "POLL_S", 60)
+    for module in (slots_module, leases_module):
+        monkeypatch.setattr(module, "POLL_S", 60)
     began_s = time.monotonic()
     assert other.acquire(UP, 4) is not None
     assert time.monotonic() - began_s < FULL_S
