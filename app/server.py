@@ -163,7 +163,10 @@ class _ClientConnection:
             self._asked = True
             gevent.spawn_later(FIRST_REQUEST_S, self.stop_waiting)
         elif self in self.worker.idle and not _has_input(self.sock):
-            self.sock.shutdown(socket.SHUT_RDWR)
+            try:
+                self.sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # the client was faster
 
     # --- reading ---
 

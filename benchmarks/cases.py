@@ -107,6 +107,7 @@ def small(bench: Bench) -> Section:
     for name in bursts[GATEWAY][0].side_cpu_s if GATEWAY in bursts else ():
         beside = statistics.median(b.side_cpu_s[name] / b.requests * 1e6 for b in bursts[GATEWAY])
         section.notes.append(f"beside the web process: {name} {beside:.1f} µs per request, on the other core")
+    section.notes.append("the gateway also writes its line for each request; the others' logs are off")
     return section
 
 

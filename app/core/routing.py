@@ -26,7 +26,7 @@ RESERVED_SEGMENTS = frozenset(
 
 _PATH_SAFE = "/%:@!$&'()*+,;=~"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_BLANK_OR_CONTROL = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")
+_BLANK_OR_CONTROL = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\.?|[0-9A-Fa-f:.]+")
 
 

@@ -40,6 +40,8 @@ class Dialer:
             text = f"no connection to {upstream.authority} within {timeout_s:g} s"
         except OSError as error:
             text = f"no connection to {upstream.authority}: {error.strerror or error}"
+        except UnicodeError as error:
+            text = f"{upstream.host!r} is no host name: {error}"
         raise UpstreamFault(502, "upstream_unreachable", text)
 
     def check(self, upstream: Mapping, timeout_s: float = 5.0) -> None:
@@ -52,6 +54,8 @@ class Dialer:
                 self._resolve(upstream)
         except (ConnectTimeout, OSError):
             return
+        except UnicodeError as error:
+            raise OperatorFault(502, "upstream_unreachable", f"{upstream.host!r} is no host name: {error}") from None
 
     def keep_tls_session(self, upstream: Mapping, sock: Any) -> None:
         """Remembers the connection's TLS session, so that the next handshake is short."""

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+from gevent import GreenletExit
+
 from app.core.errors import ClientFault, GatewayError, OperatorFault
 from app.core.events import CLIENT_GONE, RequestEvent
 from app.core.model import Mapping
@@ -89,9 +91,10 @@ class Engine:
             raise OperatorFault(501, "upgrade_unsupported", text)
         call = _Call(self, inbound, route.mapping)
         try:
-            call.admit()
+            self.admission.check_rates(route.mapping)
             body = self._request_body(inbound, route.mapping)
             call.watch_client()
+            call.take_slot()  # not before the body has begun: a slow client must not hold a place
             response = self.transport.send(
                 OutboundRequest(
                     route.mapping,
@@ -111,8 +114,11 @@ class Engine:
                 log.warning("%s: %s", error.code, error.message)
             call.end(error.status, error.code)
             raise
-        except BaseException:
+        except (GreenletExit, ConnectionError):
             call.end(499, CLIENT_GONE)
+            raise
+        except BaseException:
+            call.end(500, "internal_error")
             raise
         call.first_byte_s = time.monotonic()
         call.status = response.status_code
@@ -172,16 +178,12 @@ class _Call:
         deadline_s = self._started_s + limits.total_timeout if limits.total_timeout else None
         return Timeouts(limits.connect_timeout, limits.first_byte_timeout, limits.idle_timeout, deadline_s)
 
-    def admit(self) -> None:
+    def take_slot(self) -> None:
         """Raises Busy. A client that leaves while it waits for a slot leaves the queue."""
-        admission, mapping = self._engine.admission, self._mapping
-        admission.check_rates(mapping)
-        if mapping.limits.queue_timeout:
-            self.watch_client()
-        self._slot = admission.take_slot(mapping)
+        self._slot = self._engine.admission.take_slot(self._mapping)
 
     def watch_client(self) -> None:
-        if self.watch is None and self._inbound.client_socket is not None:
+        if self._inbound.client_socket is not None:
             self.watch = ClientWatch(self._inbound.client_socket)
 
     def switch(self, response: UpstreamResponse) -> Reply:

@@ -25,6 +25,8 @@ from app.wire.http1 import CHUNKED, UNTIL_CLOSE, ChunkedDecoder, HttpSyntaxError
 
 READ_BYTES = 64 * 1024
 BULK_BYTES = 16 * 1024
+YIELD_BYTES = 1024 * 1024
+"""So much of one body is passed on before other requests get their turn, although neither side has to be waited for."""
 EXPECT_CONTINUE_S = 1.0
 """How long an upstream may think about `Expect: 100-continue` before the body is sent all the same (as Go does)."""
 MAX_INTERIM_RESPONSES = 16
@@ -90,6 +92,7 @@ class Exchange:
         self._buffer = b""
         self._left = 0
         self._bulk = False
+        self._unyielded = 0
         """True while so much comes that more may be there already, so that asking beats waiting."""
         self._decoder: ChunkedDecoder | None = None
         self._uploader: gevent.Greenlet | None = None
@@ -267,6 +270,7 @@ class Exchange:
     def _begin_body(self, head: ResponseHead, *, complete: bool) -> None:
         """`complete` is False when the upstream answered without having asked for the body."""
         self.head = head
+        self._upgrade = head.status == 101
         self._may_give_back = complete and head.keep_alive
         if self._timer is not None:
             self._timer.stop()
@@ -358,6 +362,10 @@ class Exchange:
         if self._bulk and not hasattr(self._sock, "session"):
             try:
                 data: bytes = self._sock._sock.recv(size)
+                self._unyielded += len(data)
+                if self._unyielded >= YIELD_BYTES:
+                    self._unyielded = 0
+                    gevent.sleep(0)
                 return data
             except BlockingIOError:
                 pass

@@ -147,4 +147,3 @@ class Pool:
             for connection in idle:
                 connection.close()
         self._idle.clear()
-

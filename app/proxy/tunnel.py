@@ -16,6 +16,7 @@ from gevent import socket
 from app.core.errors import GatewayError, UpstreamFault
 from app.core.events import CLIENT_GONE
 from app.proxy.exchange import READ_BYTES, Exchange
+from app.waiting import receive
 
 
 class Tunnel:
@@ -53,6 +54,7 @@ class Tunnel:
         self._fault = UpstreamFault(504, "idle_timeout", f"nothing was said either way for {idle_timeout_s:g} s")
         self._silence = gevent.get_hub().loop.timer(idle_timeout_s, repeat=idle_timeout_s)
         self._put_off_silence()
+        client_socket.settimeout(idle_timeout_s)  # of writes: a client that takes nothing is gone
         self._copier = gevent.spawn(copy_context().run, self._copy_to_upstream, unread)
 
     def __iter__(self) -> Tunnel:
@@ -74,22 +76,36 @@ class Tunnel:
         raise StopIteration
 
     def _put_off_silence(self) -> None:
-        self._silence.again(self._exchange.break_off, self._fault)
+        self._silence.again(self._end, self._fault)
+
+    def _end(self, fault: UpstreamFault) -> None:
+        """Wakes both directions, whichever side they wait for."""
+        self._exchange.break_off(fault)
+        self._shut_client()
+
+    def _shut_client(self) -> None:
+        try:
+            self._sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # the client was faster
 
     def _copy_to_upstream(self, unread: bytes) -> None:
         data = unread
-        try:
-            self._sock.settimeout(None)
-            while True:
-                if data:
+        while True:
+            if data:
+                try:
                     self._exchange.send_raw(data)
-                    self._put_off_silence()
-                data = self._sock.recv(READ_BYTES)
-                if not data:
-                    break
-        except OSError:
-            self.error_code = self.error_code or CLIENT_GONE
-        self._exchange.break_off(UpstreamFault(499, CLIENT_GONE, "the client closed"))
+                except OSError:
+                    return  # the upstream is gone, which its reader notices too
+                self._put_off_silence()
+            try:
+                data = receive(self._sock, READ_BYTES)
+            except OSError:
+                self.error_code = self.error_code or CLIENT_GONE
+                data = b""
+            if not data:
+                break
+        self._end(UpstreamFault(499, CLIENT_GONE, "the client closed"))
 
     def close(self) -> None:
         if self._closed:
@@ -99,8 +115,5 @@ class Tunnel:
         self._silence.close()
         self._exchange.close()
         self._copier.kill(timeout=1.0)
-        try:
-            self._sock.shutdown(socket.SHUT_RDWR)  # so that no server waits for another request here
-        except OSError:
-            pass  # the client was faster
+        self._shut_client()  # so that no server waits for another request here
         self._settle(self)

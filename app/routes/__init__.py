@@ -16,7 +16,7 @@ from app.routes.admin.mappings import add_mapping_routes
 from app.routes.admin.settings import add_settings_routes
 from app.routes.errors import error_reply
 from app.routes.proxy import ProxyDoor
-from app.routes.public import build_public
+from app.routes.public import CONTENT_SECURITY_POLICY, build_public
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +65,7 @@ def _reply(error: GatewayError) -> Response:
 def _finish(response: Response) -> Response:
     response.headers["X-Request-Id"] = request.environ["gateway.request_id"]
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
     response.headers.setdefault("Referrer-Policy", "no-referrer")
     response.headers.setdefault("X-Frame-Options", "DENY")
     response.headers.setdefault("Cache-Control", "no-store" if request.path.startswith("/api/") else "no-cache")

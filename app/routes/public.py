@@ -89,6 +89,4 @@ def build_public(gateway: Gateway) -> Blueprint:
 
 
 def _page(name: str) -> Response:
-    page = send_from_directory(PAGES, name)
-    page.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-    return page
+    return send_from_directory(PAGES, name)

@@ -46,7 +46,7 @@ class AdminAccess:
 
     def check_token(self, token: str, address: str) -> None:
         """Raises WrongToken, AddressLocked, redis.RedisError. Comparison takes the same time for every token."""
-        right = hmac.compare_digest(token.encode(), self._token)
+        right = hmac.compare_digest(token.encode("utf-8", "surrogatepass"), self._token)
         verdict = self._redis.eval(_JUDGE, 1, ADMIN_FAILURES + address, int(right), MAX_FAILURES, LOCK_S)
         if verdict > 0:
             raise AddressLocked(verdict)

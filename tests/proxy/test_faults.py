@@ -58,6 +58,15 @@ def test_unknown_name(gateway: GatewayProcess) -> None:
     assert error_of(gateway.request("GET", "/noname/x")) == (502, "upstream_unreachable")
 
 
+def test_name_that_is_none(gateway: GatewayProcess, redis_client: redis.Redis) -> None:
+    """A host that no resolver takes for a name is refused when saved, and 502 when it got into Redis by hand."""
+    saved = gateway.admin("POST", "/api/mappings", {"prefix": "/noname2", "target": "https://a..b"})
+    assert saved.status == 400
+    redis_client.hset(MAPPINGS, "/noname2", "https://a..b")
+    gateway.admin("POST", "/api/mappings/reload")
+    assert error_of(gateway.request("GET", "/noname2/x")) == (502, "upstream_unreachable")
+
+
 def test_silent_connect_times_out(impatient: GatewayProcess) -> None:
     """A connection that is not accepted in time is 502 upstream_unreachable."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -207,3 +208,46 @@ def test_one_event_with_bytes_each_way(start_gateway: Callable[..., GatewayProce
     assert int(figures["request_bytes"]) >= 1000
     assert int(figures["response_bytes"]) >= 1000
     assert "error" not in figures
+
+
+def test_client_that_takes_nothing_is_let_go(start_gateway: Callable[..., GatewayProcess]) -> None:
+    """A client that stops reading while its upstream floods it ends after the idle timeout, and frees the upstream."""
+    let_go = threading.Event()
+
+    def handler(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+        with contextlib.suppress(OSError):
+            while True:
+                peer.send(b"x" * 65_536)
+        let_go.set()
+
+    upstream = Upstream(handler)
+    impatient = start_gateway(IDLE_TIMEOUT="0.5")
+    impatient.map("/flood", upstream.url)
+    with impatient.connect() as sock:
+        sock.sendall(
+            b"GET /flood/x HTTP/1.1\r\nHost: g\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        )
+        assert let_go.wait(10)
+    upstream.close()
+
+
+def test_refused_upgrade_keeps_the_idle_timeout(start_gateway: Callable[..., GatewayProcess]) -> None:
+    """Asking for an upgrade that is not given does not switch off the idle timeout of the answer."""
+    let_go = threading.Event()
+
+    def handler(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nxx")
+        peer.wait_closed()
+        let_go.set()
+
+    upstream = Upstream(handler)
+    impatient = start_gateway(IDLE_TIMEOUT="0.5")
+    impatient.map("/stalls", upstream.url)
+    with impatient.connect() as sock:
+        sock.sendall(b"GET /stalls/x HTTP/1.1\r\nHost: g\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+        assert let_go.wait(5)
+    upstream.close()

@@ -14,7 +14,7 @@ def test_robots_are_forbidden_everything(gateway: GatewayProcess) -> None:
     assert (reply.status, reply.body) == (200, b"User-agent: *\nDisallow: /\n")
 
 
-@pytest.mark.parametrize("path", ["/", "/index.html", "/admin"])
+@pytest.mark.parametrize("path", ["/", "/index.html", "/admin", "/static/admin.html"])
 def test_pages_have_a_strict_policy(gateway: GatewayProcess, path: str) -> None:
     """Each page is HTML under a policy that allows no inline script, no eval and no other host."""
     reply = gateway.request("GET", path)

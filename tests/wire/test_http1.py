@@ -648,7 +648,7 @@ HEADS = st.builds(
     st.sampled_from([[b"Host: a"], [b"Host: a"], [b"Host: a"], []]),
     st.lists(FIELDS, max_size=4),
 )
-HARMLESS = st.sampled_from([b"X: y", b"X:", b"x-a:b c\t", b"Cookie: a=b", b"Connection: close", b"Expect: 100-continue"])
+HARMLESS = st.sampled_from([b"X: y", b"x-a:b c\t", b"Cookie: a=b", b"Connection: close", b"Expect: 100-continue"])
 FRAMING = st.sampled_from([b"Content-Length: 5", b"Transfer-Encoding: chunked", b"transfer-encoding:Chunked", b"Y: z"])
 PLAUSIBLE_HEADS = st.builds(
     lambda method, fields, framing: request(method + b" /a HTTP/1.1", b"Host: a", *fields, framing),

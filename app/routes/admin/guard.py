@@ -70,11 +70,12 @@ def build_admin(gateway: Gateway) -> Blueprint:
 
 def _check_caller(access: AdminAccess) -> None:
     authorization = request.headers.get("Authorization", "")
-    if authorization:
-        scheme, _, rest = authorization.partition(" ")
-        _check_token(access, rest.strip() if scheme.lower() == "bearer" else authorization, "Invalid admin token")
-        return
     session_id = request.cookies.get(COOKIE)
+    scheme, _, rest = authorization.partition(" ")
+    is_bearer = scheme.lower() == "bearer"
+    if authorization and (is_bearer or not session_id):  # a proxy before us may ask for Basic credentials of its own
+        _check_token(access, rest.strip() if is_bearer else authorization, "Invalid admin token")
+        return
     if not session_id:
         _refuse(401, "Missing Authorization header")
     if not access.is_open(session_id):
