@@ -87,7 +87,7 @@ def json_upstream(cores: Cores) -> Iterator[int]:
     """nginx that answers every request with 500 bytes of JSON, as an AI API would. Yields its port."""
     port = free_port()
     text = "The sky is blue because air scatters short wavelengths of sunlight more than long ones. "
-    message = {"role": "assistant", "content": text.strip(), "refusal": None, "annotations": []}
+    message: dict[str, object] = {"role": "assistant", "content": text.strip(), "refusal": None, "annotations": []}
     usage = {"prompt_tokens": 27, "completion_tokens": 19, "total_tokens": 46}
     answer = {"id": "chatcmpl-0123456789abcdef01234567", "object": "chat.completion", "created": 1700000000}
     answer |= {"model": "gpt-4o-mini-2024-07-18", "choices": [{"index": 0, "message": message, "logprobs": None}]}

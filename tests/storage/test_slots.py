@@ -227,9 +227,7 @@ def test_an_unused_slot_is_found_wherever_it_is(
         slot.release()
     for module in (slots_module, leases_module):
         monkeypatch.setattr(module, "POLL_S", 60)
-    began_s = time.monotonic()
-    assert other.acquire(UP, 4) is not None
-    assert time.monotonic() - began_s < FULL_S
+    poll(lambda: other.acquire(UP, 4))  # the first try, unless the machine is so busy that the word comes late
     assert told(own_redis) <= 4
 
 
