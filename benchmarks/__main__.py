@@ -16,7 +16,7 @@ from benchmarks.cases import CASES, FULL, QUICK, Bench
 from benchmarks.contenders import Missing
 from benchmarks.loads import LoadError
 from benchmarks.plot import plot
-from benchmarks.processes import Cores, machine, raise_file_limit
+from benchmarks.processes import Cores, machine, raise_file_limit, running
 from benchmarks.table import Section, render
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -41,6 +41,10 @@ def main() -> int:
     print(f"\n{text}\n\n{_about_text(about)}")
     whole = len(sections) == len(CASES)
     _write("partial" if not whole else "quick" if arguments.quick else "full", sections, about, text)
+    if whole and not arguments.quick:
+        print("\nStatistics, off the request path:", flush=True)
+        with running([sys.executable, "-m", "benchmarks.stats_read"], cores.load, quiet=False) as process:
+            process.wait(300)
     return 1 if any(section.skipped.startswith("broke off") for section in sections) else 0
 
 
