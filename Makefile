@@ -58,7 +58,7 @@ health: $(VENV)/installed-run ## ask the running gateway how it is
 stats: $(VENV)/installed-run ## show the running gateway's statistics
 	@$(PY) scripts/show.py stats
 
-LOCK := $(PY) -m piptools compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
+LOCK := $(PY) -m piptools compile --quiet --generate-hashes --no-strip-extras --allow-unsafe --no-header \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
 
 lock: $(VENV)/installed-dev ## resolve the dependencies anew (ARGS=--upgrade: to the newest)
