@@ -69,8 +69,13 @@ def test_no_variable_is_documented_that_nothing_reads() -> None:
 def locked(name: str) -> dict[str, str]:
     return {
         canonicalize_name(found["name"]): found["version"]
-        for found in re.finditer(r"^(?P<name>[\w.-]+)==(?P<version>\S+)", text(name), re.MULTILINE)
+        for found in re.finditer(r"^(?P<name>[\w.-]+)(?:\[\S+\])?==(?P<version>\S+)", text(name), re.MULTILINE)
     }
+
+
+def locked_extras(name: str) -> dict[str, set[str]]:
+    found = re.findall(r"^([\w.-]+)(?:\[(\S+)\])?==", text(name), re.MULTILINE)
+    return {canonicalize_name(package): set(extras.split(",")) - {""} for package, extras in found}
 
 
 @pytest.mark.parametrize("name", LOCKS)
@@ -78,7 +83,7 @@ def test_a_lock_holds_pins_and_hashes_only(name: str) -> None:
     """No index, no host, no path of the machine that made it; a hash for every pin."""
     blocks = re.split(r"\n(?=[^\s#])", text(name).strip())
     for block in blocks:
-        assert re.match(r"[\w.-]+==\S+ (; .+ )?\\\n", block), block[:80]
+        assert re.match(r"[\w.-]+(\[[\w,-]+\])?==\S+ (; .+ )?\\\n", block), block[:80]
         assert "--hash=sha256:" in block
     assert not re.search(
         r"^\s*-", re.sub(r"^    --hash=\S+", "", text(name), flags=re.MULTILINE), re.MULTILINE
@@ -126,6 +131,17 @@ def _requires(name: str) -> list[str]:
         return importlib.metadata.requires(name) or []
     except importlib.metadata.PackageNotFoundError:  # pinned for other Pythons than this one
         return []
+
+
+def test_a_lock_pins_the_extras_that_are_asked_for() -> None:
+    """pip looks for the newest version of a package whose pin lacks a demanded extra, and finds it without a hash."""
+    for lock in LOCKS:
+        pinned = locked_extras(lock)
+        for name in pinned:
+            for line in _requires(name):
+                requirement = Requirement(line)
+                if requirement.extras and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
+                    assert requirement.extras <= pinned[canonicalize_name(requirement.name)], f"{lock}: {name}: {line}"
 
 
 def test_the_lock_fits_what_the_project_asks_for() -> None:
