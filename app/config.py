@@ -10,13 +10,13 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from ipaddress import ip_network
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
+from app.core.egress import Entry, Ports, parse_entries, parse_ports
 from app.core.settings import SETTINGS, Limits, check_setting
 
 T = TypeVar("T")
@@ -59,8 +59,12 @@ class Config:
     enable_stats: bool
     stats_queue_size: int
     cors: bool
-    egress_allow: tuple[str, ...]
-    """Addresses (CIDR) and host names that may be dialled although they are not public."""
+    egress_allow: tuple[Entry, ...]
+    """Networks and host names that may be dialled although they are not public."""
+    egress_deny: tuple[Entry, ...]
+    """Networks and host names that may not be dialled although they are public or allowed."""
+    egress_ports: Ports
+    """Ports of web pages besides the usual ones."""
     limits: Limits
     """The deployment's limits: of each setting in `core/settings.py`, the variable of its name in upper case."""
     pool_max_idle: int
@@ -115,7 +119,9 @@ def load_config(environ: Mapping[str, str] | None = None, env_file: Path | None 
         enable_stats=read("ENABLE_STATS", lambda text: text.lower() != "false", True),
         stats_queue_size=read("STATS_QUEUE_SIZE", _integer(1, 10_000_000), 10_000),
         cors=read("CORS", _boolean, True),
-        egress_allow=read("EGRESS_ALLOW", _egress_allow, ()),
+        egress_allow=read("EGRESS_ALLOW", parse_entries, ()),
+        egress_deny=read("EGRESS_DENY", parse_entries, ()),
+        egress_ports=read("EGRESS_PORTS", parse_ports, ()),
         limits=Limits().with_overrides(
             {
                 name: read(name.upper(), partial(check_setting, name), setting.default)
@@ -179,14 +185,3 @@ def _log_format(text: str) -> str:
     if text.lower() not in ("text", "json"):
         raise ValueError("must be text or json")
     return text.lower()
-
-
-def _egress_allow(text: str) -> tuple[str, ...]:
-    entries = tuple(entry.strip().lower() for entry in text.split(",") if entry.strip())
-    for entry in entries:
-        if "/" in entry:
-            try:
-                ip_network(entry)
-            except ValueError as error:
-                raise ValueError(f"{entry!r} is not a CIDR such as 10.0.0.0/8: {error}") from None
-    return entries

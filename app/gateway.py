@@ -9,7 +9,7 @@ from functools import partial
 from app.config import Config, ConfigError
 from app.core.egress import EgressPolicy
 from app.proxy.admission import Admission
-from app.proxy.dialing import Dialer
+from app.proxy.dialing import Dialer, OwnAddress
 from app.proxy.engine import Engine
 from app.proxy.transport import Transport
 from app.storage.catalog import Catalog
@@ -61,7 +61,8 @@ def build_gateway(config: Config) -> Gateway:
     if config.redis_url is None:
         raise ConfigError("REDIS_URL is not set: say where Redis is, or use `python -m app`, which brings its own")
     connect = partial(open_redis, config.redis_url, tls_verify=config.redis_tls_verify)
-    dialer = Dialer(EgressPolicy(config.egress_allow))
+    egress = EgressPolicy(config.egress_allow, config.egress_deny, config.egress_ports)
+    dialer = Dialer(egress, OwnAddress(config.host, config.port))
     quick = partial(connect, socket_timeout_s=READER_TIMEOUT_S)
     admission = Admission(Rates(quick()), Slots(quick()))
     transport = Transport(dialer, config.pool_max_idle, config.pool_idle_timeout_s)

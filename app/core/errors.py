@@ -30,6 +30,12 @@ class Busy(ClientFault):
     type = "rate_limit_error"
 
 
+class AddressRefused(ClientFault):
+    """The egress guard does not let the gateway connect to where the call leads (403)."""
+
+    type = "permission_error"
+
+
 class UpstreamFault(GatewayError):
     """The upstream could not be reached, was too slow, or did not speak HTTP (502, 504)."""
 

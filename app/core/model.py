@@ -15,7 +15,7 @@ class Mapping:
     target: str
     scheme: str
     host: str
-    """Without brackets and in lower case; what is resolved and named in TLS."""
+    """Canonical (`core.addresses.canonical_host`); what is resolved and named in TLS."""
     port: int
     authority: str
     """The value of the `Host` header: without the port where it is the scheme's own."""
@@ -23,6 +23,8 @@ class Mapping:
     """The target's path without a trailing slash; empty for a bare host."""
     limits: Limits = Limits()
     """Those in force: the mapping's own over the operator's general ones over the deployment's."""
+    from_caller: bool = False
+    """True when not the operator but the caller names the target, as with web pages: its port is then judged too."""
 
 
 @dataclass(frozen=True, slots=True)

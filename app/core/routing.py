@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 
 import orjson
 
+from app.core.addresses import canonical_host
 from app.core.errors import InvalidMapping, InvalidSetting
 from app.core.model import Mapping, Snapshot
 from app.core.settings import Limits, check_setting, check_settings
@@ -121,7 +122,10 @@ def parse_mapping(prefix: str, target: str, limits: Limits = Limits()) -> Mappin
         raise InvalidMapping(f"target {target!r} is no URL: {error}") from None
     _check_target_parts(target, parts.scheme, parts.hostname, "@" in parts.netloc, "?" in target or "#" in target)
     assert parts.hostname is not None  # noqa: S101 - just checked
-    host = parts.hostname
+    try:
+        host = canonical_host(parts.hostname)
+    except ValueError as error:
+        raise InvalidMapping(f"target {target!r} must name a host: {error}") from None
     shown_host = f"[{host}]" if ":" in host else host
     return Mapping(
         prefix=prefix,

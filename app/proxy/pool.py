@@ -12,7 +12,8 @@ from gevent.ssl import SSLWantReadError
 from app.core.model import Mapping
 from app.waiting import Patience
 
-PoolKey = tuple[str, str, int]
+PoolKey = tuple[str, str, int, bool]
+"""All on which the egress guard's answer rests, so that a connection serves only those who could have opened it."""
 
 
 class Connection:
@@ -99,7 +100,7 @@ class Pool:
 
     @staticmethod
     def key(upstream: Mapping) -> PoolKey:
-        return upstream.scheme, upstream.host, upstream.port
+        return upstream.scheme, upstream.host, upstream.port, upstream.from_caller
 
     def take(self, key: PoolKey) -> Connection | None:
         """The idle connection last used that still lives, or None."""

@@ -75,7 +75,7 @@ class Transport(BaseAdapter):
     def send(self, request: OutboundRequest, stream: bool = True, timeout: Any = None, **_: Any) -> UpstreamResponse:  # type: ignore[override]
         """Sends on a kept-alive connection or a new one; returns when the head of the answer is there.
 
-        `timeout` is a Timeouts. Raises UpstreamFault, OperatorFault, or what reading the request's body raised.
+        `timeout` is a Timeouts. Raises UpstreamFault, AddressRefused, or what reading the request's body raised.
 
         A kept-alive connection that dies before a byte of the answer is replaced once, under the rule of Go's
         net/http: if the upstream saw nothing of the request, or if the whole body is at hand and it is safe to repeat.

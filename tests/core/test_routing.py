@@ -115,6 +115,8 @@ def test_bad_prefix_is_refused_with_a_reason(prefix: str, says: str) -> None:
         ("https://x.example\r\nX: y", "blanks"),
         ("https://[::1", "no URL"),
         ("https://<script>", "host"),
+        ("https://a..b", "is no host name"),
+        ("https://256.1.1.1", "is no host name"),
     ],
 )
 def test_bad_target_is_refused_with_a_reason(target: str, says: str) -> None:
@@ -129,6 +131,7 @@ def test_bad_target_is_refused_with_a_reason(target: str, says: str) -> None:
         ("https://api.openai.com", "api.openai.com", 443, "api.openai.com", ""),
         ("https://API.OpenAI.com:443/", "api.openai.com", 443, "api.openai.com", ""),
         ("http://x.example:8080/a/b/", "x.example", 8080, "x.example:8080", "/a/b"),
+        ("http://0x7f.1:81", "127.0.0.1", 81, "127.0.0.1:81", ""),
         ("http://[2001:db8::1]:81/", "2001:db8::1", 81, "[2001:db8::1]:81", ""),
         ("https://x.example/a b".replace(" ", "%20"), "x.example", 443, "x.example", "/a%20b"),
     ],

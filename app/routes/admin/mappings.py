@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from app.core.errors import InvalidMapping, InvalidSetting, OperatorFault
+from app.core.errors import AddressRefused, InvalidMapping, InvalidSetting
 from app.core.routing import parse_mapping
 from app.core.settings import check_settings
 from app.gateway import Gateway
@@ -64,10 +64,10 @@ def add_mapping_routes(admin: Blueprint, gateway: Gateway) -> None:
         snapshot = catalog.load()
         return jsonify(success=True, message="Mappings reloaded", version=snapshot.version)
 
+    @admin.errorhandler(AddressRefused)
     @admin.errorhandler(InvalidMapping)
     @admin.errorhandler(InvalidSetting)
     @admin.errorhandler(MappingExists)
-    @admin.errorhandler(OperatorFault)
     def refused(error: Exception) -> Answer:
         return jsonify(error=str(error)), 400
 
