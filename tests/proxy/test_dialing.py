@@ -13,9 +13,11 @@ import gevent
 import pytest
 import redis
 
+from app.config import load_config
 from app.core.egress import EgressPolicy, parse_entries, parse_ports
 from app.core.errors import AddressRefused, UpstreamFault
 from app.core.model import Mapping
+from app.gateway import build_gateway
 from app.proxy.dialing import Dialer, OwnAddress
 from app.proxy.exchange import RequestBody, Timeouts
 from app.proxy.transport import OutboundRequest, Transport
@@ -256,3 +258,16 @@ def test_the_operator_opens_a_port_to_callers(listener: socket.socket, rules: di
     rules = {"allow": "127.0.0.1"} | {name: text.format(port=port_of(listener)) for name, text in rules.items()}
     Dialer(policy(**rules), NOWHERE).dial(at("127.0.0.1", port_of(listener), from_caller=True), 5).close()
     assert was_dialled(listener)
+
+
+def test_the_variables_reach_the_guard() -> None:
+    """EGRESS_ALLOW, EGRESS_DENY, EGRESS_PORTS, HOST and PORT of the environment are what the dialer obeys."""
+    variables = {"EGRESS_ALLOW": "127.0.0.0/8", "EGRESS_DENY": "127.0.0.2", "EGRESS_PORTS": "90-91", "PORT": "91"}
+    gateway = build_gateway(load_config({"REDIS_URL": "redis://127.0.0.1:1", **variables}))
+    try:
+        gateway.dialer.check(at("127.0.0.1", 90, from_caller=True))
+        for host, port in (("127.0.0.2", 90), ("127.0.0.1", 89), ("127.0.0.1", 91), ("10.0.0.1", 90)):
+            with pytest.raises(AddressRefused):
+                gateway.dialer.check(at(host, port, from_caller=True))
+    finally:
+        gateway.engine.transport.close()
