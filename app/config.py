@@ -59,6 +59,8 @@ class Config:
     enable_stats: bool
     stats_queue_size: int
     cors: bool
+    web_proxy: str
+    """Who may see web pages through the gateway: nobody (`off`), the admin (`token`) or anybody (`open`)."""
     egress_allow: tuple[Entry, ...]
     """Networks and host names that may be dialled although they are not public."""
     egress_deny: tuple[Entry, ...]
@@ -119,6 +121,7 @@ def load_config(environ: Mapping[str, str] | None = None, env_file: Path | None 
         enable_stats=read("ENABLE_STATS", lambda text: text.lower() != "false", True),
         stats_queue_size=read("STATS_QUEUE_SIZE", _integer(1, 10_000_000), 10_000),
         cors=read("CORS", _boolean, True),
+        web_proxy=read("WEB_PROXY", _one_of("off", "token", "open"), "token"),
         egress_allow=read("EGRESS_ALLOW", parse_entries, ()),
         egress_deny=read("EGRESS_DENY", parse_entries, ()),
         egress_ports=read("EGRESS_PORTS", parse_ports, ()),
@@ -133,7 +136,7 @@ def load_config(environ: Mapping[str, str] | None = None, env_file: Path | None 
         held_body_max_bytes=read("HELD_BODY_MAX_BYTES", _integer(1, 2**40), 64 * 1024 * 1024),
         data_dir=read("DATA_DIR", lambda text: ROOT / Path(text).expanduser(), ROOT / "data"),
         log_level=read("LOG_LEVEL", _log_level, "INFO"),
-        log_format=read("LOG_FORMAT", _log_format, "text"),
+        log_format=read("LOG_FORMAT", _one_of("text", "json"), "text"),
         start_trace=read("START_TRACE", _boolean, False),
     )
 
@@ -181,7 +184,10 @@ def _log_level(text: str) -> str:
     return text.upper()
 
 
-def _log_format(text: str) -> str:
-    if text.lower() not in ("text", "json"):
-        raise ValueError("must be text or json")
-    return text.lower()
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(f"must be {', '.join(words[:-1])} or {words[-1]}")
+        return text.lower()
+
+    return parse

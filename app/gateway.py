@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import dataclass
 from functools import partial
 
 from app.config import Config, ConfigError
+from app.core.addresses import only_here
 from app.core.egress import EgressPolicy
+from app.core.tickets import Tickets
 from app.proxy.admission import Admission
 from app.proxy.dialing import Dialer, OwnAddress
 from app.proxy.engine import Engine
@@ -19,6 +22,8 @@ from app.storage.slots import Slots
 from app.storage.stats import Stats
 from app.telemetry.logs import RequestLog
 from app.telemetry.recorder import Recorder
+
+log = logging.getLogger(__name__)
 
 READER_TIMEOUT_S = 1.0
 """How long a page, or a call that needs a slot or a token, may wait for Redis."""
@@ -35,11 +40,15 @@ class Gateway:
     recorder: Recorder | None
     """None when statistics are switched off."""
     request_log: RequestLog
+    tickets: Tickets | None
+    """To the web proxy; None without an admin token."""
     dialer: Dialer
     engine: Engine
 
     def start(self) -> None:
         """Loads the mappings and begins to watch and to record."""
+        if self.config.web_proxy == "open" and not only_here(self.config.host):
+            log.warning("WEB_PROXY=open: whoever reaches %s may see web pages through this gateway", self.config.host)
         self.catalog.start()
         self.engine.admission.start()
         self.request_log.start()
@@ -77,6 +86,7 @@ def build_gateway(config: Config) -> Gateway:
         stats=Stats(quick(), enabled=config.enable_stats),
         recorder=recorder,
         request_log=request_log,
+        tickets=Tickets(config.admin_token) if config.admin_token else None,
         dialer=dialer,
         engine=engine,
     )

@@ -279,6 +279,27 @@ def test_the_env_file_keeps_what_is_in_it(
     assert ("ADMIN_TOKEN=" in file.read_text().removeprefix(kept)) == (before == "PORT=9000")
 
 
+@pytest.mark.parametrize(
+    ("before", "environ", "opened"),
+    [
+        ("", {}, True),
+        ("", {"HOST": "::1"}, True),
+        ("HOST=localhost\n", {}, True),
+        ("HOST=0.0.0.0\n", {}, False),
+        ("", {"HOST": "0.0.0.0"}, False),
+        ("WEB_PROXY=token\n", {}, False),
+        ("", {"WEB_PROXY": "off"}, False),
+    ],
+)
+def test_web_pages_are_open_on_loopback_only(clone: Path, before: str, environ: dict[str, str], opened: bool) -> None:
+    """`make run` opens them where nobody else can come, and only if nothing was said of them."""
+    file = clone / ".env"
+    file.write_text(before)
+    script = str(clone / "scripts/write_env.py")
+    subprocess.run([sys.executable, script], env={"PATH": os.environ["PATH"], **environ}, check=True)
+    assert ("WEB_PROXY=open\n" in file.read_text()) == opened
+
+
 # --- Procfile ---
 
 

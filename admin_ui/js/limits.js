@@ -6,7 +6,7 @@ const said = (key, otherwise) => (knows(key) ? t(key) : otherwise);
 
 // Related ones stand together; the server's answer is sorted by name.
 const ORDER = ['connect_timeout', 'first_byte_timeout', 'idle_timeout', 'total_timeout', 'max_body_bytes', 'max_concurrency', 'queue_timeout',
-  'requests_per_second', 'burst', 'global_requests_per_second', 'global_burst'];
+  'requests_per_second', 'burst', 'global_requests_per_second', 'global_burst', 'web_first_byte_timeout', 'web_idle_timeout'];
 const place = (name) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
 
 /** [name, setting] of each limit, as they are read. */

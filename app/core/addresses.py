@@ -7,7 +7,7 @@ site-local and multicast addresses global.
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 import ada_url
 
@@ -104,6 +104,14 @@ def embedded_ipv4(address: Address) -> IPv4Address | None:
 def is_localhost(name: str) -> bool:
     """True for a canonical name that means the machine itself whatever a resolver says of it (RFC 6761, 6.3)."""
     return name in _LOCALHOST_NAMES or name.endswith(".localhost")
+
+
+def only_here(host: str) -> bool:
+    """True for a host, as `HOST` may say it, that nobody but this machine reaches."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return is_localhost(host.lower())
 
 
 def canonical_host(text: str) -> str:

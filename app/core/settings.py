@@ -47,6 +47,10 @@ SETTINGS = {
             "global_requests_per_second", float, 0, 0, 1_000_000, "1/s", "The same for all mappings together", False
         ),
         Setting("global_burst", int, 0, 0, 1_000_000, "calls", "The same for all mappings together", False),
+        Setting(
+            "web_first_byte_timeout", float, 120, 0.001, _DAY_S, "s", "first_byte_timeout of web pages (/proxy/)", False
+        ),
+        Setting("web_idle_timeout", float, 60, 0.001, _DAY_S, "s", "idle_timeout of web pages (/proxy/)", False),
     )
 }
 
@@ -66,6 +70,8 @@ class Limits:
     max_body_bytes: int = 0
     global_requests_per_second: float = 0.0
     global_burst: int = 0
+    web_first_byte_timeout: float = 120.0
+    web_idle_timeout: float = 60.0
 
     def with_overrides(self, overrides: MappingOf[str, float]) -> Limits:
         return replace(self, **overrides) if overrides else self  # type: ignore[arg-type]  # check_setting knows the kinds

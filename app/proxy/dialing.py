@@ -18,6 +18,9 @@ from app.core.model import Mapping
 
 log = logging.getLogger(__name__)
 
+MAX_TLS_SESSIONS = 1024
+"""Upstreams, web pages' among them, whose TLS session is remembered."""
+
 
 class ConnectTimeout(Exception):
     """The connect timeout has run out; raised by gevent inside the dialling greenlet."""
@@ -90,7 +93,10 @@ class Dialer:
         """Remembers the connection's TLS session, so that the next handshake is short."""
         session = getattr(sock, "session", None)
         if session is not None:
-            self._tls_sessions[upstream.host, upstream.port] = session
+            self._tls_sessions.pop((upstream.host, upstream.port), None)
+            self._tls_sessions[upstream.host, upstream.port] = session  # the newest stands last
+            if len(self._tls_sessions) > MAX_TLS_SESSIONS:
+                del self._tls_sessions[next(iter(self._tls_sessions))]
 
     def _open(self, upstream: Mapping, timeout_s: float) -> Any:
         addresses = self._resolve(upstream)

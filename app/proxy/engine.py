@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -71,7 +71,8 @@ class Reply(NamedTuple):
     status: int
     reason: str
     headers: Headers
-    body: Relay | Tunnel
+    body: Iterable[bytes]
+    """A Relay, a Tunnel, or what wraps one; to be closed."""
 
 
 @dataclass(slots=True)
@@ -199,7 +200,7 @@ class _Call:
         return Reply(101, response.reason, fields, tunnel)
 
     def settle(self, body: Relay | Tunnel) -> None:
-        self._record(self.status, body.error_code, body.sent_bytes)
+        self._record(body.status or self.status, body.error_code, body.sent_bytes)
 
     def end(self, status: int, error_code: str) -> None:
         """Ends a call that got no answer."""

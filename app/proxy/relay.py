@@ -31,6 +31,7 @@ class Relay:
         "_watch",
         "error_code",
         "sent_bytes",
+        "status",
     )
 
     def __init__(
@@ -46,6 +47,8 @@ class Relay:
         self._closed = False
         self.sent_bytes = 0
         self.error_code = ""
+        self.status = 0
+        """What the client is told instead of the upstream's status; 0 for that."""
 
     def __iter__(self) -> Relay:
         return self

@@ -33,6 +33,7 @@ class Tunnel:
         "_sock",
         "error_code",
         "sent_bytes",
+        "status",
     )
 
     def __init__(
@@ -50,6 +51,7 @@ class Tunnel:
         self._begun = False
         self._closed = False
         self.sent_bytes = 0
+        self.status = 0
         self.error_code = ""
         self._fault = UpstreamFault(504, "idle_timeout", f"nothing was said either way for {idle_timeout_s:g} s")
         self._silence = gevent.get_hub().loop.timer(idle_timeout_s, repeat=idle_timeout_s)

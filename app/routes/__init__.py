@@ -11,12 +11,15 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.core.errors import ClientFault, GatewayError, OperatorFault
 from app.gateway import Gateway
+from app.routes.address_page import build_address_page
 from app.routes.admin.guard import build_admin
 from app.routes.admin.mappings import add_mapping_routes
 from app.routes.admin.settings import add_settings_routes
 from app.routes.errors import error_reply
 from app.routes.proxy import ProxyDoor
-from app.routes.public import CONTENT_SECURITY_POLICY, build_public
+from app.routes.public import PAGE_FIELDS, build_public
+from app.routes.web_proxy import WebProxyDoor
+from app.routes.wsgi_environ import WsgiApp
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +34,14 @@ def build_flask(gateway: Gateway) -> Flask:
     add_settings_routes(admin, gateway)
     flask.register_blueprint(admin)
     flask.register_blueprint(build_public(gateway))
+    flask.register_blueprint(build_address_page())
     flask.register_error_handler(HTTPException, lambda error: _http_error(error, loaded=gateway.catalog.loaded))
     flask.register_error_handler(Exception, _failure)
     flask.after_request(_finish)
     proxies = gateway.config.trusted_proxy_count
-    own = ProxyFix(flask.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0) if proxies else flask.wsgi_app
+    own: WsgiApp = WebProxyDoor(gateway, flask.wsgi_app)
+    if proxies:
+        own = ProxyFix(own, x_for=proxies, x_proto=proxies, x_host=0)
     flask.wsgi_app = ProxyDoor(gateway, own)  # type: ignore[method-assign]
     return flask
 
@@ -64,9 +70,8 @@ def _reply(error: GatewayError) -> Response:
 
 def _finish(response: Response) -> Response:
     response.headers["X-Request-Id"] = request.environ["gateway.request_id"]
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-    response.headers.setdefault("Referrer-Policy", "no-referrer")
-    response.headers.setdefault("X-Frame-Options", "DENY")
-    response.headers.setdefault("Cache-Control", "no-store" if request.path.startswith("/api/") else "no-cache")
+    if request.path.startswith("/api/"):
+        response.headers.setdefault("Cache-Control", "no-store")
+    for name, value in PAGE_FIELDS.items():
+        response.headers.setdefault(name, value)
     return response

@@ -6,9 +6,8 @@ everything else is Flask's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from random import Random
-from typing import Any
 
 from app.core import routing
 from app.core.errors import GatewayError
@@ -17,21 +16,11 @@ from app.gateway import Gateway
 from app.proxy.engine import Inbound
 from app.routes import cors
 from app.routes.errors import error_reply
-from app.routes.wsgi_environ import (
-    Environ,
-    RequestInput,
-    asked_upgrade,
-    client_socket,
-    gunicorn_detach,
-    raw_headers,
-    raw_target,
-)
+from app.routes.inbound import inbound_of
+from app.routes.wsgi_environ import Environ, StartResponse, WsgiApp, raw_headers, raw_target
 from app.telemetry.logs import RequestIds, current_ids
 from app.wire.headers import find
 from app.wire.trace import TraceParent, begin_trace, continue_trace, parse_traceparent
-
-StartResponse = Callable[..., Any]
-WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
 class ProxyDoor:
@@ -47,23 +36,13 @@ class ProxyDoor:
         current_ids.set(RequestIds(request_id, trace.trace_id if trace else ""))
         route = routing.match(self._gateway.catalog.snapshot, raw_target(environ))
         if route is None:
+            environ["gateway.trace"] = trace
             return self._otherwise(environ, start_response)
         headers = raw_headers(environ)
         if self._gateway.config.cors and cors.is_preflight(environ["REQUEST_METHOD"], headers):
             start_response("204 No Content", [*cors.preflight_headers(headers), ("X-Request-Id", request_id)])
             return []
-        inbound = Inbound(
-            request_id=request_id,
-            method=environ["REQUEST_METHOD"],
-            headers=headers,
-            body=RequestInput(environ),
-            expects_continue="HTTP_EXPECT" in environ,
-            client=environ.get("REMOTE_ADDR", ""),
-            trace=trace,
-            upgrade=asked_upgrade(environ),
-            detach=getattr(environ["wsgi.input"], "detach", None) or gunicorn_detach(environ),
-            client_socket=client_socket(environ),
-        )
+        inbound = inbound_of(environ, headers, trace)
         return self._proxy(inbound, route, start_response)
 
     def _proxy(self, inbound: Inbound, route: Route, start_response: StartResponse) -> Iterable[bytes]:

@@ -28,6 +28,15 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 
+PAGE_FIELDS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cache-Control": "no-cache",
+}
+"""Of every answer of our own, unless it says otherwise."""
+
 STATS_ACCESS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, OPTIONS",

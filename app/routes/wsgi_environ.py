@@ -9,7 +9,7 @@ server the body comes only in whole pieces, too, and a client that leaves is not
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +19,8 @@ from app.wire.headers import Headers, tokens
 from app.wire.http1 import CHUNKED, HttpSyntaxError
 
 Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 _AUTHORITY = re.compile(r"https?://[^/?#]+", re.IGNORECASE)
 

@@ -18,7 +18,7 @@ function ThemeButton() {
     </button>`;
 }
 
-const PAGES = [['/', 'dashboard'], ['/admin', 'admin']];
+const PAGES = [['/', 'dashboard'], ['/proxy/', 'webPages'], ['/admin', 'admin']];
 
 /** The head of each page; children stand between the pages and the switches. */
 export const Topbar = ({ page, children }) => html`

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address, ip_address, ip_network
+import time
 from typing import NoReturn
 
 from flask import Blueprint, Response, abort, jsonify, make_response, request
 
+from app.core.callers import caller_of
 from app.gateway import Gateway
+from app.routes import web_proxy
 from app.storage.admin_access import SESSION_S, AddressLocked, AdminAccess, WrongToken
 from app.storage.connections import RedisError
 
@@ -41,15 +43,21 @@ def build_admin(gateway: Gateway) -> Blueprint:
             _refuse(400, "Invalid request body")
         _check_token(access, token, "Invalid token")
         response = jsonify(success=True, message="Login successful")
-        response.set_cookie(
-            COOKIE,
-            access.open_session(),
-            max_age=SESSION_S,
-            path=COOKIE_PATH,
-            secure=request.is_secure,
-            httponly=True,
-            samesite="Strict",
-        )
+        assert gateway.tickets is not None  # noqa: S101 - there is a token, so there are tickets
+        web_ticket = gateway.tickets.issue(web_proxy.BROWSER, int(time.time()) + SESSION_S)
+        for name, value, path, same_site in (
+            (COOKIE, access.open_session(), COOKIE_PATH, "Strict"),
+            (web_proxy.COOKIE, web_ticket, web_proxy.COOKIE_PATH, "Lax"),  # links of other sites may lead to pages
+        ):
+            response.set_cookie(
+                name,
+                value,
+                max_age=SESSION_S,
+                path=path,
+                secure=request.is_secure,
+                httponly=True,
+                samesite=same_site,
+            )
         return response
 
     @admin.post("/admin/logout")
@@ -59,6 +67,7 @@ def build_admin(gateway: Gateway) -> Blueprint:
             access.close_session(session_id)
         response = jsonify(success=True, message="Logged out")
         response.delete_cookie(COOKIE, path=COOKIE_PATH)
+        response.delete_cookie(web_proxy.COOKIE, path=web_proxy.COOKIE_PATH)
         return response
 
     @admin.errorhandler(RedisError)
@@ -84,23 +93,11 @@ def _check_caller(access: AdminAccess) -> None:
 
 def _check_token(access: AdminAccess, token: str, wrong: str) -> None:
     try:
-        access.check_token(token, _caller_address())
+        access.check_token(token, caller_of(request.remote_addr or ""))
     except WrongToken:
         _refuse(401, wrong)
     except AddressLocked as lock:
         _refuse(429, str(lock), {"Retry-After": str(lock.retry_after_s)})
-
-
-def _caller_address() -> str:
-    """The caller's address; of IPv6 the /64, which is what one caller usually holds."""
-    text = request.remote_addr or ""
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return text
-    if isinstance(address, IPv6Address):
-        return str(ip_network((address, 64), strict=False))
-    return text
 
 
 def _refuse(status: int, reason: str, headers: dict[str, str] | None = None) -> NoReturn:

@@ -1,0 +1,209 @@
+// Runs in proxied pages before their own scripts: what they address at run time goes through the proxy, too.
+// A proxied page has an origin of its own (the sandbox of its policy), so what browsers refuse such pages (cookies,
+// storage, service workers) is stood in for, that scripts may go on. Nothing here guards anything: the policy does.
+(() => {
+  'use strict';
+  const PROXIED = /^(\/proxy\/(?:~[\w.-]+\/)?)(https?:\/\/[^/?#]+)/;
+  const gateway = new URL(document.currentScript.src).origin;
+  const nonce = document.currentScript.nonce;
+
+  /** The proxied address of whatever a page's script names. What is right already, or no web address, stays as it is. */
+  function proxied(reference) {
+    if (reference === null || reference === undefined || reference === '') return reference;
+    let url, place;
+    try {
+      place = PROXIED.exec(new URL(document.baseURI).pathname);
+      url = new URL(reference, document.baseURI);
+    } catch {
+      return reference;
+    }
+    if (!place || !/^(https?|wss?):$/.test(url.protocol)) return reference;
+    const [, prefix, site] = place;
+    const socket = url.protocol.startsWith('ws');
+    const asked = socket ? url.href.replace(/^ws/, 'http') : url.href;
+    const isOurs = new URL(asked).origin === gateway;
+    if (isOurs && PROXIED.test(url.pathname)) return reference;
+    const path = isOurs ? prefix + site + url.pathname + url.search + url.hash : prefix + asked;
+    return (socket ? gateway.replace(/^http/, 'ws') : gateway) + path;
+  }
+
+  const candidate = /([^\s,]\S*[^\s,]|[^\s,])(\s+[^,]*)?(?=,|$)/g;
+  const proxiedSet = (value) => String(value).replace(candidate, (_, url, size = '') => proxied(url) + size);
+
+  // --- requests ---
+
+  const { fetch: realFetch, open: realOpen, Request: RealRequest } = window;
+  window.fetch = (input, options) => {
+    const request = input instanceof RealRequest ? input : new RealRequest(proxied(input), options);
+    const mapped = request.url === proxied(request.url) ? request : new RealRequest(proxied(request.url), request);
+    const mode = request.mode === 'same-origin' || request.mode === 'navigate' ? 'cors' : request.mode;
+    const credentials = request.credentials === 'include' ? 'same-origin' : request.credentials;
+    return realFetch(mapped, { ...(input instanceof RealRequest ? options : {}), mode, credentials });
+  };
+  window.open = (url, ...rest) => realOpen.call(window, proxied(url), ...rest);
+
+  const openRequest = XMLHttpRequest.prototype.open;
+  XMLHttpRequest.prototype.open = function open(method, url, ...rest) {
+    return openRequest.call(this, method, proxied(url), ...rest);
+  };
+  Object.defineProperty(XMLHttpRequest.prototype, 'withCredentials', { get: () => false, set() {}, configurable: true });
+
+  const sendBeacon = navigator.sendBeacon;
+  navigator.sendBeacon = (url, data) => sendBeacon.call(navigator, proxied(url), data);
+
+  for (const name of ['EventSource', 'WebSocket']) {
+    const Real = window[name];
+    if (!Real) continue;
+    window[name] = new Proxy(Real, {
+      construct: (target, [url, options], made) => Reflect.construct(target, name === 'EventSource' ? [proxied(url)] : [proxied(url), options ?? []], made),
+    });
+  }
+
+  // A worker's script must be of the page's origin, which here no address is; a blob is.
+  if (window.Worker) {
+    window.Worker = new Proxy(window.Worker, {
+      construct(target, [url, options], made) {
+        if (/^(blob|data):/.test(url)) return Reflect.construct(target, [url, options], made);
+        const address = JSON.stringify(proxied(url));
+        const text = options?.type === 'module' ? `import ${address};` : `importScripts(${address});`;
+        const blob = URL.createObjectURL(new Blob([text], { type: 'text/javascript' }));
+        return Reflect.construct(target, [blob, options], made);
+      },
+    });
+  }
+
+  for (const name of ['pushState', 'replaceState']) {
+    const real = history[name];
+    history[name] = (state, unused, url) => real.call(history, state, unused, url === undefined || url === null ? url : proxied(url));
+  }
+
+  // --- elements ---
+
+  const ADDRESSES = {
+    a: ['href'], area: ['href'], audio: ['src'], base: ['href'], button: ['formaction'], embed: ['src'], form: ['action'],
+    frame: ['src'], iframe: ['src'], image: ['href', 'xlink:href'], img: ['src', 'srcset'], input: ['src', 'formaction'],
+    link: ['href', 'imagesrcset'], object: ['data'], script: ['src'], source: ['src', 'srcset'], track: ['src'],
+    use: ['href', 'xlink:href'], video: ['src', 'poster'],
+  };
+  const SETS = ['srcset', 'imagesrcset'];
+  const addressed = (element, name) => ADDRESSES[element.localName]?.includes(name.toLowerCase());
+  const mappedValue = (name, value) => (SETS.includes(name.toLowerCase()) ? proxiedSet(value) : proxied(String(value)));
+
+  const { setAttribute, setAttributeNS } = Element.prototype;
+  Element.prototype.setAttribute = function set(name, value) {
+    return setAttribute.call(this, name, addressed(this, String(name)) ? mappedValue(String(name), value) : value);
+  };
+  Element.prototype.setAttributeNS = function set(space, name, value) {
+    return setAttributeNS.call(this, space, name, addressed(this, String(name)) ? mappedValue(String(name), value) : value);
+  };
+
+  const PROPERTIES = {
+    HTMLAnchorElement: ['href'], HTMLAreaElement: ['href'], HTMLBaseElement: ['href'], HTMLButtonElement: ['formAction'],
+    HTMLEmbedElement: ['src'], HTMLFormElement: ['action'], HTMLFrameElement: ['src'], HTMLIFrameElement: ['src'],
+    HTMLImageElement: ['src', 'srcset'], HTMLInputElement: ['src', 'formAction'], HTMLLinkElement: ['href', 'imageSrcset'],
+    HTMLMediaElement: ['src'], HTMLObjectElement: ['data'], HTMLScriptElement: ['src'], HTMLSourceElement: ['src', 'srcset'],
+    HTMLTrackElement: ['src'], HTMLVideoElement: ['poster'],
+  };
+  for (const [kind, names] of Object.entries(PROPERTIES)) {
+    for (const name of names) {
+      const real = Object.getOwnPropertyDescriptor(window[kind]?.prototype ?? {}, name);
+      if (!real?.set) continue;
+      Object.defineProperty(window[kind].prototype, name, {
+        ...real,
+        set(value) { real.set.call(this, mappedValue(name, value)); },
+      });
+    }
+  }
+
+  function mend(element) {
+    for (const name of ADDRESSES[element.localName] ?? []) {
+      const value = element.getAttribute(name);
+      if (value === null) continue;
+      const mapped = mappedValue(name, value);
+      if (mapped !== value) setAttribute.call(element, name, mapped);
+    }
+    if (element.localName === 'script') mendImports(element);
+  }
+
+  // Import maps, and addresses of other sites that inline modules import. Both are read when their element ends.
+  function mendImports(script) {
+    if (script.type === 'importmap') {
+      try {
+        script.textContent = JSON.stringify(JSON.parse(script.textContent), (_, value) => (
+          typeof value === 'string' && /^(https?:)?\/|^\.{1,2}\//.test(value) ? proxied(value) : value));
+      } catch { /* the browser will complain of it */ }
+    } else if (script.type === 'module' && !script.src) {
+      const origins = [...script.textContent.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*["'](https?:\/\/[^/"']+)/g)].map((match) => `${match[1]}/`);
+      if (origins.length) addImportMap(Object.fromEntries(origins.map((origin) => [origin, proxied(origin)])), script);
+    }
+  }
+
+  function addImportMap(imports, before) {
+    const map = document.createElement('script');
+    map.type = 'importmap';
+    if (nonce) map.nonce = nonce;
+    map.textContent = JSON.stringify({ imports });
+    before.before(map);
+  }
+
+  new MutationObserver((changes) => {
+    for (const { target, type, addedNodes } of changes) {
+      if (type === 'attributes') mend(target);
+      for (const node of addedNodes) {
+        if (node.nodeType !== Node.ELEMENT_NODE) continue;
+        mend(node);
+        node.querySelectorAll(Object.keys(ADDRESSES).join()).forEach(mend);
+      }
+    }
+  }).observe(document, {
+    subtree: true, childList: true, attributes: true,
+    attributeFilter: ['href', 'src', 'srcset', 'action', 'formaction', 'poster', 'data', 'imagesrcset'],
+  });
+
+  // --- what a sandboxed page lacks ---
+
+  const cookies = new Map();
+  Object.defineProperty(Document.prototype, 'cookie', {
+    get: () => [...cookies].map(([name, value]) => `${name}=${value}`).join('; '),
+    set(text) {
+      const [pair, ...attributes] = String(text).split(';');
+      const [name, ...value] = pair.split('=');
+      const gone = attributes.some((attribute) => /^\s*max-age\s*=\s*(0|-)/i.test(attribute) || (/^\s*expires\s*=/i.test(attribute) && Date.parse(attribute.split('=')[1]) < Date.now()));
+      if (gone) cookies.delete(name.trim());
+      else cookies.set(name.trim(), value.join('=').trim());
+    },
+    configurable: true,
+  });
+
+  function storage() {
+    const items = new Map();
+    const methods = {
+      getItem: (key) => items.get(String(key)) ?? null,
+      setItem: (key, value) => { items.set(String(key), String(value)); },
+      removeItem: (key) => { items.delete(String(key)); },
+      clear: () => items.clear(),
+      key: (index) => [...items.keys()][index] ?? null,
+    };
+    return new Proxy(methods, {
+      get: (target, key) => (key === 'length' ? items.size : key in target ? target[key] : items.get(key)),
+      set: (_, key, value) => { items.set(String(key), String(value)); return true; },
+      has: (target, key) => key in target || items.has(key),
+      deleteProperty: (_, key) => { items.delete(key); return true; },
+      ownKeys: () => [...items.keys()],
+      getOwnPropertyDescriptor: (_, key) => (items.has(key) ? { value: items.get(key), enumerable: true, configurable: true, writable: true } : undefined),
+    });
+  }
+  for (const name of ['localStorage', 'sessionStorage']) {
+    Object.defineProperty(window, name, { value: storage(), configurable: true });
+  }
+
+  const refused = () => Promise.reject(new DOMException('A proxied page has no service worker', 'SecurityError'));
+  Object.defineProperty(navigator, 'serviceWorker', {
+    value: {
+      controller: null, ready: new Promise(() => {}), register: refused,
+      getRegistration: async () => undefined, getRegistrations: async () => [],
+      addEventListener() {}, removeEventListener() {}, startMessages() {},
+    },
+    configurable: true,
+  });
+})();

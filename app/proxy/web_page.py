@@ -1,0 +1,125 @@
+"""Web pages: one upstream call through the engine, with mapped header fields and a rewriter on the relay."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain
+
+import gevent
+
+from app.core.errors import UpstreamFault
+from app.core.model import Mapping
+from app.core.routing import Route
+from app.core.settings import Limits
+from app.proxy.engine import Engine, Inbound, Reply
+from app.proxy.relay import Relay
+from app.wire.codings import CodingError, Decoder, decoder_for
+from app.wire.headers import find
+from app.wire.pages.charsets import EncodedRewriter
+from app.wire.pages.fields import Site, request_fields, response_fields
+from app.wire.pages.rewriting import rewriter_for
+
+log = logging.getLogger(__name__)
+
+ENDPOINT = "/proxy"
+"""Under this name all pages are counted, and limited, as one upstream."""
+PROTOCOL_ERROR = "upstream_protocol_error"
+_PARTIAL_OR_NONE = frozenset({204, 205, 206, 304})
+"""Statuses whose body is no whole page."""
+
+
+def ask(engine: Engine, inbound: Inbound, site: Site, limits: Limits) -> Reply:
+    """The site's answer to the request, fit for the browser. Raises like Engine.handle."""
+    address = site.address
+    upstream = Mapping(
+        prefix=ENDPOINT,
+        target=address.origin,
+        scheme=address.scheme,
+        host=address.host,
+        port=address.port,
+        authority=address.authority,
+        base_path="",
+        from_caller=True,
+        limits=replace(limits, first_byte_timeout=limits.web_first_byte_timeout, idle_timeout=limits.web_idle_timeout),
+    )
+    inbound.headers = request_fields(inbound.headers, site)
+    reply = engine.handle(inbound, Route(upstream, address.target))
+    if reply.status == 101:
+        return reply
+    return _adapt(reply, site, has_body=inbound.method != "HEAD")
+
+
+def _adapt(reply: Reply, site: Site, *, has_body: bool) -> Reply:
+    rewriter = decoder = None
+    if reply.status not in _PARTIAL_OR_NONE:
+        rewriter = rewriter_for(find(reply.headers, "content-type") or "", site)
+        decoder = decoder_for(find(reply.headers, "content-encoding") or "identity")
+    if rewriter is None or decoder is None:
+        return reply._replace(headers=response_fields(reply.headers, site, rewritten=False))
+    fields = response_fields(reply.headers, site, rewritten=True)
+    if not has_body:
+        return reply._replace(headers=fields)
+    assert isinstance(reply.body, Relay)  # noqa: S101 - a Tunnel comes with a 101 only
+    body = RewrittenBody(reply.body, decoder, rewriter)
+    body.begin()
+    return reply._replace(headers=fields, body=body)
+
+
+class RewrittenBody:
+    """A WSGI body like the Relay that it takes from and settles. What it gives counts as sent."""
+
+    def __init__(self, relay: Relay, decoder: Decoder, rewriter: EncodedRewriter) -> None:
+        self._relay = relay
+        self._decoder = decoder
+        self._rewriter = rewriter
+        self._pieces: Iterator[bytes] = self._rewritten()
+        self._sent_bytes = 0
+
+    def begin(self) -> None:
+        """Rewrites what is at hand, while an error can still be told in words. Raises UpstreamFault."""
+        try:
+            first = next(self._pieces)
+        except CodingError as error:
+            self._note(error)
+            self._relay.status = 502
+            self.close()
+            raise UpstreamFault(502, PROTOCOL_ERROR, f"the page cannot be decoded: {error}") from None
+        self._pieces = chain((first,), self._pieces)
+
+    def __iter__(self) -> RewrittenBody:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            piece = next(self._pieces)
+        except CodingError as error:
+            self._note(error)
+            raise ConnectionResetError(errno.ECONNRESET, str(error)) from error
+        self._sent_bytes += len(piece)
+        return piece
+
+    def _note(self, error: CodingError) -> None:
+        self._relay.error_code = PROTOCOL_ERROR
+        log.warning("%s in the body: %s", PROTOCOL_ERROR, error)
+
+    def _rewritten(self) -> Iterator[bytes]:
+        is_first = True
+        for received in self._relay:
+            for decoded in self._decoder.feed(received) if received else ():
+                piece = self._rewriter.feed(decoded)
+                if piece:
+                    is_first = False
+                    yield piece
+                gevent.sleep(0)  # a long page is work without waiting; others get their turn
+            if is_first:
+                is_first = False
+                yield b""  # nothing is at hand: the head may go
+        self._decoder.finish()
+        yield self._rewriter.finish()
+
+    def close(self) -> None:
+        self._relay.sent_bytes = self._sent_bytes
+        self._relay.close()

@@ -1,0 +1,55 @@
+"""The page where a person types the address of a web page, and where it says what is wrong with one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+
+from flask import Blueprint, Response, redirect, request
+
+from app.config import ROOT
+from app.core.errors import GatewayError
+from app.routes.errors import ErrorReply, error_reply
+from app.routes.public import PAGE_FIELDS
+from app.routes.wsgi_environ import Environ, StartResponse
+
+_PAGE = (ROOT / "admin_ui" / "web_pages.html").read_text()
+_PROBLEM = "<!-- problem -->"
+
+
+def build_address_page() -> Blueprint:
+    page = Blueprint("address_page", __name__)
+
+    @page.get("/proxy")
+    @page.get("/proxy/")
+    def address() -> Response:
+        url = request.args.get("url", "").strip()
+        if not url:
+            return Response(address_page(), mimetype="text/html")
+        if "://" not in url:
+            url = f"https://{url}"
+        return redirect(f"/proxy/{url.partition('#')[0]}", Response=Response)  # type: ignore[return-value]
+
+    return page
+
+
+def address_page(problem: str = "") -> bytes:
+    said = f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
+    return _PAGE.replace(_PROBLEM, said).encode()
+
+
+def answer_with_error(error: GatewayError, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """The error as a page for a person, as JSON for a program."""
+    request_id = environ["gateway.request_id"]
+    reply = error_reply(error, request_id)
+    if "text/html" in environ.get("HTTP_ACCEPT", "") and environ["REQUEST_METHOD"] in ("GET", "HEAD", "POST"):
+        reply = _as_page(reply, error)
+    start_response(reply.status, [*reply.headers, *PAGE_FIELDS.items(), ("X-Request-Id", request_id)])
+    return [reply.body]
+
+
+def _as_page(reply: ErrorReply, error: GatewayError) -> ErrorReply:
+    body = address_page(f"{error.message} ({error.code})")
+    framing = [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(body)))]
+    kept = [field for field in reply.headers if not field[0].lower().startswith("content-")]
+    return ErrorReply(reply.status, [*framing, *kept], body)

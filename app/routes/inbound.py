@@ -1,0 +1,24 @@
+"""A WSGI environ as the engine's Inbound."""
+
+from __future__ import annotations
+
+from app.proxy.engine import Inbound
+from app.routes.wsgi_environ import Environ, RequestInput, asked_upgrade, client_socket, gunicorn_detach
+from app.wire.headers import Headers
+from app.wire.trace import TraceParent
+
+
+def inbound_of(environ: Environ, headers: Headers, trace: TraceParent | None) -> Inbound:
+    """`environ["gateway.request_id"]` is there already."""
+    return Inbound(
+        request_id=environ["gateway.request_id"],
+        method=environ["REQUEST_METHOD"],
+        headers=headers,
+        body=RequestInput(environ),
+        expects_continue="HTTP_EXPECT" in environ,
+        client=environ.get("REMOTE_ADDR", ""),
+        trace=trace,
+        upgrade=asked_upgrade(environ),
+        detach=getattr(environ["wsgi.input"], "detach", None) or gunicorn_detach(environ),
+        client_socket=client_socket(environ),
+    )

@@ -1,0 +1,161 @@
+"""Header fields between a browser and a proxied site, which must each see the other's addresses.
+
+What describes the gateway's own origin stays with the gateway; what names addresses is mapped.
+A request that bears the site's cookies tells the site truly that it came from another origin: a foreign page could
+have sent it. One without them could have been sent by anybody, and is told as the site's own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from app.wire.codings import decoder_for
+from app.wire.headers import Headers, find, tokens
+from app.wire.pages.address import InvalidAddress, WebAddress, parse_address
+from app.wire.pages.cookies import cookie_from, cookies_for
+from app.wire.pages.links import Links
+from app.wire.pages.policy import OWN_POLICY, adapt_policy
+from app.wire.pages.refresh import rewrite_refresh
+
+ROOT = "/proxy/"
+"""Where proxied addresses begin."""
+_PROXIED = re.compile(r"(?:https?://[^/?#]*)?(/proxy/(?:~[\w.-]+/)?)(https?:.*)", re.IGNORECASE | re.DOTALL)
+
+_NOT_TO_SITE = frozenset(
+    "cookie forwarded origin referer service-worker via x-forwarded-for x-forwarded-host x-forwarded-port "
+    "x-forwarded-proto x-forwarded-server x-real-ip".split()
+)
+"""Of the browser's view of the gateway, or of the reverse proxies before us; some come back mapped."""
+_NOT_TO_BROWSER = frozenset(
+    "access-control-allow-credentials access-control-allow-headers access-control-allow-methods "
+    "access-control-allow-origin access-control-expose-headers access-control-max-age "
+    "alt-svc clear-site-data content-security-policy-report-only cross-origin-embedder-policy "
+    "cross-origin-embedder-policy-report-only cross-origin-opener-policy cross-origin-opener-policy-report-only "
+    "cross-origin-resource-policy expect-ct nel origin-agent-cluster public-key-pins referrer-policy report-to "
+    "reporting-endpoints service-worker-allowed sourcemap speculation-rules strict-transport-security "
+    "x-frame-options x-robots-tag x-sourcemap".split()
+)
+"""They speak for a whole origin, which here is the gateway's, or send the browser past the gateway."""
+_OF_THE_BYTES = frozenset(
+    "accept-ranges content-digest content-encoding content-length content-md5 digest repr-digest".split()
+)
+"""They describe bytes that rewriting changes."""
+_LINK = re.compile(r"<([^>]*)>")
+_BASIC_REALM = re.compile(r'(\bBasic\b.*?\brealm=")', re.IGNORECASE)
+
+
+class Site(NamedTuple):
+    """A proxied page's address and how the browser came to it."""
+
+    address: WebAddress
+    prefix: str
+    """What stands before the address in links: `/proxy/`, or that with a ticket."""
+    secure: bool
+    """True when the browser speaks TLS to the gateway."""
+    nonce: str
+    """Lets our script pass the page's own policy."""
+
+
+def proxied_address(reference: str) -> WebAddress | None:
+    """The address that a proxied address (a Referer, say) stands for; None when it is none."""
+    match = _PROXIED.fullmatch(reference)
+    if match is None:
+        return None
+    try:
+        return parse_address(match[2])
+    except InvalidAddress:
+        return None
+
+
+def request_fields(fields: Headers, site: Site) -> Headers:
+    """What goes to the site of what the browser sent."""
+    cookies = cookies_for(site.address, [value for name, value in fields if name.lower() == "cookie"])
+    referer = proxied_address(find(fields, "referer") or "")
+    mapped: Headers = []
+    for name, value in fields:
+        lower = name.lower()
+        if lower == "accept-encoding":
+            value = ", ".join(token for token in tokens(value) if _is_decoded(token))
+        if value and lower not in _NOT_TO_SITE and (cookies or not lower.startswith("sec-fetch-")):
+            mapped.append((name, value))
+    if referer is not None:
+        mapped.append(("Referer", referer.url))
+    origin = _origin(find(fields, "origin"), referer, site.address, has_cookies=bool(cookies))
+    if origin:
+        mapped.append(("Origin", origin))
+    if cookies:
+        mapped.append(("Cookie", cookies))
+    return mapped
+
+
+def _is_decoded(token: str) -> bool:
+    coding = token.partition(";")[0].strip()
+    return coding != "*" and decoder_for(coding) is not None
+
+
+def _origin(sent: str | None, referer: WebAddress | None, address: WebAddress, *, has_cookies: bool) -> str:
+    if not sent:
+        return ""
+    if referer is not None:
+        return referer.origin
+    return "null" if has_cookies else address.origin
+
+
+def response_fields(fields: Headers, site: Site, *, rewritten: bool) -> Headers:
+    """What goes to the browser of what the site answered; `rewritten` says that the body's bytes will change."""
+    links = Links(site.address.url, site.prefix)
+    mapped: Headers = []
+    for name, value in fields:
+        lower = name.lower()
+        if lower in _NOT_TO_BROWSER or (rewritten and lower in _OF_THE_BYTES):
+            continue
+        adapt = _ADAPTED.get(lower)
+        changed = adapt(value, links, site) if adapt else value
+        if rewritten and lower == "etag" and not value.startswith("W/"):
+            changed = f"W/{value}"  # equal in meaning, not in bytes (RFC 9110, 8.8.1)
+        if changed is not None:
+            mapped.append((name, changed))
+    mapped.append(("Content-Security-Policy", OWN_POLICY))
+    mapped.append(("Referrer-Policy", "same-origin"))  # stylesheets and modules tell by it whose root `/` is
+    mapped.append(("X-Robots-Tag", "noindex"))
+    return mapped
+
+
+def _map_reference(value: str, links: Links, _: Site) -> str:
+    changed = links.rewrite(value.encode("latin-1"))
+    return value if changed is None else changed.decode("latin-1")
+
+
+def _map_links(value: str, links: Links, site: Site) -> str:
+    return _LINK.sub(lambda link: f"<{_map_reference(link[1], links, site)}>", value)
+
+
+def _map_refresh(value: str, links: Links, _: Site) -> str:
+    changed = rewrite_refresh(value.encode("latin-1"), links, "utf-8")
+    return value if changed is None else changed.decode("latin-1")
+
+
+def _map_cookie(value: str, _: Links, site: Site) -> str | None:
+    return cookie_from(site.address, site.prefix, value, secure=site.secure)
+
+
+def _adapt_policy(value: str, _: Links, site: Site) -> str | None:
+    return adapt_policy(value, site.nonce) or None
+
+
+def _name_site_in_realm(value: str, _: Links, site: Site) -> str:
+    """Browsers send a password again wherever the same name and realm ask for it, and all sites have our name here."""
+    return _BASIC_REALM.sub(lambda found: f"{found[1]}{site.address.origin} ", value)
+
+
+_ADAPTED: dict[str, Callable[[str, Links, Site], str | None]] = {
+    "content-location": _map_reference,
+    "content-security-policy": _adapt_policy,
+    "link": _map_links,
+    "location": _map_reference,
+    "refresh": _map_refresh,
+    "set-cookie": _map_cookie,
+    "www-authenticate": _name_site_in_realm,
+}

@@ -1,0 +1,233 @@
+"""Proxied pages in a real browser: scripts, real documentation, and a hostile page."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from html import escape
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.support.gateway import ADMIN_TOKEN, GatewayProcess, wait_until
+from tests.support.site import Site
+
+pytestmark = pytest.mark.skipif(os.environ.get("SKIP_BROWSER") == "1", reason="SKIP_BROWSER=1")
+
+Serve = Callable[..., Site]
+PAGES = Path(__file__).parent / "pages"
+
+
+@pytest.fixture(scope="module")
+def gateway(redis_url: str) -> Iterator[GatewayProcess]:
+    process = GatewayProcess(redis_url, {"WEB_PROXY": "open", "EGRESS_PORTS": "*"}).start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    sites: list[Site] = []
+
+    def start(pages: dict[str, tuple[str, str]] | None = None, **options: object) -> Site:
+        sites.append(Site(pages or {}, **options))  # type: ignore[arg-type]
+        return sites[-1]
+
+    yield start
+    for site in sites:
+        site.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport={"width": 1000, "height": 800}, locale="en-US")
+    yield context
+    context.close()
+
+
+def page_of(context: BrowserContext) -> tuple[Page, list[str]]:
+    """A page, and the addresses that it asks for."""
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    return page, asked
+
+
+SCRIPTED = (PAGES / "scripted.html").read_text()
+
+
+def test_what_scripts_address_goes_through_the_proxy(
+    context: BrowserContext, gateway: GatewayProcess, serve: Serve
+) -> None:
+    """fetch, XMLHttpRequest, EventSource, history, import(), workers, and elements made by scripts: none goes past."""
+    shared = {
+        "/data.json": ("application/json", '{"ok":1}'),
+        "/dot.svg": ("image/svg+xml", '<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"/>'),
+        "/module.js": ("text/javascript", "import '/deep.js'; export const name = 'module';"),
+        "/deep.js": ("text/javascript", "export {};"),
+    }
+    other = serve(
+        shared
+        | {
+            "/module.js": ("text/javascript", "import '/deeper.js'; export const name = 'module';"),
+            "/deeper.js": ("text/javascript", "export {};"),
+        }
+    )
+    site = serve(
+        shared
+        | {
+            "/app/": ("text/html", SCRIPTED.replace("OTHER", other.url)),
+            "/app/data.json": ("application/json", '{"ok":1}'),
+            "/events": ("text/event-stream", "data: event\n\n"),
+            "/style.css": ("text/css", "body { background: url(/dot.svg?css) }"),
+            "/classic.js": ("text/javascript", "window.classic = 'classic'"),
+            "/worker.js": ("text/javascript", "fetch('/').catch(() => 0); postMessage('worker')"),
+        }
+    )
+    page, asked = page_of(context)
+    page.goto(f"{gateway.url}/proxy/{site.url}/app/")
+    expect(page).to_have_title("ready")
+    results = page.evaluate("results")
+    data = '{"ok":1}'
+    assert results == {
+        **dict.fromkeys(
+            ["fetch", "fetch request", "fetch other", "fetch own origin", "fetch relative", "put", "xhr"], data
+        ),
+        "events": "event",
+        "image": "ok",
+        "attribute": "ok",
+        "markup": f"{gateway.url}/proxy/{other.url}/x",
+        "script": "classic",
+        "import": "module",
+        "worker": "worker",
+        "cookie": "a=1",
+        "storage": "122",
+        "history": f"/proxy/{site.url}/pushed",
+        "worker service": "SecurityError",
+    }
+    page.wait_for_function("window.imported === 'module'")
+    assert [url for url in asked if not re.match(rf"{gateway.url}/|blob:|data:", url)] == []
+    wait_until(lambda: "/dot.svg?css" in site.paths(), "the stylesheet's picture is asked for")
+    assert other.paths().count("/deeper.js") == site.paths().count("/deep.js") == 1
+    page.locator("#link").click()
+    assert page.url == f"{gateway.url}/proxy/{site.url}/linked"
+
+
+def test_forms_frames_and_redirects_stay_inside(context: BrowserContext, gateway: GatewayProcess, serve: Serve) -> None:
+    """A form is sent to its site, a framed page of another site shows, and none of it needs our script."""
+    other = serve({"/framed": ("text/html", "<p>framed")}, fields={"X-Frame-Options": "DENY"})
+    site = serve(
+        {
+            "/": ("text/html", f'<form action=/found method=get><input name=q value="ä"><button>go</button></form>'
+                               f'<iframe src="{other.url}/framed"></iframe>'),
+            "/found": ("text/html", "<p>found"),
+        }
+    )  # fmt: skip
+    page, asked = page_of(context)
+    page.goto(f"{gateway.url}/proxy/{site.url}")
+    assert page.url == f"{gateway.url}/proxy/{site.url}/"
+    expect(page.frame_locator("iframe").get_by_text("framed")).to_be_visible()
+    page.get_by_role("button").click()
+    expect(page.get_by_text("found")).to_be_visible()
+    assert page.url.startswith(f"{gateway.url}/proxy/{site.url}/found?q=")
+    assert all(url.startswith(gateway.url) for url in asked)
+    assert not any("script.js" in url for url in asked)
+
+
+HOSTILE = (PAGES / "hostile.js").read_text()
+"""Runs in an event handler: on a page without <script>, where nothing of ours stands before it."""
+
+
+def test_a_hostile_page_cannot_administer_the_gateway(
+    context: BrowserContext, gateway: GatewayProcess, serve: Serve
+) -> None:
+    """With the admin logged in beside it, it reads no session, calls no admin API and goes nowhere else."""
+    other = serve({"/past.svg": ("image/svg+xml", '<svg xmlns="http://www.w3.org/2000/svg"/>')})
+    site = serve({"/sw.js": ("text/javascript", "")})
+    code = escape(HOSTILE.replace("OTHER", other.url))
+    site.pages["/"] = ("text/html", f'<!doctype html><title>hostile</title><body onload="{code}">')
+    admin = context.new_page()
+    admin.goto(f"{gateway.url}/admin")
+    admin.locator("input[name=token]").fill(ADMIN_TOKEN)
+    admin.locator("button[type=submit]").click()
+    expect(admin.get_by_role("button", name="Add mapping")).to_be_visible()
+    assert {cookie["name"] for cookie in context.cookies([f"{gateway.url}/api/x"])} >= {"api_proxy_admin"}
+
+    page, _ = page_of(context)
+    page.goto(f"{gateway.url}/proxy/{site.url}/")
+    expect(page).to_have_title("done", timeout=15_000)
+    results = page.evaluate("results")
+    assert results.pop("fetch") is True
+    assert results.pop("origin") == "null"
+    assert results.pop("blind") == "sent"  # as any page of the web may send it, but as a stranger
+    assert results.pop("beacon") in ("sent", "refused")  # the browser says so before it asks the policy
+    assert set(results.values()) == {"refused"}, results
+    assert other.asked == []
+    assert all("cookie" not in sent for _, _, sent, _ in site.asked)
+    assert "/evil" not in gateway.admin("GET", "/api/mappings").json()["mappings"]
+    admin.reload()
+    expect(admin.get_by_role("button", name="Add mapping")).to_be_visible()  # still logged in
+
+
+def test_a_framed_page_cannot_leave_its_frame(context: BrowserContext, gateway: GatewayProcess, serve: Serve) -> None:
+    """It neither navigates nor reads the page around it, and cannot shed the sandbox in a window of its own."""
+    framed = serve(
+        {
+            "/": ("text/html", "<script>let said=[];"
+                  "try { parent.document.title; said.push('read') } catch { said.push('no') }"
+                  "try { top.location.href = 'about:blank#gone'; said.push('moved') } catch { said.push('no') }"
+                  "document.title='x'; document.write(said.join())</script>")
+        }
+    )  # fmt: skip
+    site = serve({"/": ("text/html", f'<title>outer</title><p>outer<iframe src="{framed.url}/"></iframe>')})
+    page, _ = page_of(context)
+    page.goto(f"{gateway.url}/proxy/{site.url}/")
+    expect(page.frame_locator("iframe").get_by_text("no,no")).to_be_visible()
+    assert page.url == f"{gateway.url}/proxy/{site.url}/"
+
+
+def settled_look(page: Page) -> bytes:
+    """A screenshot of the page once it no longer changes."""
+    looks = [page.screenshot(animations="disabled")]
+
+    def unchanged() -> bool:
+        looks.append(page.screenshot(animations="disabled"))
+        return looks[-1] == looks[-2]
+
+    wait_until(unchanged, "the page has come to rest", pause_s=0.1)
+    return looks[-1]
+
+
+DOCUMENTATION = {
+    "python3-doc/html": ["index.html", "library/re.html", "genindex-A.html"],
+    "apache2-doc/manual": ["en/index.html", "en/mod/core.html", "ja/index.html"],
+    "postgresql-doc-*/html": ["index.html", "sql-select.html", "bookindex.html"],
+}
+"""Pages that nobody wrote for us: Debian's python3-doc, apache2-doc and postgresql-doc."""
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"), [(folder, name) for folder, names in DOCUMENTATION.items() for name in names]
+)
+def test_real_pages_look_and_load_the_same(
+    context: BrowserContext, gateway: GatewayProcess, serve: Serve, folder: str, name: str
+) -> None:
+    """Through the proxy the same resources are fetched as directly, none goes past it, and the pictures agree."""
+    found = next(Path("/usr/share/doc").glob(folder), None)
+    if found is None:
+        message = f"{folder} is not there: apt-get install python3-doc apache2-doc postgresql-doc"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    site = serve(folder=found)
+    looks, loads = {}, {}
+    for way in ("", f"{gateway.url}/proxy/"):
+        page, asked = page_of(context)
+        page.goto(f"{way}{site.url}/{name}", wait_until="networkidle")
+        looks[way] = settled_look(page)
+        assert [url for url in asked if not url.startswith((way or site.url, gateway.url, "data:"))] == []
+        loads[way] = {url.removeprefix(way) for url in asked if "/static/proxied/" not in url and "favicon" not in url}
+        page.close()
+    direct, proxied = loads.values()
+    assert proxied == direct
+    assert len(set(looks.values())) == 1, "the screenshots differ"
