@@ -6,7 +6,8 @@ import { t, useLanguage } from './i18n.js';
 
 const app = document.getElementById('app');
 const problem = document.querySelector('.problem')?.textContent ?? '';
-const tried = /^\/proxy\/(?:~[\w.-]+\/)?(.+)/.exec(location.pathname)?.[1] ?? '';
+const asked = /^\/proxy\/(?:~[\w.-]+\/)?(.+)/.exec(location.pathname)?.[1];
+const tried = asked ? asked + location.search : new URLSearchParams(location.search).get('url') ?? '';
 
 function Page() {
   useLanguage();
@@ -20,7 +21,7 @@ function Page() {
         ${problem && html`<p class="problem" role="alert">${problem}</p>`}
         <label>${t('address')}
           <input name="url" inputmode="url" required autofocus autocapitalize="off" spellcheck=${false}
-            placeholder="https://example.com/" defaultValue=${tried + (tried && location.search)} />
+            placeholder="https://example.com/" defaultValue=${tried} />
         </label>
         <button type="submit" class="primary">${t('openPage')}</button>
       </form>

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from html import escape
+from urllib.parse import quote
 
-from flask import Blueprint, Response, redirect, request
+from flask import Blueprint, Response, request
 
 from app.config import ROOT
 from app.core.errors import GatewayError
 from app.routes.errors import ErrorReply, error_reply
 from app.routes.public import PAGE_FIELDS
 from app.routes.wsgi_environ import Environ, StartResponse
+from app.wire.pages.address import InvalidAddress, parse_address
 
 _PAGE = (ROOT / "admin_ui" / "web_pages.html").read_text()
 _PROBLEM = "<!-- problem -->"
+_SCHEME = re.compile(r"https?:[/\\]|[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_FRAGMENT = "%!$&'()*+,-./:;=?@_~"
 
 
 def build_address_page() -> Blueprint:
@@ -23,14 +28,23 @@ def build_address_page() -> Blueprint:
     @page.get("/proxy")
     @page.get("/proxy/")
     def address() -> Response:
-        url = request.args.get("url", "").strip()
-        if not url:
+        typed = request.args.get("url", "").strip()
+        if not typed:
             return Response(address_page(), mimetype="text/html")
-        if "://" not in url:
-            url = f"https://{url}"
-        return redirect(f"/proxy/{url.partition('#')[0]}", Response=Response)  # type: ignore[return-value]
+        try:
+            return Response(status=302, headers={"Location": _location(typed)})
+        except InvalidAddress as error:
+            return Response(address_page(f"{error} (invalid_address)"), 400, mimetype="text/html")
 
     return page
+
+
+def _location(typed: str) -> str:
+    """Where the address leads that a person typed, who may leave out `https://`. Raises InvalidAddress."""
+    url, mark, fragment = typed.partition("#")
+    if not _SCHEME.match(url):
+        url = f"https://{url}"
+    return f"/proxy/{parse_address(url.encode().decode('latin-1')).url}{mark}{quote(fragment, safe=_FRAGMENT)}"
 
 
 def address_page(problem: str = "") -> bytes:

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 
+from urllib.parse import urlencode
 import pytest
 import redis
 
@@ -119,9 +120,33 @@ def test_a_person_gets_a_page_of_the_error(open_gateway: GatewayProcess) -> None
 def test_an_address_can_be_typed_into_a_form(open_gateway: GatewayProcess) -> None:
     """`/proxy/` shows the form, which leads to the address; without a scheme https is meant."""
     assert b"<form" in open_gateway.request("GET", "/proxy/").body
-    reply = open_gateway.request("GET", "/proxy/?url=https%3A%2F%2Fexample.com%2Fa%3Fb%3D1%23top")
-    assert (reply.status, reply.field("location")) == (302, "/proxy/https://example.com/a?b=1")
-    assert open_gateway.request("GET", "/proxy/?url=example.com").field("location") == "/proxy/https://example.com"
+    for typed, location in [
+        ("https://example.com/a?b=1%25#top", "/proxy/https://example.com/a?b=1%25#top"),
+        ("example.com", "/proxy/https://example.com/"),
+        ("example.com:8080/?next=http://b.example/", "/proxy/https://example.com:8080/?next=http://b.example/"),
+        ("//example.com/ä b?ö", "/proxy/https://example.com/%C3%A4%20b?%C3%B6"),
+        ("https://example.com/\r\nSet-Cookie: a=1", "/proxy/https://example.com/%0D%0ASet-Cookie:%20a=1"),
+    ]:
+        reply = open_gateway.request("GET", f"/proxy/?{urlencode({'url': typed})}")
+        assert (reply.status, reply.field("location")) == (302, location)
+
+
+@pytest.mark.parametrize(
+    "typed", ["javascript:alert(1)", "https://../../admin", "ftp://example.com/", "https://a b/", "#"]
+)
+def test_what_is_typed_amiss_is_said_in_the_form(open_gateway: GatewayProcess, typed: str) -> None:
+    """The page says what is wrong, and leads nowhere."""
+    reply = open_gateway.request("GET", f"/proxy/?{urlencode({'url': typed})}")
+    assert (reply.status, reply.field("location")) == (400, None)
+    assert b"invalid_address" in reply.body
+
+
+def test_an_ipv6_address_can_be_typed_into_the_form(open_gateway: GatewayProcess) -> None:
+    """Also where something on the way has encoded its brackets."""
+    location = open_gateway.request("GET", "/proxy/?url=http%3A%2F%2F%5B::1%5D:8080%2F").field("location") or ""
+    if "%5B" in location:
+        location = open_gateway.request("GET", location).field("location") or ""
+    assert location == "/proxy/http://[::1]:8080/"
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"])

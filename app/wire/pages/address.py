@@ -15,6 +15,8 @@ from ada_url import URL
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _PARTS = re.compile(r"(https?):[/\\]*([^/\\?]*)(.*)", re.IGNORECASE | re.DOTALL)
 _ENCODED = re.compile(r"https?(?:%3A|:(?:%2F|%5C))", re.IGNORECASE)
+_BRACKET = re.compile("%5([BD])", re.IGNORECASE)
+"""Some clients encode those around an IPv6 address."""
 _LEAVE = "".join(map(chr, range(0x21, 0x7F)))
 EXAMPLE = "/proxy/https://example.com/docs?x=1"
 
@@ -56,8 +58,11 @@ def parse_address(text: str) -> WebAddress:
     scheme, authority, rest = parts[1].lower(), parts[2], parts[3]
     if "@" in authority:
         raise InvalidAddress("the address must not hold a user name or password")
+    authority = _BRACKET.sub(lambda found: "[" if found[1] in "Bb" else "]", authority)
     try:
         url = URL(f"{scheme}://{authority.encode('latin-1').decode()}/")
+        if not all(url.hostname.removesuffix(".").split(".")):  # browsers would take `..` for a path's
+            raise ValueError
     except ValueError:
         raise InvalidAddress(f"the address names no host that could be; one that could: {EXAMPLE}") from None
     target = quote(rest if rest.startswith("/") else f"/{rest}", safe=_LEAVE, encoding="latin-1")

@@ -28,6 +28,7 @@ UNDERSTOOD = {
     "http://example.com:/": "http://example.com/",
     # hosts as browsers read them
     "http://[2001:DB8:0::1]:8080/": "http://[2001:db8::1]:8080/",
+    "http://%5B::1%5D:8080/": "http://[::1]:8080/",
     "http://m\xc3\xbcnchen.example/": "http://xn--mnchen-3ya.example/",
     "http://m%C3%BCnchen.example/": "http://xn--mnchen-3ya.example/",
     "http://0x7f.1/": "http://127.0.0.1/",
@@ -65,7 +66,8 @@ def test_an_address_is_taken_apart_for_dialling() -> None:
     "typed",
     ["example.com", "ftp://example.com/", "javascript:alert(1)", "https://", "https:///", "http://?x", "https://a b/",
      "http://1.2.3.4.5/", "http://exa<mple.com/", "http://[::1", "http://example.com:99999/", "http://\xff\xfe/",
-     "http://%00/", "//example.com/", "httpss://example.com/"],
+     "http://%00/", "//example.com/", "httpss://example.com/",
+     "https://../../admin", "https://a../", "https://.a/"],
 )  # fmt: skip
 def test_what_is_no_web_address_is_refused_with_an_example(typed: str) -> None:
     """The caller is told what would do."""
