@@ -29,6 +29,8 @@ ENDPOINT = "/proxy"
 PROTOCOL_ERROR = "upstream_protocol_error"
 _PARTIAL_OR_NONE = frozenset({204, 205, 206, 304})
 """Statuses whose body is no whole page."""
+_MOMENT_S = 1e-6
+"""Not 0: gevent would come back fifty times before it looks whether anybody has sent something."""
 
 
 def ask(engine: Engine, inbound: Inbound, site: Site, limits: Limits) -> Reply:
@@ -58,7 +60,10 @@ def _adapt(reply: Reply, site: Site, *, has_body: bool) -> Reply:
         rewriter = rewriter_for(find(reply.headers, "content-type") or "", site)
         decoder = decoder_for(find(reply.headers, "content-encoding") or "identity")
     if rewriter is None or decoder is None:
-        return reply._replace(headers=response_fields(reply.headers, site, rewritten=False))
+        fields = response_fields(reply.headers, site, rewritten=False)
+        if reply.status == 304:  # the page that the browser has bears the nonce of the policy that came with it
+            fields = [field for field in fields if field[0].lower() != "content-security-policy"]
+        return reply._replace(headers=fields)
     fields = response_fields(reply.headers, site, rewritten=True)
     if not has_body:
         return reply._replace(headers=fields)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from html import escape
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
 
 from tests.support.gateway import ADMIN_TOKEN, GatewayProcess, wait_until
 from tests.support.site import Site
@@ -134,6 +135,36 @@ def test_forms_frames_and_redirects_stay_inside(context: BrowserContext, gateway
     assert page.url.startswith(f"{gateway.url}/proxy/{site.url}/found?q=")
     assert all(url.startswith(gateway.url) for url in asked)
     assert not any("script.js" in url for url in asked)
+
+
+def test_a_page_that_was_kept_works_when_it_has_not_changed(
+    context: BrowserContext, gateway: GatewayProcess, serve: Serve
+) -> None:
+    """After a 304 the page's scripts still bear the nonces that its policy names, ours among them."""
+    policy = {"Content-Security-Policy": "script-src 'nonce-n'", "ETag": '"1"', "Cache-Control": "no-cache"}
+    native = "<script nonce=n>document.title = String(fetch).includes('native code') ? 'bare' : 'ours'</script>"
+    site = serve({"/": ("text/html", f"<title>none</title>{native}")}, fields=policy)
+    page, _ = page_of(context)
+    for _ in range(2):
+        page.goto(f"{gateway.url}/proxy/{site.url}/")
+        expect(page).to_have_title("ours")
+    assert site.asked[-1][2].get("if-none-match") == 'W/"1"'
+
+
+def test_a_password_is_sent_to_its_own_site_only(
+    context: BrowserContext, gateway: GatewayProcess, serve: Serve
+) -> None:
+    """A site that asks for a password under another one's realm does not get it unasked."""
+    pages = {"/": ("text/html", "")}
+    site = serve(pages, fields={"WWW-Authenticate": 'Basic realm="members"'})
+    thief = serve(pages, fields={"WWW-Authenticate": f'Basic realm="x", realm="{site.url} members"'})
+    page, _ = page_of(context)
+    for server, login in ((site, "ann:secret@"), (thief, "")):
+        with suppress(Error):  # nobody there to type a password: chromium gives up
+            page.goto(f"{gateway.url}/proxy/{server.url}/".replace("://", f"://{login}", 1))
+    assert any("authorization" in fields for _, _, fields, _ in site.asked)
+    assert thief.asked
+    assert not any("authorization" in fields for _, _, fields, _ in thief.asked)
 
 
 HOSTILE = (PAGES / "hostile.js").read_text()

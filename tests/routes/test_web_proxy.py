@@ -309,11 +309,35 @@ def test_a_service_worker_is_refused(open_gateway: GatewayProcess, site: Upstrea
     assert not site.seen
 
 
-def test_realms_tell_sites_apart(open_gateway: GatewayProcess, site: Upstream) -> None:
+@pytest.mark.parametrize(
+    ("asked", "realm"),
+    [
+        ('Basic realm="members", charset="UTF-8"', "members"),
+        ("Basic realm=members", "members"),
+        ("BASIC Realm = members", "members"),
+        ('Basic realm="x", realm="https://a.example members"', "x"),  # chromium takes the last one
+        ('Basic x="realm=", realm="https://a.example members"', ", realm="),
+        ('Bearer, Basic realm="m\\"x\\""', "mx"),
+        ("Basic", ""),
+    ],
+)
+def test_realms_tell_sites_apart(open_gateway: GatewayProcess, site: Upstream, asked: str, realm: str) -> None:
     """A browser sends a password again for the same realm of the same host, and here all sites have one host."""
-    site.handler = answering(b"", 'WWW-Authenticate: Basic realm="members", charset="UTF-8"\r\n', "401 Unauthorized")
+    site.handler = answering(b"", f"WWW-Authenticate: {asked}\r\n", "401 Unauthorized")
     reply = open_gateway.request("GET", f"/proxy/{site.url}/")
-    assert reply.field("www-authenticate") == f'Basic realm="{site.url} members", charset="UTF-8"'
+    assert values(reply, "www-authenticate") == [f'Basic realm="{site.url} {realm}", charset="UTF-8"']
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [("NTLM", []), ("Negotiate", []), ('Digest realm="x", nonce="1"', []), ('Bearer realm="x"', ['Bearer realm="x"'])],
+)
+def test_schemes_that_would_prove_who_a_person_is_to_us_are_not_passed_on(
+    open_gateway: GatewayProcess, site: Upstream, asked: str, told: list[str]
+) -> None:
+    """A browser may answer them unasked, for a host of its own network such as the gateway's; the site would get it."""
+    site.handler = answering(b"", f"WWW-Authenticate: {asked}\r\n", "401 Unauthorized")
+    assert values(open_gateway.request("GET", f"/proxy/{site.url}/"), "www-authenticate") == told
 
 
 # --- bodies ---
@@ -428,6 +452,13 @@ def test_a_page_shows_while_it_loads(open_gateway: GatewayProcess, site: Upstrea
 
 def test_the_pages_script_comes_first_and_passes_the_pages_policy(
     open_gateway: GatewayProcess, site: Upstream
+def test_a_page_that_has_not_changed_keeps_its_policy(open_gateway: GatewayProcess, site: Upstream) -> None:
+    """Its scripts bear the nonce of the policy that came with it; a new one would shut ours out."""
+    site.handler = answering(b"", HTML + "Content-Security-Policy: script-src 'nonce-n'\r\n", "304 Not Modified")
+    reply = open_gateway.request("GET", f"/proxy/{site.url}/", headers={"If-None-Match": '"1"'})
+    assert (reply.status, values(reply, "content-security-policy")) == (304, [])
+
+
 ) -> None:
     """Before the page's own scripts stands ours, with the nonce that the adapted policy names."""
     site.handler = answering(

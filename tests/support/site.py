@@ -17,7 +17,7 @@ class Site:
     pages: dict[str, tuple[str, str]] = field(default_factory=dict)
     folder: Path | None = None
     fields: dict[str, str] = field(default_factory=dict)
-    """Header fields of every answer."""
+    """Header fields of every answer; an `ETag` is compared, `WWW-Authenticate` takes any password."""
     asked: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
     """Method, target, header fields by lower-case name, body."""
 
@@ -32,6 +32,10 @@ class Site:
                 sent = {name.lower(): value for name, value in self.headers.items()}
                 site.asked.append((self.command, self.path, sent, body))
                 status, kind, content = site.find(urlsplit(self.path).path)
+                if sent.get("if-none-match", "").removeprefix("W/") == site.fields.get("ETag", "-"):
+                    status, content = 304, b""
+                elif "WWW-Authenticate" in site.fields and "authorization" not in sent:
+                    status = 401
                 self.send_response(status)
                 for name, value in ({"Content-Type": kind, "Content-Length": str(len(content))} | site.fields).items():
                     self.send_header(name, value)

@@ -43,7 +43,10 @@ _OF_THE_BYTES = frozenset(
 )
 """They describe bytes that rewriting changes."""
 _LINK = re.compile(r"<([^>]*)>")
-_BASIC_REALM = re.compile(r'(\bBasic\b.*?\brealm=")', re.IGNORECASE)
+_BASIC = re.compile(r"\bBasic\b", re.IGNORECASE)
+_WITH_OUR_NAME = re.compile(r"\b(?:Digest|Negotiate|NTLM)\b", re.IGNORECASE)
+"""Schemes whose proof holds the server's name or address, which is ours. The last two need nobody's consent."""
+_REALM = re.compile(r"""\brealm[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^ \t,"]+))""", re.IGNORECASE)
 
 
 class Site(NamedTuple):
@@ -145,9 +148,16 @@ def _adapt_policy(value: str, _: Links, site: Site) -> str | None:
     return adapt_policy(value, site.nonce) or None
 
 
-def _name_site_in_realm(value: str, _: Links, site: Site) -> str:
-    """Browsers send a password again wherever the same name and realm ask for it, and all sites have our name here."""
-    return _BASIC_REALM.sub(lambda found: f"{found[1]}{site.address.origin} ", value)
+def _name_site_in_realm(value: str, _: Links, site: Site) -> str | None:
+    """Browsers send a password again wherever the same name and realm ask for it, and all sites have our name here.
+
+    The field is written anew: browsers differ in which of several realms they take, and in what they take for one.
+    """
+    if _BASIC.search(value):
+        realm = _REALM.search(value)
+        name = (realm[1] or realm[2] or "") if realm else ""
+        return f'Basic realm="{site.address.origin} {re.sub(r"[^ !#-[^-~]", "", name)}", charset="UTF-8"'
+    return None if _WITH_OUR_NAME.search(value) else value
 
 
 _ADAPTED: dict[str, Callable[[str, Links, Site], str | None]] = {
