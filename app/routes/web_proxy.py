@@ -118,9 +118,12 @@ class WebProxyDoor:
         shown = _bearer(inbound.headers, "proxy-authorization")
         sent = _bearer(inbound.headers, "authorization")
         admin_token = self._gateway.config.admin_token
-        if admin_token and sent and hmac.compare_digest(sent.encode(), admin_token.encode()):
-            inbound.headers = [field for field in inbound.headers if field[0].lower() != "authorization"]
-            shown = shown or sent
+        if not admin_token:
+            return shown
+        sites = [field for field in inbound.headers if not _holds(field, admin_token)]
+        if len(sites) < len(inbound.headers):
+            shown = shown or admin_token
+            inbound.headers = sites
         return shown
 
     def _check_token(self, token: str, caller: str) -> None:
@@ -167,6 +170,15 @@ def _redirect(environ: Environ, start_response: StartResponse, location: str) ->
 
 
 def _bearer(headers: Headers, name: str) -> str:
+def _holds(field: tuple[str, str], token: str) -> bool:
+    """True for an `Authorization` with the token in it, after whatever scheme or, as the admin API takes it, bare."""
+    if field[0].lower() != "authorization":
+        return False
+    wanted, value = token.encode(), field[1].encode()
+    rest = value.split(None, 1)[-1] if value else value
+    return hmac.compare_digest(value, wanted) | hmac.compare_digest(rest, wanted)
+
+
     scheme, _, token = (find(headers, name) or "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
