@@ -118,7 +118,7 @@ class RewrittenBody:
                 if piece:
                     is_first = False
                     yield piece
-                gevent.sleep(0)  # a long page is work without waiting; others get their turn
+                gevent.sleep(_MOMENT_S)  # a long page is work without waiting; others get their turn
             if is_first:
                 is_first = False
                 yield b""  # nothing is at hand: the head may go

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -17,7 +18,7 @@ from app.storage.connections import ADMIN_FAILURES
 from app.wire.pages.address import parse_address
 from app.wire.pages.cookies import cookie_from
 from app.wire.pages.policy import OWN_POLICY
-from tests.support.gateway import ADMIN_TOKEN, GatewayProcess, Reply, wait_until
+from tests.support.gateway import ADMIN_TOKEN, GatewayProcess, Reply, receive_all, wait_until
 from tests.support.upstream import Peer, Upstream
 
 HTML = "Content-Type: text/html; charset=utf-8\r\n"
@@ -530,6 +531,21 @@ def test_pages_can_be_switched_off(start_gateway: Callable[..., GatewayProcess],
 
 
 def test_an_open_door_to_the_world_is_warned_of(start_gateway: Callable[..., GatewayProcess]) -> None:
+def test_a_page_that_is_much_work_leaves_others_their_turn(open_gateway: GatewayProcess, site: Upstream) -> None:
+    """While 9 MB are rewritten without waiting for anything, other requests are answered in between."""
+    site.handler = answering(gzip.compress(b"<a b c d " * 1_000_000), HTML + "Content-Encoding: gzip\r\n")
+    with open_gateway.connect() as sock:
+        sock.settimeout(60)
+        sock.sendall(f"GET /proxy/{site.url}/ HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n".encode())
+        reader = threading.Thread(target=receive_all, args=(sock,))
+        reader.start()
+        answered = 0
+        while reader.is_alive():
+            answered += open_gateway.request("GET", "/robots.txt").status == 200
+        reader.join()
+    assert answered > 12
+
+
     """The log says so at the start; on loopback it is as it should be."""
     warning = "whoever reaches 0.0.0.0 may see web pages"
     assert warning in start_gateway(WEB_PROXY="open", HOST="0.0.0.0").read_log()
