@@ -16,7 +16,8 @@ def cookies_for(site: WebAddress, cookie_fields: Iterable[str]) -> str:
     """The value of `Cookie` for the site; empty when the browser has none of its cookies."""
     tag = _tag(site)
     pairs = (pair.strip(" \t") for field in cookie_fields for pair in field.split(";"))
-    return "; ".join(pair[len(tag) :] for pair in pairs if pair.startswith(tag))
+    # A cookie without a name is its value alone (RFC 6265bis, 5.8.3).
+    return "; ".join(pair[len(tag) :].removeprefix("=") for pair in pairs if pair.startswith(tag))
 
 
 def cookie_from(site: WebAddress, prefix: str, value: str, *, secure: bool) -> str | None:
@@ -25,6 +26,7 @@ def cookie_from(site: WebAddress, prefix: str, value: str, *, secure: bool) -> s
     `prefix` is where proxied addresses begin; `secure` says whether the browser speaks TLS to the gateway.
     `SameSite=Strict` becomes `Lax`: a proxied page has an origin of its own (see `policy`), so its links, too, come
     from another site. What TLS alone permits (`Secure`, `SameSite=None`, `Partitioned`) is left out without it.
+    What is not known here is left out, too: a priority, say, would cost the gateway's own cookies their place.
     """
     pair, *attributes = [part.strip(" \t") for part in value.split(";")]
     name, equals, content = pair.partition("=")
@@ -47,7 +49,7 @@ def cookie_from(site: WebAddress, prefix: str, value: str, *, secure: bool) -> s
             case "secure" | "partitioned":
                 if secure:
                     kept.append(attribute)
-            case _:
+            case "expires" | "max-age" | "httponly":
                 kept.append(attribute)
     return "; ".join(kept)
 

@@ -25,6 +25,7 @@ SET = {
     "__Host-a=1; Path=/": "__Host-a=1; Path=/proxy/https://www.example.com/",
     "a=1; SameSite=Strict": "a=1; SameSite=Lax",
     "a=1; SameSite=lax": "a=1; SameSite=lax",
+    "a=1; Priority=High; Max-Age=1; What=ever": "a=1; Max-Age=1",
     "lonely": "=lonely",
 }
 
@@ -47,6 +48,11 @@ def test_what_only_tls_permits_is_kept_with_tls_only() -> None:
     kept = f"{TAG}a=1; Secure; SameSite=None; Partitioned; Path=/proxy/https://www.example.com/"
     assert cookie_from(SITE, PREFIX, value, secure=True) == kept
     assert cookie_from(SITE, PREFIX, value, secure=False) == f"{TAG}a=1; Path=/proxy/https://www.example.com/"
+
+
+def test_a_cookie_without_a_name_comes_back_as_one() -> None:
+    """Browsers send its value alone (RFC 6265bis, 5.8.3)."""
+    assert cookies_for(SITE, [str(cookie_from(SITE, PREFIX, "lonely", secure=True))]) == "lonely"
 
 
 def test_a_ticket_stands_in_the_path() -> None:
