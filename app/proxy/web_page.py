@@ -50,7 +50,7 @@ def ask(engine: Engine, inbound: Inbound, site: Site, limits: Limits) -> Reply:
     inbound.headers = request_fields(inbound.headers, site)
     reply = engine.handle(inbound, Route(upstream, address.target))
     if reply.status == 101:
-        return reply
+        return reply._replace(headers=response_fields(reply.headers, site, rewritten=False))
     return _adapt(reply, site, has_body=inbound.method != "HEAD")
 
 
@@ -92,6 +92,9 @@ class RewrittenBody:
             self._relay.status = 502
             self.close()
             raise UpstreamFault(502, PROTOCOL_ERROR, f"the page cannot be decoded: {error}") from None
+        except BaseException:  # a client that has gone, too: nobody else knows of this body yet
+            self.close()
+            raise
         self._pieces = chain((first,), self._pieces)
 
     def __iter__(self) -> RewrittenBody:

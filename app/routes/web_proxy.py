@@ -7,6 +7,7 @@ holds a ticket (see `core.tickets`); a program shows the admin token in `Proxy-A
 from __future__ import annotations
 
 import hmac
+import secrets
 import time
 from collections.abc import Iterable
 
@@ -81,7 +82,7 @@ class WebProxyDoor:
         reply = web_page.ask(
             self._gateway.engine,
             inbound,
-            Site(address, prefix, secure, inbound.request_id),
+            Site(address, prefix, secure, secrets.token_hex(16)),
             self._gateway.catalog.snapshot.limits,
         )
         fields = _access_fields(headers, reply.headers)
@@ -116,7 +117,6 @@ class WebProxyDoor:
     def _take_own_token(self, inbound: Inbound) -> str:
         """What the caller shows us; never leaves. `Authorization` is the site's unless it holds our token."""
         shown = _bearer(inbound.headers, "proxy-authorization")
-        sent = _bearer(inbound.headers, "authorization")
         admin_token = self._gateway.config.admin_token
         if not admin_token:
             return shown
@@ -148,15 +148,16 @@ def _of_the_page_that_asks(environ: Environ, target: str) -> str | None:
     referer = environ.get("HTTP_REFERER", "")
     if ROOT not in referer or environ.get("HTTP_SEC_FETCH_DEST", "script") not in _LOADED:
         return None
-    site = proxied_address(referer)
-    if site is None:
+    proxied = proxied_address(referer)
+    if proxied is None:
         return None
-    prefix = referer[referer.index(ROOT) : referer.index("http", referer.index(ROOT))]
+    prefix, site = proxied
     return f"{prefix}{site.origin}{target}"
 
 
 def _access_fields(request_headers: Headers, answer: Headers) -> Headers:
     """Lets proxied pages read what they load; other origins read nothing."""
+    answer = [*answer, ("Vary", "Origin")]
     if find(request_headers, "origin") != PAGE_ORIGIN:
         return answer
     return [*answer, ("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*")]
@@ -169,7 +170,6 @@ def _redirect(environ: Environ, start_response: StartResponse, location: str) ->
     return []
 
 
-def _bearer(headers: Headers, name: str) -> str:
 def _holds(field: tuple[str, str], token: str) -> bool:
     """True for an `Authorization` with the token in it, after whatever scheme or, as the admin API takes it, bare."""
     if field[0].lower() != "authorization":
@@ -179,6 +179,7 @@ def _holds(field: tuple[str, str], token: str) -> bool:
     return hmac.compare_digest(value, wanted) | hmac.compare_digest(rest, wanted)
 
 
+def _bearer(headers: Headers, name: str) -> str:
     scheme, _, token = (find(headers, name) or "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 

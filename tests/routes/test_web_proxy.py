@@ -8,8 +8,8 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-
 from urllib.parse import urlencode
+
 import pytest
 import redis
 
@@ -172,6 +172,9 @@ def test_the_browsers_view_of_the_gateway_stays_here(open_gateway: GatewayProces
         "Cookie": "api_proxy_admin=secret; api_proxy_web=secret",
         "X-Forwarded-For": "203.0.113.9",
         "Via": "1.1 front",
+        "X-Forwarded-Uri": "/proxy/~ticket/https://a.example/",
+        "X-Original-URI": "/proxy/~ticket/https://a.example/",
+        "CF-Connecting-IP": "203.0.113.9",
         "Sec-Fetch-Site": "cross-site",
         "Accept-Encoding": "gzip, deflate, br;q=0.5, zstd, dcb, compress",
         "Accept-Language": "de",
@@ -182,7 +185,8 @@ def test_the_browsers_view_of_the_gateway_stays_here(open_gateway: GatewayProces
     assert fields["origin"] == "https://a.example"
     assert fields["accept-encoding"] == "gzip, deflate, br;q=0.5, zstd"
     assert fields["accept-language"] == "de"
-    assert not fields.keys() & {"cookie", "x-forwarded-for", "via", "sec-fetch-site"}
+    assert not fields.keys() & {"cookie", "via", "sec-fetch-site"}
+    assert not [name for name in fields if name.startswith(("x-", "cf-"))]
 
 
 @pytest.mark.parametrize("referer", ["{gateway}/", "{gateway}/admin", "https://a.example/", "{gateway}/proxy/x", ""])
@@ -207,6 +211,13 @@ def test_a_forged_request_with_cookies_is_not_told_as_the_sites_own(
     assert ["Sec-Fetch-Site", "cross-site"] in with_cookie
     without = open_gateway.request("POST", f"/proxy/{site.url}/", b"x", sent).json()["fields"]
     assert ["Origin", site.url] in without
+
+
+def test_a_foreign_page_is_not_told_as_the_sites_own(open_gateway: GatewayProcess, site: Upstream) -> None:
+    """What another web page makes a browser send bears that page's origin, also where its Referer looks like ours."""
+    sent = {"Origin": "https://evil.example", "Referer": f"https://evil.example/proxy/{site.url}/"}
+    reply = open_gateway.request("POST", f"/proxy/{site.url}/", b"x", sent)
+    assert ["Origin", "https://evil.example"] in reply.json()["fields"]
 
 
 def test_cookies_make_the_round_and_reach_their_own_site_only(open_gateway: GatewayProcess, site: Upstream) -> None:
@@ -284,6 +295,11 @@ def test_what_speaks_for_the_whole_origin_is_dropped(open_gateway: GatewayProces
         "Access-Control-Allow-Origin": "https://a.example",
         "Report-To": "{}",
         "NEL": "{}",
+        "Accept-CH": "DPR",
+        "Use-As-Dictionary": 'match="/*"',
+        "Secure-Session-Registration": '(ES256);path="/x"',
+        "X-Accel-Redirect": "/admin",  # nginx before us would answer with that instead
+        "X-Sendfile": "/etc/passwd",
     }
     site.handler = answering(b"x", HTML + "".join(f"{name}: {value}\r\n" for name, value in dropped.items()))
     reply = open_gateway.request("GET", f"/proxy/{site.url}/", headers={"Origin": "https://evil.example"})
@@ -301,6 +317,31 @@ def test_proxied_pages_read_what_they_load_and_others_do_not(open_gateway: Gatew
     assert (allowed.status, allowed.field("access-control-allow-headers")) == (204, "x-a")
     refused = open_gateway.request("OPTIONS", path, headers={"Origin": "https://evil.example", **preflight})
     assert refused.field("access-control-allow-origin") is None
+
+
+def test_what_is_answered_depends_on_who_asks(open_gateway: GatewayProcess, site: Upstream) -> None:
+    """A cache on the way keeps the answer to a page's script apart from that to others."""
+    assert values(open_gateway.request("GET", f"/proxy/{site.url}/"), "vary") == ["Origin"]
+
+
+def test_a_switched_connection_begins_with_mapped_fields(open_gateway: GatewayProcess, site: Upstream) -> None:
+    """A WebSocket's answer sets no cookie of the gateway's, and wipes nothing."""
+
+    def handler(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b'Sec-WebSocket-Accept: x\r\nSet-Cookie: api_proxy_admin=evil; Path=/api\r\nClear-Site-Data: "*"\r\n\r\n'
+        )
+
+    site.handler = handler
+    head = f"GET /proxy/{site.url}/ws HTTP/1.1\r\nHost: g\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    told = open_gateway.raw(head.encode())
+    assert told.startswith(b"HTTP/1.1 101 ")
+    assert b"Sec-WebSocket-Accept: x\r\n" in told
+    assert f"Path=/proxy/{site.url}/api\r\n".encode() in told
+    assert b"Set-Cookie: api_proxy_admin" not in told
+    assert b"Clear-Site-Data" not in told
 
 
 def test_a_service_worker_is_refused(open_gateway: GatewayProcess, site: Upstream) -> None:
@@ -411,6 +452,13 @@ def test_parts_and_nothing_pass(open_gateway: GatewayProcess, site: Upstream, st
     assert (site.seen[0].field("range"), site.seen[0].field("if-none-match")) == ("bytes=0-8", '"1"')
 
 
+def test_a_page_that_has_not_changed_keeps_its_policy(open_gateway: GatewayProcess, site: Upstream) -> None:
+    """Its scripts bear the nonce of the policy that came with it; a new one would shut ours out."""
+    site.handler = answering(b"", HTML + "Content-Security-Policy: script-src 'nonce-n'\r\n", "304 Not Modified")
+    reply = open_gateway.request("GET", f"/proxy/{site.url}/", headers={"If-None-Match": '"1"'})
+    assert (reply.status, values(reply, "content-security-policy")) == (304, [])
+
+
 def test_head_tells_what_get_would(open_gateway: GatewayProcess, site: Upstream) -> None:
     """Without a length for a page, whose length changes; with it for all else."""
 
@@ -451,16 +499,7 @@ def test_a_page_shows_while_it_loads(open_gateway: GatewayProcess, site: Upstrea
             steps.append(time.monotonic())
 
 
-def test_the_pages_script_comes_first_and_passes_the_pages_policy(
-    open_gateway: GatewayProcess, site: Upstream
-def test_a_page_that_has_not_changed_keeps_its_policy(open_gateway: GatewayProcess, site: Upstream) -> None:
-    """Its scripts bear the nonce of the policy that came with it; a new one would shut ours out."""
-    site.handler = answering(b"", HTML + "Content-Security-Policy: script-src 'nonce-n'\r\n", "304 Not Modified")
-    reply = open_gateway.request("GET", f"/proxy/{site.url}/", headers={"If-None-Match": '"1"'})
-    assert (reply.status, values(reply, "content-security-policy")) == (304, [])
-
-
-) -> None:
+def test_the_pages_script_comes_first_and_passes_the_pages_policy(open_gateway: GatewayProcess, site: Upstream) -> None:
     """Before the page's own scripts stands ours, with the nonce that the adapted policy names."""
     site.handler = answering(
         b"<!doctype html><title>t</title><script nonce=n>1</script>",
@@ -471,6 +510,7 @@ def test_a_page_that_has_not_changed_keeps_its_policy(open_gateway: GatewayProce
     script = re.search(ours, reply.body)
     assert script is not None, reply.body
     assert f"script-src 'nonce-n' 'nonce-{script[2].decode()}'" in values(reply, "content-security-policy")
+    assert script[2].decode() != reply.field("x-request-id")  # which is no secret
     assert open_gateway.request("GET", script[1].decode()).status == 200
 
 
@@ -479,6 +519,9 @@ def test_what_a_stylesheet_asks_of_the_root_is_its_sites(open_gateway: GatewayPr
     sheet = {"Referer": f"{open_gateway.url}/proxy/{site.url}/a.css", "Sec-Fetch-Dest": "image"}
     reply = open_gateway.request("GET", "/static/bg.png?x=1", headers=sheet)
     assert (reply.status, reply.field("location")) == (307, f"/proxy/{site.url}/static/bg.png?x=1")
+    shouted = sheet | {"Referer": f"{open_gateway.url}/proxy/{site.url.upper()}/http/a.css"}
+    reply = open_gateway.request("GET", "/static/bg.png", headers=shouted)
+    assert (reply.status, reply.field("location")) == (307, f"/proxy/{site.url}/static/bg.png")
     opened = sheet | {"Sec-Fetch-Dest": "document"}
     assert open_gateway.request("GET", "/admin", headers=opened).status == 200
     ours = {"Referer": f"{open_gateway.url}/admin", "Sec-Fetch-Dest": "script"}
@@ -486,6 +529,21 @@ def test_what_a_stylesheet_asks_of_the_root_is_its_sites(open_gateway: GatewayPr
 
 
 # --- limits and statistics ---
+
+
+def test_a_page_that_is_much_work_leaves_others_their_turn(open_gateway: GatewayProcess, site: Upstream) -> None:
+    """While 9 MB are rewritten without waiting for anything, other requests are answered in between."""
+    site.handler = answering(gzip.compress(b"<a b c d " * 1_000_000), HTML + "Content-Encoding: gzip\r\n")
+    with open_gateway.connect() as sock:
+        sock.settimeout(60)
+        sock.sendall(f"GET /proxy/{site.url}/ HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n".encode())
+        reader = threading.Thread(target=receive_all, args=(sock,))
+        reader.start()
+        answered = 0
+        while reader.is_alive():
+            answered += open_gateway.request("GET", "/robots.txt").status == 200
+        reader.join()
+    assert answered > 12
 
 
 def test_a_page_that_is_too_slow_is_504(open_gateway: GatewayProcess, site: Upstream) -> None:
@@ -531,21 +589,6 @@ def test_pages_can_be_switched_off(start_gateway: Callable[..., GatewayProcess],
 
 
 def test_an_open_door_to_the_world_is_warned_of(start_gateway: Callable[..., GatewayProcess]) -> None:
-def test_a_page_that_is_much_work_leaves_others_their_turn(open_gateway: GatewayProcess, site: Upstream) -> None:
-    """While 9 MB are rewritten without waiting for anything, other requests are answered in between."""
-    site.handler = answering(gzip.compress(b"<a b c d " * 1_000_000), HTML + "Content-Encoding: gzip\r\n")
-    with open_gateway.connect() as sock:
-        sock.settimeout(60)
-        sock.sendall(f"GET /proxy/{site.url}/ HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n".encode())
-        reader = threading.Thread(target=receive_all, args=(sock,))
-        reader.start()
-        answered = 0
-        while reader.is_alive():
-            answered += open_gateway.request("GET", "/robots.txt").status == 200
-        reader.join()
-    assert answered > 12
-
-
     """The log says so at the start; on loopback it is as it should be."""
     warning = "whoever reaches 0.0.0.0 may see web pages"
     assert warning in start_gateway(WEB_PROXY="open", HOST="0.0.0.0").read_log()
@@ -595,6 +638,14 @@ def test_the_admins_token_leaves_nowhere_open_either(
     token = written.format(ADMIN_TOKEN)
     open_gateway.request("GET", f"/proxy/{site.url}/", headers={"Authorization": token})
     assert site.seen[-1].field("authorization") is None
+
+
+@pytest.mark.own_server  # others join what is repeated
+def test_the_admins_token_does_not_leave_behind_another_one(open_gateway: GatewayProcess, site: Upstream) -> None:
+    """Each field is looked at, not the first alone."""
+    fields = f"Host: g\r\nConnection: close\r\nAuthorization: Bearer x\r\nAuthorization: Bearer {ADMIN_TOKEN}\r\n\r\n"
+    open_gateway.raw(f"GET /proxy/{site.url}/ HTTP/1.1\r\n{fields}".encode())
+    assert [value for name, value in site.seen[-1].fields if name == "Authorization"] == ["Bearer x"]
 
 
 def test_wrong_tokens_lock_the_address(token_gateway: GatewayProcess, site: Upstream) -> None:
@@ -656,14 +707,6 @@ def test_the_gateway_does_not_proxy_itself(open_gateway: GatewayProcess) -> None
     """Not even where loopback is allowed: a request would go round for ever."""
     reply = open_gateway.request("GET", f"/proxy/{open_gateway.url}/stats")
     assert (reply.status, reply.json()["error"]["code"]) == (403, "address_refused")
-@pytest.mark.own_server  # others join what is repeated
-def test_the_admins_token_does_not_leave_behind_another_one(open_gateway: GatewayProcess, site: Upstream) -> None:
-    """Each field is looked at, not the first alone."""
-    fields = f"Host: g\r\nConnection: close\r\nAuthorization: Bearer x\r\nAuthorization: Bearer {ADMIN_TOKEN}\r\n\r\n"
-    open_gateway.raw(f"GET /proxy/{site.url}/ HTTP/1.1\r\n{fields}".encode())
-    assert [value for name, value in site.seen[-1].fields if name == "Authorization"] == ["Bearer x"]
-
-
 
 
 def test_odd_ports_need_leave(start_gateway: Callable[..., GatewayProcess], site: Upstream) -> None:

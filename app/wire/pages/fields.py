@@ -1,8 +1,8 @@
 """Header fields between a browser and a proxied site, which must each see the other's addresses.
 
 What describes the gateway's own origin stays with the gateway; what names addresses is mapped.
-A request that bears the site's cookies tells the site truly that it came from another origin: a foreign page could
-have sent it. One without them could have been sent by anybody, and is told as the site's own.
+A proxied page has the origin `null`, as a foreign page can have. A request that bears the site's cookies tells the
+site so; one without them could have been sent by anybody, and is told as the site's own. Any other origin is told.
 """
 
 from __future__ import annotations
@@ -24,20 +24,28 @@ ROOT = "/proxy/"
 _PROXIED = re.compile(r"(?:https?://[^/?#]*)?(/proxy/(?:~[\w.-]+/)?)(https?:.*)", re.IGNORECASE | re.DOTALL)
 
 _NOT_TO_SITE = frozenset(
-    "cookie forwarded origin referer service-worker via x-forwarded-for x-forwarded-host x-forwarded-port "
-    "x-forwarded-proto x-forwarded-server x-real-ip".split()
+    "available-dictionary cookie dictionary-id forwarded origin referer service-worker true-client-ip via x-client-ip "
+    "x-original-uri x-original-url x-real-ip x-rewrite-url".split()
 )
-"""Of the browser's view of the gateway, or of the reverse proxies before us; some come back mapped."""
+_NOT_TO_SITE_BEGINS = ("cf-", "x-envoy-", "x-forwarded-")
+"""Of the browser's view of the gateway, or of the reverse proxies before us; some come back mapped.
+
+Those of reverse proxies hold the person's address, and some our own address of the page with the ticket in it.
+"""
 _NOT_TO_BROWSER = frozenset(
-    "access-control-allow-credentials access-control-allow-headers access-control-allow-methods "
-    "access-control-allow-origin access-control-expose-headers access-control-max-age "
-    "alt-svc clear-site-data content-security-policy-report-only cross-origin-embedder-policy "
+    "accept-ch access-control-allow-credentials access-control-allow-headers access-control-allow-methods "
+    "access-control-allow-origin access-control-allow-private-network access-control-expose-headers "
+    "access-control-max-age alt-svc clear-site-data content-security-policy-report-only cross-origin-embedder-policy "
     "cross-origin-embedder-policy-report-only cross-origin-opener-policy cross-origin-opener-policy-report-only "
-    "cross-origin-resource-policy expect-ct nel origin-agent-cluster public-key-pins referrer-policy report-to "
-    "reporting-endpoints service-worker-allowed sourcemap speculation-rules strict-transport-security "
-    "x-frame-options x-robots-tag x-sourcemap".split()
+    "cross-origin-resource-policy critical-ch expect-ct nel origin-agent-cluster public-key-pins referrer-policy "
+    "report-to reporting-endpoints sec-session-registration secure-session-registration service-worker-allowed "
+    "set-login shared-storage-write sourcemap speculation-rules strict-transport-security use-as-dictionary "
+    "x-frame-options x-lighttpd-send-file x-litespeed-location x-reproxy-url x-robots-tag x-sendfile "
+    "x-sourcemap".split()
 )
-"""They speak for a whole origin, which here is the gateway's, or send the browser past the gateway."""
+_NOT_TO_BROWSER_BEGINS = ("x-accel-",)
+"""They speak for a whole origin, which here is the gateway's, or send the browser past the gateway; or they are orders
+to a reverse proxy before us, which would answer with a file or a page of its own and without our policy."""
 _OF_THE_BYTES = frozenset(
     "accept-ranges content-digest content-encoding content-length content-md5 digest repr-digest".split()
 )
@@ -61,13 +69,13 @@ class Site(NamedTuple):
     """Lets our script pass the page's own policy."""
 
 
-def proxied_address(reference: str) -> WebAddress | None:
-    """The address that a proxied address (a Referer, say) stands for; None when it is none."""
+def proxied_address(reference: str) -> tuple[str, WebAddress] | None:
+    """The prefix of a proxied address (a Referer, say) and the address that it stands for; None when it is none."""
     match = _PROXIED.fullmatch(reference)
     if match is None:
         return None
     try:
-        return parse_address(match[2])
+        return match[1], parse_address(match[2])
     except InvalidAddress:
         return None
 
@@ -75,19 +83,24 @@ def proxied_address(reference: str) -> WebAddress | None:
 def request_fields(fields: Headers, site: Site) -> Headers:
     """What goes to the site of what the browser sent."""
     cookies = cookies_for(site.address, [value for name, value in fields if name.lower() == "cookie"])
-    referer = proxied_address(find(fields, "referer") or "")
+    proxied = proxied_address(find(fields, "referer") or "")
+    referer = proxied[1] if proxied else None
     mapped: Headers = []
     for name, value in fields:
         lower = name.lower()
         if lower == "accept-encoding":
             value = ", ".join(token for token in tokens(value) if _is_decoded(token))
-        if value and lower not in _NOT_TO_SITE and (cookies or not lower.startswith("sec-fetch-")):
+        if lower in _NOT_TO_SITE or lower.startswith(_NOT_TO_SITE_BEGINS):
+            continue
+        if value and (cookies or not lower.startswith("sec-fetch-")):
             mapped.append((name, value))
     if referer is not None:
         mapped.append(("Referer", referer.url))
-    origin = _origin(find(fields, "origin"), referer, site.address, has_cookies=bool(cookies))
-    if origin:
-        mapped.append(("Origin", origin))
+    sent = find(fields, "origin") or ""
+    if sent in ("", "null") or sent.partition("://")[2] == find(fields, "host"):
+        sent = _origin(sent, referer, site.address, has_cookies=bool(cookies))
+    if sent:
+        mapped.append(("Origin", sent))
     if cookies:
         mapped.append(("Cookie", cookies))
     return mapped
@@ -98,7 +111,7 @@ def _is_decoded(token: str) -> bool:
     return coding != "*" and decoder_for(coding) is not None
 
 
-def _origin(sent: str | None, referer: WebAddress | None, address: WebAddress, *, has_cookies: bool) -> str:
+def _origin(sent: str, referer: WebAddress | None, address: WebAddress, *, has_cookies: bool) -> str:
     if not sent:
         return ""
     if referer is not None:
@@ -112,7 +125,9 @@ def response_fields(fields: Headers, site: Site, *, rewritten: bool) -> Headers:
     mapped: Headers = []
     for name, value in fields:
         lower = name.lower()
-        if lower in _NOT_TO_BROWSER or (rewritten and lower in _OF_THE_BYTES):
+        if lower in _NOT_TO_BROWSER or lower.startswith(_NOT_TO_BROWSER_BEGINS):
+            continue
+        if rewritten and lower in _OF_THE_BYTES:
             continue
         adapt = _ADAPTED.get(lower)
         changed = adapt(value, links, site) if adapt else value
