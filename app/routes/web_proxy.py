@@ -127,7 +127,8 @@ class WebProxyDoor:
         return shown
 
     def _check_token(self, token: str, caller: str) -> None:
-        login = "log in at /admin in this browser, or send Proxy-Authorization: Bearer ADMIN_TOKEN"
+        login = "log in at /admin in this browser (if you are, and came by a link of another site, open the address "
+        login += "once more), or send Proxy-Authorization: Bearer ADMIN_TOKEN"
         if not token or self._access is None:
             raise ClientFault(401, "login_required", f"web pages are for the admin here: {login}")
         try:

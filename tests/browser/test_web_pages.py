@@ -202,6 +202,31 @@ def test_a_hostile_page_cannot_administer_the_gateway(
     expect(admin.get_by_role("button", name="Add mapping")).to_be_visible()  # still logged in
 
 
+def test_another_site_cannot_open_pages_with_the_admins_login(
+    context: BrowserContext, redis_url: str, serve: Serve
+) -> None:
+    """It could open itself, and its scripts would read what the gateway alone may reach. The admin says yes first."""
+    gateway = GatewayProcess(redis_url, {"WEB_PROXY": "token", "EGRESS_PORTS": "*"}).start()
+    inside = serve({"/secret": ("text/plain", "secret")})
+    code = f"fetch('{inside.url}/secret').then((reply) => reply.text()).then((text) => {{ document.title = text; }})"
+    site = serve({"/attack": ("text/html", f"<title>attack</title><script>{code}</script>")})
+    attack = f"{gateway.url}/proxy/{site.url}/attack"
+    foreign = serve({"/": ("text/html", f"<script>location = '{attack}'</script>")})
+    page, _ = page_of(context)
+    page.goto(f"{gateway.url}/admin")
+    page.locator("input[name=token]").fill(ADMIN_TOKEN)
+    page.locator("button[type=submit]").click()
+    expect(page.get_by_role("button", name="Add mapping")).to_be_visible()
+    page.goto(foreign.url.replace("127.0.0.1", "localhost"))
+    page.wait_for_url(attack)
+    expect(page.get_by_role("alert")).to_contain_text("login_required")
+    assert site.asked == inside.asked == []
+    page.get_by_role("button", name="Open").click()  # as typing the address would
+    expect(page).to_have_title("secret")
+    assert "/proxy/~" in page.url
+    gateway.stop()
+
+
 def test_a_framed_page_cannot_leave_its_frame(context: BrowserContext, gateway: GatewayProcess, serve: Serve) -> None:
     """It neither navigates nor reads the page around it, and cannot shed the sandbox in a window of its own."""
     framed = serve(

@@ -662,7 +662,7 @@ def test_a_login_opens_pages_by_a_ticket_in_their_addresses(token_gateway: Gatew
     cookies = {value.partition("=")[0]: value for value in values(login, "set-cookie")}
     assert "Path=/api;" in cookies["api_proxy_admin"] + ";"
     web = cookies["api_proxy_web"]
-    assert all(part in web for part in ("HttpOnly", "Path=/proxy", "SameSite=Lax"))
+    assert all(part in web for part in ("HttpOnly", "Path=/proxy", "SameSite=Strict"))
     site.handler = answering(b"<img src=/a.png><a href=b>", HTML + "Set-Cookie: s=1; Path=/\r\n")
     led = token_gateway.request("GET", f"/proxy/{site.url}/", headers={"Cookie": web.partition(";")[0]})
     assert led.status == 307

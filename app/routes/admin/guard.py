@@ -45,9 +45,9 @@ def build_admin(gateway: Gateway) -> Blueprint:
         response = jsonify(success=True, message="Login successful")
         assert gateway.tickets is not None  # noqa: S101 - there is a token, so there are tickets
         web_ticket = gateway.tickets.issue(web_proxy.BROWSER, int(time.time()) + SESSION_S)
-        for name, value, path, same_site in (
-            (COOKIE, access.open_session(), COOKIE_PATH, "Strict"),
-            (web_proxy.COOKIE, web_ticket, web_proxy.COOKIE_PATH, "Lax"),  # links of other sites may lead to pages
+        for name, value, path in (
+            (COOKIE, access.open_session(), COOKIE_PATH),
+            (web_proxy.COOKIE, web_ticket, web_proxy.COOKIE_PATH),
         ):
             response.set_cookie(
                 name,
@@ -56,7 +56,7 @@ def build_admin(gateway: Gateway) -> Blueprint:
                 path=path,
                 secure=request.is_secure,
                 httponly=True,
-                samesite=same_site,
+                samesite="Strict",  # else any site could open itself here, and its scripts read what we may reach
             )
         return response
 
