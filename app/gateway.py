@@ -49,6 +49,8 @@ class Gateway:
         """Loads the mappings and begins to watch and to record."""
         if self.config.web_proxy == "open" and not only_here(self.config.host):
             log.warning("WEB_PROXY=open: whoever reaches %s may see web pages through this gateway", self.config.host)
+        if self.config.web_proxy == "open" and self.config.egress_allow:
+            log.warning("WEB_PROXY=open: any web page in a browser that reaches us can read what EGRESS_ALLOW opens")
         self.catalog.start()
         self.engine.admission.start()
         self.request_log.start()

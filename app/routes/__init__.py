@@ -34,7 +34,7 @@ def build_flask(gateway: Gateway) -> Flask:
     add_settings_routes(admin, gateway)
     flask.register_blueprint(admin)
     flask.register_blueprint(build_public(gateway))
-    flask.register_blueprint(build_address_page())
+    flask.register_blueprint(build_address_page(gateway))
     flask.register_error_handler(HTTPException, lambda error: _http_error(error, loaded=gateway.catalog.loaded))
     flask.register_error_handler(Exception, _failure)
     flask.after_request(_finish)

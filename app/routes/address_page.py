@@ -10,7 +10,8 @@ from urllib.parse import quote
 from flask import Blueprint, Response, request
 
 from app.config import ROOT
-from app.core.errors import GatewayError
+from app.core.errors import ClientFault, GatewayError
+from app.gateway import Gateway
 from app.routes.errors import ErrorReply, error_reply
 from app.routes.public import PAGE_FIELDS
 from app.routes.wsgi_environ import Environ, StartResponse
@@ -22,13 +23,17 @@ _SCHEME = re.compile(r"https?:[/\\]|[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _FRAGMENT = "%!$&'()*+,-./:;=?@_~"
 
 
-def build_address_page() -> Blueprint:
+def build_address_page(gateway: Gateway) -> Blueprint:
     page = Blueprint("address_page", __name__)
+    is_off = gateway.config.web_proxy == "off"
 
     @page.get("/proxy")
     @page.get("/proxy/")
     def address() -> Response:
         typed = request.args.get("url", "").strip()
+        if is_off:
+            error = web_proxy_off()
+            return Response(address_page(f"{error.message} ({error.code})"), error.status, mimetype="text/html")
         if not typed:
             return Response(address_page(), mimetype="text/html")
         try:
@@ -37,6 +42,10 @@ def build_address_page() -> Blueprint:
             return Response(address_page(f"{error} (invalid_address)"), 400, mimetype="text/html")
 
     return page
+
+
+def web_proxy_off() -> ClientFault:
+    return ClientFault(404, "web_proxy_off", "web pages are not shown here; the operator can set WEB_PROXY")
 
 
 def _location(typed: str) -> str:
@@ -48,7 +57,7 @@ def _location(typed: str) -> str:
 
 
 def address_page(problem: str = "") -> bytes:
-    said = f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
+    said = f'<p class="problem" role="alert">{escape(problem[0].upper() + problem[1:])}</p>' if problem else ""
     return _PAGE.replace(_PROBLEM, said).encode()
 
 

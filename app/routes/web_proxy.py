@@ -17,7 +17,7 @@ from app.gateway import Gateway
 from app.proxy import web_page
 from app.proxy.engine import Inbound
 from app.routes import cors
-from app.routes.address_page import answer_with_error
+from app.routes.address_page import answer_with_error, web_proxy_off
 from app.routes.inbound import inbound_of
 from app.routes.wsgi_environ import Environ, StartResponse, WsgiApp, raw_headers, raw_target
 from app.storage.admin_access import AddressLocked, AdminAccess, WrongToken
@@ -60,7 +60,7 @@ class WebProxyDoor:
 
     def _serve(self, environ: Environ, start_response: StartResponse, rest: str) -> Iterable[bytes]:
         if self._gateway.config.web_proxy == "off":
-            raise ClientFault(404, "web_proxy_off", "web pages are not proxied here; the operator can set WEB_PROXY")
+            raise web_proxy_off()
         headers = raw_headers(environ)
         if cors.is_preflight(environ["REQUEST_METHOD"], headers):
             allowed = cors.preflight_headers(headers) if find(headers, "origin") == PAGE_ORIGIN else []

@@ -83,7 +83,9 @@ def test_login_gives_a_session_and_logout_ends_it(gateway: GatewayProcess, redis
     assert ADMIN_TOKEN not in session
     assert not any(session.split("=")[1].encode() in key for key in redis_client.keys("apiproxy:admin:*"))
     assert gateway.request("GET", "/api/mappings", headers={"Cookie": session}).status == 200
-    gateway.request("POST", "/api/admin/logout", headers={"Cookie": session})
+    form = {"Cookie": session, "Content-Type": "application/x-www-form-urlencoded"}
+    assert gateway.request("POST", "/api/admin/logout", b"", form).status == 400  # as any page could send it
+    gateway.request("POST", "/api/admin/logout", b"{}", JSON | {"Cookie": session})
     assert gateway.request("GET", "/api/mappings", headers={"Cookie": session}).status == 401
 
 

@@ -586,13 +586,16 @@ def test_pages_can_be_switched_off(start_gateway: Callable[..., GatewayProcess],
     reply = gateway.request("GET", f"/proxy/{site.url}/")
     assert (reply.status, reply.json()["error"]["code"]) == (404, "web_proxy_off")
     assert not site.seen
+    form = gateway.request("GET", "/proxy/")
+    assert (form.status, b"web_proxy_off" in form.body) == (404, True)
 
 
 def test_an_open_door_to_the_world_is_warned_of(start_gateway: Callable[..., GatewayProcess]) -> None:
-    """The log says so at the start; on loopback it is as it should be."""
-    warning = "whoever reaches 0.0.0.0 may see web pages"
-    assert warning in start_gateway(WEB_PROXY="open", HOST="0.0.0.0").read_log()
-    assert "WEB_PROXY" not in start_gateway(WEB_PROXY="open").read_log()
+    """The log says so at the start, and what EGRESS_ALLOW means then; on loopback alone it is as it should be."""
+    to_all = start_gateway(WEB_PROXY="open", HOST="0.0.0.0").read_log()
+    assert "whoever reaches 0.0.0.0 may see web pages" in to_all
+    assert "can read what EGRESS_ALLOW opens" in to_all
+    assert "WEB_PROXY" not in start_gateway(WEB_PROXY="open", EGRESS_ALLOW="").read_log()
 
 
 def test_without_an_admin_token_nobody_can_be_let_in(redis_url: str, site: Upstream) -> None:

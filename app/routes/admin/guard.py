@@ -63,6 +63,8 @@ def build_admin(gateway: Gateway) -> Blueprint:
     @admin.post("/admin/logout")
     def logout() -> Response:
         assert access is not None  # noqa: S101 - let_in has refused
+        if not request.is_json:  # what no page of another site can send without asking
+            _refuse(400, "Invalid request body")
         if session_id := request.cookies.get(COOKIE):
             access.close_session(session_id)
         response = jsonify(success=True, message="Logged out")

@@ -54,7 +54,7 @@ def parse_address(text: str) -> WebAddress:
         text = unquote_to_bytes(text).decode("latin-1")
     parts = _PARTS.fullmatch(text)
     if parts is None:
-        raise InvalidAddress(f"after /proxy/ comes an address that starts with http:// or https://: {EXAMPLE}")
+        raise InvalidAddress(f"after /proxy/ comes an address that starts with http:// or https://, such as {EXAMPLE}")
     scheme, authority, rest = parts[1].lower(), parts[2], parts[3]
     if "@" in authority:
         raise InvalidAddress("the address must not hold a user name or password")
@@ -64,6 +64,6 @@ def parse_address(text: str) -> WebAddress:
         if not all(url.hostname.removesuffix(".").split(".")):  # browsers would take `..` for a path's
             raise ValueError
     except ValueError:
-        raise InvalidAddress(f"the address names no host that could be; one that could: {EXAMPLE}") from None
+        raise InvalidAddress(f"the address must name a host, as {EXAMPLE} does") from None
     target = quote(rest if rest.startswith("/") else f"/{rest}", safe=_LEAVE, encoding="latin-1")
     return WebAddress(scheme, url.hostname.strip("[]"), int(url.port or _DEFAULT_PORTS[scheme]), url.host, target)
