@@ -706,6 +706,16 @@ def test_private_addresses_are_not_dialled(start_gateway: Callable[..., GatewayP
     assert gateway.read_log().count("address_refused: ") == 6
 
 
+def test_a_redirect_gains_nothing(start_gateway: Callable[..., GatewayProcess], site: Upstream) -> None:
+    """The hop that it leads to is a request like any other."""
+    gateway = start_gateway(WEB_PROXY="open", EGRESS_ALLOW="127.0.0.1", EGRESS_PORTS="*")
+    site.handler = answering(b"", "Location: http://169.254.169.254/latest/meta-data/\r\n", "302 Found")
+    hop = gateway.request("GET", f"/proxy/{site.url}/").field("location") or ""
+    assert hop == "/proxy/http://169.254.169.254/latest/meta-data/"
+    reply = gateway.request("GET", hop)
+    assert (reply.status, reply.json()["error"]["code"]) == (403, "address_refused")
+
+
 def test_the_gateway_does_not_proxy_itself(open_gateway: GatewayProcess) -> None:
     """Not even where loopback is allowed: a request would go round for ever."""
     reply = open_gateway.request("GET", f"/proxy/{open_gateway.url}/stats")
