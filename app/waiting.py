@@ -51,3 +51,12 @@ def _receive_tls(sock: Any, size: int, too_long: TimeoutError | None) -> bytes:
         except TimeoutError as timeout:
             if timeout is too_long:
                 raise
+
+
+def give_way() -> None:
+    """Lets others run, also those for whom something has just come from the kernel.
+
+    gevent's `sleep(0)` does not look there before it has been called fifty times.
+    """
+    hub = gevent.get_hub()
+    hub.wait(hub.loop.timer(0))

@@ -18,7 +18,7 @@ from gevent import socket
 from app.core.errors import GatewayError, UpstreamFault
 from app.core.model import Mapping
 from app.proxy.pool import Connection
-from app.waiting import Patience, receive
+from app.waiting import Patience, give_way, receive
 from app.wire import http1
 from app.wire.headers import Headers
 from app.wire.http1 import CHUNKED, UNTIL_CLOSE, ChunkedDecoder, HttpSyntaxError, ResponseHead
@@ -365,7 +365,7 @@ class Exchange:
                 self._unyielded += len(data)
                 if self._unyielded >= YIELD_BYTES:
                     self._unyielded = 0
-                    gevent.sleep(0)
+                    give_way()
                 return data
             except BlockingIOError:
                 pass

@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 
-import gevent
-
 from app.core.errors import UpstreamFault
 from app.core.model import Mapping
 from app.core.routing import Route
 from app.core.settings import Limits
 from app.proxy.engine import Engine, Inbound, Reply
 from app.proxy.relay import Relay
+from app.waiting import give_way
 from app.wire.codings import CodingError, Decoder, decoder_for
 from app.wire.headers import find
 from app.wire.pages.charsets import EncodedRewriter
@@ -29,8 +28,6 @@ ENDPOINT = "/proxy"
 PROTOCOL_ERROR = "upstream_protocol_error"
 _PARTIAL_OR_NONE = frozenset({204, 205, 206, 304})
 """Statuses whose body is no whole page."""
-_MOMENT_S = 1e-6
-"""Not 0: gevent would come back fifty times before it looks whether anybody has sent something."""
 
 
 def ask(engine: Engine, inbound: Inbound, site: Site, limits: Limits) -> Reply:
@@ -121,7 +118,7 @@ class RewrittenBody:
                 if piece:
                     is_first = False
                     yield piece
-                gevent.sleep(_MOMENT_S)  # a long page is work without waiting; others get their turn
+                give_way()  # a long page is work without waiting
             if is_first:
                 is_first = False
                 yield b""  # nothing is at hand: the head may go
