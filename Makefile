@@ -38,7 +38,7 @@ test-servers: $(VENV)/installed-dev ## run what holds under any WSGI server unde
 coverage: $(VENV)/installed-dev ## run all tests and say which lines they never reached
 	@$(PY) -m pytest --cov=app --cov=worker --cov-report=term-missing $(ARGS)
 
-bench: $(VENV)/installed-dev ## measure requests, events and memory
+bench: $(VENV)/installed-dev ## measure requests, events, web pages and memory
 	@$(PY) -m benchmarks $(ARGS)
 
 lint: $(VENV)/installed-dev ## check style and types

@@ -12,7 +12,8 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.cases import CASES, FULL, QUICK, Bench
+from benchmarks.bench import FULL, QUICK, Bench
+from benchmarks.cases import CASES
 from benchmarks.contenders import Missing
 from benchmarks.loads import LoadError
 from benchmarks.plot import plot
@@ -50,7 +51,7 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="about two minutes instead of six; noisier")
+    parser.add_argument("--quick", action="store_true", help="about three minutes instead of seven; noisier")
     parser.add_argument("--only", type=_names, default=list(CASES), help=f"some of {','.join(CASES)}")
     return parser.parse_args()
 

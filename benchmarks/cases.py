@@ -5,86 +5,24 @@ Rounds are interleaved (A B C A B C) and medians told, so that a disturbance of 
 
 from __future__ import annotations
 
-import contextlib
 import statistics
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Callable
 
 from app.core.events import RequestEvent
 from app.storage.connections import open_redis
 from app.telemetry.recorder import Recorder
-from benchmarks.contenders import (
-    ALL,
-    DIRECT,
-    GATEWAY,
-    GO,
-    PROXIES,
-    Contender,
-    Missing,
-    Start,
-    gateway,
-    json_upstream,
-    need,
-)
+from benchmarks.bench import Bench, absolute, growth, medians
+from benchmarks.contenders import DIRECT, GATEWAY, GO, PROXIES, gateway, json_upstream, need
 from benchmarks.loads import Burst, Transfer, download, percentile, steady, upload, wrk
-from benchmarks.processes import Cores, free_port, peak_rss_kib, reset_peak, rss_kib, running, wait_for_port
+from benchmarks.pages import pages
+from benchmarks.processes import rss_kib
 from benchmarks.streams import Seen, first_event_ms, read_streams
 from benchmarks.table import Limit, Row, Section
-
-T = TypeVar("T")
 
 CONNECTIONS = 32
 SETTLE_S = 1.0
 """Pause before memory is read, so that what the start left to be done is done."""
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How long the loads run."""
-
-    rounds: int
-    small_s: float
-    steady_s: float
-    sse_s: float
-    slow_s: float
-    bulk_bytes: int
-
-
-FULL = Effort(rounds=5, small_s=3, steady_s=5, sse_s=6, slow_s=8, bulk_bytes=1 << 30)
-QUICK = Effort(rounds=1, small_s=2, steady_s=4, sse_s=3, slow_s=4, bulk_bytes=1 << 28)
-
-
-@dataclass
-class Bench:
-    """What a case works with."""
-
-    cores: Cores
-    effort: Effort
-
-    @contextlib.contextmanager
-    def contenders(
-        self, upstream_port: int, section: Section, starts: Sequence[tuple[str, Start]] = ALL
-    ) -> Iterator[list[Contender]]:
-        """All of them, started; the section says who is missing and why."""
-        with contextlib.ExitStack() as stack:
-            started = []
-            for name, start in starts:
-                try:
-                    started.append(stack.enter_context(start(upstream_port, self.cores)))
-                except Missing as missing:
-                    section.notes.append(f"no row for {name}: {missing}")
-            yield started
-
-    @contextlib.contextmanager
-    def event_upstream(self) -> Iterator[int]:
-        port = free_port()
-        command = [sys.executable, "-m", "benchmarks.upstream", str(port)]
-        with running(command, self.cores.load, quiet=False) as process:
-            wait_for_port(port, process)
-            yield port
 
 
 def small(bench: Bench) -> Section:
@@ -100,9 +38,9 @@ def small(bench: Bench) -> Section:
                 bursts.setdefault(server.name, []).append(wrk(server, bench.effort.small_s, CONNECTIONS))
     proxied = {name: runs for name, runs in bursts.items() if name != DIRECT}
     section.rows = [
-        Row("CPU per request", "µs", _medians(proxied, lambda b: b.cpu_s / b.requests * 1e6), Limit(1.6, 1.0)),
-        Row("requests a second", "1/s", _medians(bursts, lambda b: b.requests / b.seconds)),
-        Row("latency p50 at that rate", "ms", _medians(bursts, lambda b: b.p50_ms)),
+        Row("CPU per request", "µs", medians(proxied, lambda b: b.cpu_s / b.requests * 1e6), Limit(1.6, 1.0)),
+        Row("requests a second", "1/s", medians(bursts, lambda b: b.requests / b.seconds)),
+        Row("latency p50 at that rate", "ms", medians(bursts, lambda b: b.p50_ms)),
     ]
     for name in bursts[GATEWAY][0].side_cpu_s if GATEWAY in bursts else ():
         beside = statistics.median(b.side_cpu_s[name] / b.requests * 1e6 for b in bursts[GATEWAY])
@@ -121,13 +59,13 @@ def latency(bench: Bench) -> Section:
         for _ in range(bench.effort.rounds):
             for server in contenders:
                 runs.setdefault(server.name, []).append(steady(server, 200, bench.effort.steady_s))
-    medians = {}
+    by_share = {}
     for share, limit in ((0.5, None), (0.99, Limit(1.5, 1.0))):
-        whole = _medians(runs, lambda run, share=share: percentile(run, share))  # type: ignore[misc]
-        medians[share] = whole
+        whole = medians(runs, lambda run, share=share: percentile(run, share))  # type: ignore[misc]
+        by_share[share] = whole
         added = {name: figure - whole[DIRECT] for name, figure in whole.items() if name != DIRECT}
         section.rows.append(Row(f"p{share * 100:g} latency added", "ms", added, limit))
-    for share, whole in medians.items():
+    for share, whole in by_share.items():
         section.rows.append(Row(f"p{share * 100:g} latency", "ms", whole))
     return section
 
@@ -146,14 +84,14 @@ def sse(bench: Bench) -> Section:
                 first.setdefault(server.name, []).append(first_event_ms(server, 200))
                 runs.setdefault(server.name, []).append(read_streams(server, 200, events, 20))
     proxied = {name: seen for name, seen in runs.items() if name != DIRECT}
-    cpu_us = _medians(proxied, lambda s: s.window_cpu_s / s.window_events * 1e6)
-    p99 = _medians(runs, lambda s: percentile(s.lateness_ms, 0.99))
+    cpu_us = medians(proxied, lambda s: s.window_cpu_s / s.window_events * 1e6)
+    p99 = medians(runs, lambda s: percentile(s.lateness_ms, 0.99))
     section.rows = [
         Row("CPU per event", "µs", cpu_us, Limit(1.3, 1.0)),
-        Row("lateness p50", "ms", _medians(runs, lambda s: percentile(s.lateness_ms, 0.5)), _absolute(1.0)),
-        Row("lateness p99", "ms", p99, _absolute(10.0) if p99.get(GO, 0) <= 10 else None),
-        Row("events a second", "1/s", _medians(runs, lambda s: s.window_events / s.window_s)),
-        Row("time to first event", "ms", _medians(first, lambda run: percentile(run, 0.5))),
+        Row("lateness p50", "ms", medians(runs, lambda s: percentile(s.lateness_ms, 0.5)), absolute(1.0)),
+        Row("lateness p99", "ms", p99, absolute(10.0) if p99.get(GO, 0) <= 10 else None),
+        Row("events a second", "1/s", medians(runs, lambda s: s.window_events / s.window_s)),
+        Row("time to first event", "ms", medians(first, lambda run: percentile(run, 0.5))),
     ]
     if section.rows[2].limit is None:
         section.rows[2].note = "not judged: Go's is not within 10 ms either"
@@ -168,7 +106,7 @@ def slow(bench: Bench) -> Section:
     section = Section("slow", "2,000 concurrent slow streams on one worker")
     events = int(bench.effort.slow_s) + 2
     runs: dict[str, list[Seen]] = {}
-    memory = Row("memory per stream", "KiB", limit=_absolute(64, 32))
+    memory = Row("memory per stream", "KiB", limit=absolute(64, 32))
     with bench.event_upstream() as port, bench.contenders(port, section, PROXIES) as contenders:
         for server in contenders:
             first_event_ms(server, 20)
@@ -177,9 +115,9 @@ def slow(bench: Bench) -> Section:
             seen = read_streams(server, 2000, events, 1000)
             runs[server.name] = [seen]
             memory.figures[server.name] = (seen.rss_kib - idle_kib) / 2000
-    whole = Row("streams that came whole", "of 2000", _medians(runs, lambda s: s.whole))
+    whole = Row("streams that came whole", "of 2000", medians(runs, lambda s: s.whole))
     whole.limit = Limit(2000, 2000, relative=False, higher_is_better=True)
-    section.rows = [memory, whole, Row("lateness p99", "ms", _medians(runs, lambda s: percentile(s.lateness_ms, 0.99)))]
+    section.rows = [memory, whole, Row("lateness p99", "ms", medians(runs, lambda s: percentile(s.lateness_ms, 0.99)))]
     return section
 
 
@@ -189,42 +127,30 @@ def bulk(bench: Bench) -> Section:
     section = Section("bulk", f"{size / (1 << 30):g} GiB down, {size / (1 << 30):g} GiB up")
     moves = {"download": download, "upload": upload}
     rates: dict[str, dict[str, list[Transfer]]] = {what: {} for what in moves}
-    growth: dict[str, dict[str, float]] = {what: {} for what in moves}
+    most_mb: dict[str, dict[str, float]] = {what: {} for what in moves}
     with bench.event_upstream() as port, bench.contenders(port, section) as contenders:
         for server in contenders:
             first_event_ms(server, 20)
         for _ in range(max(1, bench.effort.rounds // 2)):
             for server in contenders:
                 for what, move in moves.items():
-                    with _growth(server, growth[what]):
+                    with growth(server, most_mb[what]):
                         rates[what].setdefault(server.name, []).append(move(server, size))
     for what in moves:
         proxied = {name: runs for name, runs in rates[what].items() if name != DIRECT}
-        speed = _medians(rates[what], lambda t: t.mb_per_s)
+        speed = medians(rates[what], lambda t: t.mb_per_s)
         section.rows += [
             Row(what, "MB/s", speed, Limit(0.5, 1.0, higher_is_better=True)),
-            Row(f"CPU of the {what}", "ms/GB", _medians(proxied, lambda t: t.cpu_s / size * 1e12)),
-            Row(f"memory of the {what} over idle", "MB", growth[what], _absolute(20)),
+            Row(f"CPU of the {what}", "ms/GB", medians(proxied, lambda t: t.cpu_s / size * 1e12)),
+            Row(f"memory of the {what} over idle", "MB", most_mb[what], absolute(20)),
         ]
     return section
-
-
-@contextlib.contextmanager
-def _growth(server: Contender, most_mb: dict[str, float]) -> Iterator[None]:
-    """Notes by how much the server's memory rose at most."""
-    idle = {pid: rss_kib(pid) for pid in server.pids}
-    for pid in idle:
-        reset_peak(pid)
-    yield
-    if idle:
-        grown = sum(peak_rss_kib(pid) - before for pid, before in idle.items()) * 1024 / 1e6
-        most_mb[server.name] = max(grown, most_mb.get(server.name, 0.0))
 
 
 def idle(bench: Bench) -> Section:
     """Memory after the start and a few requests."""
     section = Section("idle", "At rest")
-    memory = Row("memory of the serving process", "MB", limit=_absolute(60, 45))
+    memory = Row("memory of the serving process", "MB", limit=absolute(60, 45))
     with bench.event_upstream() as port, bench.contenders(port, section, PROXIES) as contenders:
         for server in contenders:
             first_event_ms(server, 5)
@@ -248,7 +174,7 @@ def recording(bench: Bench) -> Section:
             recorder.record(RequestEvent("0" * 32, 1, "/openai", "POST", 200, "", 900, 12_345, 812.5, 310.2))
         spent.append((time.process_time_ns() - began) / times / 1000)
         recorder._queue.clear()
-    row = Row("making and recording one event", "µs", {GATEWAY: min(spent)}, _absolute(5, 2))
+    row = Row("making and recording one event", "µs", {GATEWAY: min(spent)}, absolute(5, 2))
     return Section("recording", "Statistics on the request path", [row])
 
 
@@ -273,17 +199,9 @@ def mappings(bench: Bench) -> Section:
     section.rows = [
         Row("CPU per request, about 20 mappings", "µs", {GATEWAY: statistics.median(few)}),
         Row("CPU per request, 10,000 mappings", "µs", {GATEWAY: statistics.median(many)}),
-        Row("10,000 over 20 (flat: within 5 %)", "×", {GATEWAY: ratio}, _absolute(1.05)),
+        Row("10,000 over 20 (flat: within 5 %)", "×", {GATEWAY: ratio}, absolute(1.05)),
     ]
     return section
-
-
-def _medians(runs: dict[str, list[T]], figure: Callable[[T], float]) -> dict[str, float]:
-    return {name: statistics.median(figure(run) for run in each) for name, each in runs.items()}
-
-
-def _absolute(must: float, aim: float | None = None) -> Limit:
-    return Limit(must, must if aim is None else aim, relative=False)
 
 
 def _broken(runs: dict[str, list[Seen]]) -> list[str]:
@@ -296,5 +214,5 @@ def _broken(runs: dict[str, list[Seen]]) -> list[str]:
 
 
 CASES: dict[str, Callable[[Bench], Section]] = {
-    case.__name__: case for case in (small, latency, sse, slow, bulk, idle, recording, mappings)
+    case.__name__: case for case in (small, latency, sse, slow, bulk, idle, recording, mappings, pages)
 }

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -146,7 +146,9 @@ def _built_go_proxy() -> Path:
 
 
 @contextlib.contextmanager
-def gateway(upstream_port: int, cores: Cores, *, mapping_count: int = 0) -> Iterator[Contender]:
+def gateway(
+    upstream_port: int, cores: Cores, *, mapping_count: int = 0, more_settings: Mapping[str, str] | None = None
+) -> Iterator[Contender]:
     """The gateway as it is run: `python -m app`, one web process, statistics on, Redis and the worker beside it."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
@@ -163,6 +165,7 @@ def gateway(upstream_port: int, cores: Cores, *, mapping_count: int = 0) -> Iter
             "REDIS_URL": "",  # and not what `.env` says
             "API_PROXY_REDIS_URL": "",
             "LOG_LEVEL": "WARNING",
+            **(more_settings or {}),
         }
         with running([sys.executable, "-m", "app"], cores.load, env=settings) as process:
             wait_until(lambda: _asked(port, "GET", "/health") == 200, "the gateway is healthy", process, 40.0)

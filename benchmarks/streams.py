@@ -49,11 +49,11 @@ class _Reader:
 class _Load:
     """One run; `read` does it all."""
 
-    def __init__(self, server: Contender, count: int, events: int, interval_ms: float) -> None:
+    def __init__(self, server: Contender, count: int, events: int, interval_ms: float, path: str) -> None:
         self.seen = Seen(count)
         self._server = server
         self._events = events
-        self._request = post(server, f"/stream?events={events}&interval_ms={interval_ms:g}")
+        self._request = post(server, f"{path}?events={events}&interval_ms={interval_ms:g}")
         self._poll = select.epoll()
         self._readers: dict[int, _Reader] = {}
         self._opened = 0
@@ -121,10 +121,10 @@ class _Load:
         self.seen.rss_kib = sum(rss_kib(pid) for pid in self._server.pids)
 
 
-def read_streams(server: Contender, count: int, events: int, interval_ms: float) -> Seen:
+def read_streams(server: Contender, count: int, events: int, interval_ms: float, path: str = "/stream") -> Seen:
     """Reads `count` event streams of so many events at once. Raises LoadError when they were never all open."""
     with without_gc():
-        seen = _Load(server, count, events, interval_ms).read()
+        seen = _Load(server, count, events, interval_ms, path).read()
     if not seen.window_s > 0:
         raise LoadError(f"{server.name}: the {count} streams were never open all at once")
     return seen

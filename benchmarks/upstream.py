@@ -4,6 +4,7 @@ It must cost so little that it is never what is measured: one thread sends all e
 writes; bulk transfers get a thread each, whose work the kernel does (sendfile; received bytes are dropped uncopied).
 
 `POST /stream?events=N&interval_ms=M`  an event stream; each event tells when it was due and when it was sent
+`POST /page?events=N&interval_ms=M`    the same as a web page, a link before each event
 `GET /bulk?bytes=N`                    so many zero bytes
 `POST /sink`                           takes a body of any length, answers with how much came
 """
@@ -24,24 +25,36 @@ from urllib.parse import parse_qs, urlsplit
 
 SEND_BYTES = 1 << 20
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\n%b\r\n\r\n"
-_STREAM_HEAD = _HEAD % (b"text/event-stream\r\nCache-Control: no-cache", b"Transfer-Encoding: chunked")
+_CHUNKED = b"Transfer-Encoding: chunked"
 _EVENT = (
     b'data: {"id":"chatcmpl-0123456789abcdef01234567","object":"chat.completion.chunk","created":1700000000,'
     b'"model":"gpt-4o-mini","choices":[{"index":0,"delta":{"content":" word"},"finish_reason":null}],'
     b'"due":%018d,"sent":%018d}\n\n'
 )
-_CHUNK = b"%x\r\n%b\r\n" % (len(_EVENT % (0, 0)), _EVENT)
+_LINK = b'<p><a href="/choices/0">'
+
+
+def _chunk(event: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(event % (0, 0)), event)
+
+
+_STREAMS = {
+    "/stream": (_HEAD % (b"text/event-stream\r\nCache-Control: no-cache", _CHUNKED), _chunk(_EVENT)),
+    "/page": (_HEAD % (b"text/html; charset=utf-8", _CHUNKED), _chunk(_LINK + _EVENT)),
+}
+"""By path: the head, and a chunk."""
 _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
 
 
 class Stream:
     """One connection, and the event stream that it is being sent, if any."""
 
-    __slots__ = ("buffer", "due_ns", "interval_ns", "left", "sock")
+    __slots__ = ("buffer", "chunk", "due_ns", "interval_ns", "left", "sock")
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.buffer = b""
+        self.chunk = b""
         self.left = 0
         self.due_ns = 0
         self.interval_ns = 0
@@ -50,16 +63,18 @@ class Stream:
         return self.due_ns < other.due_ns
 
     def begin(self, target: str, phase: float) -> None:
-        query = parse_qs(urlsplit(target).query)
+        parts = urlsplit(target)
+        query = parse_qs(parts.query)
+        head, self.chunk = _STREAMS[parts.path]
         self.left = int(query["events"][0])
         self.interval_ns = int(float(query["interval_ms"][0]) * 1e6)
         self.due_ns = time.monotonic_ns() + int(self.interval_ns * phase)
-        self.sock.sendall(_STREAM_HEAD)
+        self.sock.sendall(head)
 
     def send_event(self) -> bool:
         """Sends the event that is due. True while there are more."""
         self.left -= 1
-        data = _CHUNK % (self.due_ns, time.monotonic_ns())
+        data = self.chunk % (self.due_ns, time.monotonic_ns())
         self.sock.sendall(data if self.left else data + b"0\r\n\r\n")
         self.due_ns += self.interval_ns
         return self.left > 0
@@ -130,14 +145,15 @@ class Upstream:
             return
         target = head.split(b" ", 2)[1].decode("latin-1") if found else ""
         length = int(match[1]) if (match := _LENGTH.search(head)) else 0
-        if target.startswith("/stream") and len(body) < length:
+        is_stream = target.partition("?")[0] in _STREAMS
+        if is_stream and len(body) < length:
             return
         del self._waiting[stream.sock.fileno()]
         self._poll.unregister(stream.sock)
         stream.buffer = b""
         if not found:
             stream.sock.close()
-        elif target.startswith("/stream"):
+        elif is_stream:
             stream.begin(target, self._phases.random())
             heapq.heappush(self._due, stream)
         else:
