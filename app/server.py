@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from copy import copy
 from email.utils import formatdate
 from typing import Any
@@ -30,8 +30,8 @@ from gevent.server import StreamServer
 from gunicorn.http.wsgi import base_environ
 from gunicorn.workers.ggevent import GeventWorker
 
-from app.waiting import Patience
-from app.wire import http1
+from app.waiting import Patience, send_at_once
+from app.wire import headers, http1
 from app.wire.headers import Headers
 from app.wire.http1 import CHUNKED, ChunkedDecoder, HttpSyntaxError, RequestHead
 
@@ -78,6 +78,7 @@ class GatewayWorker(GeventWorker):
             "wsgi.multithread": True,
             "wsgi.multiprocess": self.cfg.workers > 1,
             "wsgi.url_scheme": "http",
+            "wsgi.input_terminated": True,
         }
         self._pool = Pool(self.worker_connections)
         servers = [self._start_server(sock) for sock in self.sockets]
@@ -136,9 +137,10 @@ class _ClientConnection:
         self._patience = Patience(worker.cfg.keepalive)
         self.buffer = b""
         self._asked = False
-        self._base_environ = worker.base_environ | _address_environ(sock, address)
+        self._base_environ = worker.base_environ | _address_environ(sock, address) | {"gunicorn.socket": sock}
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(worker.client_timeout_s)
 
     def serve(self) -> None:
         while True:
@@ -216,13 +218,14 @@ class _ClientConnection:
             data: bytes = self.sock.recv(READ_BYTES)
         except TimeoutError:
             return b""
+        finally:
+            self.sock.settimeout(self.worker.client_timeout_s)
         return data
 
     # --- answering ---
 
     def _answer(self, head: RequestHead) -> bool:
         """Runs the application. True when the connection may serve another request."""
-        self.sock.settimeout(self.worker.client_timeout_s)
         body = RequestInput(self, head.body_length, expects_continue=head.expects_continue)
         response = _Response(self, head, body)
         try:
@@ -247,10 +250,7 @@ class _ClientConnection:
             else:
                 self._refuse(500, "the gateway failed; its log says why")
             return False
-        return self._finish_request(body, response)
-
-    def _finish_request(self, body: RequestInput, response: _Response) -> bool:
-        if response.keep_alive and not self.worker.stopping and body.skip():
+        if response.keep_alive and not self.worker.stopping and (body.at_end or body.skip()):
             return True
         if not body.at_end:
             self._linger()
@@ -277,19 +277,21 @@ class _ClientConnection:
             left -= len(data)
 
     def _environ(self, head: RequestHead, body: RequestInput) -> dict[str, Any]:
-        environ = self._base_environ.copy()
         path, _, query = head.target.partition("?")
-        environ["REQUEST_METHOD"] = head.method
-        environ["RAW_URI"] = head.target
-        environ["PATH_INFO"] = unquote_to_bytes(path).decode("latin-1") if "%" in path else path
-        environ["QUERY_STRING"] = query
-        environ["SERVER_PROTOCOL"] = "HTTP/1.1" if head.version == 11 else "HTTP/1.0"
-        environ["gateway.headers"] = head.headers
-        environ["gunicorn.socket"] = self.sock
-        environ["wsgi.input"] = body
-        environ["wsgi.input_terminated"] = True
-        _add_fields(environ, head.headers)
-        return environ
+        fields = {_ENVIRON_NAMES[name]: value for name, value in head.headers}
+        if len(fields) < len(head.headers):
+            fields = _joined_fields(head.headers)
+        return {
+            **self._base_environ,
+            **fields,
+            "REQUEST_METHOD": head.method,
+            "RAW_URI": head.target,
+            "PATH_INFO": unquote_to_bytes(path).decode("latin-1") if "%" in path else path,
+            "QUERY_STRING": query,
+            "SERVER_PROTOCOL": "HTTP/1.1" if head.version == 11 else "HTTP/1.0",
+            "gateway.headers": head.headers,
+            "wsgi.input": body,
+        }
 
 
 class RequestInput:
@@ -470,7 +472,7 @@ class _Response:
 
     def _send(self, data: bytes) -> None:
         try:
-            sent = self._sock.send(data)  # gevent's sendall would first ask for the size of the kernel's buffer
+            sent = send_at_once(self._sock, data)
             if sent < len(data):
                 self._sock.sendall(memoryview(data)[sent:])
         except OSError:
@@ -490,14 +492,10 @@ class _Response:
             self.begun = True
             return http1.format_head(f"HTTP/1.1 {self._status}", self._fields)
         fields = list(self._fields)
-        has_date = False
-        for name, value in fields:
-            length = len(name)  # spares most fields the lower()
-            if length == 14 and name.lower() == "content-length":
-                self._left = int(value)
-            elif length == 4 and name.lower() == "date":
-                has_date = True
-        if not has_date:
+        by_name = headers.by_name(fields)
+        if "content-length" in by_name:
+            self._left = int(by_name["content-length"])
+        if "date" not in by_name:
             fields.append(("Date", formatdate(usegmt=True)))
         if self._status[:3] in _NO_BODY:
             self._head_only = True
@@ -508,7 +506,7 @@ class _Response:
             self.keep_alive = self.keep_alive and self._chunked
             if self._chunked:
                 fields.append(("Transfer-Encoding", "chunked"))
-        if self.keep_alive and (self._worker.stopping or self._input.is_outstanding):
+        if self.keep_alive and (self._worker.stopping or (not self._input.at_end and self._input.is_outstanding)):
             self.keep_alive = False
         if not self.keep_alive:
             fields.append(("Connection", "close"))
@@ -539,24 +537,31 @@ def _address_environ(sock: Any, address: Any) -> dict[str, str]:
     }
 
 
-_ENVIRON_NAMES: dict[str, str] = {}
-_MAX_ENVIRON_NAMES = 2048
+class _EnvironNames(dict[str, str]):
+    """The environ's name of each field name seen so far: clients use few."""
+
+    MAX_NAMES = 2048
+
+    def __missing__(self, name: str) -> str:
+        key = name.upper().replace("-", "_")
+        if "_" in name:
+            key = f"INVALID_{key}"  # `X_Y` must not pass for `X-Y`, which a proxy before us may have set
+        elif key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            key = f"HTTP_{key}"
+        if len(self) < self.MAX_NAMES:
+            self[name] = key
+        return key
 
 
-def _add_fields(environ: dict[str, Any], fields: Iterable[tuple[str, str]]) -> None:
+_ENVIRON_NAMES = _EnvironNames()
+
+
+def _joined_fields(fields: Headers) -> dict[str, str]:
+    """The environ of fields some of which are repeated."""
+    environ: dict[str, str] = {}
     for name, value in fields:
-        key = _ENVIRON_NAMES.get(name) or _environ_name(name)
+        key = _ENVIRON_NAMES[name]
         if key in environ:
             value = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{value}"
         environ[key] = value
-
-
-def _environ_name(name: str) -> str:
-    key = name.upper().replace("-", "_")
-    if "_" in name:
-        key = f"INVALID_{key}"  # `X_Y` must not pass for `X-Y`, which a proxy before us may have set
-    elif key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-        key = f"HTTP_{key}"
-    if len(_ENVIRON_NAMES) < _MAX_ENVIRON_NAMES:
-        _ENVIRON_NAMES[name] = key
-    return key
+    return environ

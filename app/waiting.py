@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import gevent
+from gevent.ssl import SSLSocket
 
 
 class Patience:
@@ -32,7 +33,7 @@ class Patience:
 
 def receive(sock: Any, size: int, too_long: TimeoutError | None = None) -> bytes:
     """Waits until something comes, however long that takes; the socket's own timeout is for its writes only."""
-    if hasattr(sock, "session"):
+    if isinstance(sock, SSLSocket):
         return _receive_tls(sock, size, too_long)
     while True:
         sock.hub.wait(sock._read_event)
@@ -60,3 +61,17 @@ def give_way() -> None:
     """
     hub = gevent.get_hub()
     hub.wait(hub.loop.timer(0))
+
+
+def send_at_once(sock: Any, data: bytes) -> int:
+    """Sends what the kernel takes without a wait, mostly all; returns how much. Raises OSError.
+
+    gevent's `sendall` would first ask for the size of the kernel's buffer.
+    """
+    if isinstance(sock, SSLSocket):
+        return int(sock.send(data))
+    try:
+        sent: int = sock._sock.send(data)
+        return sent
+    except BlockingIOError:
+        return 0

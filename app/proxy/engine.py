@@ -53,6 +53,8 @@ class Inbound:
     request_id: str
     method: str
     headers: Headers
+    connection: str
+    """The value of the field `Connection`; empty when there is none."""
     body: BodyReader
     expects_continue: bool
     client: str
@@ -90,18 +92,21 @@ class Engine:
         if inbound.upgrade and (inbound.detach is None or inbound.client_socket is None):
             text = "this server cannot switch protocols; run the gateway with its own worker class (gunicorn.conf.py)"
             raise OperatorFault(501, "upgrade_unsupported", text)
-        call = _Call(self, inbound, route.mapping)
+        mapping, target = route
+        call = _Call(self, inbound, mapping)
         try:
-            self.admission.check_rates(route.mapping)
-            body = self._request_body(inbound, route.mapping)
-            call.watch_client()
-            call.take_slot()  # not before the body has begun: a slow client must not hold a place
+            self.admission.check_rates(mapping)
+            body = self._request_body(inbound, mapping)
+            if inbound.client_socket is not None:
+                call.watch = ClientWatch(inbound.client_socket)
+            if mapping.limits.max_concurrency:
+                call.take_slot()  # not before the body has begun: a slow client must not hold a place
             response = self.transport.send(
                 OutboundRequest(
-                    route.mapping,
+                    mapping,
                     inbound.method,
-                    route.target,
-                    _outbound_fields(inbound, route.mapping),
+                    target,
+                    _outbound_fields(inbound, mapping),
                     body,
                     expect=inbound.expects_continue and body.read_more is not None,
                     upgrade=inbound.upgrade,
@@ -126,7 +131,8 @@ class Engine:
         if response.status_code == 101:
             return call.switch(response)
         relay = Relay(response.raw, at_hand, call.watch, call.settle)
-        return Reply(response.status_code, response.reason, header_fields.to_client(response.fields), relay)
+        fields = header_fields.to_client(response.fields, response.connection_options)
+        return Reply(response.status_code, response.reason, fields, relay)
 
     def _request_body(self, inbound: Inbound, mapping: Mapping) -> RequestBody:
         reader = inbound.body
@@ -138,7 +144,7 @@ class Engine:
                 raise _too_large(max_bytes)
             if reader.length == CHUNKED:
                 reader = _BoundedReader(reader, max_bytes)
-        if _edits_body(inbound, mapping):
+        if mapping.prefix == NOTHINK_PREFIX and _is_json_post(inbound):
             edited = without_gemini_thinking(_read_all(reader, self.held_body_max_bytes))
             return RequestBody(len(edited), edited)
         if inbound.expects_continue:
@@ -183,10 +189,6 @@ class _Call:
         """Raises Busy. A client that leaves while it waits for a slot leaves the queue."""
         self._slot = self._engine.admission.take_slot(self._mapping)
 
-    def watch_client(self) -> None:
-        if self._inbound.client_socket is not None:
-            self.watch = ClientWatch(self._inbound.client_socket)
-
     def switch(self, response: UpstreamResponse) -> Reply:
         """Both sides have left HTTP: hands their bytes on."""
         if self.watch is not None:
@@ -196,7 +198,8 @@ class _Call:
         idle_timeout = self._mapping.limits.idle_timeout
         tunnel = Tunnel(response.raw, inbound.client_socket, inbound.detach(), idle_timeout, self.settle)
         protocol = header_fields.find(response.fields, "upgrade") or inbound.upgrade
-        fields = [*header_fields.to_client(response.fields), ("Connection", "Upgrade"), ("Upgrade", protocol)]
+        fields = header_fields.to_client(response.fields, response.connection_options)
+        fields += [("Connection", "Upgrade"), ("Upgrade", protocol)]
         return Reply(101, response.reason, fields, tunnel)
 
     def settle(self, body: Relay | Tunnel) -> None:
@@ -235,16 +238,15 @@ class _Call:
 
 
 def _outbound_fields(inbound: Inbound, mapping: Mapping) -> Headers:
-    fields = header_fields.outbound(inbound.headers, mapping.authority)
+    fields = header_fields.outbound(inbound.headers, mapping.authority, inbound.connection)
     if inbound.trace is None:
         return fields
     return [*[field for field in fields if field[0].lower() != "traceparent"], ("traceparent", str(inbound.trace))]
 
 
-def _edits_body(inbound: Inbound, mapping: Mapping) -> bool:
-    if mapping.prefix != NOTHINK_PREFIX or inbound.method != "POST":
-        return False
-    return "application/json" in (header_fields.find(inbound.headers, "content-type") or "").lower()
+def _is_json_post(inbound: Inbound) -> bool:
+    media_type = header_fields.find(inbound.headers, "content-type") or ""
+    return inbound.method == "POST" and "application/json" in media_type.lower()
 
 
 class _BoundedReader:

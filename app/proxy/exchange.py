@@ -18,7 +18,7 @@ from gevent import socket
 from app.core.errors import GatewayError, UpstreamFault
 from app.core.model import Mapping
 from app.proxy.pool import Connection
-from app.waiting import Patience, give_way, receive
+from app.waiting import Patience, give_way, receive, send_at_once
 from app.wire import http1
 from app.wire.headers import Headers
 from app.wire.http1 import CHUNKED, UNTIL_CLOSE, ChunkedDecoder, HttpSyntaxError, ResponseHead
@@ -76,33 +76,36 @@ class StaleConnection(Exception):
 class Exchange:
     """Sends one request on `connection`, then is the body of the answer: `read1` until b"", then `close`."""
 
+    # One is made for every request, and most change little of this: so it stands in the class.
+    sent_body_bytes = 0
+    head: ResponseHead | None = None
+    fault: BaseException | None = None
+    is_complete = False
+    """True when the whole answer was read."""
+    _written = False
+    _buffer = b""
+    _left = 0
+    _bulk = False
+    """True while so much comes that more may be there already, so that asking beats waiting."""
+    _unyielded = 0
+    _decoder: ChunkedDecoder | None = None
+    _uploader: gevent.Greenlet | None = None
+    _uploading = False
+    _timer: Any = None
+    _total_timer: Any = None
+    _upgrade = False
+    _may_give_back = False
+    _closed = False
+
     def __init__(
         self, connection: Connection, upstream: Mapping, timeouts: Timeouts, give_back: Callable[[Connection], None]
     ) -> None:
         self.upstream = upstream
-        self.sent_body_bytes = 0
-        self.head: ResponseHead | None = None
-        self.fault: BaseException | None = None
         self._connection = connection
         self._sock = connection.sock
         self._timeouts = timeouts
         self._give_back = give_back
         self._may_be_stale = connection.reused
-        self._written = False
-        self._buffer = b""
-        self._left = 0
-        self._bulk = False
-        self._unyielded = 0
-        """True while so much comes that more may be there already, so that asking beats waiting."""
-        self._decoder: ChunkedDecoder | None = None
-        self._uploader: gevent.Greenlet | None = None
-        self._uploading = False
-        self._timer: Any = None
-        self._total_timer: Any = None
-        self._upgrade = False
-        self._may_give_back = False
-        self._complete = False
-        self._closed = False
         if timeouts.deadline_s is not None:
             self._total_timer = gevent.get_hub().loop.timer(max(0.0, timeouts.left_s()))
             self._total_timer.start(self.break_off, total_timeout(upstream))
@@ -125,7 +128,8 @@ class Exchange:
         """
         head = http1.format_head(f"{method} {target} HTTP/1.1", fields)
         self._upgrade = upgrade
-        self._sock.settimeout(self._timeouts.idle_s)  # of writes; reads have a Patience
+        if self._connection.write_timeout_s != self._timeouts.idle_s:
+            self._connection.limit_writes(self._timeouts.idle_s)
         if expect:
             self._write(head)
             refusal = self._read_head(method, patience_s=EXPECT_CONTINUE_S)
@@ -133,10 +137,13 @@ class Exchange:
                 self._begin_body(refusal, complete=False)
                 return
             head = b""
-        data = head + self._frame(body.at_hand, body.length) if body.at_hand else head
-        if body.length == CHUNKED and body.read_more is None:
-            data += b"0\r\n\r\n"
-        self._write(data)
+        data = head + body.at_hand
+        if body.length == CHUNKED:
+            data = head + self._frame(body.at_hand, CHUNKED) if body.at_hand else head
+            if body.read_more is None:
+                data += b"0\r\n\r\n"
+        if data:
+            self._write(data)
         self.sent_body_bytes = len(body.at_hand)
         if body.read_more is not None:
             self._uploading = True
@@ -146,11 +153,9 @@ class Exchange:
         self._begin_body(answer, complete=True)
 
     def _write(self, data: bytes) -> None:
-        if not data:
-            return
         try:
-            written = self._sock.send(data)
-            self._written = True
+            written = send_at_once(self._sock, data)
+            self._written = self._written or written > 0
             if written < len(data):
                 self._sock.sendall(memoryview(data)[written:])
         except TimeoutError:
@@ -213,7 +218,7 @@ class Exchange:
         limit = self._connection.patience(self._timeouts.first_byte_s)
         deadline_s = 0.0
         for _ in range(MAX_INTERIM_RESPONSES):
-            while (end := self._find_head_end(searched)) < 0:
+            while not self._buffer or (end := self._find_head_end(searched)) < 0:
                 searched = len(self._buffer)
                 if searched and self._uploader is None:  # its rest has no more time than all of it
                     deadline_s = deadline_s or time.monotonic() + self._timeouts.first_byte_s
@@ -237,7 +242,7 @@ class Exchange:
 
     def _find_head_end(self, searched: int) -> int:
         try:
-            return http1.find_head_end(self._buffer, searched) if self._buffer else -1
+            return http1.find_head_end(self._buffer, searched)
         except HttpSyntaxError as error:
             raise self._garbage(error) from None
 
@@ -285,11 +290,6 @@ class Exchange:
             self._left = head.body_length
         if head.body_length == 0:
             self._finish()
-
-    @property
-    def is_complete(self) -> bool:
-        """True when the whole answer was read."""
-        return self._complete
 
     def read1(self, size: int = READ_BYTES) -> bytes:
         """The next piece of the body as it comes, undecoded; b"" at its end. Raises UpstreamFault when it breaks."""
@@ -379,8 +379,9 @@ class Exchange:
 
     def _finish(self) -> None:
         """The answer is complete: the connection may serve another, if nothing is outstanding on it."""
-        self._complete = True
-        self._stop_timers()
+        self.is_complete = True
+        if self._timer is not None or self._total_timer is not None:
+            self._stop_timers()
         # What comes in bulk may have more behind it in the kernel; a small piece was all there was.
         may_say_more = self._buffer or (self._bulk and self._connection.has_unread)
         if self._may_give_back and not self._uploading and not may_say_more:

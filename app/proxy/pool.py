@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gevent.socket import MSG_DONTWAIT, MSG_PEEK
-from gevent.ssl import SSLWantReadError
+from gevent.ssl import SSLSocket, SSLWantReadError
 
 from app.core.model import Mapping
 from app.waiting import Patience
@@ -19,14 +19,15 @@ PoolKey = tuple[str, str, int, bool]
 class Connection:
     """An open connection to one upstream, in use or idle."""
 
-    __slots__ = ("_is_tls", "_patiences", "_resting", "idle_since_s", "key", "reused", "sock")
+    __slots__ = ("_is_tls", "_patiences", "_resting", "idle_since_s", "key", "reused", "sock", "write_timeout_s")
 
     def __init__(self, key: PoolKey, sock: Any) -> None:
         self.key = key
         self.sock = sock
         self.reused = False
         self.idle_since_s = 0.0
-        self._is_tls = hasattr(sock, "session")
+        self.write_timeout_s = 0.0
+        self._is_tls = isinstance(sock, SSLSocket)
         self._resting = False
         self._patiences: dict[float, Patience] = {}
 
@@ -36,6 +37,11 @@ class Connection:
         if patience is None:
             patience = self._patiences[seconds] = Patience(seconds)
         return patience
+
+    def limit_writes(self, seconds: float) -> None:
+        """The longest that a write may wait; for reads there is `patience`."""
+        self.write_timeout_s = seconds
+        self.sock.settimeout(seconds)
 
     def rest(self, ended: Callable[[Connection], None]) -> None:
         """Begins to be idle; `ended` is called when the upstream closes or speaks. See `is_quiet` for TLS."""
@@ -47,8 +53,10 @@ class Connection:
         """Ends being idle. False when the connection is of no use any more."""
         if self._is_tls:
             return self.is_quiet()
-        has_ended: bool = self.sock._read_event.pending  # seen by the loop, but `ended` not called yet
-        self._stop_watching()
+        watcher = self.sock._read_event
+        has_ended: bool = watcher.pending  # seen by the loop, but `ended` not called yet
+        watcher.stop()
+        self._resting = False
         return not has_ended
 
     def is_quiet(self) -> bool:
@@ -59,7 +67,7 @@ class Connection:
         if not self._is_tls:
             return True
         try:
-            self.sock.settimeout(0.0)
+            self.limit_writes(0.0)
             self.sock.recv(1)
         except (BlockingIOError, SSLWantReadError):
             return True

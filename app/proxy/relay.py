@@ -26,7 +26,6 @@ class Relay:
         "_begun",
         "_closed",
         "_exchange",
-        "_finished",
         "_settle",
         "_watch",
         "error_code",
@@ -43,7 +42,6 @@ class Relay:
         self._watch = watch
         self._settle = settle
         self._begun = False
-        self._finished = False
         self._closed = False
         self.sent_bytes = 0
         self.error_code = ""
@@ -59,6 +57,8 @@ class Relay:
             self.sent_bytes = len(self._at_hand)
             if self._at_hand or not self._exchange.is_complete:
                 return self._at_hand
+        if self._exchange.is_complete:
+            raise StopIteration
         try:
             piece = self._exchange.read1()
         except ClientGone:
@@ -70,7 +70,6 @@ class Relay:
             # What WSGI servers take for a connection that is gone: they close it and say no more.
             raise ConnectionResetError(errno.ECONNRESET, error.message) from error
         if not piece:
-            self._finished = True
             raise StopIteration
         self.sent_bytes += len(piece)
         return piece
@@ -81,7 +80,7 @@ class Relay:
         self._closed = True
         if self._watch is not None:
             self._watch.stop()
-        if not self._finished and not self.error_code and not self._exchange.is_complete:
-            self.error_code = CLIENT_GONE
-        self._exchange.close()
+        if not self._exchange.is_complete:
+            self.error_code = self.error_code or CLIENT_GONE
+            self._exchange.close()
         self._settle(self)

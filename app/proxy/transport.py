@@ -6,6 +6,7 @@ by hand and given to the adapter itself, past the Session, whose cookies, hooks 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gevent
@@ -52,6 +53,8 @@ class UpstreamResponse(requests.Response):
 
     raw: Exchange
     fields: Headers
+    connection_options: str
+    """The value of the field `Connection`; empty when there is none."""
 
     def __init__(self, request: OutboundRequest, exchange: Exchange) -> None:
         head = exchange.head
@@ -61,6 +64,7 @@ class UpstreamResponse(requests.Response):
         self.status_code = head.status
         self.reason = head.reason
         self.fields = head.headers
+        self.connection_options = head.connection
 
 
 class Transport(BaseAdapter):
@@ -80,7 +84,8 @@ class Transport(BaseAdapter):
         A kept-alive connection that dies before a byte of the answer is replaced once, under the rule of Go's
         net/http: if the upstream saw nothing of the request, or if the whole body is at hand and it is safe to repeat.
         """
-        connection = self._pool.take(self._pool.key(request.upstream))
+        key = self._pool.key(request.upstream)
+        connection = self._pool.take(key)
         if connection is not None:
             try:
                 return self._exchange(connection, request, timeout)
@@ -89,7 +94,7 @@ class Transport(BaseAdapter):
                     text = f"{request.upstream.authority} closed the connection before it answered"
                     raise UpstreamFault(502, "upstream_reset", text) from None
         sock = self._dial(request.upstream, timeout)
-        return self._exchange(Connection(self._pool.key(request.upstream), sock), request, timeout)
+        return self._exchange(Connection(key, sock), request, timeout)
 
     def _dial(self, upstream: Mapping, timeouts: Timeouts) -> Any:
         left_s = timeouts.left_s()
@@ -101,7 +106,9 @@ class Transport(BaseAdapter):
             raise
 
     def _exchange(self, connection: Connection, request: OutboundRequest, timeouts: Timeouts) -> UpstreamResponse:
-        exchange = Exchange(connection, request.upstream, timeouts, self._give_back(request.upstream))
+        upstream = request.upstream
+        give_back = self._pool.give_back if upstream.scheme == "http" else self._keeping_session(upstream)
+        exchange = Exchange(connection, upstream, timeouts, give_back)
         try:
             exchange.send(
                 request.method or "",
@@ -116,15 +123,12 @@ class Transport(BaseAdapter):
             raise
         return UpstreamResponse(request, exchange)
 
-    def _give_back(self, upstream: Mapping) -> Any:
-        if upstream.scheme == "http":
-            return self._pool.give_back
-
-        def keep_session_and_give_back(connection: Connection) -> None:
+    def _keeping_session(self, upstream: Mapping) -> Callable[[Connection], None]:
+        def give_back(connection: Connection) -> None:
             self._dialer.keep_tls_session(upstream, connection.sock)
             self._pool.give_back(connection)
 
-        return keep_session_and_give_back
+        return give_back
 
     def _close_expired(self, pause_s: float) -> None:
         while True:

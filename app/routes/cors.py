@@ -7,12 +7,9 @@ from app.wire.headers import Headers, find
 MAX_AGE_S = 86_400
 
 
-def is_preflight(method: str, headers: Headers) -> bool:
-    return (
-        method == "OPTIONS"
-        and find(headers, "origin") is not None
-        and find(headers, "access-control-request-method") is not None
-    )
+def is_preflight(headers: Headers) -> bool:
+    """Whether an OPTIONS asks what a page may do, and not the upstream."""
+    return find(headers, "origin") is not None and find(headers, "access-control-request-method") is not None
 
 
 def preflight_headers(headers: Headers) -> Headers:
@@ -26,9 +23,9 @@ def preflight_headers(headers: Headers) -> Headers:
     ]
 
 
-def add_access(request_headers: Headers, response_headers: Headers) -> None:
+def add_access(response_headers: Headers) -> None:
     """Lets any origin read the answer, unless the upstream has said who may."""
-    if find(request_headers, "origin") is None or find(response_headers, "access-control-allow-origin") is not None:
+    if find(response_headers, "access-control-allow-origin") is not None:
         return
     response_headers.append(("Access-Control-Allow-Origin", "*"))
     if find(response_headers, "access-control-expose-headers") is None:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from app.proxy.engine import Inbound
-from app.routes.wsgi_environ import Environ, RequestInput, asked_upgrade, client_socket, gunicorn_detach
+from app.routes.wsgi_environ import Environ, RequestInput, asked_upgrade, detach_of
 from app.wire.headers import Headers
 from app.wire.trace import TraceParent
 
 
 def inbound_of(environ: Environ, headers: Headers, trace: TraceParent | None) -> Inbound:
     """`environ["gateway.request_id"]` is there already."""
+    upgrade = asked_upgrade(environ) if "HTTP_UPGRADE" in environ else ""
     return Inbound(
         request_id=environ["gateway.request_id"],
         method=environ["REQUEST_METHOD"],
         headers=headers,
+        connection=environ.get("HTTP_CONNECTION", ""),
         body=RequestInput(environ),
         expects_continue="HTTP_EXPECT" in environ,
         client=environ.get("REMOTE_ADDR", ""),
         trace=trace,
-        upgrade=asked_upgrade(environ),
-        detach=getattr(environ["wsgi.input"], "detach", None) or gunicorn_detach(environ),
-        client_socket=client_socket(environ),
+        upgrade=upgrade,
+        detach=detach_of(environ) if upgrade else None,
+        client_socket=environ.get("gunicorn.socket"),
     )

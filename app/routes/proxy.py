@@ -11,9 +11,7 @@ from random import Random
 
 from app.core import routing
 from app.core.errors import GatewayError
-from app.core.routing import Route
 from app.gateway import Gateway
-from app.proxy.engine import Inbound
 from app.routes import cors
 from app.routes.errors import error_reply
 from app.routes.inbound import inbound_of
@@ -32,24 +30,20 @@ class ProxyDoor:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         request_id = f"{self._random_bits(128):032x}"
         environ["gateway.request_id"] = request_id
-        trace = self._trace(environ)
+        config = self._gateway.config
+        trace = self._trace(environ) if config.start_trace or "HTTP_TRACEPARENT" in environ else None
         current_ids.set(RequestIds(request_id, trace.trace_id if trace else ""))
         route = routing.match(self._gateway.catalog.snapshot, raw_target(environ))
         if route is None:
             environ["gateway.trace"] = trace
             return self._otherwise(environ, start_response)
         headers = raw_headers(environ)
-        if self._gateway.config.cors and cors.is_preflight(environ["REQUEST_METHOD"], headers):
+        if environ["REQUEST_METHOD"] == "OPTIONS" and config.cors and cors.is_preflight(headers):
             start_response("204 No Content", [*cors.preflight_headers(headers), ("X-Request-Id", request_id)])
             return []
-        inbound = inbound_of(environ, headers, trace)
-        return self._proxy(inbound, route, start_response)
-
-    def _proxy(self, inbound: Inbound, route: Route, start_response: StartResponse) -> Iterable[bytes]:
-        request_id = inbound.request_id
         body: Iterable[bytes]
         try:
-            reply = self._gateway.engine.handle(inbound, route)
+            reply = self._gateway.engine.handle(inbound_of(environ, headers, trace), route)
         except GatewayError as error:
             status, answer, text = error_reply(error, request_id)
             body = [text]
@@ -57,17 +51,15 @@ class ProxyDoor:
             status, answer, body = f"{reply.status} {reply.reason}", reply.headers, reply.body
         if find(answer, "x-request-id") is None:
             answer.append(("X-Request-Id", request_id))
-        if self._gateway.config.cors:
-            cors.add_access(inbound.headers, answer)
+        if config.cors and "HTTP_ORIGIN" in environ:
+            cors.add_access(answer)
         start_response(status, answer)
         return body
 
     def _trace(self, environ: Environ) -> TraceParent | None:
-        """Our step in the caller's trace, or in one of our own where START_TRACE says so."""
+        """Our step in the caller's trace, or in one of our own."""
         sent = environ.get("HTTP_TRACEPARENT")
         parent = parse_traceparent(sent) if sent else None
         if parent is not None:
             return continue_trace(parent, self._random_bits(64))
-        if sent is None and self._gateway.config.start_trace:
-            return begin_trace(self._random_bits(192))
-        return None
+        return begin_trace(self._random_bits(192)) if sent is None else None

@@ -52,20 +52,17 @@ def raw_headers(environ: Environ) -> Headers:
 
 def asked_upgrade(environ: Environ) -> str:
     """The protocol of an `Upgrade: websocket` (RFC 6455, 4.1); other switches are not made (RFC 9110, 7.8)."""
-    upgrade: str = environ.get("HTTP_UPGRADE", "")
-    if not upgrade or upgrade.lower() != "websocket" or environ["REQUEST_METHOD"] != "GET":
+    upgrade: str = environ["HTTP_UPGRADE"]
+    if upgrade.lower() != "websocket" or environ["REQUEST_METHOD"] != "GET":
         return ""
     return upgrade if "upgrade" in tokens(environ.get("HTTP_CONNECTION", "")) else ""
 
 
-def client_socket(environ: Environ) -> Any:
-    return environ.get("gunicorn.socket")
-
-
-def gunicorn_detach(environ: Environ) -> Callable[[], bytes] | None:
-    """`proxy.engine.Inbound.detach` under gunicorn's own workers; None under other servers."""
-    if "gunicorn.socket" not in environ:
-        return None
+def detach_of(environ: Environ) -> Callable[[], bytes] | None:
+    """`proxy.engine.Inbound.detach`; None where the server does not show the client's connection."""
+    own: Callable[[], bytes] | None = getattr(environ["wsgi.input"], "detach", None)
+    if own is not None or "gunicorn.socket" not in environ:
+        return own
     unreader = getattr(getattr(environ["wsgi.input"], "reader", None), "unreader", None)
     detach: Callable[[], bytes] | None = getattr(unreader, "take_buffered", None)
     return detach

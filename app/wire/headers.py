@@ -25,40 +25,43 @@ HOP_BY_HOP = frozenset(
 )
 _NOT_TO_UPSTREAM = HOP_BY_HOP | {"content-length", "expect"}
 _NOT_TO_CLIENT = HOP_BY_HOP
-_USUAL_CONNECTION = frozenset({"keep-alive", "Keep-Alive", "close"})
+_USUAL_CONNECTION = frozenset({"", "keep-alive", "Keep-Alive", "close"})
 """Values of `Connection` that name no field which is not hop-by-hop already."""
 
 
-def outbound(inbound: Headers, authority: str) -> Headers:
+def outbound(inbound: Headers, authority: str, connection: str) -> Headers:
     """What goes on to the upstream: the caller's end-to-end fields, with the target's `Host`.
 
-    How the body is framed is the transport's to say.
+    `connection` is the value of their `Connection`. How the body is framed is the transport's to say.
     """
     dropped = _NOT_TO_UPSTREAM
-    named = _named_by_connection(inbound)
-    if named:
-        dropped |= named - {"host"}
-    fields = []
-    has_host = False
-    for field in inbound:
-        name = field[0].lower()
-        if name == "host":
-            has_host = True
-            fields.append(("Host", authority))
-        elif name not in dropped:
-            fields.append(field)
-    if not has_host:
-        fields.insert(0, ("Host", authority))
-    return fields
+    if connection not in _USUAL_CONNECTION:
+        dropped = dropped.union(tokens(connection)) - {"host"}
+    fields = [field for field in inbound if field[0].lower() not in dropped]
+    for place, field in enumerate(fields):  # it is among the first
+        if field[0].lower() == "host":
+            fields[place] = ("Host", authority)
+            return fields
+    return [("Host", authority), *fields]
 
 
-def to_client(upstream: Headers) -> Headers:
+def to_client(upstream: Headers, connection: str) -> Headers:
     """What goes back to the client: the upstream's end-to-end fields, `Content-Length` among them."""
     dropped = _NOT_TO_CLIENT
-    named = _named_by_connection(upstream)
-    if named:
-        dropped |= named - {"content-length"}
+    if connection not in _USUAL_CONNECTION:
+        dropped = dropped.union(tokens(connection)) - {"content-length"}
     return [field for field in upstream if field[0].lower() not in dropped]
+
+
+def by_name(headers: Headers) -> dict[str, str]:
+    """The values by name in lower case; those of a repeated field as one list (RFC 9110, 5.3)."""
+    values = {name.lower(): value for name, value in headers}
+    if len(values) < len(headers):
+        values = {}
+        for name, value in headers:
+            key = name.lower()
+            values[key] = f"{values[key]}, {value}" if key in values else value
+    return values
 
 
 def find(headers: Iterable[tuple[str, str]], name: str) -> str | None:
@@ -73,11 +76,3 @@ def find(headers: Iterable[tuple[str, str]], name: str) -> str | None:
 def tokens(value: str) -> list[str]:
     """The members of a comma-separated list, in lower case."""
     return [token for part in value.split(",") if (token := part.strip(" \t").lower())]
-
-
-def _named_by_connection(headers: Headers) -> frozenset[str]:
-    named: frozenset[str] = frozenset()
-    for name, value in headers:
-        if len(name) == 10 and value not in _USUAL_CONNECTION and name.lower() == "connection":
-            named |= frozenset(tokens(value))
-    return named

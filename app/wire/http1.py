@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from app.wire.headers import Headers, tokens
+from app.wire.headers import Headers, by_name, tokens
 
 MAX_HEAD_BYTES: Final = 32 * 1024
 MAX_HEADERS: Final = 200
@@ -25,10 +25,12 @@ CHUNKED: Final = -2
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 _VALUE = rb"[\t\x20-\x7e\x80-\xff]"
-_FIELDS = rb"(?:" + _TOKEN + rb"++:" + _VALUE + rb"*+\r\n)*+"
 _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb"++) ([\x21-\x22\x24-\x7e\x80-\xff]++) HTTP/([0-9])\.([0-9])\r\n")
 _STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: (" + _VALUE + rb"*+))?\r\n")
-_HEADER_LINES = re.compile(_FIELDS)
+# One whole line, told in text. As many of these as there are line feeds: then all lines are fields, and nothing else.
+_FIELD_LINE = re.compile(
+    (rb"^(" + _TOKEN + rb"++):[ \t]*+((?:" + _VALUE + rb"*[\x21-\x7e\x80-\xff])?+)[ \t]*+\r\n").decode(), re.MULTILINE
+)
 _LONE_LF = re.compile(rb"(?<!\r)\n")
 _FIRST_BYTE = re.compile(_TOKEN + rb"|\r")  # a server may pass over one empty line
 _QUOTED = rb'"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*+"'
@@ -79,6 +81,8 @@ class ResponseHead(NamedTuple):
     body_length: int
     """Bytes, CHUNKED, or UNTIL_CLOSE."""
     keep_alive: bool
+    connection: str
+    """The value of `Connection`; empty when there is none."""
 
 
 def find_head_end(data: bytes | bytearray, start: int = 0) -> int:
@@ -108,21 +112,26 @@ def parse_request_head(block: bytes) -> RequestHead:
         raise HttpSyntaxError("only HTTP/1.0 and HTTP/1.1 are spoken here", 505)
     version = 10 if line[4] == b"0" else 11
     headers = _parse_fields(block, line.end())
-    framing = _Framing(headers)
-    if framing.host_count > 1 or (version == 11 and not framing.host_count):
-        raise HttpSyntaxError("a request needs exactly one Host")
-    if framing.host and not _HOST.fullmatch(framing.host):
-        raise HttpSyntaxError("malformed Host")
-    if framing.chunked and version == 10:
+    fields = by_name(headers)
+    host = fields.get("host")
+    if host is None and version == 11:
+        raise HttpSyntaxError("a request needs a Host")
+    if host and not _HOST.fullmatch(host):
+        raise HttpSyntaxError("malformed or repeated Host")
+    chunked, length = _body_framing(fields)
+    if chunked and version == 10:
         raise HttpSyntaxError("Transfer-Encoding in an HTTP/1.0 request")
-    if framing.expect not in ("", "100-continue"):
+    expect = fields.get("expect", "")
+    if expect and expect.lower() != "100-continue":
         raise HttpSyntaxError("the only expectation known here is 100-continue", 417)
+    connection = fields.get("connection", "")
     method = line[1].decode("ascii")
-    target = _origin_form(method, line[2].decode("latin-1"), headers)
-    length = CHUNKED if framing.chunked else max(framing.content_length, 0)
-    return RequestHead(
-        method, target, version, headers, length, framing.keep_alive(version), bool(framing.expect) and version == 11
-    )
+    target = line[2].decode("latin-1")
+    if not target.startswith("/") or method == "CONNECT":
+        target = _origin_form(method, target, headers)
+    length = CHUNKED if chunked else max(length, 0)
+    keep_alive = _keeps_alive(connection, version) if connection else version == 11
+    return RequestHead(method, target, version, headers, length, keep_alive, bool(expect) and version == 11)
 
 
 def parse_response_head(block: bytes, request_method: str) -> ResponseHead:
@@ -133,22 +142,22 @@ def parse_response_head(block: bytes, request_method: str) -> ResponseHead:
     version = 10 if line[1] == b"0" else 11
     status = int(line[2])
     headers = _parse_fields(block, line.end())
-    framing = _Framing(headers)
-    if framing.chunked and version == 10:
+    fields = by_name(headers)
+    chunked, length = _body_framing(fields)
+    if chunked and version == 10:
         raise HttpSyntaxError("Transfer-Encoding in an HTTP/1.0 response")
     if request_method == "HEAD" or status < 200 or status in (204, 304):
         length = 0
-    elif framing.chunked:
-        length = CHUNKED
-    else:
-        length = framing.content_length if framing.content_length >= 0 else UNTIL_CLOSE
-    keep_alive = length != UNTIL_CLOSE and framing.keep_alive(version)
-    return ResponseHead(status, (line[3] or b"").decode("latin-1"), version, headers, length, keep_alive)
+    elif length < 0:
+        length = CHUNKED if chunked else UNTIL_CLOSE
+    connection = fields.get("connection", "")
+    keep_alive = length != UNTIL_CLOSE and (_keeps_alive(connection, version) if connection else version == 11)
+    return ResponseHead(status, (line[3] or b"").decode("latin-1"), version, headers, length, keep_alive, connection)
 
 
 def format_head(first_line: str, headers: Headers) -> bytes:
     """The head's bytes. Raises ValueError when something in it holds a line break or is not Latin-1."""
-    lines = [first_line, *[f"{name}: {value}" for name, value in headers], "\r\n"]
+    lines = [first_line, *map(": ".join, headers), "\r\n"]
     head = "\r\n".join(lines).encode("latin-1")
     if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines):
         raise ValueError("a line break in a header field")
@@ -246,66 +255,35 @@ class ChunkedDecoder:
         return end + 4
 
 
-class _Framing:
-    """What a head's fields say about the connection and the body. Raises HttpSyntaxError when they contradict."""
-
-    __slots__ = ("chunked", "connection", "content_length", "expect", "host", "host_count")
-
-    def __init__(self, headers: Headers) -> None:
-        self.content_length = -1
-        self.chunked = False
-        self.connection = ""
-        self.expect = ""
-        self.host = ""
-        self.host_count = 0
-        for name, value in headers:
-            # The lengths of the names below; it spares most fields the lower() and the comparisons.
-            if len(name) in _FRAMING_NAME_LENGTHS:
-                self._read(name.lower(), value)
-        if self.chunked and self.content_length >= 0:
+def _body_framing(fields: dict[str, str]) -> tuple[bool, int]:
+    """Whether the body comes in chunks, and its Content-Length or -1. Raises HttpSyntaxError when they contradict."""
+    coding = fields.get("transfer-encoding")
+    length = fields.get("content-length")
+    if coding is not None:
+        if coding.lower() != "chunked":
+            raise HttpSyntaxError("the only transfer coding known here is one 'chunked'")
+        if length is not None:
             raise HttpSyntaxError("both Content-Length and Transfer-Encoding")
-
-    def _read(self, name: str, value: str) -> None:
-        if name == "host":
-            self.host_count += 1
-            self.host = value
-        elif name == "connection":
-            self.connection += "," + value
-        elif name == "expect":
-            self.expect += value.lower()
-        elif name == "content-length":
-            if self.content_length >= 0 or not (value.isascii() and value.isdigit() and len(value) <= 18):
-                raise HttpSyntaxError("malformed or repeated Content-Length")
-            self.content_length = int(value)
-        elif name == "transfer-encoding":
-            if self.chunked or value.lower() != "chunked":
-                raise HttpSyntaxError("the only transfer coding known here is one 'chunked'")
-            self.chunked = True
-
-    def keep_alive(self, version: int) -> bool:
-        if not self.connection:
-            return version == 11
-        if self.connection == ",keep-alive":
-            return True
-        options = tokens(self.connection)
-        return "close" not in options and (version == 11 or "keep-alive" in options)
+    if length is None:
+        return coding is not None, -1
+    if not (length.isascii() and length.isdigit() and len(length) <= 18):
+        raise HttpSyntaxError("malformed or repeated Content-Length")
+    return False, int(length)
 
 
-_FRAMING_NAME_LENGTHS = frozenset({4, 6, 10, 14, 17})
+def _keeps_alive(connection: str, version: int) -> bool:
+    if connection == "keep-alive":
+        return True
+    options = tokens(connection)
+    return "close" not in options and (version == 11 or "keep-alive" in options)
 
 
 def _parse_fields(block: bytes, start: int) -> Headers:
     """The fields between `start` and the empty line that ends `block`."""
-    end = len(block) - 2
-    lines = _HEADER_LINES.match(block, start)
-    if lines is None or lines.end() != end:
+    lines = block[start:-2].decode("latin-1")
+    fields: Headers = _FIELD_LINE.findall(lines)
+    if len(fields) != lines.count("\n"):
         raise HttpSyntaxError("malformed header field")
-    if start == end:
-        return []
-    fields = []
-    for line in block[start : end - 2].decode("latin-1").split("\r\n"):
-        name, _, value = line.partition(":")
-        fields.append((name, value.strip(" \t")))
     if len(fields) > MAX_HEADERS:
         raise HttpSyntaxError(f"more than {MAX_HEADERS} header fields", 431)
     return fields
@@ -314,7 +292,7 @@ def _parse_fields(block: bytes, start: int) -> Headers:
 def _origin_form(method: str, target: str, headers: Headers) -> str:
     if method == "CONNECT":
         raise HttpSyntaxError("CONNECT is not served: this is no forward proxy")
-    if target.startswith("/") or (target == "*" and method == "OPTIONS"):
+    if target == "*" and method == "OPTIONS":
         return target
     absolute = _ABSOLUTE.fullmatch(target)
     if absolute is None or absolute[1].startswith(":") or not _HOST.fullmatch(absolute[1]):
