@@ -109,8 +109,10 @@ class RequestLog:
         self._write()
 
     def _write(self) -> None:
-        while self._waiting:
-            lines = [self._describe(self._waiting.popleft()) for _ in range(min(200, len(self._waiting)))]
+        left = len(self._waiting)
+        while left > 0:
+            lines = [self._describe(self._waiting.popleft()) for _ in range(min(200, left))]
+            left -= len(lines)
             try:
                 os.write(self._fd, b"".join(lines))
             except OSError:

@@ -127,15 +127,22 @@ class Recorder:
         return True
 
     def _carry(self) -> None:
-        """Sends what waits, and a heartbeat when it is time for one."""
+        """Sends what waits, and a heartbeat when it is time for one.
+
+        What comes meanwhile waits for the next turn: on a busy gateway it would go off in ever smaller envelopes.
+        """
         if self._redis_full:
             self._redis_full = backlog(self._redis) > self._backlog_events
+        left = len(self._queue) + (self._parcel.events if self._parcel else 0)
         while not self._redis_full:
             self._parcel = self._parcel or self._next_parcel()
             if self._parcel is None:
                 break
             self._redis_full = push(self._redis, *self._parcel) > self._backlog_events
+            left -= self._parcel.events
             self._parcel = None
+            if left <= 0:
+                break
         if time.monotonic() >= self._beat_at:
             self._beat()
 

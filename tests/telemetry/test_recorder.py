@@ -79,6 +79,18 @@ def test_events_arrive_in_order_and_numbered(make: Make, own_redis: Redis) -> No
     assert own_redis.get(STATS_BACKLOG) == b"1200"
 
 
+def test_a_steady_stream_goes_off_once_a_period(make: Make, own_redis: Redis) -> None:
+    """Events that come while others are sent wait for the next turn: they do not go off a few at a time."""
+    recorder = make()
+    recorder.start()
+    ends = time.monotonic() + 0.5
+    while time.monotonic() < ends:
+        recorder.record(event())
+        time.sleep(0.0002)
+    recorder.stop(2)
+    assert 1 <= len(envelopes(own_redis)) <= 0.5 / recorder_module.PERIOD_S + 2
+
+
 def test_a_full_queue_drops_and_counts(make: Make, own_redis: Redis) -> None:
     """Events that find the queue full are gone, and their number arrives with the others."""
     recorder = make(queue_size=10)
