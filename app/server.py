@@ -134,7 +134,7 @@ class _ClientConnection:
     def __init__(self, worker: GatewayWorker, sock: Any, address: Any) -> None:
         self.worker = worker
         self.sock = sock
-        self._patience = Patience(worker.cfg.keepalive)
+        self._patience = Patience(max(0.001, worker.cfg.keepalive))
         self.buffer = b""
         self._asked = False
         self._base_environ = worker.base_environ | _address_environ(sock, address) | {"gunicorn.socket": sock}
@@ -199,10 +199,9 @@ class _ClientConnection:
         return http1.parse_request_head(block)
 
     def _wait_for_request(self) -> bool:
-        patience_s = self.worker.cfg.keepalive
+        patience = self._patience
         if self.worker.stopping:
-            patience_s = 0.0 if self._asked else FIRST_REQUEST_S
-        patience = self._patience if patience_s == self._patience.seconds else Patience(max(0.001, patience_s))
+            patience = Patience(0.001 if self._asked else FIRST_REQUEST_S)
         self.worker.idle.add(self)
         try:
             self.buffer = patience.receive(self.sock, READ_BYTES)

@@ -43,25 +43,16 @@ def match(snapshot: Snapshot, raw_target: str) -> Route | None:
 
     The longest prefix that ends at a `/`, a `?` or the end wins. What follows it is appended verbatim.
     """
-    path_end = raw_target.find("?")
-    if path_end < 0:
-        path_end = len(raw_target)
-    routes = snapshot.routes
-    ends = []
-    position = 0
-    for _ in range(snapshot.depth):
-        position = raw_target.find("/", position + 1, path_end)
-        if position < 0:
-            ends.append(path_end)
-            break
-        ends.append(position)
-    for end in reversed(ends):
-        mapping = routes.get(raw_target[:end])
+    path = raw_target.partition("?")[0]
+    prefix = "/".join(path.split("/", snapshot.depth + 1)[: snapshot.depth + 1])
+    while prefix:
+        mapping = snapshot.routes.get(prefix)
         if mapping is not None:
-            rest = raw_target[end:]
+            rest = raw_target[len(prefix) :]
             if not mapping.base_path and not rest.startswith("/"):
                 rest = "/" + rest
             return Route(mapping, mapping.base_path + rest)
+        prefix = prefix.rpartition("/")[0]
     return None
 
 

@@ -218,7 +218,7 @@ class Exchange:
         limit = self._connection.patience(self._timeouts.first_byte_s)
         deadline_s = 0.0
         for _ in range(MAX_INTERIM_RESPONSES):
-            while not self._buffer or (end := self._find_head_end(searched)) < 0:
+            while not self._buffer or (head := self._take_head(method, searched)) is None:
                 searched = len(self._buffer)
                 if searched and self._uploader is None:  # its rest has no more time than all of it
                     deadline_s = deadline_s or time.monotonic() + self._timeouts.first_byte_s
@@ -226,11 +226,6 @@ class Exchange:
                 if patience_s is not None and not self._readable_within(patience_s):
                     return None
                 self._buffer += self._receive_head(None if self._uploader is not None else limit)
-            try:
-                head = http1.parse_response_head(self._buffer[:end], method)
-            except HttpSyntaxError as error:
-                raise self._garbage(error) from None
-            self._buffer = self._buffer[end:]
             searched = 0
             if head.status >= 200 or (head.status == 101 and self._upgrade):
                 return head
@@ -240,11 +235,17 @@ class Exchange:
                 return None
         raise self._garbage("it sent too many interim answers")
 
-    def _find_head_end(self, searched: int) -> int:
+    def _take_head(self, method: str, searched: int) -> ResponseHead | None:
+        """Takes a head out of the buffer; None while it is not complete."""
         try:
-            return http1.find_head_end(self._buffer, searched)
+            end = http1.find_head_end(self._buffer, searched)
+            if end < 0:
+                return None
+            head = http1.parse_response_head(self._buffer[:end], method)
         except HttpSyntaxError as error:
             raise self._garbage(error) from None
+        self._buffer = self._buffer[end:]
+        return head
 
     def _readable_within(self, timeout_s: float) -> bool:
         try:

@@ -25,9 +25,11 @@ CHUNKED: Final = -2
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 _VALUE = rb"[\t\x20-\x7e\x80-\xff]"
-_REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb"++) ([\x21-\x22\x24-\x7e\x80-\xff]++) HTTP/([0-9])\.([0-9])\r\n")
-_STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: (" + _VALUE + rb"*+))?\r\n")
-# One whole line, told in text. As many of these as there are line feeds: then all lines are fields, and nothing else.
+_REQUEST_LINE = re.compile(
+    (rb"(" + _TOKEN + rb"++) ([\x21-\x22\x24-\x7e\x80-\xff]++) HTTP/([0-9])\.([0-9])\r\n").decode()
+)
+_STATUS_LINE = re.compile((rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: (" + _VALUE + rb"*+))?\r\n").decode())
+# One whole line. As many of these as there are line feeds: then all lines are fields, and nothing else.
 _FIELD_LINE = re.compile(
     (rb"^(" + _TOKEN + rb"++):[ \t]*+((?:" + _VALUE + rb"*[\x21-\x7e\x80-\xff])?+)[ \t]*+\r\n").decode(), re.MULTILINE
 )
@@ -105,13 +107,15 @@ def find_head_end(data: bytes | bytearray, start: int = 0) -> int:
 
 def parse_request_head(block: bytes) -> RequestHead:
     """The head in `block`, which ends with the empty line. Raises HttpSyntaxError."""
-    line = _REQUEST_LINE.match(block)
+    text = block.decode("latin-1")
+    line = _REQUEST_LINE.match(text)
     if line is None:
         raise HttpSyntaxError("malformed request line")
-    if line[3] != b"1":
+    method, target, major, minor = line.groups()
+    if major != "1":
         raise HttpSyntaxError("only HTTP/1.0 and HTTP/1.1 are spoken here", 505)
-    version = 10 if line[4] == b"0" else 11
-    headers = _parse_fields(block, line.end())
+    version = 10 if minor == "0" else 11
+    headers = _parse_fields(text, line.end())
     fields = by_name(headers)
     host = fields.get("host")
     if host is None and version == 11:
@@ -125,8 +129,6 @@ def parse_request_head(block: bytes) -> RequestHead:
     if expect and expect.lower() != "100-continue":
         raise HttpSyntaxError("the only expectation known here is 100-continue", 417)
     connection = fields.get("connection", "")
-    method = line[1].decode("ascii")
-    target = line[2].decode("latin-1")
     if not target.startswith("/") or method == "CONNECT":
         target = _origin_form(method, target, headers)
     length = CHUNKED if chunked else max(length, 0)
@@ -136,12 +138,14 @@ def parse_request_head(block: bytes) -> RequestHead:
 
 def parse_response_head(block: bytes, request_method: str) -> ResponseHead:
     """The head of an answer to a request of that method. Raises HttpSyntaxError."""
-    line = _STATUS_LINE.match(block)
+    text = block.decode("latin-1")
+    line = _STATUS_LINE.match(text)
     if line is None:
         raise HttpSyntaxError("malformed status line")
-    version = 10 if line[1] == b"0" else 11
-    status = int(line[2])
-    headers = _parse_fields(block, line.end())
+    minor, code, reason = line.groups("")
+    version = 10 if minor == "0" else 11
+    status = int(code)
+    headers = _parse_fields(text, line.end())
     fields = by_name(headers)
     chunked, length = _body_framing(fields)
     if chunked and version == 10:
@@ -152,7 +156,7 @@ def parse_response_head(block: bytes, request_method: str) -> ResponseHead:
         length = CHUNKED if chunked else UNTIL_CLOSE
     connection = fields.get("connection", "")
     keep_alive = length != UNTIL_CLOSE and (_keeps_alive(connection, version) if connection else version == 11)
-    return ResponseHead(status, (line[3] or b"").decode("latin-1"), version, headers, length, keep_alive, connection)
+    return ResponseHead(status, reason, version, headers, length, keep_alive, connection)
 
 
 def format_head(first_line: str, headers: Headers) -> bytes:
@@ -248,7 +252,7 @@ class ChunkedDecoder:
                 raise HttpSyntaxError("malformed trailer")
             self._pending = data[position:]
             return len(data)
-        trailers = _parse_fields(data[position : end + 4], 0)
+        trailers = _parse_fields(data[position : end + 4].decode("latin-1"), 0)
         if any(name.lower() in _FORBIDDEN_TRAILERS for name, _ in trailers):
             raise HttpSyntaxError("a field that must not stand in a trailer")
         self.done = True
@@ -278,11 +282,11 @@ def _keeps_alive(connection: str, version: int) -> bool:
     return "close" not in options and (version == 11 or "keep-alive" in options)
 
 
-def _parse_fields(block: bytes, start: int) -> Headers:
-    """The fields between `start` and the empty line that ends `block`."""
-    lines = block[start:-2].decode("latin-1")
-    fields: Headers = _FIELD_LINE.findall(lines)
-    if len(fields) != lines.count("\n"):
+def _parse_fields(text: str, start: int) -> Headers:
+    """The fields between `start` and the empty line that ends `text`."""
+    end = len(text) - 2
+    fields: Headers = _FIELD_LINE.findall(text, start, end)
+    if len(fields) != text.count("\n", start, end):
         raise HttpSyntaxError("malformed header field")
     if len(fields) > MAX_HEADERS:
         raise HttpSyntaxError(f"more than {MAX_HEADERS} header fields", 431)
