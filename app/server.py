@@ -15,8 +15,6 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable
-from copy import copy
 from email.utils import formatdate
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -30,29 +28,22 @@ from gevent.server import StreamServer
 from gunicorn.http.wsgi import base_environ
 from gunicorn.workers.ggevent import GeventWorker
 
-from app.waiting import Patience, send_at_once
-from app.wire import headers, http1
+from app.server_input import READ_BYTES, ClientDisconnected, RequestInput
+from app.server_response import Response
+from app.waiting import Patience
+from app.wire import http1
 from app.wire.headers import Headers
-from app.wire.http1 import CHUNKED, ChunkedDecoder, HttpSyntaxError, RequestHead
+from app.wire.http1 import HttpSyntaxError, RequestHead
 
 FIRST_REQUEST_S = 1.0
 """How long a worker that stops waits for the first request of a connection that it has accepted."""
 LINGER_S = 2.0
 LINGER_BYTES = 64 * 1024 * 1024
-READ_BYTES = 64 * 1024
 GC_THRESHOLD = 20_000
 """Objects made before the collector looks for cycles. A request makes next to none, and is not to pay for looking."""
 
 _REASONS = {400: "Bad Request", 414: "URI Too Long", 417: "Expectation Failed"}
 _REASONS |= {431: "Request Header Fields Too Large", 500: "Internal Server Error", 505: "HTTP Version Not Supported"}
-_NO_BODY = frozenset({"204", "304"})
-
-
-class ClientDisconnected(gevent.GreenletExit):
-    """The client closed or stalled in the middle of its request.
-
-    A GreenletExit: it ends a request without a traceback.
-    """
 
 
 class GatewayWorker(GeventWorker):
@@ -226,7 +217,7 @@ class _ClientConnection:
     def _answer(self, head: RequestHead) -> bool:
         """Runs the application. True when the connection may serve another request."""
         body = RequestInput(self, head.body_length, expects_continue=head.expects_continue)
-        response = _Response(self, head, body)
+        response = Response(self.worker, self.sock, head, body)
         try:
             pieces = self.worker.wsgi(self._environ(head, body), response.start)
             try:
@@ -291,230 +282,6 @@ class _ClientConnection:
             "gateway.headers": head.headers,
             "wsgi.input": body,
         }
-
-
-class RequestInput:
-    """A request's body as `wsgi.input`."""
-
-    __slots__ = ("_connection", "_decoder", "_expects_continue", "_left", "answered", "at_end", "failed", "length")
-
-    def __init__(self, connection: _ClientConnection, length: int, *, expects_continue: bool) -> None:
-        self.length = length
-        """Bytes, or CHUNKED."""
-        self.at_end = length == 0
-        self.failed = False
-        self.answered = False
-        """True once the answer has begun: nothing else may be said then, nor the client asked to go on."""
-        self._connection = connection
-        self._left = length
-        self._decoder = ChunkedDecoder() if length == CHUNKED else None
-        self._expects_continue = expects_continue and not connection.buffer  # else the client did not wait
-
-    def read1(self, size: int = READ_BYTES) -> bytes:
-        """What has come, at most `size` bytes, b"" at the end. Raises ClientDisconnected and HttpSyntaxError."""
-        while not self.at_end:
-            data = self._connection.buffer
-            if data:
-                self._connection.buffer = b""
-            else:
-                data = self._receive(size)
-            content = self._take(data, size)
-            if content:
-                return content
-        return b""
-
-    def _receive(self, size: int) -> bytes:
-        try:
-            if self._expects_continue and not self.answered:
-                self._expects_continue = False
-                self._connection.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-            data: bytes = self._connection.sock.recv(size)
-        except OSError:
-            data = b""
-        if not data:
-            self.failed = True
-            raise ClientDisconnected
-        return data
-
-    def _take(self, data: bytes, size: int) -> bytes:
-        if self._decoder is None:
-            take = min(size, self._left)
-            content, rest = (data, b"") if len(data) <= take else (data[:take], data[take:])
-            self._left -= len(content)
-            self.at_end = self._left == 0
-            self._connection.buffer = rest
-            return content
-        rest = b""
-        if len(data) > size:
-            data, rest = data[:size], data[size:]
-        try:
-            content = self._decoder.feed(data)
-        except HttpSyntaxError:
-            self.failed = True
-            raise
-        if self._decoder.done:
-            self.at_end = True
-            rest = self._decoder.rest + rest
-        self._connection.buffer = rest
-        return content
-
-    @property
-    def is_outstanding(self) -> bool:
-        """True while a part of the body has not come."""
-        at_hand = self._connection.buffer
-        if self.at_end or not at_hand:
-            return not self.at_end
-        if self._decoder is None:
-            return len(at_hand) < self._left
-        probe = copy(self._decoder)
-        try:
-            probe.feed(at_hand)
-        except HttpSyntaxError:
-            return True
-        return not probe.done
-
-    def skip(self) -> bool:
-        """Passes over what is left of the body if it is at hand already. True when the next request can follow."""
-        if self._expects_continue and not self.at_end:
-            return False
-        try:
-            while not self.at_end and self._connection.buffer:
-                data, self._connection.buffer = self._connection.buffer, b""
-                self._take(data, READ_BYTES)
-        except HttpSyntaxError:
-            return False
-        return self.at_end
-
-    def detach(self) -> bytes:
-        """What came behind the request. For an application that answers 101 and reads the client's socket itself."""
-        unread, self._connection.buffer = self._connection.buffer, b""
-        return unread
-
-    def read(self, size: int = -1) -> bytes:
-        pieces = []
-        while size != 0 and (piece := self.read1(size if size > 0 else READ_BYTES)):
-            pieces.append(piece)
-            size -= len(piece) if size > 0 else 0
-        return b"".join(pieces)
-
-    def readline(self, size: int = -1) -> bytes:
-        line = bytearray()
-        while len(line) != size and not line.endswith(b"\n") and (byte := self.read(1)):
-            line += byte
-        return bytes(line)
-
-    def readlines(self, hint: int = -1) -> list[bytes]:
-        return list(self)
-
-    def __iter__(self) -> RequestInput:
-        return self
-
-    def __next__(self) -> bytes:
-        line = self.readline()
-        if not line:
-            raise StopIteration
-        return line
-
-
-class _Response:
-    """Frames one answer: by the application's Content-Length, else by chunks, else by the connection's end."""
-
-    __slots__ = (
-        "_chunked", "_fields", "_head_only", "_input", "_left", "_sock", "_status", "_version", "_worker", "begun",
-        "keep_alive",
-    )  # fmt: skip
-
-    def __init__(self, connection: _ClientConnection, head: RequestHead, request_input: RequestInput) -> None:
-        self._worker = connection.worker
-        self._sock = connection.sock
-        self._input = request_input
-        self._version = head.version
-        self._head_only = head.method == "HEAD"
-        self._status = ""
-        self._fields: Headers = []
-        self._chunked = False
-        self._left = -1
-        self.begun = False
-        self.keep_alive = head.keep_alive
-
-    def start(self, status: str, fields: Headers, exc_info: Any = None) -> Callable[[bytes], None]:
-        """PEP 3333's start_response."""
-        if exc_info is not None and self.begun:
-            raise exc_info[1].with_traceback(exc_info[2])
-        self._status = status
-        self._fields = fields
-        return self.write
-
-    def write(self, piece: bytes) -> None:
-        head = b"" if self.begun else self._begin()
-        if self._head_only or not piece:
-            data = head
-        elif self._chunked:
-            data = b"%b%x\r\n%b\r\n" % (head, len(piece), piece)
-        else:
-            data = head + piece if head else piece
-        if self._left >= 0 and not self._head_only:
-            self._left -= len(piece)
-            if self._left < 0:
-                raise RuntimeError("the application sends more than its Content-Length")
-        if data:
-            self._send(data)
-
-    def finish(self) -> None:
-        head = b"" if self.begun else self._begin()
-        if self._left > 0 and not self._head_only:
-            raise RuntimeError("the application sends less than its Content-Length")
-        if self._chunked and not self._head_only:
-            head += b"0\r\n\r\n"
-        if head:
-            self._send(head)
-
-    def _send(self, data: bytes) -> None:
-        try:
-            sent = send_at_once(self._sock, data)
-            if sent < len(data):
-                self._sock.sendall(memoryview(data)[sent:])
-        except OSError:
-            raise ClientDisconnected from None
-
-    def abort(self) -> None:
-        """Breaks the body so that nobody takes it for whole."""
-        if self.begun and not self._chunked and self._left < 0 and not self._head_only:
-            # Only the connection's end would end this body: end it by a reset.
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
-
-    def _begin(self) -> bytes:
-        if not self._status:
-            raise RuntimeError("the application did not call start_response")
-        if self._status.startswith("101"):  # what follows is no HTTP
-            self.keep_alive = False
-            self.begun = True
-            return http1.format_head(f"HTTP/1.1 {self._status}", self._fields)
-        fields = list(self._fields)
-        by_name = headers.by_name(fields)
-        if "content-length" in by_name:
-            self._left = int(by_name["content-length"])
-        if "date" not in by_name:
-            fields.append(("Date", formatdate(usegmt=True)))
-        if self._status[:3] in _NO_BODY:
-            self._head_only = True
-            if self._status.startswith("204"):  # RFC 9110, 8.6
-                fields = [field for field in fields if field[0].lower() != "content-length"]
-        elif self._left < 0 and not self._head_only:
-            self._chunked = self._version == 11
-            self.keep_alive = self.keep_alive and self._chunked
-            if self._chunked:
-                fields.append(("Transfer-Encoding", "chunked"))
-        if self.keep_alive and (self._worker.stopping or (not self._input.at_end and self._input.is_outstanding)):
-            self.keep_alive = False
-        if not self.keep_alive:
-            fields.append(("Connection", "close"))
-        elif self._version == 10:
-            fields.append(("Connection", "keep-alive"))
-        head = http1.format_head(f"HTTP/1.1 {self._status}", fields)
-        self.begun = True
-        self._input.answered = True
-        return head
 
 
 def _has_input(sock: Any) -> bool:
