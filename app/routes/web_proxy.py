@@ -62,7 +62,7 @@ class WebProxyDoor:
         if self._gateway.config.web_proxy == "off":
             raise web_proxy_off()
         headers = raw_headers(environ)
-        if cors.is_preflight(environ["REQUEST_METHOD"], headers):
+        if environ["REQUEST_METHOD"] == "OPTIONS" and cors.is_preflight(headers):
             allowed = cors.preflight_headers(headers) if find(headers, "origin") == PAGE_ORIGIN else []
             start_response("204 No Content", [*allowed, ("X-Request-Id", environ["gateway.request_id"])])
             return []
