@@ -16,14 +16,14 @@ from app.core.model import Mapping
 from app.core.routing import Route
 from app.proxy.admission import Admission
 from app.proxy.client_watch import ClientWatch
-from app.proxy.exchange import READ_BYTES, RequestBody, Timeouts
+from app.proxy.exchange import READ_BYTES, RequestBody, Timeouts, malformed_body
 from app.proxy.relay import Relay
 from app.proxy.transport import OutboundRequest, Transport, UpstreamResponse
 from app.proxy.tunnel import Tunnel
 from app.storage.slots import Slot
 from app.wire import headers as header_fields
 from app.wire.headers import Headers
-from app.wire.http1 import CHUNKED
+from app.wire.http1 import CHUNKED, HttpSyntaxError
 from app.wire.trace import TraceParent
 from app.wire.transforms import without_gemini_thinking
 
@@ -39,7 +39,10 @@ class BodyReader(Protocol):
     """Bytes, or CHUNKED."""
 
     def read1(self, size: int) -> bytes:
-        """What has come, at most `size` bytes; waits for the first; b"" at the end. Raises ClientGone, ClientFault."""
+        """What has come, at most `size` bytes; waits for the first; b"" at the end.
+
+        Raises GreenletExit when the client is gone, and HttpSyntaxError.
+        """
 
     @property
     def at_end(self) -> bool:
@@ -115,6 +118,9 @@ class Engine:
             )
             call.exchange = response.raw
             at_hand = response.raw.read_at_hand()  # while an error can still be told in words
+        except HttpSyntaxError as error:
+            call.end(400, "bad_request")
+            raise malformed_body(error) from None
         except GatewayError as error:
             if not isinstance(error, ClientFault):
                 log.warning("%s: %s", error.code, error.message)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import gevent
 from gevent import socket
 
-from app.core.errors import GatewayError, UpstreamFault
+from app.core.errors import ClientFault, GatewayError, UpstreamFault
 from app.core.model import Mapping
 from app.proxy.pool import Connection
 from app.waiting import Patience, give_way, receive, send_at_once
@@ -57,6 +57,10 @@ class RequestBody(NamedTuple):
 def total_timeout(upstream: Mapping) -> GatewayError:
     text = f"the call to {upstream.authority} was not over within {upstream.limits.total_timeout:g} s"
     return UpstreamFault(504, "total_timeout", text)
+
+
+def malformed_body(error: HttpSyntaxError) -> GatewayError:
+    return ClientFault(400, "bad_request", f"the request's body is malformed: {error}")
 
 
 NO_BODY = RequestBody(0)
@@ -181,6 +185,8 @@ class Exchange:
             self.break_off(self._idle_timeout("took no more of the request"))
         except OSError:
             self._await_first_byte()  # the upstream is gone or has answered early: whoever reads finds out which
+        except HttpSyntaxError as error:
+            self.break_off(malformed_body(error))
         except (gevent.GreenletExit, Exception) as fault:
             self.break_off(fault)
         else:

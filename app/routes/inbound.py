@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.proxy.engine import Inbound
-from app.routes.wsgi_environ import Environ, RequestInput, asked_upgrade, detach_of
+from app.routes.wsgi_environ import Environ, asked_upgrade, detach_of, request_body
 from app.wire.headers import Headers
 from app.wire.trace import TraceParent
 
@@ -16,7 +16,7 @@ def inbound_of(environ: Environ, headers: Headers, trace: TraceParent | None) ->
         method=environ["REQUEST_METHOD"],
         headers=headers,
         connection=environ.get("HTTP_CONNECTION", ""),
-        body=RequestInput(environ),
+        body=request_body(environ),
         expects_continue="HTTP_EXPECT" in environ,
         client=environ.get("REMOTE_ADDR", ""),
         trace=trace,

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import quote
 
-from app.core.errors import ClientFault
 from app.proxy.client_watch import ClientGone
+from app.proxy.engine import BodyReader
 from app.wire.headers import Headers, tokens
 from app.wire.http1 import CHUNKED, HttpSyntaxError
 
@@ -68,8 +68,14 @@ def detach_of(environ: Environ) -> Callable[[], bytes] | None:
     return detach
 
 
+def request_body(environ: Environ) -> BodyReader:
+    """The request's body; that of `app/server.py` knows its length and its end by itself."""
+    source = environ["wsgi.input"]
+    return source if hasattr(source, "length") else RequestInput(environ)
+
+
 class RequestInput:
-    """A request's body (`proxy.engine.BodyReader`), read from whatever a WSGI server gives as `wsgi.input`."""
+    """A request's body (`proxy.engine.BodyReader`), read from whatever other WSGI servers give as `wsgi.input`."""
 
     __slots__ = ("_left", "_read", "at_end", "length")
 
@@ -87,10 +93,7 @@ class RequestInput:
         """A body that ends early (some servers hide that) is a client that has left."""
         if self.at_end:
             return b""
-        try:
-            data = self._read(size if self._left < 0 else min(size, self._left))
-        except HttpSyntaxError as error:
-            raise ClientFault(400, "bad_request", f"the request's body is malformed: {error}") from None
+        data = self._read(size if self._left < 0 else min(size, self._left))
         if self.length == CHUNKED:
             self.at_end = not data
         elif not data:
