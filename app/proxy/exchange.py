@@ -366,7 +366,7 @@ class Exchange:
         return data
 
     def _receive(self, size: int) -> bytes:
-        if self._bulk and not hasattr(self._sock, "session"):
+        if self._bulk and not self._connection.is_tls:
             try:
                 data: bytes = self._sock._sock.recv(size)
                 self._unyielded += len(data)

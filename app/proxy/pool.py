@@ -19,7 +19,7 @@ PoolKey = tuple[str, str, int, bool]
 class Connection:
     """An open connection to one upstream, in use or idle."""
 
-    __slots__ = ("_is_tls", "_patiences", "_resting", "idle_since_s", "key", "reused", "sock", "write_timeout_s")
+    __slots__ = ("_patiences", "_resting", "idle_since_s", "is_tls", "key", "reused", "sock", "write_timeout_s")
 
     def __init__(self, key: PoolKey, sock: Any) -> None:
         self.key = key
@@ -27,7 +27,7 @@ class Connection:
         self.reused = False
         self.idle_since_s = 0.0
         self.write_timeout_s = 0.0
-        self._is_tls = isinstance(sock, SSLSocket)
+        self.is_tls = isinstance(sock, SSLSocket)
         self._resting = False
         self._patiences: dict[float, Patience] = {}
 
@@ -45,13 +45,13 @@ class Connection:
 
     def rest(self, ended: Callable[[Connection], None]) -> None:
         """Begins to be idle; `ended` is called when the upstream closes or speaks. See `is_quiet` for TLS."""
-        if not self._is_tls:
+        if not self.is_tls:
             self._resting = True
             self.sock._read_event.start(ended, self)
 
     def rest_ends(self) -> bool:
         """Ends being idle. False when the connection is of no use any more."""
-        if self._is_tls:
+        if self.is_tls:
             return self.is_quiet()
         watcher = self.sock._read_event
         has_ended: bool = watcher.pending  # seen by the loop, but `ended` not called yet
@@ -64,7 +64,7 @@ class Connection:
 
         What waits there may be a session ticket, which only reading tells from content.
         """
-        if not self._is_tls:
+        if not self.is_tls:
             return True
         try:
             self.limit_writes(0.0)
@@ -78,7 +78,7 @@ class Connection:
     @property
     def has_unread(self) -> bool:
         """True when more has come than was read, or the end. Asks the kernel; not for TLS, see `is_quiet`."""
-        if self._is_tls:
+        if self.is_tls:
             return False
         try:
             self.sock._sock.recv(1, MSG_PEEK | MSG_DONTWAIT)
