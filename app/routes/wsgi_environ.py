@@ -51,11 +51,20 @@ def raw_headers(environ: Environ) -> Headers:
 
 
 def asked_upgrade(environ: Environ) -> str:
-    """The protocol of an `Upgrade: websocket` (RFC 6455, 4.1); other switches are not made (RFC 9110, 7.8)."""
+    """The protocol of an `Upgrade: websocket` (RFC 6455, 4.1); other switches are not made (RFC 9110, 7.8).
+
+    Nor is one that a body precedes: before the switch that is a request's body, after it the new protocol's bytes.
+    """
     upgrade: str = environ.get("HTTP_UPGRADE", "")
     if not upgrade or upgrade.lower() != "websocket" or environ["REQUEST_METHOD"] != "GET":
         return ""
+    if environ["SERVER_PROTOCOL"] != "HTTP/1.1" or _has_body(environ):
+        return ""
     return upgrade if "upgrade" in tokens(environ.get("HTTP_CONNECTION", "")) else ""
+
+
+def _has_body(environ: Environ) -> bool:
+    return "HTTP_TRANSFER_ENCODING" in environ or environ.get("CONTENT_LENGTH", "0").strip("0") != ""
 
 
 def client_socket(environ: Environ) -> Any:

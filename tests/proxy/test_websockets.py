@@ -182,6 +182,39 @@ def test_unasked_switch_is_garbage(gateway: GatewayProcess) -> None:
     upstream.close()
 
 
+HANDSHAKE = (
+    b"Host: g\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+)
+SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: g\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "framed"),
+    [
+        pytest.param(b"GET /up/x HTTP/1.1", b"Content-Length: %d\r\n\r\n" % len(SMUGGLED) + SMUGGLED, id="length"),
+        pytest.param(
+            b"GET /up/x HTTP/1.1",
+            b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(SMUGGLED), SMUGGLED),
+            id="chunks",
+        ),
+        pytest.param(b"GET /up/x HTTP/1.0", b"\r\n", id="HTTP/1.0"),
+        pytest.param(b"POST /up/x HTTP/1.1", b"Content-Length: 0\r\n\r\n", id="POST"),
+    ],
+)
+def test_what_cannot_be_a_switch_is_a_plain_request(
+    gateway: GatewayProcess, upstream: Upstream, line: bytes, framed: bytes
+) -> None:
+    """A request that has a body, is no GET or no HTTP/1.1 asks for no switch; its body stays a body, framed by us."""
+    with gateway.connect() as sock:
+        sock.sendall(line + b"\r\n" + HANDSHAKE + framed)
+        assert b" 200 " in sock.recv(4096)
+    [seen] = upstream.seen
+    assert (seen.field("upgrade"), seen.field("connection")) == (None, None)
+    assert seen.body == (SMUGGLED if SMUGGLED in framed else b"")
+
+
 def test_silence_ends_it(start_gateway: Callable[..., GatewayProcess], server: SocketServer) -> None:
     """When nothing is said in either direction for the idle timeout the connection ends; talk of one side keeps it."""
     impatient = start_gateway(IDLE_TIMEOUT="0.6")
