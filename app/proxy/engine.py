@@ -195,8 +195,8 @@ class _Call:
         assert inbound.detach is not None  # noqa: S101 - handle() has asked for no switch otherwise
         idle_timeout = self._mapping.limits.idle_timeout
         tunnel = Tunnel(response.raw, inbound.client_socket, inbound.detach(), idle_timeout, self.settle)
-        protocol = header_fields.find(response.fields, "upgrade") or inbound.upgrade
-        fields = [*header_fields.to_client(response.fields), ("Connection", "Upgrade"), ("Upgrade", protocol)]
+        switched = [("Connection", "Upgrade"), ("Upgrade", inbound.upgrade)]
+        fields = [*header_fields.to_client(response.fields), *switched]
         return Reply(101, response.reason, fields, tunnel)
 
     def settle(self, body: Relay | Tunnel) -> None:

@@ -109,7 +109,7 @@ class Transport(BaseAdapter):
                 _framed(request),
                 request.content,
                 expect=request.expect,
-                upgrade=bool(request.upgrade),
+                upgrade=request.upgrade,
             )
         except BaseException:
             exchange.close()

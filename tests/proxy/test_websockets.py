@@ -168,6 +168,26 @@ def test_refusal_is_relayed(gateway: GatewayProcess) -> None:
     upstream.close()
 
 
+@pytest.mark.parametrize("said", [b"", b"Upgrade: h2c\r\n"], ids=["to nothing", "to another protocol"])
+def test_a_switch_to_anything_else_is_garbage(gateway: GatewayProcess, upstream: Upstream, said: bytes) -> None:
+    """A 101 that does not name the protocol that was asked for is 502, and the connection is closed (RFC 9110, 7.8)."""
+    let_go = threading.Event()
+
+    def handler(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(b"HTTP/1.1 101 Switching Protocols\r\n" + said + b"Connection: Upgrade\r\n\r\n")
+        peer.wait_closed()
+        let_go.set()
+
+    upstream.handler = handler
+    with gateway.connect() as sock:
+        sock.sendall(b"GET /up/x HTTP/1.1\r\n" + HANDSHAKE + b"\r\n")
+        answer = sock.recv(4096)
+        assert answer.startswith(b"HTTP/1.1 502 ")
+        assert b"upstream_protocol_error" in answer
+        assert let_go.wait(5)
+
+
 def test_unasked_switch_is_garbage(gateway: GatewayProcess) -> None:
     """An upstream that switches protocols unasked is not believed."""
 
