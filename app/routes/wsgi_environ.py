@@ -83,7 +83,7 @@ def gunicorn_detach(environ: Environ) -> Callable[[], bytes] | None:
 class RequestInput:
     """A request's body (`proxy.engine.BodyReader`), read from whatever a WSGI server gives as `wsgi.input`."""
 
-    __slots__ = ("_left", "_read", "at_end", "length")
+    __slots__ = ("_left", "_read", "_source", "at_end", "length")
 
     def __init__(self, environ: Environ) -> None:
         if "HTTP_TRANSFER_ENCODING" in environ:
@@ -91,7 +91,7 @@ class RequestInput:
         else:
             self.length = int(environ.get("CONTENT_LENGTH") or 0)
         self._left = self.length
-        source = environ["wsgi.input"]
+        self._source = source = environ["wsgi.input"]
         self._read: Callable[[int], bytes] = getattr(source, "read1", None) or _reader_of(environ, source)
         self.at_end = self.length == 0
 
@@ -104,7 +104,7 @@ class RequestInput:
         except HttpSyntaxError as error:
             raise ClientFault(400, "bad_request", f"the request's body is malformed: {error}") from None
         if self.length == CHUNKED:
-            self.at_end = not data
+            self.at_end = not data or getattr(self._source, "at_end", False)
         elif not data:
             raise ClientGone
         else:
