@@ -367,6 +367,7 @@ def test_idle_connection_that_speaks_is_not_used_again(gateway: GatewayProcess, 
     assert [seen.connection for seen in upstream.seen] == [1, 2]
 
 
+@pytest.mark.own_server("uwsgi")  # there a connection serves one request
 @pytest.mark.parametrize("framing", ["length", "chunks"])
 def test_bytes_left_in_the_kernel_are_no_answer_to_a_pipelined_request(
     gateway: GatewayProcess, upstream: Upstream, framing: str
