@@ -11,7 +11,6 @@ import logging
 import threading
 import time
 from collections.abc import Mapping as MappingOf
-from typing import Any
 
 import orjson
 
@@ -26,11 +25,10 @@ from app.storage.connections import (
     SETTINGS_SET,
     Redis,
     RedisError,
+    messages,
 )
 
 POLL_S = 4.0
-PING_S = 0.5
-"""How long the channel of changes may be silent before it is asked whether it lives, and how long it may think."""
 RETRY_S = 1.0
 
 log = logging.getLogger(__name__)
@@ -121,27 +119,13 @@ class Catalog:
                 with self._redis.pubsub(ignore_subscribe_messages=True) as updates:  # type: ignore[no-untyped-call]
                     updates.subscribe(MAPPINGS_UPDATES)
                     self.load()  # what changed while nobody listened
-                    self._follow(updates)
+                    for message in messages(updates):
+                        if self._stopped.is_set():
+                            return
+                        if message is not None:
+                            self.load()
             except RedisError:
                 self._stopped.wait(RETRY_S)
-
-    def _follow(self, updates: Any) -> None:
-        """Loads what each message announces. Returns when the connection is dead, which only asking it shows.
-
-        redis-py's own health checks send a PING too, but never miss its answer here.
-        """
-        asked = False
-        while not self._stopped.is_set():
-            message = updates.get_message(timeout=PING_S)
-            if message is not None:
-                asked = False
-                if message["type"] == "message":
-                    self.load()
-            elif asked:
-                return
-            else:
-                updates.ping()
-                asked = True
 
     def _poll(self) -> None:
         away_since_s = None
