@@ -1,0 +1,112 @@
+"""Of a name's addresses the first that answers is used, and a silent one costs a moment only."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+
+import gevent
+import pytest
+
+from app.proxy.racing import ATTEMPT_DELAY_S, AddressInfo, alternated, connect_first
+
+
+def at(listener: socket.socket) -> AddressInfo:
+    return (listener.family, socket.SOCK_STREAM, 6, "", listener.getsockname())
+
+
+@contextmanager
+def listening() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(5)
+        yield listener
+
+
+@contextmanager
+def black_hole() -> Iterator[socket.socket]:
+    """A listener whose queue is full: the kernel throws away what else knocks."""
+    with ExitStack() as stack:
+        full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(4):
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        yield full
+
+
+def refusing() -> AddressInfo:
+    with listening() as listener:
+        return at(listener)
+
+
+@pytest.fixture(autouse=True)
+def loop() -> None:
+    """The loop runs, with a clock that is right and what files it needs."""
+    gevent.sleep(0.001)
+
+
+def open_files() -> int:
+    gc.collect()
+    return len(os.listdir("/proc/self/fd"))
+
+
+def test_a_silent_address_costs_a_moment() -> None:
+    """The next address is tried after 250 ms, and nothing of the silent one is left behind."""
+    with black_hole() as silent, listening() as good:
+        before = open_files()
+        started = time.monotonic()
+        with connect_first([at(silent), at(good)]) as sock:
+            assert sock.getpeername() == good.getsockname()
+            assert ATTEMPT_DELAY_S / 2 < time.monotonic() - started < 4 * ATTEMPT_DELAY_S
+        gevent.sleep(0.01)  # lets the loser close
+        assert open_files() == before
+
+
+def test_a_slow_address_goes_on_trying() -> None:
+    """An address that is late is not given up for the next one, which may be worse."""
+    with black_hole() as slow, black_hole() as silent:
+        attempt = gevent.spawn(connect_first, [at(slow), at(silent)])
+        gevent.sleep(2 * ATTEMPT_DELAY_S)
+        slow.settimeout(0)
+        with suppress(BlockingIOError):
+            while True:
+                slow.accept()[0].close()  # makes room: the kernel's next knock, a second after the first, is heard
+        with attempt.get(timeout=10) as sock:
+            assert sock.getpeername() == slow.getsockname()
+
+
+def test_a_refusal_costs_nothing() -> None:
+    """An address that refuses makes room for the next at once."""
+    with listening() as good:
+        started = time.monotonic()
+        with connect_first([refusing(), refusing(), at(good)]) as sock:
+            assert sock.getpeername() == good.getsockname()
+        assert time.monotonic() - started < ATTEMPT_DELAY_S
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_all_that_refuse_are_an_error(count: int) -> None:
+    """When no address takes the connection the last one's error is raised."""
+    with pytest.raises(ConnectionRefusedError):
+        connect_first([refusing() for _ in range(count)])
+
+
+def test_who_gives_up_leaves_nothing_behind() -> None:
+    """A timeout, or a client that leaves, ends every attempt."""
+    with black_hole() as one, black_hole() as two:
+        before = open_files()
+        with pytest.raises(gevent.Timeout), gevent.Timeout(2 * ATTEMPT_DELAY_S):
+            connect_first([at(one), at(two)])
+        gevent.sleep(0.01)
+        assert open_files() == before
+
+
+def test_the_families_take_turns() -> None:
+    """With IPv6 broken, the second attempt is an IPv4 one; within a family the resolver's order stays."""
+    six, four = socket.AF_INET6, socket.AF_INET
+    given = [(family, number) for family, number in ((six, 1), (six, 2), (six, 3), (four, 4), (four, 5))]
+    assert [number for _, number in alternated(given)] == [1, 4, 2, 5, 3]
