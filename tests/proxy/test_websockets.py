@@ -249,15 +249,24 @@ def test_silence_ends_it(start_gateway: Callable[..., GatewayProcess], server: S
         assert 0.3 < time.monotonic() - started < 3
 
 
+def figures_of_switch(logged: GatewayProcess) -> dict[str, str]:
+    """What the log line of the one WebSocket says, once it is whole."""
+
+    def lines() -> list[str]:
+        log = logged.read_log()
+        return [line for line in log[: log.rfind("\n")].splitlines() if " status=101 " in line]
+
+    [line] = wait_until(lines, "the line is written")
+    return dict(part.split("=", 1) for part in line.split() if "=" in part)
+
+
 def test_one_event_with_bytes_each_way(start_gateway: Callable[..., GatewayProcess], server: SocketServer) -> None:
     """A WebSocket is one call: status 101, its bytes each way, its whole time."""
     logged = start_gateway(LOG_FORMAT="text")
     with connect(url(logged), compression=None) as socket:
         socket.send("x" * 1000)
         socket.recv(timeout=5)
-    wait_until(lambda: " status=101 " in logged.read_log(), "the line is written")
-    line = next(line for line in logged.read_log().splitlines() if " status=101 " in line)
-    figures = dict(part.split("=", 1) for part in line.split() if "=" in part)
+    figures = figures_of_switch(logged)
     assert int(figures["request_bytes"]) >= 1000
     assert int(figures["response_bytes"]) >= 1000
     assert "error" not in figures
