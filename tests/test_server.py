@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import select
 import signal
 import socket
 import threading
@@ -783,6 +784,53 @@ def test_reload_loses_no_request(own: tuple[GatewayProcess, Upstream]) -> None:
         assert Answer(stream).body == b"whole"
     wait_until(lambda: gateway.worker_pids() and old not in gateway.worker_pids(), "the old process is gone")
     assert gateway.request("GET", "/own/short").body == b"short"
+
+
+def test_reload_of_several_loses_no_request(start_gateway: Callable[..., GatewayProcess]) -> None:
+    """SIGHUP to three busy web processes costs no call, whether clients keep their connections or not.
+
+    A client that keeps one looks before each call whether it has been closed, as those with a pool do.
+    """
+    gateway = start_gateway(WEB_CONCURRENCY="3")
+    upstream = Upstream()
+    gateway.map("/own", upstream.url)
+    stop = threading.Event()
+    failures: list[BaseException] = []
+    served = 0
+
+    def call(*, keeps: bool) -> None:
+        nonlocal served
+        sock: socket.socket | None = None
+        with contextlib.ExitStack() as stack:
+            try:
+                while not stop.is_set():
+                    if sock is None or select.select([sock], [], [], 0)[0]:
+                        stack.close()
+                        sock = stack.enter_context(gateway.connect())
+                    sock.sendall(b"POST /own/x HTTP/1.1\r\nHost: g\r\nContent-Length: 2\r\n\r\n{}")
+                    answer = Answer(sock)
+                    assert answer.status == 200
+                    served += 1
+                    if not keeps or answer.fields.get("connection") == "close":
+                        sock = None
+            except (OSError, AssertionError, http.client.HTTPException) as failure:
+                failures.append(failure)
+
+    threads = [threading.Thread(target=call, kwargs={"keeps": number % 2 == 0}) for number in range(6)]
+    wait_until(lambda: len(gateway.worker_pids()) == 3, "three are there")
+    for thread in threads:
+        thread.start()
+    for _ in range(2):
+        old = set(gateway.worker_pids())
+        before = served
+        gateway.process.send_signal(signal.SIGHUP)
+        wait_until(lambda old=old: not old & set(gateway.worker_pids()), "all are replaced", timeout_s=30)
+        wait_until(lambda before=before: served > before + 50, "the new ones serve")
+    stop.set()
+    for thread in threads:
+        thread.join()
+    upstream.close()
+    assert failures == []
 
 
 def test_worker_that_is_killed_is_replaced(own: tuple[GatewayProcess, Upstream]) -> None:
