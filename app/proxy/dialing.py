@@ -16,6 +16,7 @@ from app.core.egress import EgressPolicy, Refusal
 from app.core.errors import AddressRefused, UpstreamFault
 from app.core.model import Mapping
 from app.proxy.racing import connect_first
+from app.proxy.resolving import Resolver
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class Dialer:
     def __init__(self, egress: EgressPolicy, own: OwnAddress) -> None:
         self._egress = egress
         self._own = own
+        self._resolver = Resolver()
         self._tls = SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._tls.load_default_certs()
         self._tls.set_alpn_protocols(["http/1.1"])
@@ -116,8 +118,7 @@ class Dialer:
         except ValueError:
             raise _refused(upstream, Refusal("is no host name or address")) from None
         self._judge(upstream, host, [])
-        # As bytes: a name that is canonical must not go through Python's own, older rules for international ones.
-        found: list[Any] = socket.getaddrinfo(host.encode(), upstream.port, type=socket.SOCK_STREAM)
+        found = self._resolver.addresses(host, upstream.port)
         self._judge(upstream, host, [info[4] for info in found])
         return found
 
