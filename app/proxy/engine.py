@@ -96,18 +96,16 @@ class Engine:
             body = self._request_body(inbound, route.mapping)
             call.watch_client()
             call.take_slot()  # not before the body has begun: a slow client must not hold a place
-            response = self.transport.send(
-                OutboundRequest(
-                    route.mapping,
-                    inbound.method,
-                    route.target,
-                    _outbound_fields(inbound, route.mapping),
-                    body,
-                    expect=inbound.expects_continue and body.read_more is not None,
-                    upgrade=inbound.upgrade,
-                ),
-                timeout=call.timeouts(),
+            call.request = OutboundRequest(
+                route.mapping,
+                inbound.method,
+                route.target,
+                _outbound_fields(inbound, route.mapping),
+                body,
+                expect=inbound.expects_continue and body.read_more is not None,
+                upgrade=inbound.upgrade,
             )
+            response = self.transport.send(call.request, timeout=call.timeouts())
             call.exchange = response.raw
             at_hand = response.raw.read_at_hand()  # while an error can still be told in words
         except GatewayError as error:
@@ -158,6 +156,7 @@ class _Call:
         "_started_s",
         "exchange",
         "first_byte_s",
+        "request",
         "status",
         "watch",
     )
@@ -169,6 +168,7 @@ class _Call:
         self._started_s = time.monotonic()
         self.first_byte_s = 0.0
         self.status = 0
+        self.request: OutboundRequest | None = None
         self.exchange: Any = None
         self.watch: ClientWatch | None = None
         self._slot: Slot | None = None
@@ -229,6 +229,7 @@ class _Call:
             self._inbound.trace.trace_id if self._inbound.trace else "",
             self._inbound.client,
             self._mapping.authority,
+            self.request.attempts if self.request is not None else 0,
         )
         for observe in self._engine.observers:
             observe(event)

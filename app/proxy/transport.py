@@ -45,6 +45,8 @@ class OutboundRequest(requests.PreparedRequest):
         self.expect = expect
         self.upgrade = upgrade
         self.url = upstream.target
+        self.attempts = 0
+        """How many connections it was sent on, or should have been."""
 
 
 class UpstreamResponse(requests.Response):
@@ -82,12 +84,14 @@ class Transport(BaseAdapter):
         """
         connection = self._pool.take(self._pool.key(request.upstream))
         if connection is not None:
+            request.attempts = 1
             try:
                 return self._exchange(connection, request, timeout)
             except StaleConnection as stale:
                 if stale.written and not _repeatable(request):
                     text = f"{request.upstream.authority} closed the connection before it answered"
                     raise UpstreamFault(502, "upstream_reset", text) from None
+        request.attempts += 1
         sock = self._dial(request.upstream, timeout)
         return self._exchange(Connection(self._pool.key(request.upstream), sock), request, timeout)
 
