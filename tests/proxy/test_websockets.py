@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
 from socket import SHUT_RDWR
+from typing import Any
 
 import pytest
 from websockets.datastructures import Headers
@@ -168,6 +171,13 @@ def test_refusal_is_relayed(gateway: GatewayProcess) -> None:
     upstream.close()
 
 
+def refused(sock: Any) -> tuple[int, str]:
+    """Status and code of the error that answers a handshake."""
+    with contextlib.closing(http.client.HTTPResponse(sock)) as response:
+        response.begin()
+        return response.status, json.loads(response.read())["error"]["code"]
+
+
 @pytest.mark.parametrize("said", [b"", b"Upgrade: h2c\r\n"], ids=["to nothing", "to another protocol"])
 def test_a_switch_to_anything_else_is_garbage(gateway: GatewayProcess, upstream: Upstream, said: bytes) -> None:
     """A 101 that does not name the protocol that was asked for is 502, and the connection is closed (RFC 9110, 7.8)."""
@@ -182,9 +192,7 @@ def test_a_switch_to_anything_else_is_garbage(gateway: GatewayProcess, upstream:
     upstream.handler = handler
     with gateway.connect() as sock:
         sock.sendall(b"GET /up/x HTTP/1.1\r\n" + HANDSHAKE + b"\r\n")
-        answer = sock.recv(4096)
-        assert answer.startswith(b"HTTP/1.1 502 ")
-        assert b"upstream_protocol_error" in answer
+        assert refused(sock) == (502, "upstream_protocol_error")
         assert let_go.wait(5)
 
 
