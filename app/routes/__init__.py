@@ -79,9 +79,9 @@ def _let_origins_read(response: Response) -> Response:
     asked = raw_headers(request.environ)
     if cors.is_preflight(request.method, asked):
         return Response(status=204, headers=cors.preflight_headers(asked))
-    said: Headers = list(response.headers)
-    cors.add_access(asked, said)
-    response.headers.extend(said[len(response.headers) :])
+    access: Headers = []
+    cors.add_access(asked, access)
+    response.headers.extend(access)
     return response
 
 
