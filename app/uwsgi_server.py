@@ -153,7 +153,7 @@ class RequestInput(io.RawIOBase):
         self._sock = sock
         self._response = response
         self._request = gevent.getcurrent().uwsgi_wsgi_req
-        self._expects_continue = "HTTP_EXPECT" in environ
+        self._expects_continue = "HTTP_EXPECT" in environ and environ["SERVER_PROTOCOL"] == "HTTP/1.1"
         self._chunk = b""
         self._left = CHUNKED if "HTTP_TRANSFER_ENCODING" in environ else int(environ.get("CONTENT_LENGTH") or 0)
         self._held = _read_with_the_head(environ, sock, self._left) if self._left > 0 else 0

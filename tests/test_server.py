@@ -785,6 +785,59 @@ def test_reload_loses_no_request(own: tuple[GatewayProcess, Upstream]) -> None:
     assert gateway.request("GET", "/own/short").body == b"short"
 
 
+def test_reload_of_several_loses_no_request(
+    gateway: GatewayProcess, upstream: Upstream, start_gateway: Callable[..., GatewayProcess]
+) -> None:
+    """SIGHUP to three busy web processes costs no call, whether clients keep their connections or not.
+
+    A client that keeps one asks again on another when it ended without a byte, which can always cross with a call
+    (RFC 9112, 9.3.1); a call on a new connection is never lost.
+    """
+    several = start_gateway(WEB_CONCURRENCY="3")
+    stop = threading.Event()
+    failures: list[BaseException] = []
+    served = 0
+
+    def call(*, keeps: bool) -> None:
+        nonlocal served
+        sock: socket.socket | None = None
+        with contextlib.ExitStack() as stack:
+            while not stop.is_set():
+                is_new = sock is None
+                try:
+                    if sock is None:
+                        stack.close()
+                        sock = stack.enter_context(several.connect())
+                    sock.sendall(b"POST /up/x HTTP/1.1\r\nHost: g\r\nContent-Length: 2\r\n\r\n{}")
+                    answer = Answer(sock)
+                    assert answer.status == 200
+                    served += 1
+                    if not keeps or answer.fields.get("connection") == "close":
+                        sock = None
+                except (http.client.RemoteDisconnected, ConnectionError) as failure:
+                    sock = None
+                    if is_new:
+                        failures.append(failure)
+                except (AssertionError, TimeoutError, http.client.HTTPException) as failure:
+                    failures.append(failure)
+                    return
+
+    threads = [threading.Thread(target=call, kwargs={"keeps": number % 2 == 0}) for number in range(6)]
+    wait_until(lambda: len(several.worker_pids()) == 3, "three are there")
+    for thread in threads:
+        thread.start()
+    for _ in range(2):
+        old = set(several.worker_pids())
+        before = served
+        several.process.send_signal(signal.SIGHUP)
+        wait_until(lambda old=old: not old & set(several.worker_pids()), "all are replaced", timeout_s=30)
+        wait_until(lambda before=before: served > before + 50, "the new ones serve")
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
 def test_worker_that_is_killed_is_replaced(own: tuple[GatewayProcess, Upstream]) -> None:
     """A web process that dies costs its own requests only: another one serves at once."""
     gateway, upstream = own

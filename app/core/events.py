@@ -36,6 +36,7 @@ class RequestEvent(NamedTuple):
     upstream: str = ""
     """Host and port of the upstream."""
     attempts: int = 1
+    """How often the upstream was tried: 0 when the call was refused here, 2 when a stale connection was replaced."""
 
     @property
     def is_error(self) -> bool:

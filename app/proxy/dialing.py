@@ -15,6 +15,8 @@ from app.core.addresses import canonical_host
 from app.core.egress import EgressPolicy, Refusal
 from app.core.errors import AddressRefused, UpstreamFault
 from app.core.model import Mapping
+from app.proxy.racing import connect_first
+from app.proxy.resolving import Resolver
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +61,7 @@ class Dialer:
     def __init__(self, egress: EgressPolicy, own: OwnAddress) -> None:
         self._egress = egress
         self._own = own
+        self._resolver = Resolver()
         self._tls = SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._tls.load_default_certs()
         self._tls.set_alpn_protocols(["http/1.1"])
@@ -71,7 +74,7 @@ class Dialer:
         """
         try:
             with gevent.Timeout(timeout_s, ConnectTimeout):
-                return self._open(upstream, timeout_s)
+                return self._open(upstream)
         except ConnectTimeout:
             text = f"no connection to {upstream.authority} within {timeout_s:g} s"
         except OSError as error:
@@ -98,9 +101,8 @@ class Dialer:
             if len(self._tls_sessions) > MAX_TLS_SESSIONS:
                 del self._tls_sessions[next(iter(self._tls_sessions))]
 
-    def _open(self, upstream: Mapping, timeout_s: float) -> Any:
-        addresses = self._resolve(upstream)
-        sock = self._connect_first(addresses, timeout_s)
+    def _open(self, upstream: Mapping) -> Any:
+        sock = connect_first(self._resolve(upstream))
         if upstream.scheme == "http":
             return sock
         try:
@@ -116,8 +118,7 @@ class Dialer:
         except ValueError:
             raise _refused(upstream, Refusal("is no host name or address")) from None
         self._judge(upstream, host, [])
-        # As bytes: a name that is canonical must not go through Python's own, older rules for international ones.
-        found: list[Any] = socket.getaddrinfo(host.encode(), upstream.port, type=socket.SOCK_STREAM)
+        found = self._resolver.addresses(host, upstream.port)
         self._judge(upstream, host, [info[4] for info in found])
         return found
 
@@ -132,28 +133,8 @@ class Dialer:
         if refusal is not None:
             raise _refused(upstream, refusal)
 
-    @staticmethod
-    def _connect_first(addresses: list[Any], timeout_s: float) -> Any:
-        """Tries the addresses in the resolver's order; a silent one leaves time for the next."""
-        last_error: OSError = OSError("the name has no address")
-        for number, (family, kind, protocol, _, address) in enumerate(addresses):
-            sock = socket.socket(family, kind, protocol)
-            try:
-                sock.settimeout(timeout_s / (2 if number < len(addresses) - 1 else 1))
-                sock.connect(address)
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                return sock
-            except OSError as error:
-                sock.close()
-                last_error = error
-            except BaseException:
-                sock.close()
-                raise
-        raise last_error
-
     def _secure(self, sock: Any, upstream: Mapping) -> Any:
         session = self._tls_sessions.get((upstream.host, upstream.port))
-        sock.settimeout(None)
         # An end without TLS's own is no end: whoever cuts the wire must not be able to shorten a body.
         name = upstream.host.removesuffix(".")  # RFC 6066, 3: without it
         return self._tls.wrap_socket(sock, server_hostname=name, session=session, suppress_ragged_eofs=False)

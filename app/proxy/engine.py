@@ -104,18 +104,16 @@ class Engine:
                 call.watch = ClientWatch(inbound.client_socket)
             if mapping.limits.max_concurrency:
                 call.take_slot()  # not before the body has begun: a slow client must not hold a place
-            response = self.transport.send(
-                OutboundRequest(
-                    mapping,
-                    inbound.method,
-                    target,
-                    _outbound_fields(inbound, mapping),
-                    body,
-                    expect=inbound.expects_continue and body.read_more is not None,
-                    upgrade=inbound.upgrade,
-                ),
-                timeout=call.timeouts(),
+            call.request = OutboundRequest(
+                mapping,
+                inbound.method,
+                target,
+                _outbound_fields(inbound, mapping),
+                body,
+                expect=inbound.expects_continue and body.read_more is not None,
+                upgrade=inbound.upgrade,
             )
+            response = self.transport.send(call.request, timeout=call.timeouts())
             call.exchange = response.raw
             at_hand = response.raw.read_at_hand()  # while an error can still be told in words
         except HttpSyntaxError as error:
@@ -170,6 +168,7 @@ class _Call:
         "_started_s",
         "exchange",
         "first_byte_s",
+        "request",
         "status",
         "watch",
     )
@@ -181,6 +180,7 @@ class _Call:
         self._started_s = time.monotonic()
         self.first_byte_s = 0.0
         self.status = 0
+        self.request: OutboundRequest | None = None
         self.exchange: Any = None
         self.watch: ClientWatch | None = None
         self._slot: Slot | None = None
@@ -203,9 +203,8 @@ class _Call:
         assert inbound.detach is not None  # noqa: S101 - handle() has asked for no switch otherwise
         idle_timeout = self._mapping.limits.idle_timeout
         tunnel = Tunnel(response.raw, inbound.client_socket, inbound.detach(), idle_timeout, self.settle)
-        protocol = header_fields.find(response.fields, "upgrade") or inbound.upgrade
         fields = header_fields.to_client(response.fields, response.connection_options)
-        fields += [("Connection", "Upgrade"), ("Upgrade", protocol)]
+        fields += [("Connection", "Upgrade"), ("Upgrade", inbound.upgrade)]
         return Reply(101, response.reason, fields, tunnel)
 
     def settle(self, body: Relay | Tunnel) -> None:
@@ -238,6 +237,7 @@ class _Call:
             self._inbound.trace.trace_id if self._inbound.trace else "",
             self._inbound.client,
             self._mapping.authority,
+            self.request.attempts if self.request is not None else 0,
         )
         for observe in self._engine.observers:
             observe(event)

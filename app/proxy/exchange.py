@@ -20,7 +20,7 @@ from app.core.model import Mapping
 from app.proxy.pool import Connection
 from app.waiting import Patience, give_way, receive, send_at_once
 from app.wire import http1
-from app.wire.headers import Headers
+from app.wire.headers import Headers, find
 from app.wire.http1 import CHUNKED, UNTIL_CLOSE, ChunkedDecoder, HttpSyntaxError, ResponseHead
 
 READ_BYTES = 64 * 1024
@@ -97,7 +97,8 @@ class Exchange:
     _uploading = False
     _timer: Any = None
     _total_timer: Any = None
-    _upgrade = False
+    _upgrade = ""
+    _switched = False
     _may_give_back = False
     _closed = False
 
@@ -124,9 +125,9 @@ class Exchange:
         body: RequestBody,
         *,
         expect: bool = False,
-        upgrade: bool = False,
+        upgrade: str = "",
     ) -> None:
-        """Sends the request and reads the head of the answer into `head`; a 101 is one where `upgrade` asked for it.
+        """Sends the request and reads the head of the answer into `head`; a 101 is one if it switches to `upgrade`.
 
         Raises UpstreamFault, StaleConnection, or what the reader of the request's body raised.
         """
@@ -233,10 +234,12 @@ class Exchange:
                     return None
                 self._buffer += self._receive_head(None if self._uploader is not None else limit)
             searched = 0
-            if head.status >= 200 or (head.status == 101 and self._upgrade):
+            if head.status >= 200:
                 return head
             if head.status == 101:
-                raise self._garbage("it switched protocols unasked")
+                if self._upgrade and (find(head.headers, "upgrade") or "").lower() == self._upgrade.lower():
+                    return head
+                raise self._garbage("it switched to a protocol that it was not asked for")
             if head.status == 100 and patience_s is not None:
                 return None
         raise self._garbage("it sent too many interim answers")
@@ -282,11 +285,11 @@ class Exchange:
     def _begin_body(self, head: ResponseHead, *, complete: bool) -> None:
         """`complete` is False when the upstream answered without having asked for the body."""
         self.head = head
-        self._upgrade = head.status == 101
+        self._switched = head.status == 101
         self._may_give_back = complete and head.keep_alive
         if self._timer is not None:
             self._timer.stop()
-        if head.status == 101:
+        if self._switched:
             self._may_give_back = False
             self._left = UNTIL_CLOSE
             self._sock.settimeout(None)
@@ -320,7 +323,7 @@ class Exchange:
 
     def read_at_hand(self) -> bytes:
         """What of the body came with the head; does not wait. Raises UpstreamFault."""
-        if self._closed or self._upgrade or not self._buffer:
+        if self._closed or self._switched or not self._buffer:
             return b""
         if self._decoder is None:
             return self.read1()
@@ -376,7 +379,7 @@ class Exchange:
                 return data
             except BlockingIOError:
                 pass
-        if self._upgrade:
+        if self._switched:
             return receive(self._sock, size)  # the tunnel knows when it has been silent for too long
         data = self._connection.patience(self._timeouts.idle_s).receive(self._sock, size)
         self._bulk = len(data) >= BULK_BYTES

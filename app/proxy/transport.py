@@ -46,6 +46,8 @@ class OutboundRequest(requests.PreparedRequest):
         self.expect = expect
         self.upgrade = upgrade
         self.url = upstream.target
+        self.attempts = 0
+        """How many connections it was sent on, or should have been."""
 
 
 class UpstreamResponse(requests.Response):
@@ -87,12 +89,14 @@ class Transport(BaseAdapter):
         key = self._pool.key(request.upstream)
         connection = self._pool.take(key)
         if connection is not None:
+            request.attempts = 1
             try:
                 return self._exchange(connection, request, timeout)
             except StaleConnection as stale:
                 if stale.written and not _repeatable(request):
                     text = f"{request.upstream.authority} closed the connection before it answered"
                     raise UpstreamFault(502, "upstream_reset", text) from None
+        request.attempts += 1
         sock = self._dial(request.upstream, timeout)
         return self._exchange(Connection(key, sock), request, timeout)
 
@@ -116,7 +120,7 @@ class Transport(BaseAdapter):
                 _framed(request),
                 request.content,
                 expect=request.expect,
-                upgrade=bool(request.upgrade),
+                upgrade=request.upgrade,
             )
         except BaseException:
             exchange.close()

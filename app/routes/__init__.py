@@ -11,6 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.core.errors import ClientFault, GatewayError, OperatorFault
 from app.gateway import Gateway
+from app.routes import cors
 from app.routes.address_page import build_address_page
 from app.routes.admin.guard import build_admin
 from app.routes.admin.mappings import add_mapping_routes
@@ -19,7 +20,8 @@ from app.routes.errors import error_reply
 from app.routes.proxy import ProxyDoor
 from app.routes.public import PAGE_FIELDS, build_public
 from app.routes.web_proxy import WebProxyDoor
-from app.routes.wsgi_environ import WsgiApp
+from app.routes.wsgi_environ import WsgiApp, raw_headers
+from app.wire.headers import Headers
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +40,8 @@ def build_flask(gateway: Gateway) -> Flask:
     flask.register_error_handler(HTTPException, lambda error: _http_error(error, loaded=gateway.catalog.loaded))
     flask.register_error_handler(Exception, _failure)
     flask.after_request(_finish)
+    if gateway.config.cors:
+        flask.after_request(_let_origins_read)  # Flask goes through these from the last to the first
     proxies = gateway.config.trusted_proxy_count
     own: WsgiApp = WebProxyDoor(gateway, flask.wsgi_app)
     if proxies:
@@ -68,9 +72,26 @@ def _reply(error: GatewayError) -> Response:
     return Response(body, status, headers)
 
 
+def _let_origins_read(response: Response) -> Response:
+    """Lets browser clients that meant a mapping read why they are not served; a preflight opens the way to that."""
+    if response.status_code < 400 or "Origin" not in request.headers or _is_admin(request.path):
+        return response
+    asked = raw_headers(request.environ)
+    if request.method == "OPTIONS" and cors.is_preflight(asked):
+        return Response(status=204, headers=cors.preflight_headers(asked))
+    access: Headers = []
+    cors.add_access(access)
+    response.headers.extend(access)
+    return response
+
+
+def _is_admin(path: str) -> bool:
+    return path.startswith("/api/")
+
+
 def _finish(response: Response) -> Response:
     response.headers["X-Request-Id"] = request.environ["gateway.request_id"]
-    if request.path.startswith("/api/"):
+    if _is_admin(request.path):
         response.headers.setdefault("Cache-Control", "no-store")
     for name, value in PAGE_FIELDS.items():
         response.headers.setdefault(name, value)

@@ -17,7 +17,8 @@ def inbound_of(environ: Environ, headers: Headers, trace: TraceParent | None) ->
         headers=headers,
         connection=environ.get("HTTP_CONNECTION", ""),
         body=request_body(environ),
-        expects_continue="HTTP_EXPECT" in environ,
+        # RFC 9110, 10.1.1: in a request of HTTP/1.0 it means nothing
+        expects_continue="HTTP_EXPECT" in environ and environ["SERVER_PROTOCOL"] == "HTTP/1.1",
         client=environ.get("REMOTE_ADDR", ""),
         trace=trace,
         upgrade=upgrade,

@@ -51,11 +51,20 @@ def raw_headers(environ: Environ) -> Headers:
 
 
 def asked_upgrade(environ: Environ) -> str:
-    """The protocol of an `Upgrade: websocket` (RFC 6455, 4.1); other switches are not made (RFC 9110, 7.8)."""
+    """The protocol of an `Upgrade: websocket` (RFC 6455, 4.1); other switches are not made (RFC 9110, 7.8).
+
+    Nor is one that a body precedes: before the switch that is a request's body, after it the new protocol's bytes.
+    """
     upgrade: str = environ["HTTP_UPGRADE"]
     if upgrade.lower() != "websocket" or environ["REQUEST_METHOD"] != "GET":
         return ""
+    if environ["SERVER_PROTOCOL"] != "HTTP/1.1" or _has_body(environ):
+        return ""
     return upgrade if "upgrade" in tokens(environ.get("HTTP_CONNECTION", "")) else ""
+
+
+def _has_body(environ: Environ) -> bool:
+    return "HTTP_TRANSFER_ENCODING" in environ or environ.get("CONTENT_LENGTH", "0").strip("0") != ""
 
 
 def detach_of(environ: Environ) -> Callable[[], bytes] | None:
@@ -77,7 +86,7 @@ def request_body(environ: Environ) -> BodyReader:
 class RequestInput:
     """A request's body (`proxy.engine.BodyReader`), read from whatever other WSGI servers give as `wsgi.input`."""
 
-    __slots__ = ("_left", "_read", "at_end", "length")
+    __slots__ = ("_left", "_read", "_source", "at_end", "length")
 
     def __init__(self, environ: Environ) -> None:
         if "HTTP_TRANSFER_ENCODING" in environ:
@@ -85,7 +94,7 @@ class RequestInput:
         else:
             self.length = int(environ.get("CONTENT_LENGTH") or 0)
         self._left = self.length
-        source = environ["wsgi.input"]
+        self._source = source = environ["wsgi.input"]
         self._read: Callable[[int], bytes] = getattr(source, "read1", None) or _reader_of(environ, source)
         self.at_end = self.length == 0
 
@@ -95,7 +104,7 @@ class RequestInput:
             return b""
         data = self._read(size if self._left < 0 else min(size, self._left))
         if self.length == CHUNKED:
-            self.at_end = not data
+            self.at_end = not data or getattr(self._source, "at_end", False)
         elif not data:
             raise ClientGone
         else:

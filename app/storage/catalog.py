@@ -25,6 +25,7 @@ from app.storage.connections import (
     SETTINGS_SET,
     Redis,
     RedisError,
+    messages,
 )
 
 POLL_S = 4.0
@@ -118,8 +119,10 @@ class Catalog:
                 with self._redis.pubsub(ignore_subscribe_messages=True) as updates:  # type: ignore[no-untyped-call]
                     updates.subscribe(MAPPINGS_UPDATES)
                     self.load()  # what changed while nobody listened
-                    while not self._stopped.is_set():
-                        if updates.get_message(timeout=POLL_S) is not None:
+                    for message in messages(updates):
+                        if self._stopped.is_set():
+                            return
+                        if message is not None:
                             self.load()
             except RedisError:
                 self._stopped.wait(RETRY_S)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -44,6 +44,8 @@ ADMIN_SESSION = "apiproxy:admin:session:"
 ADMIN_FAILURES = "apiproxy:admin:failures:"
 
 SOCKET_TIMEOUT_S = 5.0
+PING_S = 0.5
+"""How long a channel may be silent before it is asked whether it lives, and how long the answer may take."""
 
 Redis = redis.Redis
 RedisError = redis.RedisError
@@ -69,6 +71,23 @@ def open_redis(
         protocol=2,
         **options,
     )
+
+
+def messages(channel: Any) -> Iterator[bytes | None]:
+    """What is said on a subscribed channel; None now and then, so that a listener may look up. Raises RedisError.
+
+    Ends when the connection is dead. That a firewall forgot it, say, nobody tells: in a silence Redis is asked.
+    redis-py's own health checks ask too, but on a channel they never miss the answer.
+    """
+    asked = False
+    while True:
+        message = channel.get_message(timeout=PING_S)
+        if message is None and asked:
+            return
+        asked = message is None
+        if message is None:
+            channel.ping()
+        yield message["data"] if message is not None and message["type"] == "message" else None
 
 
 def mask_url(url: str) -> str:

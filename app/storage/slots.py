@@ -23,7 +23,7 @@ from collections import deque
 from collections.abc import Iterable
 from uuid import uuid4
 
-from app.storage.connections import SLOTS, SLOTS_NEWS, Redis, RedisError
+from app.storage.connections import SLOTS, SLOTS_NEWS, Redis, RedisError, messages
 from app.storage.leases import POLL_S, Lease, Plan, Waiter
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,6 @@ AWAY_S = 1.0
 """Pause between two tries to reach a Redis that did not answer."""
 ANSWER_S = 5.0
 """A request waits no longer than this for the keeper, whatever befell it. The client's socket timeout comes first."""
-LISTEN_S = 1.0
 
 # KEYS: the upstream's hash, the channel. ARGV: process, ttl in ms, number, limit, slots kept, slots wanted, upstream.
 # Returns what the process has leased now: all that it wants when they are free, and never less than it keeps (-1 to a
@@ -139,7 +138,7 @@ class Slots:
         try:
             self._redis.publish(SLOTS_NEWS, f"stopped {self._id} 0 ")  # wakes our own listener
             for thread in self._threads:
-                thread.join(LISTEN_S)
+                thread.join(1.0)
             self.alone = True
             leases = [lease for lease in self._leases.values() if lease.recorded]
             self._tell([(lease, lease.farewell()) for lease in leases])
@@ -257,10 +256,11 @@ class Slots:
                 with self._redis.pubsub(ignore_subscribe_messages=True) as news:  # type: ignore[no-untyped-call]
                     news.subscribe(SLOTS_NEWS)
                     outages = self._outages
-                    while outages == self._outages and not self._stopping.is_set():
-                        message = news.get_message(timeout=LISTEN_S)
+                    for message in messages(news):
+                        if outages != self._outages or self._stopping.is_set():
+                            break
                         if message is not None:
-                            self._hear(message["data"])
+                            self._hear(message)
             except RedisError:
                 self._doubt_all()  # Redis may have lost what we leased: found out now, and not at the next renewal
                 self._stopping.wait(AWAY_S)

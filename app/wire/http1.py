@@ -16,6 +16,8 @@ from app.wire.headers import Headers, by_name, tokens
 MAX_HEAD_BYTES: Final = 32 * 1024
 MAX_HEADERS: Final = 200
 MAX_CHUNK_LINE_BYTES: Final = 1024
+MAX_CHUNK_EXCESS_BYTES: Final = 16 * 1024
+"""How much longer than usual a body's chunk lines may be together, see ChunkedDecoder."""
 MAX_TRAILER_BYTES: Final = 8 * 1024
 
 UNTIL_CLOSE: Final = -1
@@ -169,13 +171,18 @@ def format_head(first_line: str, headers: Headers) -> bytes:
 
 
 class ChunkedDecoder:
-    """Takes a chunked body apart (RFC 9112, 7.1). Extensions and trailers are checked and dropped."""
+    """Takes a chunked body apart (RFC 9112, 7.1). Extensions and trailers are checked and dropped.
 
-    __slots__ = ("_chunk_left", "_in_trailer", "_pending", "done")
+    Extensions cost work and carry nothing, so a body may not be made of them. As in Go's net/http, 16 bytes and twice
+    the content are usual for a chunk's line; what lines have beyond that adds up, and shorter ones take it back.
+    """
+
+    __slots__ = ("_chunk_left", "_excess", "_in_trailer", "_pending", "done")
 
     def __init__(self) -> None:
         self._chunk_left = -1
         """Bytes that the current chunk still lacks, its closing CRLF included; -1 where a chunk line is due."""
+        self._excess = 0
         self._pending = b""
         """The beginning of a line that is not complete."""
         self._in_trailer = False
@@ -215,9 +222,12 @@ class ChunkedDecoder:
             self._check_line_start(data, position)
             self._pending = data[position:]
             return len(data)
-        if line.end() - position > MAX_CHUNK_LINE_BYTES:
-            raise HttpSyntaxError("chunk extension too long")
+        line_bytes = line.end() - position
         length = int(line[1], 16)
+        excess = self._excess + line_bytes - 16 - 2 * length
+        self._excess = excess if excess > 0 else 0
+        if line_bytes > MAX_CHUNK_LINE_BYTES or excess > MAX_CHUNK_EXCESS_BYTES:
+            raise HttpSyntaxError("chunk extension too long")
         if length == 0:
             self._in_trailer = True
         else:

@@ -65,6 +65,25 @@ def test_every_line_of_a_request_bears_its_ids(
     assert other["first_byte_ms"] <= other["duration_ms"]
 
 
+def test_attempts_are_counted(start_gateway: Callable[..., GatewayProcess], upstream: Upstream) -> None:
+    """One for a call as it should be, two where a stale connection was replaced, none where we refused it."""
+
+    def handler(peer: Peer) -> None:
+        peer.read_request()
+        peer.answer()
+        peer.read_request()  # and closes: the connection was stale
+
+    upstream.handler = handler
+    logged = start_gateway(LOG_FORMAT="json", MAX_BODY_BYTES="1")
+    expected = []
+    for body, attempts in ((None, 1), (None, 2), (b"too long", 0)):
+        reply = logged.request("POST" if body else "GET", "/up/x", body)
+        expected.append((reply.field("x-request-id"), attempts))
+    wait_until(lambda: all(str(request_id) in logged.read_log() for request_id, _ in expected), "the lines are written")
+    told = {line["request_id"]: line["attempts"] for line in lines(logged) if line["logger"] == "request"}
+    assert [(request_id, told[request_id]) for request_id, _ in expected] == expected
+
+
 def test_text_lines_are_the_default(start_gateway: Callable[..., GatewayProcess], upstream: Upstream) -> None:
     """Without LOG_FORMAT a request is one line of name=value."""
     logged = start_gateway()
@@ -113,6 +132,11 @@ def test_secrets_never_appear(
                     answer += piece
                 answers.append(answer)
     logged.raw(f"GET /x HTTP/1.1\r\nHost: g\r\nAuthorization : {canary}\r\n\r\n".encode())
+    upgrade = "Host: g\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    for prefix in ("/dead", "/up"):  # as Gemini Live does it
+        with logged.connect() as sock:
+            sock.sendall(f"GET {prefix}/live?key={canary} HTTP/1.1\r\n{upgrade}\r\n".encode())
+            answers.append(sock.recv(65536))
     logged.request(
         "POST", "/api/admin/login", json.dumps({"token": f"{canary}-admin"}), {"Content-Type": "application/json"}
     )

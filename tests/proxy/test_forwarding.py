@@ -265,6 +265,21 @@ def test_expectation_is_passed_on_and_answered(gateway: GatewayProcess, upstream
         assert receive_all(sock).endswith(b"ok")
 
 
+@pytest.mark.own_server("gevent")  # gunicorn asks for the body whatever the version
+def test_expectation_of_http10_is_passed_over(gateway: GatewayProcess, upstream: Upstream) -> None:
+    """An HTTP/1.0 client is sent no 100, and its `Expect` reaches no upstream (RFC 9110, 10.1.1)."""
+    with gateway.connect() as sock:
+        sock.sendall(b"POST /up/x HTTP/1.0\r\nHost: g\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n")
+        sock.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            sock.recv(1000)
+        sock.settimeout(10)
+        sock.sendall(b"body")
+        assert receive_all(sock).startswith(b"HTTP/1.1 200 ")
+    [seen] = upstream.seen
+    assert (seen.field("expect"), seen.body) == (None, b"body")
+
+
 @pytest.mark.own_server("gevent")  # gunicorn asks for the body before the application runs
 def test_expectation_refused_spares_the_body(gateway: GatewayProcess, upstream: Upstream) -> None:
     """An upstream that refuses at once is believed, and the body is never asked for."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import os
+import select
+import signal
 import socket
 import threading
 import time
@@ -11,7 +14,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.proxy.test_faults import begin, error_of
+from tests.proxy.test_faults import begin, dialling, error_of
 from tests.support.gateway import GatewayProcess, wait_until
 from tests.support.upstream import Peer, Upstream
 
@@ -214,23 +217,58 @@ def test_a_client_that_leaves_the_queue_is_not_served(
 def test_the_limit_holds_over_processes(
     start_gateway: Callable[..., GatewayProcess], upstream: Upstream, limit: Callable[..., None]
 ) -> None:
-    """Four web processes together let through no more than allowed; the places of a killed one come back."""
-    gate = Gate(upstream)
-    several = start_gateway(WEB_CONCURRENCY="4")
+    """Four web processes together let through no more than allowed.
+
+    One that is killed costs its own calls only, and its places come back by expiry.
+    """
+    held: set[int] = set()
+    most = 0
+
+    def hold(peer: Peer) -> None:
+        nonlocal most
+        peer.read_request()
+        held.add(peer.number)
+        most = max(most, len(held))
+        peer.wait_closed(timeout_s=60)
+        held.discard(peer.number)
+
+    upstream.handler = hold
     limit(max_concurrency=5)
-    wait_until(lambda: several.admin("GET", "/api/mappings").json()["options"].get("/up"), "the limit is known")
+    several = start_gateway(WEB_CONCURRENCY="4")
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(several.connect()) for _ in range(24)]
-        for sock in sockets:
-            sock.sendall(b"GET /up/x HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n")
-        wait_until(lambda: len(upstream.seen) == 5, "five are in flight")
-        refused = 0
-        for sock in sockets:
-            sock.settimeout(1.0)
-            with contextlib.suppress(TimeoutError):
-                refused += sock.recv(100).startswith(b"HTTP/1.1 429")
-        assert (len(upstream.seen), refused) == (5, 19)
-        gate.open.set()
+
+        def knock() -> socket.socket | None:
+            """A call that is in flight; None when it was refused."""
+            before = len(held)
+            sock = stack.enter_context(several.connect())
+            sock.sendall(b"GET /up/x HTTP/1.1\r\nHost: g\r\n\r\n")
+            wait_until(lambda: len(held) > before or is_readable(sock), "the call is answered or in flight")
+            if not is_readable(sock):
+                return sock
+            assert sock.recv(100).startswith(b"HTTP/1.1 429 ")
+            return None
+
+        def knock_until_full() -> list[socket.socket]:
+            calls = []
+            while len(held) < 5:
+                calls += [sock for sock in [knock()] if sock]
+                time.sleep(0.05)
+            return calls
+
+        calls = knock_until_full()
+        assert [knock() for _ in range(12)] == [None] * 12
+        load = {pid: dialling(pid, upstream.port) for pid in several.worker_pids()}
+        killed = max(load, key=load.__getitem__)
+        os.kill(killed, signal.SIGKILL)
+        wait_until(lambda: len(held) == 5 - load[killed], "the killed one's calls are gone")
+        assert sum(is_readable(sock) for sock in calls) == load[killed]
+        knock_until_full()
+        assert most == 5
+
+
+def is_readable(sock: socket.socket) -> bool:
+    """True when something has come on it, or its end."""
+    return bool(select.select([sock], [], [], 0)[0])
 
 
 # --- how many each second ---

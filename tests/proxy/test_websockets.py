@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
 from socket import SHUT_RDWR
+from typing import Any
 
 import pytest
 from websockets.datastructures import Headers
@@ -168,6 +171,31 @@ def test_refusal_is_relayed(gateway: GatewayProcess) -> None:
     upstream.close()
 
 
+def refused(sock: Any) -> tuple[int, str]:
+    """Status and code of the error that answers a handshake."""
+    with contextlib.closing(http.client.HTTPResponse(sock)) as response:
+        response.begin()
+        return response.status, json.loads(response.read())["error"]["code"]
+
+
+@pytest.mark.parametrize("said", [b"", b"Upgrade: h2c\r\n"], ids=["to nothing", "to another protocol"])
+def test_a_switch_to_anything_else_is_garbage(gateway: GatewayProcess, upstream: Upstream, said: bytes) -> None:
+    """A 101 that does not name the protocol that was asked for is 502, and the connection is closed (RFC 9110, 7.8)."""
+    let_go = threading.Event()
+
+    def handler(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(b"HTTP/1.1 101 Switching Protocols\r\n" + said + b"Connection: Upgrade\r\n\r\n")
+        peer.wait_closed()
+        let_go.set()
+
+    upstream.handler = handler
+    with gateway.connect() as sock:
+        sock.sendall(b"GET /up/x HTTP/1.1\r\n" + HANDSHAKE + b"\r\n")
+        assert refused(sock) == (502, "upstream_protocol_error")
+        assert let_go.wait(5)
+
+
 def test_unasked_switch_is_garbage(gateway: GatewayProcess) -> None:
     """An upstream that switches protocols unasked is not believed."""
 
@@ -180,6 +208,39 @@ def test_unasked_switch_is_garbage(gateway: GatewayProcess) -> None:
     gateway.map("/unasked", upstream.url)
     assert gateway.request("GET", "/unasked/x").json()["error"]["code"] == "upstream_protocol_error"
     upstream.close()
+
+
+HANDSHAKE = (
+    b"Host: g\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+)
+SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: g\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "framed"),
+    [
+        pytest.param(b"GET /up/x HTTP/1.1", b"Content-Length: %d\r\n\r\n" % len(SMUGGLED) + SMUGGLED, id="length"),
+        pytest.param(
+            b"GET /up/x HTTP/1.1",
+            b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(SMUGGLED), SMUGGLED),
+            id="chunks",
+        ),
+        pytest.param(b"GET /up/x HTTP/1.0", b"\r\n", id="HTTP/1.0"),
+        pytest.param(b"POST /up/x HTTP/1.1", b"Content-Length: 0\r\n\r\n", id="POST"),
+    ],
+)
+def test_what_cannot_be_a_switch_is_a_plain_request(
+    gateway: GatewayProcess, upstream: Upstream, line: bytes, framed: bytes
+) -> None:
+    """A request that has a body, is no GET or no HTTP/1.1 asks for no switch; its body stays a body, framed by us."""
+    with gateway.connect() as sock:
+        sock.sendall(line + b"\r\n" + HANDSHAKE + framed)
+        assert b" 200 " in sock.recv(4096)
+    [seen] = upstream.seen
+    assert (seen.field("upgrade"), seen.field("connection")) == (None, None)
+    assert seen.body == (SMUGGLED if SMUGGLED in framed else b"")
 
 
 def test_silence_ends_it(start_gateway: Callable[..., GatewayProcess], server: SocketServer) -> None:
@@ -196,15 +257,24 @@ def test_silence_ends_it(start_gateway: Callable[..., GatewayProcess], server: S
         assert 0.3 < time.monotonic() - started < 3
 
 
+def figures_of_switch(logged: GatewayProcess) -> dict[str, str]:
+    """What the log line of the one WebSocket says, once it is whole."""
+
+    def lines() -> list[str]:
+        log = logged.read_log()
+        return [line for line in log[: log.rfind("\n")].splitlines() if " status=101 " in line]
+
+    [line] = wait_until(lines, "the line is written")
+    return dict(part.split("=", 1) for part in line.split() if "=" in part)
+
+
 def test_one_event_with_bytes_each_way(start_gateway: Callable[..., GatewayProcess], server: SocketServer) -> None:
     """A WebSocket is one call: status 101, its bytes each way, its whole time."""
     logged = start_gateway(LOG_FORMAT="text")
     with connect(url(logged), compression=None) as socket:
         socket.send("x" * 1000)
         socket.recv(timeout=5)
-    wait_until(lambda: " status=101 " in logged.read_log(), "the line is written")
-    line = next(line for line in logged.read_log().splitlines() if " status=101 " in line)
-    figures = dict(part.split("=", 1) for part in line.split() if "=" in part)
+    figures = figures_of_switch(logged)
     assert int(figures["request_bytes"]) >= 1000
     assert int(figures["response_bytes"]) >= 1000
     assert "error" not in figures

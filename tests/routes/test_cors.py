@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.support.gateway import GatewayProcess
 from tests.support.upstream import Peer, Upstream
 
@@ -45,6 +47,30 @@ def test_errors_of_ours_may_be_read_too(gateway: GatewayProcess) -> None:
     assert (reply.status, reply.field("access-control-allow-origin")) == (502, "*")
 
 
+def test_a_missing_mapping_is_told_to_browsers(gateway: GatewayProcess) -> None:
+    """Where no mapping is, a browser's preflight passes and the hint may be read; without Origin nothing is added."""
+    preflight = gateway.request("OPTIONS", "/nowhere/x", headers=PREFLIGHT)
+    assert (preflight.status, preflight.body) == (204, b"")
+    assert preflight.field("access-control-allow-origin") == "*"
+    assert preflight.field("access-control-allow-headers") == "authorization, content-type"
+    reply = gateway.request("POST", "/nowhere/x", b"{}", {"Origin": "https://app.example"})
+    assert (reply.status, reply.field("access-control-allow-origin")) == (404, "*")
+    assert reply.field("access-control-expose-headers") == "*"
+    assert reply.field("x-request-id") == reply.json()["error"]["request_id"]
+    assert gateway.request("POST", "/nowhere/x", b"{}").field("access-control-allow-origin") is None
+
+
+@pytest.mark.parametrize("path", ["/api/mappings", "/api/admin/login", "/api/nowhere"])
+def test_the_admin_api_is_no_other_origins(gateway: GatewayProcess, path: str) -> None:
+    """Nothing under /api, errors and preflights neither, may be read by a page of another origin."""
+    for method, headers in (("GET", {"Origin": "https://app.example"}), ("OPTIONS", PREFLIGHT)):
+        assert not [
+            name
+            for name, _ in gateway.request(method, path, headers=headers).fields
+            if "access-control" in name.lower()
+        ]
+
+
 def test_the_upstreams_word_stands(gateway: GatewayProcess, upstream: Upstream) -> None:
     """An upstream's own Access-Control-Allow-Origin is neither changed nor doubled."""
 
@@ -64,3 +90,9 @@ def test_off_means_transparent(start_gateway: Callable[..., GatewayProcess], ups
     reply = plain.request("OPTIONS", "/up/x", headers=PREFLIGHT)
     assert upstream.seen[-1].line == "OPTIONS /x HTTP/1.1"
     assert reply.field("access-control-allow-origin") is None
+    for method in ("OPTIONS", "POST"):
+        missing = plain.request(method, "/nowhere/x", headers=PREFLIGHT)
+        assert (missing.status, missing.field("access-control-allow-origin")) == (404, None)
+    for method in ("OPTIONS", "POST"):
+        missing = plain.request(method, "/nowhere/x", headers=PREFLIGHT)
+        assert (missing.status, missing.field("access-control-allow-origin")) == (404, None)

@@ -1,3 +1,3 @@
-from tests.support.own_redis import own_redis, own_server
+from tests.support.own_redis import own_redis, own_server, wire
 
-__all__ = ["own_redis", "own_server"]
+__all__ = ["own_redis", "own_server", "wire"]

@@ -22,6 +22,7 @@ from app.storage.embedded import EmbeddedRedis
 from app.storage.leases import FULL_S
 from app.storage.slots import Slot, Slots
 from tests.support.own_redis import kill, poll, revive
+from tests.support.wire import Wire
 
 UP = "/up"
 ROOT = Path(__file__).resolve().parents[2]
@@ -257,6 +258,19 @@ def queue(slots: Slots, limit: int, wait_s: float, got: list[float]) -> None:
     if slot is not None:
         got.append(time.monotonic())
         slot.release()
+
+
+def test_news_that_died_in_silence_are_missed(wire: Wire) -> None:
+    """A listener whose connection lost everything, and was told nothing, soon listens on another."""
+    with open_redis(wire.url, socket_timeout_s=1) as client:
+        slots = Slots(client)
+        slots.start()
+        try:
+            poll(lambda: wire.subscriptions == 1)
+            wire.lose_subscribers()
+            assert poll(lambda: wire.subscriptions == 2) < 3
+        finally:
+            slots.stop()
 
 
 def test_idle_slots_go_back_by_themselves(new_slots: Callable[..., Slots], own_redis: Redis) -> None:

@@ -87,7 +87,7 @@ class GatewayProcess:
         self.log = open(f"/tmp/gateway-test-{self.port}.log", "w+b")  # noqa: SIM115 - closed by stop()
         command = SERVERS[self.server]
         self.process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=self.log, stderr=self.log)
-        wait_until(self._is_up, f"the gateway answers; its log:\n{self.read_log()}", timeout_s=20)
+        wait_until(self._is_up, f"the gateway answers; its log:\n{self.read_log()}", timeout_s=60)
         return self
 
     def _is_up(self) -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 from app.storage.connections import Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
+from tests.support.wire import Wire
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +27,14 @@ def own_redis(own_server: EmbeddedRedis) -> Iterator[Redis]:
     with open_redis(own_server.url) as client:
         client.flushall()
         yield client
+
+
+@pytest.fixture
+def wire(own_server: EmbeddedRedis) -> Iterator[Wire]:
+    """Leads to the server, as long as a test lets it."""
+    wire = Wire(own_server.url.removeprefix("unix://"))
+    yield wire
+    wire.close()
 
 
 def poll(condition: Callable[[], object], timeout_s: float = 10.0) -> float:

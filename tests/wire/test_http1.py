@@ -494,6 +494,7 @@ BAD_CHUNKS: dict[str, bytes] = {
     "an extension before a blank": b"5;a \r\nhello\r\n0\r\n\r\n",
     "an extension too long": b"5;a=" + b"b" * http1.MAX_CHUNK_LINE_BYTES + b"\r\nhello\r\n0\r\n\r\n",
     "an extension that does not end": b"5;a=" + b"b" * http1.MAX_CHUNK_LINE_BYTES,
+    "more extensions than a body may have": (b"1;a=" + b"b" * 1000 + b"\r\nx\r\n") * 18,
     "a bare line feed at the end": b"0\r\n\n",
     "a bare line feed as the last": b"0\n\n",
     "a trailer after a bare line feed": b"0\r\nA: b\n\r\n",
@@ -552,6 +553,28 @@ def test_chunks_cut_off_are_not_complete(case: str) -> None:
         begun, rest, done = decode([data[:end]])
         assert (done, rest) == (False, b"")
         assert content.startswith(begun)
+
+
+@pytest.mark.parametrize("size", [1, 100], ids=["of one byte", "of a hundred bytes"])
+def test_a_body_is_not_made_of_extensions(size: int) -> None:
+    """Chunk lines may have 16 KiB more in all than 16 bytes and twice the content each; whatever the split."""
+    line = b"%x;a=" % size
+    line += b"b" * (16 + 2 * size + 64 - len(line) - 2) + b"\r\n"  # 64 bytes beyond what is usual
+    wordy = line + b"x" * size + b"\r\n"
+    allowed = http1.MAX_CHUNK_EXCESS_BYTES // 64
+    for pieces in ([wordy * allowed], one_by_one(wordy * allowed), [wordy] * allowed):
+        assert decode(pieces) == (b"x" * size * allowed, b"", False)
+    for pieces in ([wordy * (allowed + 1)], one_by_one(wordy * (allowed + 1)), [wordy] * (allowed + 1)):
+        with pytest.raises(HttpSyntaxError, match="extension"):
+            decode(pieces)
+
+
+def test_short_chunk_lines_make_up_for_long_ones() -> None:
+    """A body of any length may have extensions now and then, and one of single bytes without any may be endless."""
+    wordy = b"1;a=" + b"b" * 1000 + b"\r\nx\r\n"
+    large = b"1000\r\n" + b"x" * 4096 + b"\r\n"
+    assert decode([wordy + large] * 100) == (b"x" * 4097 * 100, b"", False)
+    assert decode([b"1\r\nx\r\n" * 50_000]) == (b"x" * 50_000, b"", False)
 
 
 def test_longest_trailer_is_understood_in_every_split() -> None:
