@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import redis
 from rq import SimpleWorker
+from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 
 from app.config import ConfigError, load_config
@@ -98,6 +99,8 @@ def _work(rq_client: Redis, ticker: Ticker) -> bool:
         worker = RollUpWorker([QUEUE], connection=rq_client, serializer=JSONSerializer, worker_ttl=WORKER_TTL_S)
         worker.ticker = ticker
         worker.work(logging_level="CRITICAL")
+    except StopRequested:
+        pass  # RQ raises it in its signal handler, and beyond its loop, as while it connects anew, does not catch it
     except redis.RedisError as error:
         log.warning("RQ's loop ended and begins anew: %s", error)
     return worker is None or not worker.stops

@@ -18,6 +18,8 @@ from app.storage.envelopes import pack, push
 from app.storage.stats import Stats
 from tests.support.own_redis import kill, poll, revive
 from tests.worker.conftest import ROOT, StartWorker
+from worker.__main__ import RollUpWorker, _work
+from worker.ticker import Ticker
 
 
 @pytest.fixture
@@ -163,3 +165,14 @@ def test_one_works_and_one_stands_by(own_redis: Redis, stats: Stats, start_worke
     first.kill()
     send(own_redis, 2)
     assert poll(lambda: total(stats) == 2) < 6
+
+
+def test_a_stop_that_rq_does_not_catch_is_a_stop(own_redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal that comes outside RQ's own loop, as while it connects anew, ends the worker in order."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    monkeypatch.setattr(RollUpWorker, "register_birth", lambda self: self.request_stop(signal.SIGTERM, None))
+    try:
+        assert _work(own_redis, Ticker(own_redis, "a worker")) is False
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
