@@ -487,7 +487,7 @@ def test_repeatable_request_is_sent_again_once(
         ("PUT", {}, b"{}"),
         ("DELETE", {}, None),
         ("PATCH", {"X-Key": "Idempotency-Key"}, b"{}"),
-        ("POST", {}, iter([b"chunk"])),
+        ("POST", {}, [b"chunk"]),
     ],
     ids=str,
 )
