@@ -9,6 +9,7 @@ from flask import Blueprint, Response, jsonify, request, send_from_directory
 
 from app.config import ROOT
 from app.gateway import Gateway
+from app.proxy import web_page
 from app.storage.stats import STALE_AFTER_S
 
 PAGES: Path = ROOT / "admin_ui"
@@ -73,7 +74,8 @@ def build_public(gateway: Gateway) -> Blueprint:
     def stats() -> Response:
         if request.method == "OPTIONS":
             return Response(status=204, headers=STATS_ACCESS)
-        body = gateway.stats.read(gateway.catalog.snapshot.mappings, int(time.time() * 1000))
+        pages = [] if gateway.config.web_proxy == "off" else [web_page.ENDPOINT]
+        body = gateway.stats.read([*gateway.catalog.snapshot.mappings, *pages], int(time.time() * 1000))
         return Response(body, mimetype="application/json", headers=STATS_ACCESS)
 
     @public.get("/health")

@@ -562,6 +562,11 @@ def test_a_page_that_is_too_slow_is_504(open_gateway: GatewayProcess, site: Upst
     assert (reply.status, reply.json()["error"]["code"]) == (504, "first_byte_timeout")
 
 
+def test_pages_are_counted_as_one_endpoint(open_gateway: GatewayProcess) -> None:
+    """It is listed from the start, like the mappings."""
+    assert "/proxy" in open_gateway.request("GET", "/stats").json()["endpoints"]
+
+
 def test_pages_are_logged_as_one_endpoint_without_their_addresses(open_gateway: GatewayProcess, site: Upstream) -> None:
     """The log names the site's host and the bytes that the browser got, and no path or query."""
     site.handler = answering(b"<a href=/x>")
@@ -586,6 +591,7 @@ def test_pages_can_be_switched_off(start_gateway: Callable[..., GatewayProcess],
     reply = gateway.request("GET", f"/proxy/{site.url}/")
     assert (reply.status, reply.json()["error"]["code"]) == (404, "web_proxy_off")
     assert not site.seen
+    assert "/proxy" not in gateway.request("GET", "/stats").json()["endpoints"]
     form = gateway.request("GET", "/proxy/")
     assert (form.status, b"web_proxy_off" in form.body) == (404, True)
 
