@@ -125,14 +125,14 @@
     if (element.localName === 'script') mendImports(element);
   }
 
-  // Import maps, and addresses of other sites that inline modules import. Both are read when their element ends.
+  // Import maps, and other sites that inline scripts import by name. Both are read when their element ends.
   function mendImports(script) {
     if (script.type === 'importmap') {
       try {
         script.textContent = JSON.stringify(JSON.parse(script.textContent), (_, value) => (
           typeof value === 'string' && /^(https?:)?\/|^\.{1,2}\//.test(value) ? proxied(value) : value));
       } catch { /* the browser will complain of it */ }
-    } else if (script.type === 'module' && !script.src) {
+    } else if (!script.src && /^$|^module$|javascript$/.test(script.type)) {
       const origins = [...script.textContent.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*["'](https?:\/\/[^/"']+)/g)].map((match) => `${match[1]}/`);
       if (origins.length) addImportMap(Object.fromEntries(origins.map((origin) => [origin, proxied(origin)])), script);
     }

@@ -74,6 +74,7 @@ def test_what_scripts_address_goes_through_the_proxy(
         | {
             "/module.js": ("text/javascript", "import '/deeper.js'; export const name = 'module';"),
             "/deeper.js": ("text/javascript", "export {};"),
+            "/second.js": ("text/javascript", "export const name = 'second';"),
         }
     )
     site = serve(
@@ -102,6 +103,7 @@ def test_what_scripts_address_goes_through_the_proxy(
         "markup": f"{gateway.url}/proxy/{other.url}/x",
         "script": "classic",
         "import": "module",
+        "import other": "second",
         "worker": "worker",
         "cookie": "a=1",
         "storage": "122",
