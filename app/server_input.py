@@ -5,18 +5,10 @@ from __future__ import annotations
 from copy import copy
 from typing import Any, Protocol
 
-import gevent
-
+from app.client_gone import ClientGone
 from app.wire.http1 import CHUNKED, ChunkedDecoder, HttpSyntaxError
 
 READ_BYTES = 64 * 1024
-
-
-class ClientDisconnected(gevent.GreenletExit):
-    """The client closed or stalled in the middle of its request.
-
-    A GreenletExit: it ends a request without a traceback.
-    """
 
 
 class Incoming(Protocol):
@@ -45,7 +37,7 @@ class RequestInput:
         self._expects_continue = expects_continue and not connection.buffer  # else the client did not wait
 
     def read1(self, size: int = READ_BYTES) -> bytes:
-        """What has come, at most `size` bytes, b"" at the end. Raises ClientDisconnected and HttpSyntaxError."""
+        """What has come, at most `size` bytes, b"" at the end. Raises ClientGone and HttpSyntaxError."""
         while not self.at_end:
             data = self._connection.buffer
             if data:
@@ -67,7 +59,7 @@ class RequestInput:
             data = b""
         if not data:
             self.failed = True
-            raise ClientDisconnected
+            raise ClientGone
         return data
 
     def _take(self, data: bytes, size: int) -> bytes:

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 from gevent import socket
 
-from app.server_input import ClientDisconnected, RequestInput
+from app.client_gone import ClientGone
+from app.server_input import RequestInput
 from app.waiting import send_at_once
 from app.wire import headers, http1
 from app.wire.headers import Headers
@@ -83,7 +84,7 @@ class Response:
             if sent < len(data):
                 self._sock.sendall(memoryview(data)[sent:])
         except OSError:
-            raise ClientDisconnected from None
+            raise ClientGone from None
 
     def abort(self) -> None:
         """Breaks the body so that nobody takes it for whole."""

@@ -28,6 +28,7 @@ from uuid import uuid4
 import gevent
 from gevent import socket
 
+from app.client_gone import ClientGone
 from app.wire import http1
 from app.wire.headers import Headers, find
 from app.wire.http1 import CHUNKED, HttpSyntaxError
@@ -52,10 +53,6 @@ _OTHER_SOCKETS = frozenset(
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
-
-
-class ClientDisconnected(gevent.GreenletExit):
-    """The client closed or stalled in the middle of its request."""
 
 
 class UwsgiServer:
@@ -169,7 +166,7 @@ class RequestInput(io.RawIOBase):
         return len(data)
 
     def read1(self, size: int = READ_BYTES) -> bytes:
-        """What has come, at most `size` bytes, b"" at the end. Raises ClientDisconnected and HttpSyntaxError."""
+        """What has come, at most `size` bytes, b"" at the end. Raises ClientGone and HttpSyntaxError."""
         if self.at_end or size <= 0:
             return b""
         if self._expects_continue and not self._held and not self._response.begun:
@@ -188,7 +185,7 @@ class RequestInput(io.RawIOBase):
                 if more:
                     data += self._source.read(more)
         except OSError:
-            raise ClientDisconnected from None
+            raise ClientGone from None
         self._left -= len(data)
         self.at_end = not self._left
         return bytes(data)
@@ -200,7 +197,7 @@ class RequestInput(io.RawIOBase):
                 self._chunk = self._uwsgi.chunked_read()
             except OSError:
                 if self._has_left():
-                    raise ClientDisconnected from None
+                    raise ClientGone from None
                 raise HttpSyntaxError("a chunk is malformed, too long or late") from None
         data, self._chunk = self._chunk[:size], self._chunk[size:]
         self.at_end = not data
@@ -264,7 +261,7 @@ class _Response:
         try:
             self._sock.sendall(data)
         except OSError:
-            raise ClientDisconnected from None
+            raise ClientGone from None
 
     def abort(self) -> None:
         """Breaks the body so that nobody takes it for whole."""

@@ -74,11 +74,13 @@ def test_foreign_packages_have_one_door(path: Path) -> None:
             assert floor in floors, f"{path.name} imports {package}"
 
 
-@pytest.mark.parametrize("name", ["server.py", "server_input.py", "server_response.py", "uwsgi_server.py"])
+@pytest.mark.parametrize(
+    "name", ["server.py", "server_connection.py", "server_input.py", "server_response.py", "uwsgi_server.py"]
+)
 def test_the_servers_know_nothing_of_the_gateway(name: str) -> None:
     """Both could serve any WSGI application: of ours they import only their own parts, wire and waiting."""
     ours = {name for name in imports(ROOT / "app" / name) if name.startswith("app.")}
-    assert all(name.startswith(("app.wire.", "app.waiting.", "app.server_")) for name in ours)
+    assert all(name.startswith(("app.wire.", "app.waiting.", "app.client_gone.", "app.server_")) for name in ours)
 
 
 def test_the_application_never_imports_the_worker() -> None:

@@ -14,14 +14,12 @@ import gevent
 from gevent import socket
 from gevent.socket import MSG_DONTWAIT, MSG_PEEK
 
+from app.client_gone import ClientGone
+
 POLL_S = 0.05
 _HAS_TCP_INFO = sys.platform == "linux"
 _GONE_STATES = frozenset({7, 8, 9, 11})
 """States of Linux's tcp_states.h after the peer's FIN or reset: CLOSE, CLOSE_WAIT, LAST_ACK, CLOSING."""
-
-
-class ClientGone(gevent.GreenletExit):
-    """The client closed its connection. A GreenletExit, so that WSGI servers end the request without a traceback."""
 
 
 _watchers: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()

@@ -6,9 +6,10 @@ import errno
 import logging
 from collections.abc import Callable
 
+from app.client_gone import ClientGone
 from app.core.errors import GatewayError
 from app.core.events import CLIENT_GONE
-from app.proxy.client_watch import ClientGone, ClientWatch
+from app.proxy.client_watch import ClientWatch
 from app.proxy.exchange import Exchange
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import quote
 
-from app.proxy.client_watch import ClientGone
+from app.client_gone import ClientGone
 from app.proxy.engine import BodyReader
 from app.wire.headers import Headers, tokens
 from app.wire.http1 import CHUNKED, HttpSyntaxError

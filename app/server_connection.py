@@ -1,0 +1,261 @@
+"""One client's connection to `app/server.py`: its requests are read, given to the application and answered in turn."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from email.utils import formatdate
+from logging import Logger
+from typing import Any, Protocol
+from urllib.parse import unquote_to_bytes
+from uuid import uuid4
+
+import gevent
+from gevent import socket
+
+from app.server_input import READ_BYTES, RequestInput
+from app.server_response import Response
+from app.waiting import Patience
+from app.wire import http1
+from app.wire.headers import Headers
+from app.wire.http1 import HttpSyntaxError, RequestHead
+
+FIRST_REQUEST_S = 1.0
+"""How long a worker that stops waits for the first request of a connection that it has accepted."""
+LINGER_S = 2.0
+LINGER_BYTES = 64 * 1024 * 1024
+MAX_ENVIRON_NAMES = 2048
+
+_REASONS = {400: "Bad Request", 414: "URI Too Long", 417: "Expectation Failed"}
+_REASONS |= {431: "Request Header Fields Too Large", 500: "Internal Server Error", 505: "HTTP Version Not Supported"}
+
+
+class Worker(Protocol):
+    """The process that serves."""
+
+    cfg: Any
+    """gunicorn's settings."""
+    log: Logger
+    wsgi: Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+    base_environ: dict[str, Any]
+    """What the environ of every request holds."""
+    head_timeout_s: float
+    client_timeout_s: float
+    stopping: bool
+    """True once it keeps no connection any more."""
+    idle: set[ClientConnection]
+    """The connections that wait for a request."""
+
+
+class ClientConnection:
+    """One client's connection: requests one after the other, each answered before the next is read."""
+
+    __slots__ = ("_asked", "_base_environ", "_patience", "buffer", "sock", "worker")
+
+    def __init__(self, worker: Worker, sock: Any, address: Any) -> None:
+        self.worker = worker
+        self.sock = sock
+        self._patience = Patience(max(0.001, worker.cfg.keepalive))
+        self.buffer = b""
+        self._asked = False
+        self._base_environ = worker.base_environ | _address_environ(sock, address) | {"gunicorn.socket": sock}
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(worker.client_timeout_s)
+
+    def serve(self) -> None:
+        while True:
+            try:
+                head = self._read_head()
+            except HttpSyntaxError as error:
+                self._refuse(error.status, str(error))
+                return
+            if head is None:
+                return
+            self._asked = True
+            if not self._answer(head):
+                return
+
+    def stop_waiting(self) -> None:
+        """Ends a connection that waits for a request, because the worker stops.
+
+        What has come already is answered, and a new connection gets a moment to ask: its client has chosen this
+        server and is just about to.
+        """
+        if not self._asked:
+            self._asked = True
+            gevent.spawn_later(FIRST_REQUEST_S, self.stop_waiting)
+        elif self in self.worker.idle and not _has_input(self.sock):
+            try:
+                self.sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # the client was faster
+
+    # --- reading ---
+
+    def _read_head(self) -> RequestHead | None:
+        """The next request's head; None when the client has nothing more to ask."""
+        if not self.buffer and not self._wait_for_request():
+            return None
+        line_skipped = False
+        searched = 0
+        deadline = None
+        while True:
+            if not line_skipped and self.buffer.startswith(b"\r\n"):
+                line_skipped = True  # RFC 9112, 2.2: some clients send one too many after a body
+                self.buffer = self.buffer[2:]
+                searched = 0
+                if not self.buffer and not self._wait_for_request():
+                    return None
+            end = http1.find_head_end(self.buffer, searched)
+            if end >= 0:
+                break
+            searched = len(self.buffer)
+            deadline = deadline or time.monotonic() + self.worker.head_timeout_s
+            data = self._receive_before(deadline)
+            if not data:
+                return None
+            self.buffer += data
+        block, self.buffer = self.buffer[:end], self.buffer[end:]
+        return http1.parse_request_head(block)
+
+    def _wait_for_request(self) -> bool:
+        patience = self._patience
+        if self.worker.stopping:
+            patience = Patience(0.001 if self._asked else FIRST_REQUEST_S)
+        self.worker.idle.add(self)
+        try:
+            self.buffer = patience.receive(self.sock, READ_BYTES)
+        except OSError:
+            return False
+        finally:
+            self.worker.idle.discard(self)
+        return bool(self.buffer)
+
+    def _receive_before(self, deadline: float) -> bytes:
+        self.sock.settimeout(max(0.001, deadline - time.monotonic()))
+        try:
+            data: bytes = self.sock.recv(READ_BYTES)
+        except TimeoutError:
+            return b""
+        finally:
+            self.sock.settimeout(self.worker.client_timeout_s)
+        return data
+
+    # --- answering ---
+
+    def _answer(self, head: RequestHead) -> bool:
+        """Runs the application. True when the connection may serve another request."""
+        body = RequestInput(self, head.body_length, expects_continue=head.expects_continue)
+        response = Response(self.worker, self.sock, head, body)
+        try:
+            pieces = self.worker.wsgi(self._environ(head, body), response.start)
+            try:
+                for piece in pieces:
+                    response.write(piece)
+                if body.failed:
+                    response.keep_alive = False
+                response.finish()
+            finally:
+                close = getattr(pieces, "close", None)
+                if close is not None:
+                    close()
+        except (gevent.GreenletExit, ConnectionError):
+            response.abort()
+            return False
+        except Exception:
+            self.worker.log.exception("the application failed on a %s", head.method)  # a path may hold a key
+            if response.begun:
+                response.abort()
+            else:
+                self._refuse(500, "the gateway failed; its log says why")
+            return False
+        if response.keep_alive and not self.worker.stopping and (body.at_end or body.skip()):
+            return True
+        if not body.at_end:
+            self._linger()
+        return False
+
+    def _refuse(self, status: int, reason: str) -> None:
+        """Answers what is no request, and closes."""
+        request_id = uuid4().hex
+        error = {"message": reason, "type": "invalid_request_error" if status < 500 else "gateway_error"}
+        error |= {"code": "bad_request" if status < 500 else "internal_error", "request_id": request_id}
+        text = '{"error":{' + ",".join(f'"{key}":"{value}"' for key, value in error.items()) + "}}"
+        fields = [("Content-Type", "application/json"), ("Content-Length", str(len(text)))]
+        fields += [("X-Request-Id", request_id), ("Date", formatdate(usegmt=True)), ("Connection", "close")]
+        self.sock.settimeout(LINGER_S)
+        self.sock.sendall(http1.format_head(f"HTTP/1.1 {status} {_REASONS[status]}", fields) + text.encode())
+        self._linger()
+
+    def _linger(self) -> None:
+        """Reads on for a moment, so that a reset does not destroy the answer before the client has read it."""
+        self.sock.shutdown(socket.SHUT_WR)
+        deadline = time.monotonic() + LINGER_S
+        left = LINGER_BYTES
+        while left > 0 and time.monotonic() < deadline and (data := self._receive_before(deadline)):
+            left -= len(data)
+
+    def _environ(self, head: RequestHead, body: RequestInput) -> dict[str, Any]:
+        path, _, query = head.target.partition("?")
+        fields = {_ENVIRON_NAMES[name]: value for name, value in head.headers}
+        if len(fields) < len(head.headers):
+            fields = _joined_fields(head.headers)
+        return {
+            **self._base_environ,
+            **fields,
+            "REQUEST_METHOD": head.method,
+            "RAW_URI": head.target,
+            "PATH_INFO": unquote_to_bytes(path).decode("latin-1") if "%" in path else path,
+            "QUERY_STRING": query,
+            "SERVER_PROTOCOL": "HTTP/1.1" if head.version == 11 else "HTTP/1.0",
+            "gateway.headers": head.headers,
+            "wsgi.input": body,
+        }
+
+
+def _has_input(sock: Any) -> bool:
+    try:
+        return bool(sock._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+    except OSError:
+        return False
+
+
+def _address_environ(sock: Any, address: Any) -> dict[str, str]:
+    if not isinstance(address, tuple):
+        return {"REMOTE_ADDR": "", "REMOTE_PORT": "", "SERVER_NAME": "localhost", "SERVER_PORT": ""}
+    server = sock.getsockname()
+    return {
+        "REMOTE_ADDR": str(address[0]),
+        "REMOTE_PORT": str(address[1]),
+        "SERVER_NAME": str(server[0]),
+        "SERVER_PORT": str(server[1]),
+    }
+
+
+class _EnvironNames(dict[str, str]):
+    """The environ's name of each field name seen so far: clients use few."""
+
+    def __missing__(self, name: str) -> str:
+        key = name.upper().replace("-", "_")
+        if "_" in name:
+            key = f"INVALID_{key}"  # `X_Y` must not pass for `X-Y`, which a proxy before us may have set
+        elif key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            key = f"HTTP_{key}"
+        if len(self) < MAX_ENVIRON_NAMES:
+            self[name] = key
+        return key
+
+
+_ENVIRON_NAMES = _EnvironNames()
+
+
+def _joined_fields(fields: Headers) -> dict[str, str]:
+    """The environ of fields some of which are repeated."""
+    environ: dict[str, str] = {}
+    for name, value in fields:
+        key = _ENVIRON_NAMES[name]
+        if key in environ:
+            value = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{value}"
+        environ[key] = value
+    return environ
