@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import sys
 from typing import TYPE_CHECKING
+
+from app.compiled import use_copy
 
 if TYPE_CHECKING:
     from flask import Flask
 
     from app.config import Config
+
+IS_COMPILED = use_copy()
+"""False: the hot path is interpreted."""
 
 
 def create_app(config: Config | None = None) -> Flask:
@@ -22,6 +28,7 @@ def create_app(config: Config | None = None) -> Flask:
 
     config = config or load_config()
     set_up_logging(config.log_level, config.log_format)
+    logging.getLogger(__name__).info("the hot path is %s", "compiled" if IS_COMPILED else "interpreted")
     gateway = build_gateway(config)
     gateway.start()
     flask = build_flask(gateway)

@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import FrameType
 
+from app import IS_COMPILED
 from app.config import ROOT, Config, ConfigError, load_config
 from app.storage.connections import RedisError, mask_url, open_redis, wait_for_redis
 from app.storage.embedded import EmbeddedRedis, EmbeddedRedisError, end, spawn
@@ -235,6 +236,7 @@ class Supervisor:
                 f"  admin       {base}/admin",
                 f"  token       {token_place(self.config, os.environ)}",
                 f"  data        {data}",
+                f"  hot path    {'compiled' if IS_COMPILED else 'interpreted: `make compile` makes calls cheaper'}",
                 "  stop        Ctrl-C",
                 "",
             ]

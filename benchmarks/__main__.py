@@ -80,7 +80,8 @@ def _about_text(about: dict[str, str | int | float]) -> str:
     warning = "" if float(about["load_before"]) < 0.5 else "; others were using the machine"
     return (
         f"{about['cpu']}, {about['cores']} cores, Linux {about['kernel']}, Python {about['python']}; "
-        f"server on one core, load and upstream on the rest; {about['seconds']} s{warning}"
+        f"hot path {about['hot_path']}; server on one core, load and upstream on the rest; "
+        f"{about['seconds']} s{warning}"
     )
 
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from app import IS_COMPILED
 from app.storage.embedded import end, spawn
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -145,4 +146,5 @@ def machine() -> dict[str, str | int | float]:
         "cores": len(os.sched_getaffinity(0)),
         "kernel": platform.release(),
         "python": platform.python_version(),
+        "hot_path": "compiled" if IS_COMPILED else "interpreted",
     }

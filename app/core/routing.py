@@ -115,8 +115,8 @@ def parse_mapping(prefix: str, target: str, limits: Limits = Limits()) -> Mappin
     assert parts.hostname is not None  # noqa: S101 - just checked
     try:
         host = canonical_host(parts.hostname)
-    except ValueError as error:
-        raise InvalidMapping(f"target {target!r} must name a host: {error}") from None
+    except ValueError as reason:
+        raise InvalidMapping(f"target {target!r} must name a host: {reason}") from None
     shown_host = f"[{host}]" if ":" in host else host
     return Mapping(
         prefix=prefix,

@@ -116,9 +116,9 @@ class Engine:
             response = self.transport.send(call.request, timeout=call.timeouts())
             call.exchange = response.raw
             at_hand = response.raw.read_at_hand()  # while an error can still be told in words
-        except HttpSyntaxError as error:
+        except HttpSyntaxError as malformed:
             call.end(400, "bad_request")
-            raise malformed_body(error) from None
+            raise malformed_body(malformed) from None
         except GatewayError as error:
             if not isinstance(error, ClientFault):
                 log.warning("%s: %s", error.code, error.message)

@@ -6,7 +6,7 @@ by hand and given to the adapter itself, past the Session, whose cookies, hooks 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import gevent
@@ -111,7 +111,7 @@ class Transport(BaseAdapter):
 
     def _exchange(self, connection: Connection, request: OutboundRequest, timeouts: Timeouts) -> UpstreamResponse:
         upstream = request.upstream
-        give_back = self._pool.give_back if upstream.scheme == "http" else self._keeping_session(upstream)
+        give_back = self._pool.give_back if upstream.scheme == "http" else partial(self._give_back_tls, upstream)
         exchange = Exchange(connection, upstream, timeouts, give_back)
         try:
             exchange.send(
@@ -127,12 +127,9 @@ class Transport(BaseAdapter):
             raise
         return UpstreamResponse(request, exchange)
 
-    def _keeping_session(self, upstream: Mapping) -> Callable[[Connection], None]:
-        def give_back(connection: Connection) -> None:
-            self._dialer.keep_tls_session(upstream, connection.sock)
-            self._pool.give_back(connection)
-
-        return give_back
+    def _give_back_tls(self, upstream: Mapping, connection: Connection) -> None:
+        self._dialer.keep_tls_session(upstream, connection.sock)
+        self._pool.give_back(connection)
 
     def _close_expired(self, pause_s: float) -> None:
         while True:

@@ -85,7 +85,7 @@ class RequestLog:
         self._waiting: deque[RequestEvent] = deque()
         self._dropped = 0
         self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._runner: threading.Thread | None = None
 
     def record(self, event: RequestEvent) -> None:
         if len(self._waiting) < MAX_WAITING_LINES:
@@ -94,14 +94,14 @@ class RequestLog:
             self._dropped += 1
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="request log", daemon=True)
-        self._thread.start()
+        self._runner = threading.Thread(target=self._run, name="request log", daemon=True)
+        self._runner.start()
 
     def stop(self, timeout_s: float) -> None:
         """Writes what waits."""
         self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(timeout_s)
+        if self._runner is not None:
+            self._runner.join(timeout_s)
 
     def _run(self) -> None:
         while not self._stopping.wait(PERIOD_S):

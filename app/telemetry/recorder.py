@@ -67,7 +67,7 @@ class Recorder:
         self._task_count = task_count
         self._stopping = threading.Event()
         self._deadline = float("inf")
-        self._thread: threading.Thread | None = None
+        self._runner: threading.Thread | None = None
         self._seq = 0
         self._taken = 0
         self._dropped_reported = 0
@@ -88,16 +88,16 @@ class Recorder:
         """Begins to carry."""
         # Not before: two processes forked from one must not send under one id.
         self.process_id = self.process_id or uuid4().hex
-        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
-        self._thread.start()
+        self._runner = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._runner.start()
 
     def stop(self, timeout_s: float) -> None:
         """Sends what waits, then ends. After `timeout_s` what still waits is lost, and the log says how much."""
-        if self._thread is None:
+        if self._runner is None:
             return
         self._deadline = time.monotonic() + timeout_s
         self._stopping.set()
-        self._thread.join(timeout_s)
+        self._runner.join(timeout_s)
         lost = len(self._queue) + (self._parcel.events if self._parcel else 0)
         if lost:
             log.warning("%d events were not sent before the end: Redis did not take them", lost)

@@ -1,0 +1,50 @@
+"""Uses the compiled copy of the hot path where there is one (scripts/compile.py); else its sources are interpreted.
+
+A copy is taken only if it was made from the very sources that stand here, for this Python: nothing stale ever runs,
+and an edit takes effect at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from hashlib import sha256
+from importlib.abc import MetaPathFinder
+from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
+from importlib.util import spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+ROOT = Path(__file__).resolve().parents[1]
+COPIES = ROOT / "build" / "compiled"
+_SUFFIX = EXTENSION_SUFFIXES[0]
+"""Names the Python that an extension module is for, such as `.cpython-311-x86_64-linux-gnu.so`."""
+
+
+def copy_of_sources() -> Path:
+    """Where the compiled copy of the present sources is, or would be."""
+    digest = sha256()
+    for path in sorted(ROOT.glob("app/**/*.py")):
+        digest.update(b"%b\0%b\0" % (str(path.relative_to(ROOT)).encode(), path.read_bytes()))
+    return COPIES / digest.hexdigest()[:16]
+
+
+def use_copy() -> bool:
+    """Lets imports find the compiled copy first. False when there is none, and all is interpreted."""
+    if not COPIES.is_dir():
+        return False
+    copy = copy_of_sources()
+    files = copy.glob(f"**/*{_SUFFIX}")
+    modules = {str(file.relative_to(copy)).removesuffix(_SUFFIX).replace("/", "."): file for file in files}
+    if modules:
+        sys.meta_path.insert(0, _Finder(modules))
+    return bool(modules)
+
+
+class _Finder(MetaPathFinder):
+    def __init__(self, modules: dict[str, Path]) -> None:
+        self._modules = modules
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        location = self._modules.get(name)
+        return spec_from_file_location(name, location) if location else None

@@ -1,0 +1,98 @@
+"""Compiles the hot path to machine code: the sources stay what they are, and a request costs a third less.
+
+mypyc (https://mypyc.readthedocs.io) makes C of the typed sources, the system's C compiler makes an extension module of
+that. `make compile` runs this. app/compiled.py uses the result, in every process that starts afterwards, as long as
+the sources do not change.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import sysconfig
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from app.compiled import COPIES, copy_of_sources  # noqa: E402
+
+# What runs for each request. Left out is what extends classes of gunicorn and gevent: mypyc cannot see those.
+HOT_PATH = """
+app/core/events.py
+app/core/model.py
+app/core/routing.py
+app/proxy/admission.py
+app/proxy/client_watch.py
+app/proxy/engine.py
+app/proxy/exchange.py
+app/proxy/pool.py
+app/proxy/relay.py
+app/proxy/transport.py
+app/routes/inbound.py
+app/routes/proxy.py
+app/routes/wsgi_environ.py
+app/server_connection.py
+app/server_input.py
+app/server_response.py
+app/storage/envelopes.py
+app/telemetry/logs.py
+app/telemetry/recorder.py
+app/waiting.py
+app/wire/headers.py
+app/wire/http1.py
+app/wire/trace.py
+""".split()
+
+
+def main() -> int:
+    """0 when the compiled copy is there, 1 when it cannot be made; standard error says why."""
+    copy = copy_of_sources()
+    if copy.is_dir():
+        print("The hot path is compiled already.")
+        return 0
+    missing = _missing()
+    if missing:
+        print(f"Cannot compile the hot path: {missing}. The gateway runs all the same, interpreted.", file=sys.stderr)
+        return 1
+    print("Compiling the hot path ...", flush=True)
+    began_s = perf_counter()
+    COPIES.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=COPIES.parent) as scratch:
+        _compile(Path(scratch))
+        for old in COPIES.iterdir():
+            shutil.rmtree(old)
+        (Path(scratch) / "copy").rename(copy)
+    print(f"Compiled in {perf_counter() - began_s:.0f} s. It is used from the next start on.")
+    return 0
+
+
+def _missing() -> str:
+    compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
+    if shutil.which(os.environ.get("CC", compiler).split()[0]) is None:
+        return "there is no C compiler (on Debian and Ubuntu: apt-get install gcc)"
+    if not (Path(sysconfig.get_path("include")) / "Python.h").is_file():
+        return "Python's own header files are not here (on Debian and Ubuntu: apt-get install python3-dev)"
+    return ""
+
+
+def _compile(scratch: Path) -> None:
+    from mypyc.build import mypycify
+    from setuptools import Distribution
+
+    os.chdir(ROOT)  # mypy reads its settings here
+    modules = mypycify(
+        HOT_PATH, opt_level="3", debug_level="0", group_name="app", target_dir=str(scratch / "c"), verbose=False
+    )
+    distribution = Distribution({"name": "app", "ext_modules": modules})
+    command = distribution.get_command_obj("build_ext")
+    command.build_lib, command.build_temp = str(scratch / "copy"), str(scratch / "objects")
+    command.ensure_finalized()
+    command.run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
