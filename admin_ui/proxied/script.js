@@ -6,19 +6,19 @@
   const PROXIED = /^(\/proxy\/(?:~[\w.-]+\/)?)(https?:\/\/[^/?#]+)/;
   const gateway = new URL(document.currentScript.src).origin;
   const nonce = document.currentScript.nonce;
+  const place = () => PROXIED.exec(new URL(document.baseURI).pathname) ?? [];
 
   /** The proxied address of whatever a page's script names. What is right already, or no web address, stays as it is. */
   function proxied(reference) {
     if (reference === null || reference === undefined || reference === '') return reference;
-    let url, place;
+    let url;
     try {
-      place = PROXIED.exec(new URL(document.baseURI).pathname);
       url = new URL(reference, document.baseURI);
     } catch {
       return reference;
     }
-    if (!place || !/^(https?|wss?):$/.test(url.protocol)) return reference;
-    const [, prefix, site] = place;
+    const [, prefix, site] = place();
+    if (!prefix || !/^(https?|wss?):$/.test(url.protocol)) return reference;
     const socket = url.protocol.startsWith('ws');
     const asked = socket ? url.href.replace(/^ws/, 'http') : url.href;
     const isOurs = new URL(asked).origin === gateway;
@@ -77,6 +77,63 @@
     history[name] = (state, unused, url) => real.call(history, state, unused, url === undefined || url === null ? url : proxied(url));
   }
 
+  // --- modules ---
+
+  // `import` is no function that could be stood in for, but an import map has a part in each. Its keys may be the mere
+  // beginning of an address, and the longest one counts, so what is the gateway's stays, and so does what a page's own
+  // map says of a site. What follows the key is resolved against the value (HTML, "resolve an imports match"): therefore
+  // neither may `name:port` follow the scheme, nor a segment with a colon the gateway's root.
+  function otherSites() {
+    const [, prefix, site] = place();
+    if (!prefix) return {};
+    const plain = site.startsWith('https:') ? 'https://' : 'http://'; // what `//host/` means on that site
+    return { 'https://': `${gateway}${prefix}https://`, 'http://': `${gateway}${prefix}${plain}`, [`${gateway}/`]: `${gateway}/` };
+  }
+
+  // Chromium 133 and Safari 18.4 take several import maps. They cannot be asked, but Atomics.pause is of the same age.
+  // Firefox takes one, and none once a module was asked for: there ours waits for the page's own, while it can.
+  const takesSeveral = Boolean(window.Atomics?.pause) && !('mozInnerScreenX' in window);
+  let isMapped = false;
+
+  function mapImports() {
+    if (isMapped) return;
+    isMapped = true;
+    const map = document.createElement('script');
+    map.type = 'importmap';
+    if (nonce) map.nonce = nonce;
+    map.textContent = JSON.stringify({ imports: otherSites() });
+    document.documentElement.append(map);
+    map.remove();
+  }
+
+  if (takesSeveral) mapImports();
+  else document.addEventListener('readystatechange', mapImports);
+
+  /** Called before the script runs. A map may come in pieces, and is no JSON until the last. */
+  function mendScript(script) {
+    const type = script.type.toLowerCase();
+    if (type === 'importmap' && !mendImportMap(script)) {
+      const watch = new MutationObserver(() => { if (mendImportMap(script)) watch.disconnect(); });
+      watch.observe(script, { childList: true, characterData: true, subtree: true });
+    } else if (type === 'module' || (!script.src && /^$|javascript$/.test(type) && /\bimport\s*\(/.test(script.textContent))) {
+      mapImports();
+    }
+  }
+
+  function mendImportMap(script) {
+    const mapped = (_, value) => (typeof value === 'string' && /^(https?:)?\/|^\.{1,2}\//.test(value) ? proxied(value) : value);
+    try {
+      const map = JSON.parse(script.textContent, mapped);
+      const scopes = Object.entries(map.scopes ?? {}).map(([scope, imports]) => [proxied(scope), imports]);
+      const imports = isMapped ? map.imports : { ...otherSites(), ...map.imports };
+      script.textContent = JSON.stringify({ ...map, imports, scopes: Object.fromEntries(scopes) });
+      isMapped = true;
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   // --- elements ---
 
   const ADDRESSES = {
@@ -122,28 +179,7 @@
       const mapped = mappedValue(name, value);
       if (mapped !== value) setAttribute.call(element, name, mapped);
     }
-    if (element.localName === 'script') mendImports(element);
-  }
-
-  // Import maps, and other sites that inline scripts import by name. Both are read when their element ends.
-  function mendImports(script) {
-    if (script.type === 'importmap') {
-      try {
-        script.textContent = JSON.stringify(JSON.parse(script.textContent), (_, value) => (
-          typeof value === 'string' && /^(https?:)?\/|^\.{1,2}\//.test(value) ? proxied(value) : value));
-      } catch { /* the browser will complain of it */ }
-    } else if (!script.src && /^$|^module$|javascript$/.test(script.type)) {
-      const origins = [...script.textContent.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*["'](https?:\/\/[^/"']+)/g)].map((match) => `${match[1]}/`);
-      if (origins.length) addImportMap(Object.fromEntries(origins.map((origin) => [origin, proxied(origin)])), script);
-    }
-  }
-
-  function addImportMap(imports, before) {
-    const map = document.createElement('script');
-    map.type = 'importmap';
-    if (nonce) map.nonce = nonce;
-    map.textContent = JSON.stringify({ imports });
-    before.before(map);
+    if (element.localName === 'script') mendScript(element);
   }
 
   new MutationObserver((changes) => {

@@ -1,12 +1,16 @@
-"""The browser of these tests: Debian's chromium."""
+"""The browser of these tests, Debian's chromium, and web sites for it."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from tests.support.site import Site
+
+Serve = Callable[..., Site]
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +22,23 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    sites: list[Site] = []
+
+    def start(pages: dict[str, tuple[str, str]] | None = None, **options: object) -> Site:
+        sites.append(Site(pages or {}, **options))  # type: ignore[arg-type]
+        return sites[-1]
+
+    yield start
+    for site in sites:
+        site.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport={"width": 1000, "height": 800}, locale="en-US")
+    yield context
+    context.close()

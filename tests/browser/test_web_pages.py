@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from html import escape
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
+from playwright.sync_api import BrowserContext, Error, Page, expect
 
+from tests.browser.conftest import Serve
 from tests.support.gateway import ADMIN_TOKEN, GatewayProcess, wait_until
-from tests.support.site import Site
 
 pytestmark = pytest.mark.skipif(os.environ.get("SKIP_BROWSER") == "1", reason="SKIP_BROWSER=1")
 
-Serve = Callable[..., Site]
 PAGES = Path(__file__).parent / "pages"
 
 
@@ -26,26 +25,6 @@ def gateway(redis_url: str) -> Iterator[GatewayProcess]:
     process = GatewayProcess(redis_url, {"WEB_PROXY": "open", "EGRESS_PORTS": "*"}).start()
     yield process
     process.stop()
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    sites: list[Site] = []
-
-    def start(pages: dict[str, tuple[str, str]] | None = None, **options: object) -> Site:
-        sites.append(Site(pages or {}, **options))  # type: ignore[arg-type]
-        return sites[-1]
-
-    yield start
-    for site in sites:
-        site.close()
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context(viewport={"width": 1000, "height": 800}, locale="en-US")
-    yield context
-    context.close()
 
 
 def page_of(context: BrowserContext) -> tuple[Page, list[str]]:

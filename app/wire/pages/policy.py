@@ -63,5 +63,8 @@ def _adapt_sources(name: str, sources: list[str], nonce: str) -> list[str]:
         return [*kept, "'unsafe-inline'"]
     if name in ("script-src", "script-src-elem", "default-src"):
         is_strict = any(source.lower().startswith(_STRICT) for source in kept)
-        kept += [f"'nonce-{nonce}'"] if is_strict else [] if "'self'" in kept else ["'self'"]
+        if is_strict or "'unsafe-inline'" not in map(str.lower, kept):
+            kept.append(f"'nonce-{nonce}'")  # our script adds an inline one: the import map
+        elif "'self'" not in kept:
+            kept.append("'self'")
     return kept

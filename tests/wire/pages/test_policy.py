@@ -7,9 +7,11 @@ import pytest
 from app.wire.pages.policy import adapt_policy
 
 ADAPTED = {
-    "default-src 'self'": "default-src 'self'",
+    "default-src 'self'": "default-src 'self' 'nonce-N'",
     "default-src 'none'": "default-src 'none'",
-    "default-src *": "default-src 'self'",
+    "default-src *": "default-src 'self' 'nonce-N'",
+    "script-src data:": "script-src data: 'nonce-N'",
+    "script-src * 'Unsafe-Inline'": "script-src 'Unsafe-Inline' 'self'",
     "default-src": "default-src 'none'",
     "img-src https://cdn.example data: *.example.org": "img-src data: 'self'",
     "script-src 'self' 'unsafe-inline'": "script-src 'unsafe-inline' 'self'",
