@@ -25,6 +25,7 @@ HOT_PATH = """
 app/core/events.py
 app/core/model.py
 app/core/routing.py
+app/core/settings.py
 app/proxy/admission.py
 app/proxy/client_watch.py
 app/proxy/engine.py

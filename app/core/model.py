@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from app.core.settings import Limits
+from app.core.settings import Limits, Number
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ class Snapshot:
     """The most segments of any prefix: how far into a path the router must look."""
     limits: Limits = Limits()
     """The operator's general limits over the deployment's."""
-    settings: dict[str, float] = field(default_factory=dict)
+    settings: dict[str, Number] = field(default_factory=dict)
     """What the operator set for all mappings."""
-    options: dict[str, dict[str, float]] = field(default_factory=dict)
+    options: dict[str, dict[str, Number]] = field(default_factory=dict)
     """What the operator set for one mapping, by prefix."""
     rejected: dict[str, str] = field(default_factory=dict)
     """Stored entries that make no sense: prefix or setting, and why."""

@@ -18,7 +18,7 @@ import orjson
 from app.core.addresses import canonical_host
 from app.core.errors import InvalidMapping, InvalidSetting
 from app.core.model import Mapping, Snapshot
-from app.core.settings import Limits, check_setting, check_settings
+from app.core.settings import Limits, Number, check_setting, check_settings
 
 RESERVED_SEGMENTS = frozenset(
     {"", "admin", "api", "stats", "health", "metrics", "static", "proxy", "robots.txt", "favicon.ico", "index.html"}
@@ -31,15 +31,8 @@ _BLANK_OR_CONTROL = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\.?|[0-9A-Fa-f:.]+")
 
 
-class Route(NamedTuple):
-    """A mapping and the request target to ask its upstream for."""
-
-    mapping: Mapping
-    target: str
-
-
-def match(snapshot: Snapshot, raw_target: str) -> Route | None:
-    """The route of a request target in origin form (`/openai/v1/models?x=1`), or None.
+def match(snapshot: Snapshot, raw_target: str) -> tuple[Mapping, str] | None:
+    """The mapping of a request target in origin form (`/openai/v1/models?x=1`), and what to ask its upstream for.
 
     The longest prefix that ends at a `/`, a `?` or the end wins. What follows it is appended verbatim.
     """
@@ -51,7 +44,7 @@ def match(snapshot: Snapshot, raw_target: str) -> Route | None:
             rest = raw_target[len(prefix) :]
             if not mapping.base_path and not rest.startswith("/"):
                 rest = "/" + rest
-            return Route(mapping, mapping.base_path + rest)
+            return mapping, mapping.base_path + rest
         prefix = prefix.rpartition("/")[0]
     return None
 
@@ -69,13 +62,13 @@ class Stored(NamedTuple):
 def build_snapshot(stored: Stored, limits: Limits) -> Snapshot:
     """The Snapshot of what is stored, over the deployment's limits. What makes no sense is told in `rejected`."""
     rejected: dict[str, str] = {}
-    settings: dict[str, float] = {}
+    settings: dict[str, Number] = {}
     for name, value in sorted(stored.settings.items()):
         with _telling(rejected, name):
             settings[name] = check_setting(name, value)
     limits = limits.with_overrides(settings)
     mappings: dict[str, Mapping] = {}
-    options: dict[str, dict[str, float]] = {}
+    options: dict[str, dict[str, Number]] = {}
     for prefix, target in sorted(stored.mappings.items()):
         with _telling(rejected, prefix):
             if prefix in stored.options:
@@ -86,7 +79,7 @@ def build_snapshot(stored: Stored, limits: Limits) -> Snapshot:
     return Snapshot(stored.version, mappings, routes, depth, limits, settings, options, rejected)
 
 
-def _parse_options(text: str) -> dict[str, float]:
+def _parse_options(text: str) -> dict[str, Number]:
     try:
         values = orjson.loads(text)
     except orjson.JSONDecodeError as error:

@@ -13,14 +13,17 @@ from typing import Any
 
 from app.core.errors import InvalidSetting
 
+Number = int | float
+"""A value in its right kind. Not only `float`: compiled code would make floats of whole numbers then."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
     name: str
     kind: type[int] | type[float]
-    default: float
-    minimum: float
-    maximum: float
+    default: Number
+    minimum: Number
+    maximum: Number
     unit: str
     meaning: str
     per_mapping: bool = True
@@ -73,10 +76,10 @@ class Limits:
     web_first_byte_timeout: float = 120.0
     web_idle_timeout: float = 60.0
 
-    def with_overrides(self, overrides: MappingOf[str, float]) -> Limits:
+    def with_overrides(self, overrides: MappingOf[str, Number]) -> Limits:
         return replace(self, **overrides) if overrides else self  # type: ignore[arg-type]  # check_setting knows the kinds
 
-    def as_dict(self) -> dict[str, float]:
+    def as_dict(self) -> dict[str, Number]:
         return asdict(self)
 
 
@@ -85,7 +88,7 @@ def burst_of(rate: float, burst: int) -> int:
     return burst or max(1, math.ceil(rate))
 
 
-def check_setting(name: str, value: Any, *, for_mapping: bool = False) -> float:
+def check_setting(name: str, value: Any, *, for_mapping: bool = False) -> Number:
     """The value in its right kind. Numbers may come as text. Raises InvalidSetting, which says what would do."""
     setting = SETTINGS.get(name)
     if setting is None or (for_mapping and not setting.per_mapping):
@@ -103,7 +106,7 @@ def check_setting(name: str, value: Any, *, for_mapping: bool = False) -> float:
     return setting.kind(number)
 
 
-def check_settings(values: Any, *, for_mapping: bool = False) -> dict[str, float]:
+def check_settings(values: Any, *, for_mapping: bool = False) -> dict[str, Number]:
     """All of a JSON object's values, checked; those that are null are left out. Raises InvalidSetting."""
     if not isinstance(values, dict):
         raise InvalidSetting("settings must be a JSON object of names and numbers")

@@ -6,17 +6,16 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from gevent import GreenletExit
 
 from app.core.errors import ClientFault, GatewayError, OperatorFault
 from app.core.events import CLIENT_GONE, RequestEvent
 from app.core.model import Mapping
-from app.core.routing import Route
 from app.proxy.admission import Admission
 from app.proxy.client_watch import ClientWatch
-from app.proxy.exchange import READ_BYTES, RequestBody, Timeouts, malformed_body
+from app.proxy.exchange import NEVER, READ_BYTES, RequestBody, malformed_body
 from app.proxy.relay import Relay
 from app.proxy.transport import OutboundRequest, Transport, UpstreamResponse
 from app.proxy.tunnel import Tunnel
@@ -49,35 +48,58 @@ class BodyReader(Protocol):
         """True when `read1` is known to have nothing more."""
 
 
-@dataclass(slots=True)
 class Inbound:
     """A client's request as the door received it."""
 
-    request_id: str
-    method: str
-    headers: Headers
-    connection: str
-    """The value of the field `Connection`; empty when there is none."""
-    body: BodyReader
-    expects_continue: bool
-    client: str
-    """The address that the connection came from."""
-    trace: TraceParent | None
-    """Our step in the caller's trace; None when the caller sent none."""
-    upgrade: str
-    """The protocol that the client asks to switch to; empty when it does not, and then no switch is accepted."""
-    detach: Callable[[], bytes] | None
-    """Gives what the client sent behind its request. None where the WSGI server cannot switch protocols."""
-    client_socket: Any
-    """None where the WSGI server does not show it; then a client that leaves is noticed at the next write."""
+    __slots__ = (
+        "body", "client", "client_socket", "connection", "detach", "expects_continue", "headers", "method",
+        "request_id", "trace", "upgrade",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        request_id: str,
+        method: str,
+        headers: Headers,
+        connection: str,
+        body: BodyReader,
+        expects_continue: bool,
+        client: str,
+        trace: TraceParent | None,
+        upgrade: str,
+        detach: Callable[[], bytes] | None,
+        client_socket: Any,
+    ) -> None:
+        self.request_id = request_id
+        self.method = method
+        self.headers = headers
+        self.connection = connection
+        """The value of the field `Connection`; empty when there is none."""
+        self.body = body
+        self.expects_continue = expects_continue
+        self.client = client
+        """The address that the connection came from."""
+        self.trace = trace
+        """Our step in the caller's trace; None when the caller sent none."""
+        self.upgrade = upgrade
+        """The protocol that the client asks to switch to; empty when it does not, and then no switch is accepted."""
+        self.detach = detach
+        """Gives what the client sent behind its request. None where the WSGI server cannot switch protocols."""
+        self.client_socket = client_socket
+        """None where the WSGI server does not show it; then a client that leaves is noticed at the next write."""
 
 
-class Reply(NamedTuple):
-    status: int
-    reason: str
-    headers: Headers
-    body: Iterable[bytes]
-    """A Relay, a Tunnel, or what wraps one; to be closed."""
+class Reply:
+    """What goes to the client."""
+
+    __slots__ = ("body", "headers", "reason", "status")
+
+    def __init__(self, status: int, reason: str, headers: Headers, body: Iterable[bytes]) -> None:
+        self.status = status
+        self.reason = reason
+        self.headers = headers
+        self.body = body
+        """A Relay, a Tunnel, or what wraps one; to be closed."""
 
 
 @dataclass(slots=True)
@@ -90,12 +112,11 @@ class Engine:
     """Who is told of each finished request. They must not wait."""
     active_calls: int = 0
 
-    def handle(self, inbound: Inbound, route: Route) -> Reply:
-        """Asks the route's upstream. Raises GatewayError before anything was sent to the client, or ClientGone."""
+    def handle(self, inbound: Inbound, mapping: Mapping, target: str) -> Reply:
+        """Asks the mapping's upstream. Raises GatewayError before anything was sent to the client, or ClientGone."""
         if inbound.upgrade and (inbound.detach is None or inbound.client_socket is None):
             text = "this server cannot switch protocols; run the gateway with its own worker class (gunicorn.conf.py)"
             raise OperatorFault(501, "upgrade_unsupported", text)
-        mapping, target = route
         call = _Call(self, inbound, mapping)
         try:
             self.admission.check_rates(mapping)
@@ -113,7 +134,7 @@ class Engine:
                 expect=inbound.expects_continue and body.read_more is not None,
                 upgrade=inbound.upgrade,
             )
-            response = self.transport.send(call.request, timeout=call.timeouts())
+            response = self.transport.send(call.request, timeout=call.deadline_s())
             call.exchange = response.raw
             at_hand = response.raw.read_at_hand()  # while an error can still be told in words
         except HttpSyntaxError as malformed:
@@ -186,10 +207,9 @@ class _Call:
         self._slot: Slot | None = None
         engine.active_calls += 1
 
-    def timeouts(self) -> Timeouts:
-        limits = self._mapping.limits
-        deadline_s = self._started_s + limits.total_timeout if limits.total_timeout else None
-        return Timeouts(limits.connect_timeout, limits.first_byte_timeout, limits.idle_timeout, deadline_s)
+    def deadline_s(self) -> float:
+        total_s = self._mapping.limits.total_timeout
+        return self._started_s + total_s if total_s else NEVER
 
     def take_slot(self) -> None:
         """Raises Busy. A client that leaves while it waits for a slot leaves the queue."""

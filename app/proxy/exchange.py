@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import gevent
 from gevent import socket
@@ -30,28 +30,20 @@ YIELD_BYTES = 1024 * 1024
 EXPECT_CONTINUE_S = 1.0
 """How long an upstream may think about `Expect: 100-continue` before the body is sent all the same (as Go does)."""
 MAX_INTERIM_RESPONSES = 16
+NEVER = float("inf")
+"""The deadline of a call that may take as long as it likes."""
 
 
-class Timeouts(NamedTuple):
-    connect_s: float
-    first_byte_s: float
-    idle_s: float
-    deadline_s: float | None = None
-    """When the whole call must be over, by time.monotonic(); None: never."""
-
-    def left_s(self) -> float:
-        """Seconds until the deadline."""
-        return float("inf") if self.deadline_s is None else self.deadline_s - time.monotonic()
-
-
-class RequestBody(NamedTuple):
+class RequestBody:
     """A request's body: what is at hand, and where the rest comes from."""
 
-    length: int
-    """Bytes, or CHUNKED."""
-    at_hand: bytes = b""
-    read_more: Callable[[int], bytes] | None = None
-    """Reads up to n bytes more, b"" at the end; None when `at_hand` is everything."""
+    __slots__ = ("at_hand", "length", "read_more")
+
+    def __init__(self, length: int, at_hand: bytes = b"", read_more: Callable[[int], bytes] | None = None) -> None:
+        """`length`: bytes, or CHUNKED. `read_more` reads up to n bytes more, b"" at the end; None: that was all."""
+        self.length = length
+        self.at_hand = at_hand
+        self.read_more = read_more
 
 
 def total_timeout(upstream: Mapping) -> GatewayError:
@@ -61,9 +53,6 @@ def total_timeout(upstream: Mapping) -> GatewayError:
 
 def malformed_body(error: HttpSyntaxError) -> GatewayError:
     return ClientFault(400, "bad_request", f"the request's body is malformed: {error}")
-
-
-NO_BODY = RequestBody(0)
 
 
 class StaleConnection(Exception):
@@ -103,16 +92,17 @@ class Exchange:
     _closed = False
 
     def __init__(
-        self, connection: Connection, upstream: Mapping, timeouts: Timeouts, give_back: Callable[[Connection], None]
+        self, connection: Connection, upstream: Mapping, deadline_s: float, give_back: Callable[[Connection], None]
     ) -> None:
+        """`deadline_s`: when the whole call must be over, by time.monotonic(); NEVER for no limit."""
         self.upstream = upstream
         self._connection = connection
         self._sock = connection.sock
-        self._timeouts = timeouts
+        self._limits = upstream.limits
         self._give_back = give_back
         self._may_be_stale = connection.reused
-        if timeouts.deadline_s is not None:
-            self._total_timer = gevent.get_hub().loop.timer(max(0.0, timeouts.left_s()))
+        if deadline_s != NEVER:
+            self._total_timer = gevent.get_hub().loop.timer(max(0.0, deadline_s - time.monotonic()))
             self._total_timer.start(self.break_off, total_timeout(upstream))
 
     # --- the request ---
@@ -133,8 +123,8 @@ class Exchange:
         """
         head = http1.format_head(f"{method} {target} HTTP/1.1", fields)
         self._upgrade = upgrade
-        if self._connection.write_timeout_s != self._timeouts.idle_s:
-            self._connection.limit_writes(self._timeouts.idle_s)
+        if self._connection.write_timeout_s != self._limits.idle_timeout:
+            self._connection.limit_writes(self._limits.idle_timeout)
         if expect:
             self._write(head)
             refusal = self._read_head(method, patience_s=EXPECT_CONTINUE_S)
@@ -198,7 +188,7 @@ class Exchange:
         """The request is out: from now on the upstream has `first_byte_s` to answer."""
         if self.head is not None or self._closed:
             return
-        self._timer = gevent.get_hub().loop.timer(self._timeouts.first_byte_s)
+        self._timer = gevent.get_hub().loop.timer(self._limits.first_byte_timeout)
         self._timer.start(self.break_off, self._first_byte_timeout())
 
     def break_off(self, fault: BaseException) -> None:
@@ -222,13 +212,13 @@ class Exchange:
     def _read_head(self, method: str, patience_s: float | None = None) -> ResponseHead | None:
         """The head of the final answer. With `patience_s`: None when a 100 came, or nothing within that time."""
         searched = 0
-        limit = self._connection.patience(self._timeouts.first_byte_s)
+        limit = self._connection.patience(self._limits.first_byte_timeout)
         deadline_s = 0.0
         for _ in range(MAX_INTERIM_RESPONSES):
             while not self._buffer or (head := self._take_head(method, searched)) is None:
                 searched = len(self._buffer)
                 if searched and self._uploader is None:  # its rest has no more time than all of it
-                    deadline_s = deadline_s or time.monotonic() + self._timeouts.first_byte_s
+                    deadline_s = deadline_s or time.monotonic() + self._limits.first_byte_timeout
                     limit = Patience(max(0.001, deadline_s - time.monotonic()))
                 if patience_s is not None and not self._readable_within(patience_s):
                     return None
@@ -381,7 +371,7 @@ class Exchange:
                 pass
         if self._switched:
             return receive(self._sock, size)  # the tunnel knows when it has been silent for too long
-        data = self._connection.patience(self._timeouts.idle_s).receive(self._sock, size)
+        data = self._connection.patience(self._limits.idle_timeout).receive(self._sock, size)
         self._bulk = len(data) >= BULK_BYTES
         return data
 
@@ -417,11 +407,11 @@ class Exchange:
             self._total_timer.stop()
 
     def _idle_timeout(self, what: str) -> GatewayError:
-        text = f"{self.upstream.authority} {what} for {self._timeouts.idle_s:g} s"
+        text = f"{self.upstream.authority} {what} for {self._limits.idle_timeout:g} s"
         return UpstreamFault(504, "idle_timeout", text)
 
     def _first_byte_timeout(self) -> GatewayError:
-        text = f"{self.upstream.authority} did not begin to answer within {self._timeouts.first_byte_s:g} s"
+        text = f"{self.upstream.authority} did not begin to answer within {self._limits.first_byte_timeout:g} s"
         return UpstreamFault(504, "first_byte_timeout", text)
 
     def _garbage(self, reason: object) -> GatewayError:

@@ -6,6 +6,7 @@ by hand and given to the adapter itself, past the Session, whose cookies, hooks 
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,7 @@ from requests.adapters import BaseAdapter
 from app.core.errors import UpstreamFault
 from app.core.model import Mapping
 from app.proxy.dialing import Dialer
-from app.proxy.exchange import Exchange, RequestBody, StaleConnection, Timeouts, total_timeout
+from app.proxy.exchange import NEVER, Exchange, RequestBody, StaleConnection, total_timeout
 from app.proxy.pool import Connection, Pool
 from app.wire.headers import Headers, find
 from app.wire.http1 import CHUNKED
@@ -78,10 +79,11 @@ class Transport(BaseAdapter):
         self._pool = Pool(max_idle_per_upstream, idle_timeout_s)
         self._janitor = gevent.spawn(self._close_expired, idle_timeout_s / 4)
 
-    def send(self, request: OutboundRequest, stream: bool = True, timeout: Any = None, **_: Any) -> UpstreamResponse:  # type: ignore[override]
+    def send(self, request: OutboundRequest, stream: bool = True, timeout: Any = NEVER, **_: Any) -> UpstreamResponse:  # type: ignore[override]
         """Sends on a kept-alive connection or a new one; returns when the head of the answer is there.
 
-        `timeout` is a Timeouts. Raises UpstreamFault, AddressRefused, or what reading the request's body raised.
+        The limits are the upstream's; `timeout` is when all must be over, by time.monotonic(), or NEVER.
+        Raises UpstreamFault, AddressRefused, or what reading the request's body raised.
 
         A kept-alive connection that dies before a byte of the answer is replaced once, under the rule of Go's
         net/http: if the upstream saw nothing of the request, or if the whole body is at hand and it is safe to repeat.
@@ -100,19 +102,20 @@ class Transport(BaseAdapter):
         sock = self._dial(request.upstream, timeout)
         return self._exchange(Connection(key, sock), request, timeout)
 
-    def _dial(self, upstream: Mapping, timeouts: Timeouts) -> Any:
-        left_s = timeouts.left_s()
+    def _dial(self, upstream: Mapping, deadline_s: float) -> Any:
+        left_s = deadline_s - time.monotonic()
+        connect_s = upstream.limits.connect_timeout
         try:
-            return self._dialer.dial(upstream, max(0.0, min(timeouts.connect_s, left_s)))
+            return self._dialer.dial(upstream, max(0.0, min(connect_s, left_s)))
         except UpstreamFault:
-            if left_s < timeouts.connect_s and timeouts.left_s() <= 0:
+            if left_s < connect_s and deadline_s <= time.monotonic():
                 raise total_timeout(upstream) from None
             raise
 
-    def _exchange(self, connection: Connection, request: OutboundRequest, timeouts: Timeouts) -> UpstreamResponse:
+    def _exchange(self, connection: Connection, request: OutboundRequest, deadline_s: float) -> UpstreamResponse:
         upstream = request.upstream
         give_back = self._pool.give_back if upstream.scheme == "http" else partial(self._give_back_tls, upstream)
-        exchange = Exchange(connection, upstream, timeouts, give_back)
+        exchange = Exchange(connection, upstream, deadline_s, give_back)
         try:
             exchange.send(
                 request.method or "",

@@ -10,7 +10,6 @@ from itertools import chain
 
 from app.core.errors import UpstreamFault
 from app.core.model import Mapping
-from app.core.routing import Route
 from app.core.settings import Limits
 from app.proxy.engine import Engine, Inbound, Reply
 from app.proxy.relay import Relay
@@ -45,13 +44,15 @@ def ask(engine: Engine, inbound: Inbound, site: Site, limits: Limits) -> Reply:
         limits=replace(limits, first_byte_timeout=limits.web_first_byte_timeout, idle_timeout=limits.web_idle_timeout),
     )
     inbound.headers = request_fields(inbound.headers, site)
-    reply = engine.handle(inbound, Route(upstream, address.target))
+    reply = engine.handle(inbound, upstream, address.target)
     if reply.status == 101:
-        return reply._replace(headers=response_fields(reply.headers, site, rewritten=False))
-    return _adapt(reply, site, has_body=inbound.method != "HEAD")
+        reply.headers = response_fields(reply.headers, site, rewritten=False)
+    else:
+        _adapt(reply, site, has_body=inbound.method != "HEAD")
+    return reply
 
 
-def _adapt(reply: Reply, site: Site, *, has_body: bool) -> Reply:
+def _adapt(reply: Reply, site: Site, *, has_body: bool) -> None:
     rewriter = decoder = None
     if reply.status not in _PARTIAL_OR_NONE:
         rewriter = rewriter_for(find(reply.headers, "content-type") or "", site)
@@ -60,14 +61,15 @@ def _adapt(reply: Reply, site: Site, *, has_body: bool) -> Reply:
         fields = response_fields(reply.headers, site, rewritten=False)
         if reply.status == 304:  # the page that the browser has bears the nonce of the policy that came with it
             fields = [field for field in fields if field[0].lower() != "content-security-policy"]
-        return reply._replace(headers=fields)
-    fields = response_fields(reply.headers, site, rewritten=True)
+        reply.headers = fields
+        return
+    reply.headers = response_fields(reply.headers, site, rewritten=True)
     if not has_body:
-        return reply._replace(headers=fields)
+        return
     assert isinstance(reply.body, Relay)  # noqa: S101 - a Tunnel comes with a 101 only
     body = RewrittenBody(reply.body, decoder, rewriter)
     body.begin()
-    return reply._replace(headers=fields, body=body)
+    reply.body = body
 
 
 class RewrittenBody:

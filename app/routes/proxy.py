@@ -43,7 +43,7 @@ class ProxyDoor:
             return []
         body: Iterable[bytes]
         try:
-            reply = self._gateway.engine.handle(inbound_of(environ, headers, trace), route)
+            reply = self._gateway.engine.handle(inbound_of(environ, headers, trace), *route)
         except GatewayError as error:
             status, answer, text = error_reply(error, request_id)
             body = [text]

@@ -63,7 +63,7 @@ def unpack(packed: bytes) -> Envelope | None:
         return None
 
 
-def _event(fields: list[Any]) -> RequestEvent | None:
+def _event(fields: Any) -> RequestEvent | None:
     try:
         return RequestEvent(*fields[:_FIELDS])
     except TypeError:

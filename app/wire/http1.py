@@ -2,16 +2,15 @@
 
 Strict where leniency is an attack (RFC 9112, sections 2.2, 5.1, 6.1, 6.3, 7.1; RFC 9110, section 7.2): whatever two
 implementations could read differently is refused, so no request can be smuggled in another's body.
-One regular expression judges a whole head, which costs less than a callback for each field.
 Nothing here reads a socket: callers feed bytes as they come, in any pieces.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
 
-from app.wire.headers import Headers, by_name, tokens
+from app.wire.headers import Headers, tokens
 
 MAX_HEAD_BYTES: Final = 32 * 1024
 MAX_HEADERS: Final = 200
@@ -19,6 +18,8 @@ MAX_CHUNK_LINE_BYTES: Final = 1024
 MAX_CHUNK_EXCESS_BYTES: Final = 16 * 1024
 """How much longer than usual a body's chunk lines may be together, see ChunkedDecoder."""
 MAX_TRAILER_BYTES: Final = 8 * 1024
+
+MAX_KNOWN_NAMES: Final = 2048
 
 UNTIL_CLOSE: Final = -1
 """Body length: until the upstream closes the connection."""
@@ -31,9 +32,8 @@ _REQUEST_LINE = re.compile(
     (rb"(" + _TOKEN + rb"++) ([\x21-\x22\x24-\x7e\x80-\xff]++) HTTP/([0-9])\.([0-9])\r\n").decode()
 )
 _STATUS_LINE = re.compile((rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: (" + _VALUE + rb"*+))?\r\n").decode())
-# One whole line. As many of these as there are line feeds: then all lines are fields, and nothing else.
 _FIELD_LINE = re.compile(
-    (rb"^(" + _TOKEN + rb"++):[ \t]*+((?:" + _VALUE + rb"*[\x21-\x7e\x80-\xff])?+)[ \t]*+\r\n").decode(), re.MULTILINE
+    (rb"(" + _TOKEN + rb"++):[ \t]*+((?:" + _VALUE + rb"*[\x21-\x7e\x80-\xff])?+)[ \t]*+").decode()
 )
 _LONE_LF = re.compile(rb"(?<!\r)\n")
 _FIRST_BYTE = re.compile(_TOKEN + rb"|\r")  # a server may pass over one empty line
@@ -43,6 +43,9 @@ _EXTENSION = rb";[ \t]*+" + _TOKEN + rb"++(?:[ \t]*+=[ \t]*+(?:" + _TOKEN + rb"+
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:" + _EXTENSION + rb")*+\r\n")
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%!$&'()*+,;=]*)(?::[0-9]*)?")
 _ABSOLUTE = re.compile(r"https?://([^/?#@]+)([/?].*)?", re.IGNORECASE)
+
+_known_names: dict[str, str] = {}
+"""Field names that were seen, each a token, and the same in lower case: clients and upstreams use few."""
 
 # RFC 9110, 6.5.1: fields that frame, route, authenticate or describe the content have no place after it.
 _FORBIDDEN_TRAILERS = frozenset(
@@ -63,30 +66,59 @@ class HttpSyntaxError(ValueError):
         self.status = status
 
 
-class RequestHead(NamedTuple):
-    method: str
-    target: str
-    """In origin form (or `*`), untouched, each byte one character."""
-    version: int
-    """10 or 11."""
-    headers: Headers
-    """For a target in absolute form, `Host` is the target's authority (RFC 9112, 3.2.2)."""
-    body_length: int
-    """Bytes, or CHUNKED."""
-    keep_alive: bool
-    expects_continue: bool
+class RequestHead:
+    """What a request says before its body."""
+
+    __slots__ = ("body_length", "expects_continue", "headers", "keep_alive", "method", "target", "version")
+
+    def __init__(
+        self,
+        method: str,
+        target: str,
+        version: int,
+        headers: Headers,
+        body_length: int,
+        keep_alive: bool,
+        expects_continue: bool,
+    ) -> None:
+        self.method = method
+        self.target = target
+        """In origin form (or `*`), untouched, each byte one character."""
+        self.version = version
+        """10 or 11."""
+        self.headers = headers
+        """For a target in absolute form, `Host` is the target's authority (RFC 9112, 3.2.2)."""
+        self.body_length = body_length
+        """Bytes, or CHUNKED."""
+        self.keep_alive = keep_alive
+        self.expects_continue = expects_continue
 
 
-class ResponseHead(NamedTuple):
-    status: int
-    reason: str
-    version: int
-    headers: Headers
-    body_length: int
-    """Bytes, CHUNKED, or UNTIL_CLOSE."""
-    keep_alive: bool
-    connection: str
-    """The value of `Connection`; empty when there is none."""
+class ResponseHead:
+    """What an answer says before its body."""
+
+    __slots__ = ("body_length", "connection", "headers", "keep_alive", "reason", "status", "version")
+
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        version: int,
+        headers: Headers,
+        body_length: int,
+        keep_alive: bool,
+        connection: str,
+    ) -> None:
+        self.status = status
+        self.reason = reason
+        self.version = version
+        """10 or 11."""
+        self.headers = headers
+        self.body_length = body_length
+        """Bytes, CHUNKED, or UNTIL_CLOSE."""
+        self.keep_alive = keep_alive
+        self.connection = connection
+        """The value of `Connection`; empty when there is none."""
 
 
 def find_head_end(data: bytes | bytearray, start: int = 0) -> int:
@@ -117,8 +149,7 @@ def parse_request_head(block: bytes) -> RequestHead:
     if major != "1":
         raise HttpSyntaxError("only HTTP/1.0 and HTTP/1.1 are spoken here", 505)
     version = 10 if minor == "0" else 11
-    headers = _parse_fields(text, line.end())
-    fields = by_name(headers)
+    headers, fields = _parse_fields(text, line.end())
     host = fields.get("host")
     if host is None and version == 11:
         raise HttpSyntaxError("a request needs a Host")
@@ -147,8 +178,7 @@ def parse_response_head(block: bytes, request_method: str) -> ResponseHead:
     minor, code, reason = line.groups("")
     version = 10 if minor == "0" else 11
     status = int(code)
-    headers = _parse_fields(text, line.end())
-    fields = by_name(headers)
+    headers, fields = _parse_fields(text, line.end())
     chunked, length = _body_framing(fields)
     if chunked and version == 10:
         raise HttpSyntaxError("Transfer-Encoding in an HTTP/1.0 response")
@@ -163,7 +193,10 @@ def parse_response_head(block: bytes, request_method: str) -> ResponseHead:
 
 def format_head(first_line: str, headers: Headers) -> bytes:
     """The head's bytes. Raises ValueError when something in it holds a line break or is not Latin-1."""
-    lines = [first_line, *map(": ".join, headers), "\r\n"]
+    lines = [first_line]
+    for name, value in headers:
+        lines.append(f"{name}: {value}")
+    lines.append("\r\n")
     head = "\r\n".join(lines).encode("latin-1")
     if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines):
         raise ValueError("a line break in a header field")
@@ -262,8 +295,8 @@ class ChunkedDecoder:
                 raise HttpSyntaxError("malformed trailer")
             self._pending = data[position:]
             return len(data)
-        trailers = _parse_fields(data[position : end + 4].decode("latin-1"), 0)
-        if any(name.lower() in _FORBIDDEN_TRAILERS for name, _ in trailers):
+        _, trailers = _parse_fields(data[position : end + 4].decode("latin-1"), 0)
+        if not _FORBIDDEN_TRAILERS.isdisjoint(trailers):
             raise HttpSyntaxError("a field that must not stand in a trailer")
         self.done = True
         return end + 4
@@ -292,15 +325,35 @@ def _keeps_alive(connection: str, version: int) -> bool:
     return "close" not in options and (version == 11 or "keep-alive" in options)
 
 
-def _parse_fields(text: str, start: int) -> Headers:
-    """The fields between `start` and the empty line that ends `text`."""
-    end = len(text) - 2
-    fields: Headers = _FIELD_LINE.findall(text, start, end)
-    if len(fields) != text.count("\n", start, end):
-        raise HttpSyntaxError("malformed header field")
-    if len(fields) > MAX_HEADERS:
+def _parse_fields(text: str, start: int) -> tuple[Headers, dict[str, str]]:
+    """The fields between `start` and the empty line that ends `text`, and their values as `headers.by_name` gives them.
+
+    What is usual is seen without a regular expression: a name that was one before, a value of printable characters.
+    """
+    headers: Headers = []
+    values: dict[str, str] = {}
+    end = len(text) - 4
+    if end < start:
+        return headers, values
+    lines = text[start:end].split("\r\n")
+    if len(lines) > MAX_HEADERS:
         raise HttpSyntaxError(f"more than {MAX_HEADERS} header fields", 431)
-    return fields
+    for line in lines:
+        name, colon, value = line.partition(":")
+        key = _known_names.get(name)
+        if key is not None and colon and value.isprintable():
+            value = value.strip(" ")
+        else:
+            field = _FIELD_LINE.fullmatch(line)
+            if field is None:
+                raise HttpSyntaxError("malformed header field")
+            name, value = field[1], field[2]
+            key = name.lower()
+            if len(_known_names) < MAX_KNOWN_NAMES:
+                _known_names[name] = key
+        headers.append((name, value))
+        values[key] = f"{values[key]}, {value}" if key in values else value
+    return headers, values
 
 
 def _origin_form(method: str, target: str, headers: Headers) -> str:

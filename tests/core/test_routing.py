@@ -47,7 +47,8 @@ def test_longest_prefix_at_a_boundary_wins(target: str, prefix: str, asked: str)
     """The longest prefix that ends at a slash, a question mark or the end gives the mapping; the rest is appended."""
     route = match(SNAPSHOT, target)
     assert route is not None
-    assert (route.mapping.prefix, route.target) == (prefix, asked)
+    mapping, target_asked = route
+    assert (mapping.prefix, target_asked) == (prefix, asked)
 
 
 @pytest.mark.parametrize("target", ["/", "/openai2", "/openaix/v1", "/a/b", "/x?/openai", "*", "", "/OPENAI/v1"])

@@ -19,7 +19,7 @@ from app.core.errors import AddressRefused, UpstreamFault
 from app.core.model import Mapping
 from app.gateway import build_gateway
 from app.proxy.dialing import Dialer, OwnAddress
-from app.proxy.exchange import RequestBody, Timeouts
+from app.proxy.exchange import RequestBody
 from app.proxy.transport import OutboundRequest, Transport
 from app.storage.connections import MAPPINGS
 from tests.support.gateway import GatewayProcess
@@ -228,7 +228,7 @@ def test_a_mapping_to_the_gateway_itself_is_refused(
 
 def ask(transport: Transport, upstream: Mapping) -> int:
     request = OutboundRequest(upstream, "GET", "/", [("Host", upstream.authority)], RequestBody(0))
-    response = transport.send(request, timeout=Timeouts(5, 5, 5, None))
+    response = transport.send(request)
     response.raw.read_at_hand()
     while response.raw.read1(65536):
         pass

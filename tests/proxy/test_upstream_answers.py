@@ -24,7 +24,7 @@ from gevent import socket as gevent_socket
 from app.core.errors import UpstreamFault
 from app.core.model import Mapping
 from app.core.routing import parse_mapping
-from app.proxy.exchange import MAX_INTERIM_RESPONSES, RequestBody, Timeouts
+from app.proxy.exchange import MAX_INTERIM_RESPONSES, RequestBody
 from app.proxy.pool import Connection, Pool
 from app.proxy.transport import OutboundRequest, Transport
 from tests.support.gateway import GatewayProcess, Reply, receive_all, wait_until
@@ -612,7 +612,7 @@ def test_request_of_which_nothing_was_written_is_sent_again(streamed: bool) -> N
     body = RequestBody(10, b"begin", lambda size: rest.pop()) if streamed else RequestBody(5, b"begin")
     request = OutboundRequest(mapping, "POST", "/x", [("Host", "a")], body)
     try:
-        response = transport.send(request, timeout=Timeouts(5, 5, 5))
+        response = transport.send(request)
         content = b""
         while piece := response.raw.read1():
             content += piece
@@ -637,7 +637,7 @@ def test_body_is_not_sent_again_after_its_head_was_written() -> None:
     request = OutboundRequest(mapping, "POST", "/x", [("Host", "a")], RequestBody(-2, b"begin"))
     try:
         with pytest.raises(UpstreamFault) as fault:
-            transport.send(request, timeout=Timeouts(5, 5, 5))
+            transport.send(request)
         assert fault.value.code == "upstream_reset"
         assert not upstream.seen
     finally:
