@@ -11,8 +11,8 @@ from gevent import socket
 from app.client_gone import ClientGone
 from app.server_input import RequestInput
 from app.waiting import send_at_once
-from app.wire import headers, http1
-from app.wire.headers import Headers
+from app.wire import http1
+from app.wire.headers import Headers, find
 from app.wire.http1 import RequestHead
 
 _NO_BODY = frozenset({"204", "304"})
@@ -100,10 +100,10 @@ class Response:
             self.begun = True
             return http1.format_head(f"HTTP/1.1 {self._status}", self._fields)
         fields = list(self._fields)
-        by_name = headers.by_name(fields)
-        if "content-length" in by_name:
-            self._left = int(by_name["content-length"])
-        if "date" not in by_name:
+        length = find(fields, "content-length")
+        if length is not None:
+            self._left = int(length)
+        if find(fields, "date") is None:
             fields.append(("Date", formatdate(usegmt=True)))
         if self._status[:3] in _NO_BODY:
             self._head_only = True

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from app.wire.headers import Headers, tokens
+from app.wire.headers import Headers, by_name, tokens
 
 MAX_HEAD_BYTES: Final = 32 * 1024
 MAX_HEADERS: Final = 200
@@ -328,7 +328,7 @@ def _keeps_alive(connection: str, version: int) -> bool:
 def _parse_fields(text: str, start: int) -> tuple[Headers, dict[str, str]]:
     """The fields between `start` and the empty line that ends `text`, and their values as `headers.by_name` gives them.
 
-    What is usual is seen without a regular expression: a name that was one before, a value of printable characters.
+    What is usual is seen without a regular expression: a name that was one before, and characters that are printable.
     """
     headers: Headers = []
     values: dict[str, str] = {}
@@ -338,22 +338,22 @@ def _parse_fields(text: str, start: int) -> tuple[Headers, dict[str, str]]:
     lines = text[start:end].split("\r\n")
     if len(lines) > MAX_HEADERS:
         raise HttpSyntaxError(f"more than {MAX_HEADERS} header fields", 431)
+    known_names = _known_names
+    is_plain = "".join(lines).isprintable()
     for line in lines:
-        name, colon, value = line.partition(":")
-        key = _known_names.get(name)
-        if key is not None and colon and value.isprintable():
-            value = value.strip(" ")
-        else:
+        name, colon, value = line.partition(": ")
+        key = known_names.get(name)
+        if key is None or not colon or not is_plain or value.startswith(" ") or value.endswith(" "):
             field = _FIELD_LINE.fullmatch(line)
             if field is None:
                 raise HttpSyntaxError("malformed header field")
             name, value = field[1], field[2]
             key = name.lower()
-            if len(_known_names) < MAX_KNOWN_NAMES:
-                _known_names[name] = key
+            if len(known_names) < MAX_KNOWN_NAMES:
+                known_names[name] = key
         headers.append((name, value))
-        values[key] = f"{values[key]}, {value}" if key in values else value
-    return headers, values
+        values[key] = value
+    return headers, values if len(values) == len(headers) else by_name(headers)
 
 
 def _origin_form(method: str, target: str, headers: Headers) -> str:
