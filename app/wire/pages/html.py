@@ -16,10 +16,10 @@ from app.wire.pages.attributes import MAX_ATTRIBUTE_BYTES, TagRewriter
 from app.wire.pages.css import StylesheetRewriter
 from app.wire.pages.foreign import ForeignContent
 from app.wire.pages.grammar import TAG_NAME, WHOLE_TAG, after_name, is_self_closing
+from app.wire.pages.leaving import edits_by_kind
 from app.wire.pages.links import Links
-from app.wire.pages.passing import INSERTIONS, SRCSET, Match
+from app.wire.pages.passing import FIRST, FURTHER, ODD, TAG
 from app.wire.pages.raw_text import Inner, RawText, ScriptText, before_partial
-from app.wire.pages.references import escape
 from app.wire.pages.unfinished import UnfinishedTag
 
 MAX_NESTED_PAGES: Final = 4
@@ -29,7 +29,7 @@ _Step = Callable[[bytes, int], int]
 _COMMENT_END = re.compile(rb"--!?>")
 _SURELY_SHORT: Final = MAX_ATTRIBUTE_BYTES // 2
 """A shorter value is not one of an attribute that is too long."""
-_SLASH, _GREATER = b"/>"
+_SLASH = ord("/")
 
 
 class PageRewriter:
@@ -112,66 +112,44 @@ class PageRewriter:
         where = "xml" if self._xml else "foreign" if self._foreign.inside else "html"
         self._place = places.PLACES[where]
         self._passing = places.passing_in(where, self._links.depth, bool(self._script))
-        inserts = self._links.inserts
-        self._inserts = [b"", *(escape(insert or b"", b'"') for insert in inserts)]
+        by_kind = edits_by_kind(self._links.inserts, self._tags.srcset, self._tags.style)
+        self._edits = [(b"", None)] * FIRST + by_kind + by_kind
 
     # Each step takes the data and a place in it, and returns how far it came: the same place when it must wait.
 
     def _text(self, data: bytes, at: int) -> int:
-        match, rest, stays = self._passing
-        out, inserts = self._out, self._inserts
-        while found := match(data, at):
-            kind = found.lastindex
-            if kind is None:
-                at = found.end()
-            else:
-                start, end = found.span(kind)
-                if kind <= INSERTIONS and data[found.end() - 1] == _GREATER and end - start < _SURELY_SHORT:
-                    out.append(data[self._copied : start])
-                    out.append(inserts[kind])
-                    self._copied = start
-                    at = found.end()
-                    continue
-                if (end := self._plain_tag(data, found, rest)) >= 0:
-                    at = end
-                    continue
-                at = stays.match(data, at).end()  # type: ignore[union-attr]  # it matches anything, and nothing
-            tag = WHOLE_TAG.match(data, at)
-            if (
-                tag is None
-                or (name := tag[1].decode("latin-1").lower()) in self._place.starts
-                or data[at + 1] == _SLASH
-            ):
+        while (tag := WHOLE_TAG.match(data, at := self._pass_over(data, at))) and data[at + 1] != _SLASH:
+            name = tag[1].decode("latin-1").lower()
+            if name in self._place.starts:
                 break
             self._put(data, at, self._tags.tag(tag[0], name), tag.end())
             at = tag.end()
         return self._markup(data, at) if at < len(data) else at
 
-    def _plain_tag(self, data: bytes, found: re.Match[bytes] | None, rest: Match) -> int:
-        """A tag with addresses that need an insertion. Returns its end, or -1 when it must be looked at as a whole."""
-        out, inserts, copied = self._out, self._inserts, self._copied
-        before = len(out)
-        while found:
-            at = found.end()
-            if kind := found.lastindex:
-                start, end = found.span(kind)
-                if end - start >= _SURELY_SHORT:
-                    break
-                out.append(data[copied:start])
-                copied = start
-                if kind <= INSERTIONS:
-                    out.append(inserts[kind])
-                else:
-                    new = self._tags.srcset(data[start:end]) if kind == SRCSET else self._tags.style(data[start:end])
-                    if new is not None:
-                        out.append(new)
-                        copied = end
-            if data[at - 1] == _GREATER:
-                self._copied = copied
-                return at
-            found = rest(data, at)
-        del out[before:]
-        return -1
+    def _pass_over(self, data: bytes, at: int) -> int:
+        """Takes text up to the markup that must be looked at, which begins where it returns, or to the end."""
+        out, edits, step, copied = self._out, self._edits, self._passing.text, self._copied
+        while found := step(data, at):
+            kind = found.lastindex or TAG
+            if kind == TAG:
+                at = found.end()
+                break
+            if kind < FURTHER:
+                first, begun, self._copied = found, len(out), copied
+            start, at = found.span(kind)
+            if kind == ODD or (at - start >= _SURELY_SHORT and _holds_long_value(data[start:at])):
+                del out[begun:]
+                return first.start(TAG) - 1
+            insert, rewrite = edits[kind]
+            out.append(data[copied:start])
+            out.append(insert)
+            copied = start
+            if rewrite and (new := rewrite(data[start : at - 1])) is not None:
+                out.append(new)
+                copied = at - 1
+            step = self._passing.tag
+        self._copied = copied
+        return at
 
     def _sheet_text(self, data: bytes, at: int) -> int:
         """Text within a `<style>` that is an element of SVG, which may hold comments and tags."""
@@ -384,3 +362,7 @@ class PageRewriter:
             nesting=self._nesting + 1,
         )
         return rewriter.feed(page) + rewriter.finish()
+
+
+def _holds_long_value(values: bytes) -> bool:
+    return any(len(value) >= _SURELY_SHORT for value in values.split(b'"'))

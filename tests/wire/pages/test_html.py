@@ -66,6 +66,41 @@ TABLE: dict[str, dict[str, str]] = {
         "srcset": (
             '<img srcset="«§»/a.png 1x, «¶»https://a/b,c.png 2x,c.png 3x"><source srcset="data:x,/y 1x, «§»/z">'
         ),
+        "srcset of one kind": (
+            '<img srcset="«§»/a.png 1x, «§»/b/c@2x.png?d=/e 1.5x,\n   «§»/f"><img srcset="«§»/a, «§»/b 480w 300h">'
+            '<img srcset="«¶»https://a.b/c 1x, «¶»http://d:8080/e.png 2x, «¶»https://f 3x">'
+            '<img srcset="«¶https:»//a/b 1x, «¶https:»//c/d.png 2x"><img srcset="a.png 1x, b/c.png 2x">'
+        ),
+        "srcset of several": (
+            '<img srcset="«§»/a 1x, «¶https:»//b/c 2x"><img srcset="«¶https:»//b/c 2x, «§»/a">'
+            '<img srcset="«§»/a, b /c">'
+            '<img srcset="«¶»http://a/b 1x, «§»/c http, «¶»http://d">'
+        ),
+        "srcset with odd blanks": (
+            '<img srcset=" «§»/a 1x , «§»/b 2x "><img srcset="«§»/a 1x,«§»/b 2x">'
+            '<img srcset="«§»/a\t1x,\t«§»/b 2x,\f«§»/c">'
+            '<img srcset="«§»/a  1x,  «§»/b\n2x"><img srcset="«§»/a 1x, \n«§»/b">'
+        ),
+        "srcset with odd commas": (
+            '<img srcset=",, «§»/a 1x, , «§»/b,, «§»/c,"><img srcset="«§»/a,/b 1x, «§»/c,/d"><img srcset=",">'
+            '<img srcset="">'
+            '<img srcset="«§»/a 1x,, «§»/b 2x, "><img srcset="«§»/a, «§»/b, ">'
+        ),
+        "srcset with parentheses": (
+            '<img srcset="«§»/a (1x, /b) 2x, «§»/c"><img srcset="«§»/a(1, «§»/b) 2x">'
+            '<img srcset="«§»/a 1x, «§»/b (, /c"><img srcset="«§»/a_(b) 1x, «§»/c)( 2x">'
+        ),
+        "srcset with odd paths": (
+            '<img srcset="«/..//b→§//b» 1x, «§»/c"><img srcset="«/a/. 2x→§/a/ 2x», «§»/c">'
+            '<img srcset="«/%2e%2E/x→§/x» 1x">'
+            '<img srcset="«§»/a..b/.c 1x"><img srcset="«§»/a%20b 1x, «§»/%41">'
+            '<img srcset="/\\\\ 1x, https://a:8x 1x, «§»/b">'
+            '<img srcset="«HTTPS://A/→¶https://a/» 1x, «¶»https://b/"><img srcset="«§»/a&amp;b 1x, «§»/c">'
+        ),
+        "srcset in other spellings": (
+            "<img srcset='«§»/a 1x, «§»/b 2x'><img srcset=«§»/a>"
+            '<IMG SRCSET="«§»/a 1x, «§»/b 2x"><img srcset = "«§»/a 1x, «§»/b 2x">'
+        ),
         "of SVG": (
             '<svg><a xlink:href="«§»/x"/><use href="«§»/x#y"/><image HREF="«§»/x"/><script href="«§»/x"/>'
             '<set attributeName=href to="«§»/x"/><set attributeName=fill to="/x"/>'
@@ -74,6 +109,45 @@ TABLE: dict[str, dict[str, str]] = {
         "that are styles": (
             '<p style="color: red"><p style="background: url(«§»/x)"><p style=\'a: url("«§»/x")\'>'
             '<p style="background: url(&quot;«§»/x&quot;)"><rect fill="url(#a)" filter="url(«¶»https://a/b#c)">'
+        ),
+    },
+    "runs": {
+        "of pictures": (
+            '<figure><a href="«§»/a"><img src="«§»/b.jpg" alt="A b" loading=lazy srcset="«§»/b 1x, «§»/c 2x"></a>'
+            "</figure>"
+            '\n<p class="d"><a id=e href="«§»/f?g#h" title="" data-x=y>i</a><br>k <a href="«§»/l" href="«§»/m"></p>n'
+        ),
+        "with slashes in text": (
+            '<a href="«§»/a">b /c</a><a href="«§»/d"> /e</a> / <a href="«§»/f">"="/g</a><a href="«§»/h">="/i</a></p /j>'
+            '<a href="«§»/k"></a /l><a href="«§»/m"></a ="/n"><a href="«§»/o"><p class=" /q"><p class=/q>'
+            '<a href="«§»/r">'
+        ),
+        "with other slashes": (
+            '<a href="«§»/a">b /c</a> / <a href="«§»/a" title="/x" alt=" /x"><a href="«§»/a">"x="/y" x=/y<br />'
+            '<a href="«§»/a" />'
+            '<a href="«§»/a"><a title="b /c" href="«§»/a"></a x="/y" /><a href="«§»/a"><img src="«§»/a" alt=/x>'
+            '</a /x><p x="/y">'
+        ),
+        "with other addresses": (
+            '<a href="«§»/a"><a href="b"><a href="/\\\\"><a href="«§»/a"><a href="«¶https:»//b">'
+            '<img src="«§»/a" srcset=" «§»/b">'
+            '<a href="«§»/a"><img src="data:/x /y"><a href="«§»/a"><a href="«/../b→§/b»"><a href="«§»/a">'
+            '<a ping=" «§»/a  «§»/b">'
+            '<a href="«§»/a b /c"><a href="«§»/a"><a href="«§»/a /b"><a href="«§»/a">'
+            "<a href=\"«§»/b\" style='a:url(«§»/c)'>"
+        ),
+        "up to other elements": (
+            '<a href="«§»/a"><title><a href="/x"></title><a href="«§»/a"><textarea><a href="/x"></textarea>'
+            '<a href="«§»/a">'
+            '<svg><a href="«§»/a"><title><a href="«§»/a"></title></svg><a href="«§»/a"><!-- <a href="/x"> -->'
+            '<a href="«§»/a">'
+            '<object data="«§»/a"></object><a href="«§»/a"><base href="«§»/sub/"><a href="«§»/a"><plaintext>'
+            '<a href="/x">'
+        ),
+        "up to odd spellings": (
+            '<a href="«§»/a"><a class="b"href="«§»/c"><a href="«§»/a"<b href="«§»/b"><a href="«§»/a"><b<i href="«§»/b">'
+            '<a href="«§»/a"><a="/x" href="«§»/b"><a href="«§»/a"></a b="/x"><a href="«§»/a">'
+            '<link rel=icon href="«§»/b">'
         ),
     },
     "spellings": {
@@ -227,6 +301,7 @@ TABLE: dict[str, dict[str, str]] = {
             '<link« integrity=x→» rel="a StyleSheet">'
             "<link as=style«\nINTEGRITY='x'→» rel=preload href=«§»/x><link rel=stylesheet a=\"\"«integrity=x→»>"
         ),
+        "in a run": '<a href="«§»/a"><link rel=stylesheet href="«§»/b"« integrity=x→»><a href="«§»/a">',
         "of others stays": '<link rel=modulepreload href=x integrity="sha256-x"><p integrity="x" rel=stylesheet>',
     },
 }
@@ -323,6 +398,8 @@ LONG_TAGS = {
     "a script": f'«[script]»<script title="{LONG}" src="«§»/x"><a href=/x></script><a href="«§»/x">',
     "attributes like tags": f'<a <b="x href=/x" title="{LONG}" <b="x href=/x" href=«§»/x>',
     "an end tag": f'</a href="/x" title="{LONG}" src="/x"><a href="«§»/x">',
+    "a run": f'<a href="«§»/x"><a href="/{LONG}"><img src="«§»/y" srcset="/{LONG} 1x, /b 2x"><a href="«§»/x">',
+    "a long run": f'<a href="«§»/x">{"y" * 900}' * 90 + '<a href="«§»/x">',
     "a style": f'<style title="{LONG}">a{{b:url(«§»/x)}}</style><svg title="{LONG}"><title><a href="«§»/x">',
     "an image in it": f'<img src="data:{LONG}" srcset="«§»/x"><p style="a:url(/{LONG})"><a href="«§»/x">',
 }
@@ -362,6 +439,10 @@ ENDLESS = {
     "frames": b"<iframe srcdoc=" * 4,
     "references": b'<a href="' + b"&amp" * 9,
     "candidates": b'<img srcset="' + b",a ( " * 9,
+    "lists of candidates": b'<img srcset="' + b"/a.b 1x, " * 9,
+    "links": b'<a href="/' + b"x" * 9 + b'">text</a>',
+    "links that end oddly": b'<a href="/x">text<p class="a" odd>',
+    "links with long texts": b'<a href="/x">' + b"t" * 999,
     "points without scripts": b"<noscript><!--" * 4,
     "dots": b'<a href="' + b"../" * 5 + b'">',
 }
@@ -493,6 +574,56 @@ def test_what_is_inserted_is_all_that_changes(page: bytes) -> None:
     rewriter = PageRewriter(Links(PAGE, "/proxy/"))
     left = rewriter.feed(page) + rewriter.finish()
     assert inserted_only(left, page)
+
+
+CANDIDATES = st.lists(
+    st.sampled_from(
+        ["/a", "/b.png", "//o.example/c", "https://o.example/d", "e.png", " 1x", " 480w", ", ", ", /", ",", " "]
+    )
+    | st.sampled_from([*" \n\t\f,/.:%()?#\\h0"]),
+    max_size=20,
+).map("".join)
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            *(
+                *["<a href=@/x@>"] * 5,
+                "<img src=@/x@ srcset=@/y 1x, /z 2x@>",
+                "<p class=@c@>",
+                "<a",
+                "<img",
+                ">",
+                "</a>",
+                "<br />",
+            ),
+            *(
+                " href=@",
+                " src=@",
+                " srcset=@",
+                " alt=@",
+                "@",
+                "@>",
+                "/x",
+                " /y",
+                ", ",
+                "text",
+                " / ",
+                "=",
+                "<title>",
+                "odd",
+            ),
+        ]
+    ),
+    max_size=30,
+).map("".join)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.one_of(CANDIDATES.map("<img src=@/x@ srcset=@{}@><a href=@/x@>".format), PIECES))
+def test_the_usual_quotes_make_no_difference(page: str) -> None:
+    """What is quick to rewrite, between double quotes, reads as it does between others, where each value is parsed."""
+    usual, other = (fed([page.replace("@", quote).encode()]) for quote in "\"'")
+    assert usual.replace(b'"', b"'") == other
 
 
 def inserted_only(longer: bytes, shorter: bytes) -> bool:
