@@ -135,7 +135,6 @@ class Engine:
                 upgrade=inbound.upgrade,
             )
             response = self.transport.send(call.request, timeout=call.deadline_s())
-            call.exchange = response.raw
             at_hand = response.raw.read_at_hand()  # while an error can still be told in words
         except HttpSyntaxError as malformed:
             call.end(400, "bad_request")
@@ -187,7 +186,6 @@ class _Call:
         "_mapping",
         "_slot",
         "_started_s",
-        "exchange",
         "first_byte_s",
         "request",
         "status",
@@ -202,7 +200,6 @@ class _Call:
         self.first_byte_s = 0.0
         self.status = 0
         self.request: OutboundRequest | None = None
-        self.exchange: Any = None
         self.watch: ClientWatch | None = None
         self._slot: Slot | None = None
         engine.active_calls += 1
@@ -234,8 +231,8 @@ class _Call:
         """Ends a call that got no answer."""
         if self.watch is not None:
             self.watch.stop()
-        if self.exchange is not None:
-            self.exchange.close()
+        if self.request is not None and self.request.exchange is not None:
+            self.request.exchange.close()
         self._record(status, error_code, 0)
 
     def _record(self, status: int, error_code: str, sent_bytes: int) -> None:
@@ -243,6 +240,8 @@ class _Call:
         self._engine.active_calls -= 1
         if self._slot is not None:
             self._slot.release()
+        request = self.request
+        exchange = request.exchange if request is not None else None
         event = RequestEvent(
             self._inbound.request_id,
             int(time.time() * 1000),
@@ -250,14 +249,14 @@ class _Call:
             self._inbound.method,
             status,
             error_code,
-            self.exchange.sent_body_bytes if self.exchange is not None else 0,
+            exchange.sent_body_bytes if exchange is not None else 0,
             sent_bytes,
             (now_s - self._started_s) * 1000,
             (self.first_byte_s - self._started_s) * 1000 if self.first_byte_s else None,
             self._inbound.trace.trace_id if self._inbound.trace else "",
             self._inbound.client,
             self._mapping.authority,
-            self.request.attempts if self.request is not None else 0,
+            request.attempts if request is not None else 0,
         )
         for observe in self._engine.observers:
             observe(event)

@@ -14,7 +14,7 @@ import gevent
 import requests
 from requests.adapters import BaseAdapter
 
-from app.core.errors import UpstreamFault
+from app.core.errors import AddressRefused, UpstreamFault
 from app.core.model import Mapping
 from app.proxy.dialing import Dialer
 from app.proxy.exchange import NEVER, Exchange, RequestBody, StaleConnection, total_timeout
@@ -49,6 +49,8 @@ class OutboundRequest(requests.PreparedRequest):
         self.url = upstream.target
         self.attempts = 0
         """How many connections it was sent on, or should have been."""
+        self.exchange: Exchange | None = None
+        """The latest of them, at work."""
 
 
 class UpstreamResponse(requests.Response):
@@ -98,15 +100,19 @@ class Transport(BaseAdapter):
                 if stale.written and not _repeatable(request):
                     text = f"{request.upstream.authority} closed the connection before it answered"
                     raise UpstreamFault(502, "upstream_reset", text) from None
-        request.attempts += 1
-        sock = self._dial(request.upstream, timeout)
+        sock = self._dial(request, timeout)
         return self._exchange(Connection(key, sock), request, timeout)
 
-    def _dial(self, upstream: Mapping, deadline_s: float) -> Any:
+    def _dial(self, request: OutboundRequest, deadline_s: float) -> Any:
+        upstream = request.upstream
+        request.attempts += 1
         left_s = deadline_s - time.monotonic()
         connect_s = upstream.limits.connect_timeout
         try:
             return self._dialer.dial(upstream, max(0.0, min(connect_s, left_s)))
+        except AddressRefused:
+            request.attempts -= 1  # nothing was dialled
+            raise
         except UpstreamFault:
             if left_s < connect_s and deadline_s <= time.monotonic():
                 raise total_timeout(upstream) from None
@@ -115,7 +121,7 @@ class Transport(BaseAdapter):
     def _exchange(self, connection: Connection, request: OutboundRequest, deadline_s: float) -> UpstreamResponse:
         upstream = request.upstream
         give_back = self._pool.give_back if upstream.scheme == "http" else partial(self._give_back_tls, upstream)
-        exchange = Exchange(connection, upstream, deadline_s, give_back)
+        exchange = request.exchange = Exchange(connection, upstream, deadline_s, give_back)
         try:
             exchange.send(
                 request.method or "",

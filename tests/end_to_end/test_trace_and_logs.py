@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from app.storage.connections import MAPPINGS, Redis
 from tests.support.gateway import GatewayProcess, wait_until
 from tests.support.upstream import Peer, Upstream
 
@@ -65,7 +66,9 @@ def test_every_line_of_a_request_bears_its_ids(
     assert other["first_byte_ms"] <= other["duration_ms"]
 
 
-def test_attempts_are_counted(start_gateway: Callable[..., GatewayProcess], upstream: Upstream) -> None:
+def test_attempts_are_counted(
+    start_gateway: Callable[..., GatewayProcess], upstream: Upstream, redis_client: Redis
+) -> None:
     """One for a call as it should be, two where a stale connection was replaced, none where we refused it."""
 
     def handler(peer: Peer) -> None:
@@ -79,9 +82,24 @@ def test_attempts_are_counted(start_gateway: Callable[..., GatewayProcess], upst
     for body, attempts in ((None, 1), (None, 2), (b"too long", 0)):
         reply = logged.request("POST" if body else "GET", "/up/x", body)
         expected.append((reply.field("x-request-id"), attempts))
+    redis_client.hset(MAPPINGS, "/refused", "http://10.0.0.1")
+    logged.admin("POST", "/api/mappings/reload")
+    expected.append((logged.request("GET", "/refused/x").field("x-request-id"), 0))
     wait_until(lambda: all(str(request_id) in logged.read_log() for request_id, _ in expected), "the lines are written")
     told = {line["request_id"]: line["attempts"] for line in lines(logged) if line["logger"] == "request"}
     assert [(request_id, told[request_id]) for request_id, _ in expected] == expected
+
+
+def test_what_was_sent_counts_though_no_answer_came(
+    start_gateway: Callable[..., GatewayProcess], upstream: Upstream
+) -> None:
+    """A call whose upstream takes the body and closes has its bytes in the log."""
+    upstream.handler = lambda peer: peer.read_request()
+    logged = start_gateway(LOG_FORMAT="json")
+    reply = logged.request("POST", "/up/x", b"12345")
+    assert reply.status == 502
+    told = wait_until(lambda: [line for line in lines(logged) if line["logger"] == "request"], "the line is written")
+    assert [(line["request_bytes"], line["attempts"]) for line in told] == [(5, 1)]
 
 
 def test_text_lines_are_the_default(start_gateway: Callable[..., GatewayProcess], upstream: Upstream) -> None:
