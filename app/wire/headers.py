@@ -6,8 +6,12 @@ A header block is a list of (name, value) pairs in the order, number and spellin
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 Headers = list[tuple[str, str]]
+
+KNOWN_NAMES: Final[dict[str, str]] = {}
+"""Field names that `wire.http1` has judged, and the same in lower case: clients and upstreams use few."""
 
 # RFC 9110, 7.6.1, with the names that older software sends.
 HOP_BY_HOP = frozenset(
@@ -37,9 +41,9 @@ def outbound(inbound: Headers, authority: str, connection: str) -> Headers:
     dropped = _NOT_TO_UPSTREAM
     if connection not in _USUAL_CONNECTION:
         dropped = dropped.union(tokens(connection)) - {"host"}
-    fields = [field for field in inbound if field[0].lower() not in dropped]
+    fields = [field for field in inbound if lower(field[0]) not in dropped]
     for place, field in enumerate(fields):  # it is among the first
-        if field[0].lower() == "host":
+        if lower(field[0]) == "host":
             fields[place] = ("Host", authority)
             return fields
     return [("Host", authority), *fields]
@@ -50,7 +54,12 @@ def to_client(upstream: Headers, connection: str) -> Headers:
     dropped = _NOT_TO_CLIENT
     if connection not in _USUAL_CONNECTION:
         dropped = dropped.union(tokens(connection)) - {"content-length"}
-    return [field for field in upstream if field[0].lower() not in dropped]
+    return [field for field in upstream if lower(field[0]) not in dropped]
+
+
+def lower(name: str) -> str:
+    """A field's name in lower case."""
+    return KNOWN_NAMES.get(name) or name.lower()
 
 
 def by_name(headers: Headers) -> dict[str, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from app.wire.headers import Headers, by_name, tokens
+from app.wire.headers import KNOWN_NAMES, Headers, by_name, tokens
 
 MAX_HEAD_BYTES: Final = 32 * 1024
 MAX_HEADERS: Final = 200
@@ -43,9 +43,6 @@ _EXTENSION = rb";[ \t]*+" + _TOKEN + rb"++(?:[ \t]*+=[ \t]*+(?:" + _TOKEN + rb"+
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:" + _EXTENSION + rb")*+\r\n")
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%!$&'()*+,;=]*)(?::[0-9]*)?")
 _ABSOLUTE = re.compile(r"https?://([^/?#@]+)([/?].*)?", re.IGNORECASE)
-
-_known_names: dict[str, str] = {}
-"""Field names that were seen, each a token, and the same in lower case: clients and upstreams use few."""
 
 # RFC 9110, 6.5.1: fields that frame, route, authenticate or describe the content have no place after it.
 _FORBIDDEN_TRAILERS = frozenset(
@@ -338,19 +335,18 @@ def _parse_fields(text: str, start: int) -> tuple[Headers, dict[str, str]]:
     lines = text[start:end].split("\r\n")
     if len(lines) > MAX_HEADERS:
         raise HttpSyntaxError(f"more than {MAX_HEADERS} header fields", 431)
-    known_names = _known_names
     is_plain = "".join(lines).isprintable()
     for line in lines:
         name, colon, value = line.partition(": ")
-        key = known_names.get(name)
+        key = KNOWN_NAMES.get(name)
         if key is None or not colon or not is_plain or value.startswith(" ") or value.endswith(" "):
             field = _FIELD_LINE.fullmatch(line)
             if field is None:
                 raise HttpSyntaxError("malformed header field")
             name, value = field[1], field[2]
             key = name.lower()
-            if len(known_names) < MAX_KNOWN_NAMES:
-                known_names[name] = key
+            if len(KNOWN_NAMES) < MAX_KNOWN_NAMES:
+                KNOWN_NAMES[name] = key
         headers.append((name, value))
         values[key] = value
     return headers, values if len(values) == len(headers) else by_name(headers)

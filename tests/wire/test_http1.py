@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.wire import http1
-from app.wire.headers import Headers
+from app.wire.headers import KNOWN_NAMES, Headers
 from app.wire.http1 import CHUNKED, UNTIL_CLOSE, ChunkedDecoder, HttpSyntaxError, RequestHead, ResponseHead
 
 HOST = b"Host: a\r\n"
@@ -335,9 +335,9 @@ def test_a_name_that_is_known_changes_nothing(values: list[str], colon: str) -> 
         except (HttpSyntaxError, EOFError) as error:
             return str(error)
 
-    http1._known_names.clear()
+    KNOWN_NAMES.clear()
     first = read()
-    http1._known_names.update({"Host": "host", "X-Name": "x-name"})
+    KNOWN_NAMES.update({"Host": "host", "X-Name": "x-name"})
     assert read() == first
 
 
