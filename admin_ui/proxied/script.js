@@ -82,17 +82,42 @@
   // `import` is no function that could be stood in for, but an import map has a part in each. Its keys may be the mere
   // beginning of an address, and the longest one counts, so what is the gateway's stays, and so does what a page's own
   // map says of a site. What follows the key is resolved against the value (HTML, "resolve an imports match"): therefore
-  // neither may `name:port` follow the scheme, nor a segment with a colon the gateway's root.
-  function otherSites() {
+  // neither may `name:port` follow the scheme, nor a segment with a colon a root.
+  //
+  // `/` is the root of the site that the importing file is of. Browsers name that file as Referer, and the gateway
+  // redirects; Firefox names it to nobody where the page has an origin of its own, so there the map says whose root it
+  // is: the page's, and in files of other sites that are known by then, theirs.
+  const tellsImporter = !('mozInnerScreenX' in window);
+
+  function ourMap() {
     const [, prefix, site] = place();
-    if (!prefix) return {};
+    if (!prefix) return { imports: {}, scopes: {} };
     const plain = site.startsWith('https:') ? 'https://' : 'http://'; // what `//host/` means on that site
-    return { 'https://': `${gateway}${prefix}https://`, 'http://': `${gateway}${prefix}${plain}`, [`${gateway}/`]: `${gateway}/` };
+    const imports = { 'https://': `${gateway}${prefix}https://`, 'http://': `${gateway}${prefix}${plain}` };
+    if (tellsImporter) return { imports: { ...imports, [`${gateway}/`]: `${gateway}/` }, scopes: {} };
+    const homes = namedSites(site).map((named) => `${gateway}${prefix}${named}/`);
+    const stays = ['https://', 'http://'].map((scheme) => `${gateway}${prefix}${scheme}`).concat(homes);
+    const ofHome = (home) => ({ ...Object.fromEntries(stays.map((key) => [key, key])), [`${gateway}/`]: home });
+    const scopes = Object.fromEntries(homes.slice(1).map((home) => [home, ofHome(home)]));
+    return { imports: { ...imports, ...ofHome(homes[0]) }, scopes };
+  }
+
+  /** The page's site, and those that its scripts come from or write as the beginning of a string. */
+  function namedSites(site) {
+    const sites = new Set([site]);
+    for (const { src, textContent } of document.scripts) {
+      const [, , from] = PROXIED.exec(String(src).replace(gateway, '')) ?? [];
+      if (from) sites.add(from);
+      for (const [, named] of textContent.matchAll(/["'`]((?:https?:)?\/\/[^/"'`\\?#\s]+)/g)) {
+        if (URL.canParse(named, `${site}/`)) sites.add(new URL(named, `${site}/`).origin);
+      }
+    }
+    return [...sites];
   }
 
   // Chromium 133 and Safari 18.4 take several import maps. They cannot be asked, but Atomics.pause is of the same age.
   // Firefox takes one, and none once a module was asked for: there ours waits for the page's own, while it can.
-  const takesSeveral = Boolean(window.Atomics?.pause) && !('mozInnerScreenX' in window);
+  const takesSeveral = Boolean(window.Atomics?.pause) && tellsImporter;
   let isMapped = false;
 
   function mapImports() {
@@ -101,7 +126,7 @@
     const map = document.createElement('script');
     map.type = 'importmap';
     if (nonce) map.nonce = nonce;
-    map.textContent = JSON.stringify({ imports: otherSites() });
+    map.textContent = JSON.stringify(ourMap());
     document.documentElement.append(map);
     map.remove();
   }
@@ -124,9 +149,10 @@
     const mapped = (_, value) => (typeof value === 'string' && /^(https?:)?\/|^\.{1,2}\//.test(value) ? proxied(value) : value);
     try {
       const map = JSON.parse(script.textContent, mapped);
-      const scopes = Object.entries(map.scopes ?? {}).map(([scope, imports]) => [proxied(scope), imports]);
-      const imports = isMapped ? map.imports : { ...otherSites(), ...map.imports };
-      script.textContent = JSON.stringify({ ...map, imports, scopes: Object.fromEntries(scopes) });
+      const ours = isMapped ? { scopes: {} } : ourMap();
+      const { scopes } = ours;
+      for (const [scope, imports] of Object.entries(map.scopes ?? {})) scopes[proxied(scope)] = { ...scopes[proxied(scope)], ...imports };
+      script.textContent = JSON.stringify({ ...map, imports: { ...ours.imports, ...map.imports }, scopes });
       isMapped = true;
       return true;
     } catch {

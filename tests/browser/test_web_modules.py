@@ -147,6 +147,54 @@ def test_where_a_page_may_have_one_import_map_it_has_one(
     assert page.evaluate("maps") == 1
 
 
+NAMELESS = "Object.defineProperty(window, 'mozInnerScreenX', { value: 0 });"
+"""Makes the browser look like Firefox, which does not name the file that imports where a page has its own origin."""
+ROOTED = """
+import { url as fixed } from '/fixed.js';
+collect('fixed', { url: fixed });
+collect('computed', import(['', 'computed.js'].join('/')));
+collect('beside', import('./beside.js'));
+collect('loaded', import('OTHER/loaded.js'));
+finish();
+"""
+
+
+def test_where_no_browser_names_the_importing_file_a_map_says_whose_root_is_meant(
+    page: Page, gateway: GatewayProcess, serve: Serve
+) -> None:
+    """The page's in its own scripts, and theirs in modules of sites that its scripts come from or name."""
+    page.add_init_script(NAMELESS)
+    inner = {"/inner.js": (JAVASCRIPT, MODULE)}
+    entry = (JAVASCRIPT, "export { url } from '/inner.js'")
+    other = serve(inner | {"/loaded.js": entry, "/classic.js": (JAVASCRIPT, "")})
+    third = serve(inner | {"/named.js": entry})
+    site = serve(modules("inline", "fixed", "computed", "beside"))
+    site.pages["/main.js"] = (JAVASCRIPT, ROOTED.replace("OTHER", other.url))
+    inline = f"import {{ url }} from '{third.url}/named.js'; collect('named', {{ url }});"
+    html = f"<script src={other.url}/classic.js></script>"
+    html += f"<script type=module>{inline} collect('inline', import('/inline.js'))</script>"
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    assert collected(page, gateway, site, f"{html}<script type=module src=/main.js></script>") == {
+        **{name: f"{site.url}/{name}.js" for name in ("inline", "fixed", "computed", "beside")},
+        "loaded": f"{other.url}/inner.js",
+        "named": f"{third.url}/inner.js",
+    }
+    own = (f"{gateway.url}/proxy/", f"{gateway.url}/static/proxied/")
+    assert [url for url in asked if not url.startswith(own)] == []  # nothing is left to redirects
+
+
+@pytest.mark.parametrize("looks", ["", NAMELESS])
+def test_modules_of_a_host_name_with_a_port_import_their_own(
+    page: Page, gateway: GatewayProcess, serve: Serve, looks: str
+) -> None:
+    """A map takes no `name:port` behind a scheme, so it names the page's site as a whole."""
+    page.add_init_script(looks)
+    resolve = "collect('beside', { url: import.meta.resolve('./m.js') }); finish()"
+    html, base = f"<script type=module>{resolve}</script>", "<base href='http://name.example:8080/'>"
+    assert collected(page, gateway, serve(), html, base) == {"beside": "http://name.example:8080/m.js"}
+
+
 def test_an_import_map_is_mended_though_it_comes_in_pieces(page: Page, gateway: GatewayProcess, serve: Serve) -> None:
     """A browser shows scripts the beginning of one before it has the end."""
     other = serve(modules("bare"))
