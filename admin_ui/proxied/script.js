@@ -59,15 +59,17 @@
     });
   }
 
-  // A worker's script must be of the page's origin, which here no address is; a blob is.
+  // A worker's script must be of the page's origin, which here no address is; a blob is, but where a page has an origin
+  // of its own Chromium starts modules from data: alone.
   if (window.Worker) {
     window.Worker = new Proxy(window.Worker, {
       construct(target, [url, options], made) {
         if (/^(blob|data):/.test(url)) return Reflect.construct(target, [url, options], made);
         const address = JSON.stringify(proxied(url));
-        const text = options?.type === 'module' ? `import ${address};` : `importScripts(${address});`;
-        const blob = URL.createObjectURL(new Blob([text], { type: 'text/javascript' }));
-        return Reflect.construct(target, [blob, options], made);
+        const loader = options?.type === 'module'
+          ? `data:text/javascript,${encodeURIComponent(`import ${address};`)}`
+          : URL.createObjectURL(new Blob([`importScripts(${address});`], { type: 'text/javascript' }));
+        return Reflect.construct(target, [loader, options], made);
       },
     });
   }

@@ -64,6 +64,8 @@ def test_what_scripts_address_goes_through_the_proxy(
             "/events": ("text/event-stream", "data: event\n\n"),
             "/style.css": ("text/css", "body { background: url(/dot.svg?css) }"),
             "/classic.js": ("text/javascript", "window.classic = 'classic'"),
+            "/module-worker.js": ("text/javascript", "import './part.js'; postMessage('module worker')"),
+            "/part.js": ("text/javascript", "export {};"),
             "/worker.js": ("text/javascript", "fetch('/').catch(() => 0); postMessage('worker')"),
         }
     )
@@ -84,6 +86,7 @@ def test_what_scripts_address_goes_through_the_proxy(
         "import": "module",
         "import other": "second",
         "worker": "worker",
+        "module worker": "module worker",
         "cookie": "a=1",
         "storage": "122",
         "history": f"/proxy/{site.url}/pushed",
