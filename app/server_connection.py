@@ -24,7 +24,6 @@ FIRST_REQUEST_S = 1.0
 """How long a worker that stops waits for the first request of a connection that it has accepted."""
 LINGER_S = 2.0
 LINGER_BYTES = 64 * 1024 * 1024
-MAX_ENVIRON_NAMES = 2048
 
 _REASONS = {400: "Bad Request", 414: "URI Too Long", 417: "Expectation Failed"}
 _REASONS |= {431: "Request Header Fields Too Large", 500: "Internal Server Error", 505: "HTTP Version Not Supported"}
@@ -242,7 +241,9 @@ class _EnvironNames(dict[str, str]):
             key = f"INVALID_{key}"  # `X_Y` must not pass for `X-Y`, which a proxy before us may have set
         elif key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = f"HTTP_{key}"
-        if len(self) < MAX_ENVIRON_NAMES:
+        if len(name) <= http1.MAX_KNOWN_NAME_BYTES:
+            if len(self) >= http1.MAX_KNOWN_NAMES:
+                self.clear()
             self[name] = key
         return key
 

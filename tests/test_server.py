@@ -8,9 +8,11 @@ import json
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -855,3 +857,23 @@ def test_worker_that_is_killed_is_replaced(own: tuple[GatewayProcess, Upstream])
 def test_limits_are_those_of_the_parser() -> None:
     """The limits that the documentation names are these."""
     assert (http1.MAX_HEAD_BYTES, http1.MAX_HEADERS) == (32 * 1024, 200)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_field_names_that_nobody_sends_leave_nothing_behind(gateway: GatewayProcess) -> None:
+    """Names as long as a head may be, a new one in each request, do not stay in memory."""
+
+    def ask(numbers: range) -> None:
+        with gateway.connect() as sock:
+            for number in numbers:
+                sock.sendall(b"GET /none HTTP/1.1\r\nHost: g\r\n%d%b: x\r\n\r\n" % (number, b"x" * 30_000))
+                assert Answer(sock).status == 404
+
+    def memory_mb() -> float:
+        pages = int(Path(f"/proc/{gateway.worker_pids()[0]}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    ask(range(300))  # what malloc keeps for itself
+    before_mb = memory_mb()
+    ask(range(300, 700))
+    assert memory_mb() < before_mb + 15

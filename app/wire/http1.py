@@ -20,6 +20,8 @@ MAX_CHUNK_EXCESS_BYTES: Final = 16 * 1024
 MAX_TRAILER_BYTES: Final = 8 * 1024
 
 MAX_KNOWN_NAMES: Final = 2048
+MAX_KNOWN_NAME_BYTES: Final = 64
+"""Names that nobody else would send are not remembered: they would hold memory for as long as the process lives."""
 
 UNTIL_CLOSE: Final = -1
 """Body length: until the upstream closes the connection."""
@@ -345,11 +347,18 @@ def _parse_fields(text: str, start: int) -> tuple[Headers, dict[str, str]]:
                 raise HttpSyntaxError("malformed header field")
             name, value = field[1], field[2]
             key = name.lower()
-            if len(KNOWN_NAMES) < MAX_KNOWN_NAMES:
-                KNOWN_NAMES[name] = key
+            _remember(name, key)
         headers.append((name, value))
         values[key] = value
     return headers, values if len(values) == len(headers) else by_name(headers)
+
+
+def _remember(name: str, key: str) -> None:
+    if len(name) > MAX_KNOWN_NAME_BYTES:
+        return
+    if len(KNOWN_NAMES) >= MAX_KNOWN_NAMES:
+        KNOWN_NAMES.clear()  # whoever fills it with odd names must not slow the usual ones for good
+    KNOWN_NAMES[name] = key
 
 
 def _origin_form(method: str, target: str, headers: Headers) -> str:

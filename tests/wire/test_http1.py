@@ -341,6 +341,15 @@ def test_a_name_that_is_known_changes_nothing(values: list[str], colon: str) -> 
     assert read() == first
 
 
+def test_names_are_remembered_also_after_a_flood_of_others() -> None:
+    """A flood of odd names takes a bounded place, and does not take it from the usual ones for good."""
+    for number in range(http1.MAX_KNOWN_NAMES + 1):
+        parse(with_field(b"X-%d: x" % number))
+    assert len(KNOWN_NAMES) <= http1.MAX_KNOWN_NAMES
+    parse(with_field(b"X-Usual: x"))
+    assert "X-Usual" in KNOWN_NAMES
+
+
 @pytest.mark.parametrize("case", BAD_REQUESTS)
 def test_bad_head_in_pieces(case: str) -> None:
     """A head that is refused is refused with the same status however its bytes are split."""
