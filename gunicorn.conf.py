@@ -64,6 +64,8 @@ logconfig_dict = {
     "root": {"level": deployment.log_level, "handlers": ["stderr"]},
     "loggers": {"gunicorn.error": {"level": loglevel.upper(), "handlers": [], "propagate": True}},
 }
+# For --reload, which by itself looks only where modules were loaded from; compiled ones were not from their sources.
+reload_extra_files = [str(source) for source in ROOT.glob("app/**/*.py")]
 control_socket_disable = True  # it would want a writable home directory
 
 

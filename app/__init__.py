@@ -7,7 +7,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING
 
-from app.compiled import use_copy
+from app.compiled import keep_copy, use_copy
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -20,6 +20,7 @@ IS_COMPILED = use_copy()
 
 def create_app(config: Config | None = None) -> Flask:
     """The application of one web process, started. Raises ConfigError."""
+    is_compiled = keep_copy()
     # Imported here because gunicorn's master and the worker import `app.config` and must stay small and unpatched.
     from app.config import load_config
     from app.gateway import build_gateway
@@ -28,7 +29,7 @@ def create_app(config: Config | None = None) -> Flask:
 
     config = config or load_config()
     set_up_logging(config.log_level, config.log_format)
-    logging.getLogger(__name__).info("the hot path is %s", "compiled" if IS_COMPILED else "interpreted")
+    logging.getLogger(__name__).info("the hot path is %s", "compiled" if is_compiled else "interpreted")
     gateway = build_gateway(config)
     gateway.start()
     flask = build_flask(gateway)

@@ -1,7 +1,7 @@
 """Uses the compiled copy of the hot path where there is one (scripts/compile.py); else its sources are interpreted.
 
-A copy is taken only if it was made from the very sources that stand here, for this Python: nothing stale ever runs,
-and an edit takes effect at once.
+A copy is taken only if it was made from the very sources that stand here, for this Python: nothing stale is imported,
+and an edit takes effect at the next start or reload.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SUFFIX = EXTENSION_SUFFIXES[0]
 
 def copy_of_sources() -> Path:
     """Where the compiled copy of the present sources is, or would be."""
-    digest = sha256()
+    digest = sha256(_SUFFIX.encode())
     for path in sorted(ROOT.glob("app/**/*.py")):
         digest.update(b"%b\0%b\0" % (str(path.relative_to(ROOT)).encode(), path.read_bytes()))
     return COPIES / digest.hexdigest()[:16]
@@ -37,12 +37,25 @@ def use_copy() -> bool:
     files = copy.glob(f"**/*{_SUFFIX}")
     modules = {str(file.relative_to(copy)).removesuffix(_SUFFIX).replace("/", "."): file for file in files}
     if modules:
-        sys.meta_path.insert(0, _Finder(modules))
+        sys.meta_path.insert(0, _Finder(copy, modules))
     return bool(modules)
 
 
+def keep_copy() -> bool:
+    """For a process forked from one that may use a copy, before it imports the rest: whether that too is compiled.
+
+    False when the sources have changed since, or the copy is gone; then what was not imported yet is interpreted.
+    """
+    for finder in [finder for finder in sys.meta_path if isinstance(finder, _Finder)]:
+        if finder.copy == copy_of_sources() and finder.copy.is_dir():
+            return True
+        sys.meta_path.remove(finder)
+    return False
+
+
 class _Finder(MetaPathFinder):
-    def __init__(self, modules: dict[str, Path]) -> None:
+    def __init__(self, copy: Path, modules: dict[str, Path]) -> None:
+        self.copy = copy
         self._modules = modules
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:

@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 import sysconfig
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -65,13 +66,15 @@ def main() -> int:
     with TemporaryDirectory(dir=COPIES.parent) as scratch:
         _compile(Path(scratch))
         for old in COPIES.iterdir():
-            shutil.rmtree(old)
+            old.rename(Path(scratch) / f"old-{old.name}")  # what stands under its name is whole, whenever this ends
         (Path(scratch) / "copy").rename(copy)
     print(f"Compiled in {perf_counter() - began_s:.0f} s. It is used from the next start on.")
     return 0
 
 
 def _missing() -> str:
+    if find_spec("mypyc") is None:
+        return "mypy is not installed (`make compile` installs it)"
     compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
     if shutil.which(os.environ.get("CC", compiler).split()[0]) is None:
         return "there is no C compiler (on Debian and Ubuntu: apt-get install gcc)"

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import ast
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from app.compiled import COPIES, copy_of_sources
 from scripts.compile import HOT_PATH
+from tests.support.gateway import GatewayProcess, wait_until
 
 ROOT = Path(__file__).resolve().parents[1]
+WANTS_COPY = pytest.mark.skipif(not copy_of_sources().is_dir(), reason="wants a compiled copy: make compile")
 ASK = "import app, app.wire.http1; print(app.IS_COMPILED, app.wire.http1.__file__)"
 
 
@@ -36,7 +41,7 @@ def test_without_a_copy_the_sources_are_interpreted(project: Path) -> None:
     assert (is_compiled, Path(file)) == ("False", project / "app/wire/http1.py")
 
 
-@pytest.mark.skipif(not copy_of_sources().is_dir(), reason="wants a compiled copy: make compile")
+@WANTS_COPY
 def test_a_copy_serves_as_long_as_no_source_changes(project: Path) -> None:
     """A copy of these sources is used; after an edit, even of a comment in another file, it is not."""
     shutil.copytree(COPIES, project / "build/compiled")
@@ -48,12 +53,79 @@ def test_a_copy_serves_as_long_as_no_source_changes(project: Path) -> None:
     assert asked(project) == ["False", str(project / "app/wire/http1.py")]
 
 
-@pytest.mark.skipif(not copy_of_sources().is_dir(), reason="wants a compiled copy: make compile")
+@WANTS_COPY
 def test_the_tests_run_on_the_copy() -> None:
     """Where there is one, what these tests import is compiled."""
     from app.proxy import exchange
 
     assert Path(exchange.__file__).suffix == ".so"
+
+
+NEW_SOURCE = """        if upstream.port == 1:
+            raise UpstreamFault(502, "edited", "")
+        try:
+            return self._dialer"""
+
+
+def told_by(gateway: GatewayProcess) -> str:
+    try:
+        return str(gateway.request("GET", "/nobody").json()["error"]["code"])
+    except OSError:
+        return "nothing: it reloads"
+
+
+@pytest.fixture
+def compiled_gateway(project: Path, redis_url: str) -> Iterator[Callable[..., GatewayProcess]]:
+    """Starts a gateway from the project's own sources and their compiled copy."""
+    shutil.copytree(COPIES, project / "build/compiled")
+    shutil.copy(ROOT / "gunicorn.conf.py", project)
+    shutil.copytree(ROOT / "admin_ui", project / "admin_ui")
+    started: list[GatewayProcess] = []
+
+    def start(**environ: str) -> GatewayProcess:
+        process = GatewayProcess(redis_url, environ, server="", root=project).start()
+        started.append(process)
+        assert "the hot path is compiled" in process.read_log()
+        process.map("/nobody", "http://127.0.0.1:1")
+        return process
+
+    yield start
+    for process in started:
+        process.stop()
+
+
+@WANTS_COPY
+@pytest.mark.parametrize("told", ["by a signal", "by --reload"])
+def test_a_reload_runs_the_new_sources(
+    compiled_gateway: Callable[..., GatewayProcess], project: Path, told: str
+) -> None:
+    """A web process that starts after an edit runs the edited source, although its master had loaded the copy."""
+    gateway = compiled_gateway(GUNICORN_CMD_ARGS="--reload" if told == "by --reload" else "")
+    source = project / "app/proxy/transport.py"
+    source.write_text(source.read_text().replace("        try:\n            return self._dialer", NEW_SOURCE, 1))
+    if told == "by a signal":
+        gateway.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: told_by(gateway) == "edited", "the edit has taken effect")
+
+
+@WANTS_COPY
+def test_a_copy_that_goes_takes_no_gateway_with_it(
+    compiled_gateway: Callable[..., GatewayProcess], project: Path
+) -> None:
+    """When the copy is gone, as it is once newer sources were compiled, a web process that is replaced still starts."""
+    gateway = compiled_gateway()
+    shutil.rmtree(project / "build/compiled")
+    [before] = gateway.worker_pids()
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: told_by(gateway) == "upstream_unreachable", "there is another web process")
+    assert gateway.worker_pids() != [before]
+
+
+def test_a_copy_is_of_one_python() -> None:
+    """Another Python's copy does not pass for this one's, so that it is compiled anew."""
+    of_another = "import app.compiled as c; c._SUFFIX = '.cpython-399.so'; print(c.copy_of_sources())"
+    run = subprocess.run([sys.executable, "-c", of_another], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert Path(run.stdout.strip()) != copy_of_sources()
 
 
 @pytest.mark.parametrize("path", HOT_PATH)

@@ -67,6 +67,8 @@ class GatewayProcess:
     admin_token: str = ADMIN_TOKEN
     server: str = os.environ.get("TEST_SERVER", "")
     """One of SERVERS."""
+    root: Path = ROOT
+    """Where its sources are."""
 
     def __post_init__(self) -> None:
         self.port = free_port()
@@ -86,7 +88,7 @@ class GatewayProcess:
         }
         self.log = open(f"/tmp/gateway-test-{self.port}.log", "w+b")  # noqa: SIM115 - closed by stop()
         command = SERVERS[self.server]
-        self.process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen(command, cwd=self.root, env=environ, stdout=self.log, stderr=self.log)
         wait_until(self._is_up, f"the gateway answers; its log:\n{self.read_log()}", timeout_s=60)
         return self
 
