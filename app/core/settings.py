@@ -35,25 +35,32 @@ _DAY_S = 86_400
 SETTINGS = {
     setting.name: setting
     for setting in (
-        Setting("connect_timeout", float, 10, 0.001, _DAY_S, "s", "Longest wait for a connection: name, TCP and TLS"),
+        Setting("connect_timeout", float, 10.0, 0.001, _DAY_S, "s", "Longest wait for a connection: name, TCP and TLS"),
         Setting(
-            "first_byte_timeout", float, 600, 0.001, _DAY_S, "s", "Longest wait for an answer once the request is out"
+            "first_byte_timeout", float, 600.0, 0.001, _DAY_S, "s", "Longest wait for an answer once the request is out"
         ),
-        Setting("idle_timeout", float, 300, 0.001, _DAY_S, "s", "Longest silence between two pieces of a body"),
-        Setting("total_timeout", float, 0, 0, 7 * _DAY_S, "s", "Longest time of a whole call; 0: no limit"),
+        Setting("idle_timeout", float, 300.0, 0.001, _DAY_S, "s", "Longest silence between two pieces of a body"),
+        Setting("total_timeout", float, 0.0, 0, 7 * _DAY_S, "s", "Longest time of a whole call; 0: no limit"),
         Setting("max_concurrency", int, 0, 0, 1_000_000, "calls", "Most calls at once, in all processes; 0: no limit"),
-        Setting("queue_timeout", float, 0, 0, 3600, "s", "Longest wait for a place when all are taken; 0: none"),
-        Setting("requests_per_second", float, 0, 0, 1_000_000, "1/s", "Most calls begun each second; 0: no limit"),
+        Setting("queue_timeout", float, 0.0, 0, 3600, "s", "Longest wait for a place when all are taken; 0: none"),
+        Setting("requests_per_second", float, 0.0, 0, 1_000_000, "1/s", "Most calls begun each second; 0: no limit"),
         Setting("burst", int, 0, 0, 1_000_000, "calls", "Calls that may come at once; 0: as many as in one second"),
         Setting("max_body_bytes", int, 0, 0, 2**50, "bytes", "Longest request body; 0: no limit"),
         Setting(
-            "global_requests_per_second", float, 0, 0, 1_000_000, "1/s", "The same for all mappings together", False
+            "global_requests_per_second", float, 0.0, 0, 1_000_000, "1/s", "The same for all mappings together", False
         ),
         Setting("global_burst", int, 0, 0, 1_000_000, "calls", "The same for all mappings together", False),
         Setting(
-            "web_first_byte_timeout", float, 120, 0.001, _DAY_S, "s", "first_byte_timeout of web pages (/proxy/)", False
+            "web_first_byte_timeout",
+            float,
+            120.0,
+            0.001,
+            _DAY_S,
+            "s",
+            "first_byte_timeout of web pages (/proxy/)",
+            False,
         ),
-        Setting("web_idle_timeout", float, 60, 0.001, _DAY_S, "s", "idle_timeout of web pages (/proxy/)", False),
+        Setting("web_idle_timeout", float, 60.0, 0.001, _DAY_S, "s", "idle_timeout of web pages (/proxy/)", False),
     )
 }
 

@@ -59,14 +59,14 @@ def unpack(packed: bytes) -> Envelope | None:
             return None
         events = [event for event in map(_event, rows) if event is not None]
         return Envelope(process_id, int(seq), int(dropped) + len(rows) - len(events), events)
-    except (TypeError, ValueError):
+    except (LookupError, TypeError, ValueError):  # LookupError: what a JSON object says to a slice, from Python 3.12 on
         return None
 
 
 def _event(fields: Any) -> RequestEvent | None:
     try:
         return RequestEvent(*fields[:_FIELDS])
-    except TypeError:
+    except (LookupError, TypeError):
         return None
 
 

@@ -59,6 +59,13 @@ def test_null_means_unset() -> None:
     assert check_settings({"burst": None, "idle_timeout": 5}) == {"idle_timeout": 5.0}
 
 
+def test_defaults_are_of_their_kind() -> None:
+    """A default is a whole number or not as its kind says, so that it reads alike whether it is compiled or not."""
+    assert {name: type(setting.default) for name, setting in SETTINGS.items()} == {
+        name: setting.kind for name, setting in SETTINGS.items()
+    }
+
+
 def test_burst_is_one_seconds_worth_unless_set() -> None:
     """Without a burst of its own a rate lets through what one second holds, and at least one call."""
     assert (burst_of(2.5, 0), burst_of(0.1, 0), burst_of(10, 3)) == (3, 1, 3)

@@ -149,13 +149,13 @@ def test_a_connection_cut_in_the_middle_changes_nothing(own_redis: Redis, monkey
 def test_what_is_no_envelope_does_not_block(own_redis: Redis) -> None:
     """Rubbish on the list is removed and counted as dropped; what follows is booked."""
     rubbish = [b"", b"rubbish", b"{}", b"[1,2]", b'[9,"p",1,0,[]]', b'[1,"p","x",0,[]]', b"[1,null,1,0,[]]"]
-    own_redis.rpush(STATS_EVENTS, *rubbish, b'[1,"p",1,0,[[],["only an id"],5]]')
+    own_redis.rpush(STATS_EVENTS, *rubbish, b'[1,"p",1,0,[[],["only an id"],5,{}]]')
     send(own_redis, event(), seq=2)
     ledger = Ledger(own_redis)
     assert ledger.roll_up(NOON_MS) == len(rubbish) + 2
     account = account_of(ledger)
     assert account.windows.total.tallies[None].requests == 1
-    assert account.dropped == len(rubbish) + 3
+    assert account.dropped == len(rubbish) + 4
 
 
 def test_fields_of_a_newer_version_are_left_out(own_redis: Redis) -> None:
