@@ -1,7 +1,7 @@
 """Asks the system for a name's addresses, in gevent's threads, so that waiting holds up nobody else.
 
-Those threads are few, and a lookup that hangs cannot be ended. So all who ask for one name at once share one lookup:
-a name whose servers are silent takes one thread, and not the last one from every other upstream.
+A lookup that hangs cannot be ended. So all who ask for one name at once share one lookup: a name whose servers are
+silent takes one thread, and there are threads for many such names.
 """
 
 from __future__ import annotations
@@ -12,8 +12,13 @@ import gevent
 from gevent import socket
 
 
+MAX_LOOKUPS = 64
+"""Names that may be looked up at once; gevent's own limit is 10."""
+
+
 class Resolver:
     def __init__(self) -> None:
+        gevent.get_hub().threadpool.maxsize = MAX_LOOKUPS
         self._lookups: dict[tuple[str, int], gevent.Greenlet] = {}
 
     def addresses(self, host: str, port: int) -> list[Any]:

@@ -30,13 +30,13 @@ __all__ = ["certificate", "secured", "trusting"]
 
 @pytest.fixture
 def slow_name(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """A resolver that thinks for a second about `slow.test`, and knows any other name at once. What it was asked."""
+    """A resolver that thinks for a second about `slow.test` and names that begin so, and knows any other name at once. What it was asked."""
     asked: list[bytes] = []
     system = _socket.getaddrinfo
 
     def answer(host: Any, port: int, *arguments: Any, **options: Any) -> list[Any]:
         asked.append(host)
-        if host == b"slow.test":
+        if host.startswith(b"slow"):
             time.sleep(1)
             raise socket.gaierror(socket.EAI_AGAIN, "its servers are silent")
         return system("127.0.0.1", port, *arguments, **options)
@@ -56,6 +56,17 @@ def test_a_name_that_hangs_holds_up_no_other(slow_name: list[bytes]) -> None:
     gevent.joinall(waiting, timeout=5)
     assert {greenlet.value for greenlet in waiting} == {socket.EAI_AGAIN}
     assert slow_name.count(b"slow.test") == 1
+
+
+def test_many_names_that_hang_hold_up_no_other(slow_name: list[bytes]) -> None:
+    """While fifty names hang another is found at once."""
+    resolver = Resolver()
+    waiting = [gevent.spawn(failure_of, resolver, f"slow{number}.test") for number in range(50)]
+    gevent.sleep(0.05)
+    began = time.monotonic()
+    assert resolver.addresses("quick.test", 80)[0][4] == ("127.0.0.1", 80)
+    assert time.monotonic() - began < 0.5
+    gevent.joinall(waiting, timeout=5)
 
 
 def test_who_gives_up_a_name_takes_it_from_nobody(slow_name: list[bytes]) -> None:
