@@ -11,7 +11,6 @@ from typing import Any
 import gevent
 from gevent import socket
 
-
 MAX_LOOKUPS = 64
 """Names that may be looked up at once; gevent's own limit is 10."""
 
