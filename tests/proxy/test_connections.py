@@ -30,7 +30,7 @@ __all__ = ["certificate", "secured", "trusting"]
 
 @pytest.fixture
 def slow_name(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """A resolver that thinks for a second about `slow.test` and names that begin so, and knows any other name at once. What it was asked."""
+    """A resolver that thinks for a second about names that begin with `slow`, and knows others. What it was asked."""
     asked: list[bytes] = []
     system = _socket.getaddrinfo
 
