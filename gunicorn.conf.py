@@ -8,6 +8,7 @@ that (as redis-py does) would keep the unpatched ones.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,13 @@ def on_starting(server: Any) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Sets the web process's own limits, in its own copy of the settings."""
+    """Sets the web process's own limits, in its own copy of the settings.
+
+    Until the process listens to signals itself it has the master's handlers, which would swallow a stop, and the master
+    would wait for it as long as for a stream: such a stop ends it at once.
+    """
+    for number in (signal.SIGTERM, signal.SIGQUIT):
+        signal.signal(number, lambda _number, _frame: os._exit(0))
     worker.cfg.set("graceful_timeout", deployment.graceful_timeout_s)
     worker.head_timeout_s = deployment.head_timeout_s
     worker.client_timeout_s = deployment.client_timeout_s
