@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from app.storage.connections import MAPPINGS, MAPPINGS_VERSION, open_redis
+from app.storage.connections import MAPPINGS, MAPPINGS_UPDATES, MAPPINGS_VERSION, open_redis
 from app.storage.embedded import embedded_url
 from tests.support.gateway import free_port, wait_until
 from tests.support.upstream import Peer, Upstream
@@ -61,9 +61,7 @@ class Launched:
             return None
 
     def until_healthy(self) -> Launched:
-        wait_until(
-            lambda: self.process.poll() is not None or self.health() == 200, "the gateway is healthy", 20
-        )
+        wait_until(lambda: self.process.poll() is not None or self.health() == 200, "the gateway is healthy", 20)
         assert self.process.poll() is None, self.said()
         return self
 
@@ -76,9 +74,10 @@ class Launched:
                 yield reply
 
     def map(self, prefix: str, target: str) -> None:
-        """Adds a mapping by hand, as an operator with redis-cli would."""
+        """Adds a mapping in Redis and says so to the web processes, which would else find it at their next look."""
         with open_redis(embedded_url(self.data_dir)) as client:
             client.hset(MAPPINGS, prefix, target)
+            client.publish(MAPPINGS_UPDATES, "mapping_added")
 
         def arrived() -> bool:
             with self.get(f"{prefix}/") as reply:
@@ -308,9 +307,7 @@ def test_the_environment_wins_over_the_env_file(launch: Launch, project: Path) -
     ("name", "value"),
     [("PORT", "eighty"), ("WEB_CONCURRENCY", "0"), ("REDIS_URL", "http://x:hush@y"), ("CORS", "maybe")],
 )
-def test_a_wrong_value_is_named_and_ends_the_start(
-    project: Path, launch: Launch, name: str, value: str
-) -> None:
+def test_a_wrong_value_is_named_and_ends_the_start(project: Path, launch: Launch, name: str, value: str) -> None:
     """A variable that cannot be read ends the start with 1 and a line that names it; passwords stay hidden."""
     command = subprocess.run(
         [sys.executable, "-m", "app"],

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from multiprocessing import get_context
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from itertools import chain
 
 import pytest
 
 from app.storage.connections import RATES, Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
 from app.storage.rates import _FETCH, HOLD_S, Rates
+from tests.support.crowd import Crowd
 from tests.support.own_redis import kill, poll, revive
 
 UP = "/up"
@@ -43,32 +43,12 @@ def spend(rates: Rates, rate: float, burst: int, span_s: float, pause_s: float =
     return grants
 
 
-def spend_in_a_process(url: str, rate: float, burst: int, span_s: float, pause_s: float, to: str) -> None:
-    with open_redis(url, socket_timeout_s=1) as client:
-        client.incr("ready")
-        poll(lambda: client.get("go"), 20)
-        grants = spend(Rates(client), rate, burst, span_s, pause_s)
-        Path(to).write_text("\n".join(f"{before_s!r} {after_s!r}" for before_s, after_s in grants))
-
-
-def spend_in_processes(
-    url: str, client: Redis, rate: float, burst: int, span_s: float, pauses_s: list[float], directory: Path
+def spend_together(
+    client: Redis, together: Callable[[], None], rate: float, burst: int, span_s: float, pause_s: float
 ) -> list[Grant]:
-    spawn = get_context("spawn")
-    files = [directory / str(number) for number in range(len(pauses_s))]
-    processes = [
-        spawn.Process(target=spend_in_a_process, args=(url, rate, burst, span_s, pause_s, str(file)), daemon=True)
-        for file, pause_s in zip(files, pauses_s, strict=True)
-    ]
-    for process in processes:
-        process.start()
-    poll(lambda: int(client.get("ready") or 0) == len(processes), 20)
-    client.set("go", 1)
-    for process in processes:
-        process.join(20)
-        assert process.exitcode == 0
-    lines = [line.split() for file in files for line in file.read_text().splitlines()]
-    return sorted((float(before_s), float(after_s)) for before_s, after_s in lines)
+    rates = Rates(client)
+    together()
+    return spend(rates, rate, burst, span_s, pause_s)
 
 
 def most_over(grants: list[Grant], rate: float, burst: int) -> float:
@@ -95,11 +75,12 @@ def most_over(grants: list[Grant], rate: float, burst: int) -> float:
     ids=["hasty", "small-burst", "unequal", "one-by-one"],
 )
 def test_exact_over_processes(
-    own_server: EmbeddedRedis, own_redis: Redis, tmp_path: Path, rate: float, burst: int, pauses_s: list[float]
+    own_server: EmbeddedRedis, own_redis: Redis, crowd: Crowd, rate: float, burst: int, pauses_s: list[float]
 ) -> None:
     """Four processes want more than there is: no span has more than burst and rate allow, the whole hardly less."""
     span_s = 0.8
-    grants = spend_in_processes(own_server.url, own_redis, rate, burst, span_s, pauses_s, tmp_path)
+    each = [(rate, burst, span_s, pause_s) for pause_s in pauses_s]
+    grants = sorted(chain(*crowd.act(own_redis, own_server.url, spend_together, each)))
     assert most_over(grants, rate, burst) <= 0
     granted_s = grants[-1][1] - grants[0][0]
     assert granted_s > 0.7 * span_s

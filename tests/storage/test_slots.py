@@ -8,8 +8,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from multiprocessing import get_context
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from app.storage.connections import SLOTS, SLOTS_NEWS, Redis, RedisError, open_r
 from app.storage.embedded import EmbeddedRedis
 from app.storage.leases import FULL_S
 from app.storage.slots import Slot, Slots
+from tests.support.crowd import Crowd
 from tests.support.own_redis import kill, poll, revive
 from tests.support.wire import Wire
 
@@ -67,22 +66,22 @@ def told(client: Redis) -> int:
 # Processes that hammer. ---------------------------------------------------------------------------------------------
 
 
-def hammer(url: str, name: str, limit: int, wait_s: float, until_s: float, seed: int) -> None:
+def hammer(
+    client: Redis, together: Callable[[], None], name: str, limit: int, wait_s: float, span_s: float, seed: int
+) -> None:
     """What a process does: six threads that take and hold, as fast as they are let."""
-    with open_redis(url, socket_timeout_s=1) as client:
-        slots = Slots(client)
-        slots.start()
-        client.incr(f"{name}:ready")
-        poll(lambda: client.get(f"{name}:go"), 20)
-        threads = [
-            threading.Thread(target=hold, args=(client, slots, name, limit, wait_s, until_s, seed * 10 + number))
-            for number in range(6)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        slots.stop()
+    slots = Slots(client)
+    slots.start()
+    together()
+    threads = [
+        threading.Thread(target=hold, args=(client, slots, name, limit, wait_s, span_s, seed * 10 + number))
+        for number in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    slots.stop()
 
 
 def hold(client: Redis, slots: Slots, name: str, limit: int, wait_s: float, span_s: float, seed: int) -> None:
@@ -103,28 +102,14 @@ def hold(client: Redis, slots: Slots, name: str, limit: int, wait_s: float, span
         client.hincrbyfloat(f"{name}:used", slots._id, used_s)
 
 
-def start_together(
-    client: Redis, name: str, act: Callable[..., None], *arguments: Any, count: int
-) -> list[BaseProcess]:
-    spawn = get_context("spawn")
-    processes: list[BaseProcess] = [spawn.Process(target=act, args=(*arguments, n), daemon=True) for n in range(count)]
-    for process in processes:
-        process.start()
-    poll(lambda: int(client.get(f"{name}:ready") or 0) == count, 20)
-    return processes
-
-
 @pytest.mark.parametrize(("limit", "wait_s"), [(5, 0.0), (5, 2.0), (3, 2.0)], ids=["full", "waiting", "few"])
 def test_never_more_than_the_limit_and_hardly_less(
-    own_server: EmbeddedRedis, own_redis: Redis, limit: int, wait_s: float
+    own_server: EmbeddedRedis, own_redis: Redis, crowd: Crowd, limit: int, wait_s: float
 ) -> None:
     """Four processes with 24 threads want more than there is: the witness sees the limit, and seldom less."""
-    span_s = 1.2
-    crowd = start_together(own_redis, UP, hammer, own_server.url, UP, limit, wait_s, span_s, count=4)
-    own_redis.set(f"{UP}:go", 1)
-    for process in crowd:
-        process.join(15)
-        assert process.exitcode == 0
+    span_s = 1.6
+    each = [(UP, limit, wait_s, span_s, seed) for seed in range(4)]
+    crowd.act(own_redis, own_server.url, hammer, each)
     assert int(own_redis.get(f"{UP}:most") or 0) == limit
     used = [float(seconds) for seconds in own_redis.hvals(f"{UP}:used")]
     assert sum(used) >= 0.9 * limit * span_s
@@ -132,13 +117,17 @@ def test_never_more_than_the_limit_and_hardly_less(
     assert told(own_redis) == 0
 
 
-def clutch(url: str, name: str, number: int) -> None:
-    with open_redis(url, socket_timeout_s=1) as client:
-        slots = Slots(client, ttl_s=0.6)
-        slots.start()
-        assert all(slots.acquire(name, 4) for _ in range(4))
-        client.incr(f"{name}:ready")
-        time.sleep(60)
+CLUTCH = """
+import sys, time
+from app.storage.connections import open_redis
+from app.storage.slots import Slots
+url, name = sys.argv[1:]
+slots = Slots(open_redis(url, socket_timeout_s=1), ttl_s=0.6)
+slots.start()
+assert all(slots.acquire(name, 4) for _ in range(4))
+print("all are taken", flush=True)
+time.sleep(60)
+"""
 
 
 def test_the_slots_of_a_killed_process_come_back(
@@ -146,10 +135,15 @@ def test_the_slots_of_a_killed_process_come_back(
 ) -> None:
     """They are missing until its lease expires, however long it had been renewed, and no longer."""
     slots = new_slots(ttl_s=0.6)
-    (victim,) = start_together(own_redis, UP, clutch, own_server.url, UP, count=1)
-    time.sleep(0.8)  # a lease that is not renewed would have expired by now
-    assert slots.acquire(UP, 4) is None
-    victim.kill()  # type: ignore[attr-defined]
+    command = [sys.executable, "-c", CLUTCH, own_server.url, UP]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as victim:
+        try:
+            assert victim.stdout is not None
+            assert victim.stdout.readline() == "all are taken\n"
+            time.sleep(0.8)  # a lease that is not renewed would have expired by now
+            assert slots.acquire(UP, 4) is None
+        finally:
+            victim.kill()
     died_s = time.monotonic()
     slot = slots.acquire(UP, 4, wait_s=5)
     assert slot is not None
