@@ -1,8 +1,9 @@
 """A private Redis beside us, for an operator who gave no Redis URL.
 
 One server process on a unix socket in a directory that only we may enter; it opens no TCP port. Its data stay under
-the data directory: an append-only file, synced every second, so a power cut costs at most a second of acknowledged
-writes and the death of any process costs nothing.
+the data directory: an append-only file, synced every second, so a power cut costs a second or two of acknowledged
+writes. The death of any process costs nothing, with one exception: a kill of the server itself while a sync is under
+way, during which it holds its writes back, for 2 s at most.
 
 Two locks keep one data directory to one writer. `launcher.lock` is held by the process that started the server, so a
 second launcher is refused. `server.lock` is inherited by the server itself, so a server that outlived its launcher
