@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import http.client
 import importlib.metadata
 import itertools
@@ -86,9 +87,7 @@ def test_a_lock_holds_pins_and_hashes_only(name: str) -> None:
     for block in blocks:
         assert re.match(r"[\w.-]+(\[[\w,-]+\])?==\S+ (; .+ )?\\\n", block), block[:80]
         assert "--hash=sha256:" in block
-    assert not re.search(
-        r"^\s*-", re.sub(r"^    --hash=\S+", "", text(name), flags=re.MULTILINE), re.MULTILINE
-    )
+    assert not re.search(r"^\s*-", re.sub(r"^    --hash=\S+", "", text(name), flags=re.MULTILINE), re.MULTILINE)
     assert "://" not in text(name)
 
 
@@ -102,9 +101,7 @@ PYTHONS = ("3.11.0", "3.11.2", "3.11.9", "3.12.4", "3.13.1", "3.14.0")
 
 
 @pytest.mark.parametrize("python", PYTHONS)
-@pytest.mark.parametrize(
-    ("system", "machine"), [("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64")]
-)
+@pytest.mark.parametrize(("system", "machine"), [("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64")])
 def test_the_locks_are_whole_on_every_python_and_system(python: str, system: str, machine: str) -> None:
     """No pinned package needs one that is not pinned: an installation that demands hashes would fail there."""
     there = {
@@ -121,15 +118,15 @@ def test_the_locks_are_whole_on_every_python_and_system(python: str, system: str
     for lock in LOCKS:
         pins = locked(lock)
         for name in pins:
-            for line in _requires(name):
-                requirement = Requirement(line)
+            for requirement in _requires(name):
                 if requirement.marker is None or requirement.marker.evaluate(there):
-                    assert canonicalize_name(requirement.name) in pins, f"{lock}: {name} needs {line}"
+                    assert canonicalize_name(requirement.name) in pins, f"{lock}: {name} needs {requirement}"
 
 
-def _requires(name: str) -> list[str]:
+@functools.cache
+def _requires(name: str) -> list[Requirement]:
     try:
-        return importlib.metadata.requires(name) or []
+        return [Requirement(line) for line in importlib.metadata.requires(name) or []]
     except importlib.metadata.PackageNotFoundError:  # pinned for other Pythons than this one
         return []
 
@@ -139,10 +136,9 @@ def test_a_lock_pins_the_extras_that_are_asked_for() -> None:
     for lock in LOCKS:
         pinned = locked_extras(lock)
         for name in pinned:
-            for line in _requires(name):
-                requirement = Requirement(line)
+            for requirement in _requires(name):
                 if requirement.extras and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
-                    assert requirement.extras <= pinned[canonicalize_name(requirement.name)], f"{lock}: {name}: {line}"
+                    assert requirement.extras <= pinned[canonicalize_name(requirement.name)], f"{lock}: {name}"
 
 
 def test_the_lock_fits_what_the_project_asks_for() -> None:
@@ -269,9 +265,7 @@ def _status(port: int, path: str) -> int | None:
         ("ADMIN_TOKEN=\n", {"ADMIN_TOKEN": "from-outside"}, "ADMIN_TOKEN=\n"),
     ],
 )
-def test_the_env_file_keeps_what_is_in_it(
-    clone: Path, before: str, environ: dict[str, str], kept: str
-) -> None:
+def test_the_env_file_keeps_what_is_in_it(clone: Path, before: str, environ: dict[str, str], kept: str) -> None:
     """A token is added only where there is none, after what was there."""
     file = clone / ".env"
     file.write_text(before)

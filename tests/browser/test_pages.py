@@ -282,21 +282,24 @@ def test_limits_set_elsewhere_appear_beside_an_unsaved_edit(open_page: OpenPage,
     assert general_limit(gateway, "connect_timeout") == (10.0, False)
 
 
-@pytest.mark.parametrize("value", ["-1", "1e99", "5 apples", "<img src=x onerror=alert(1)>"])
 def test_the_server_refuses_a_limit_in_its_own_words(
-    open_page: OpenPage, gateway: GatewayProcess, complaints: list[str], value: str
+    open_page: OpenPage, gateway: GatewayProcess, complaints: list[str]
 ) -> None:
-    """The form shows the objection as text, marks the field, and keeps what was typed."""
+    """The form shows the objection as text, marks the field, and keeps what was typed until it is discarded."""
     page = open_page("/admin#/settings")
     log_in(page, gateway.admin_token)
     field = page.get_by_label("Connect timeout", exact=True)
-    field.fill(value)
-    page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("alert")).to_contain_text("connect_timeout must be a number")
-    expect(field).to_have_attribute("aria-invalid", "true")
-    expect(field).to_have_value(value)
-    assert page.locator("img[src=x]").count() == 0
-    assert general_limit(gateway, "connect_timeout") == (10.0, False)
+    for value in ("-1", "1e99", "5 apples", "<img src=x onerror=alert(1)>"):
+        field.fill(value)
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("alert")).to_contain_text("connect_timeout must be a number")
+        expect(field).to_have_attribute("aria-invalid", "true")
+        expect(field).to_have_value(value)
+        assert page.locator("img[src=x]").count() == 0
+        assert general_limit(gateway, "connect_timeout") == (10.0, False)
+        page.get_by_role("button", name="Discard").click()
+        expect(page.get_by_role("alert")).to_have_count(0)
+        expect(field).to_have_value("")
     assert complaints == []
 
 

@@ -73,6 +73,14 @@ def server(gateway: GatewayProcess) -> Iterator[SocketServer]:
     server.close()
 
 
+@pytest.fixture(scope="module")
+def impatient(redis_url: str) -> Iterator[GatewayProcess]:
+    """A gateway that soon takes silence for the end."""
+    process = GatewayProcess(redis_url, {"IDLE_TIMEOUT": "0.6"}).start()
+    yield process
+    process.stop()
+
+
 def url(gateway: GatewayProcess, path: str = "/ws/v1/realtime?model=gpt-realtime") -> str:
     return f"ws://127.0.0.1:{gateway.port}{path}"
 
@@ -243,9 +251,9 @@ def test_what_cannot_be_a_switch_is_a_plain_request(
     assert seen.body == (SMUGGLED if SMUGGLED in framed else b"")
 
 
-def test_silence_ends_it(start_gateway: Callable[..., GatewayProcess], server: SocketServer) -> None:
+def test_silence_ends_it(impatient: GatewayProcess, server: SocketServer) -> None:
     """When nothing is said in either direction for the idle timeout the connection ends; talk of one side keeps it."""
-    impatient = start_gateway(IDLE_TIMEOUT="0.6")
+    impatient.map("/ws", f"http://127.0.0.1:{server.port}/base")
     with connect(url(impatient), ping_interval=None) as socket:
         for _ in range(4):
             time.sleep(0.3)
@@ -280,7 +288,7 @@ def test_one_event_with_bytes_each_way(start_gateway: Callable[..., GatewayProce
     assert "error" not in figures
 
 
-def test_client_that_takes_nothing_is_let_go(start_gateway: Callable[..., GatewayProcess]) -> None:
+def test_client_that_takes_nothing_is_let_go(impatient: GatewayProcess) -> None:
     """A client that stops reading while its upstream floods it ends after the idle timeout, and frees the upstream."""
     let_go = threading.Event()
 
@@ -293,7 +301,6 @@ def test_client_that_takes_nothing_is_let_go(start_gateway: Callable[..., Gatewa
         let_go.set()
 
     upstream = Upstream(handler)
-    impatient = start_gateway(IDLE_TIMEOUT="0.5")
     impatient.map("/flood", upstream.url)
     with impatient.connect() as sock:
         sock.sendall(
@@ -304,7 +311,7 @@ def test_client_that_takes_nothing_is_let_go(start_gateway: Callable[..., Gatewa
     upstream.close()
 
 
-def test_refused_upgrade_keeps_the_idle_timeout(start_gateway: Callable[..., GatewayProcess]) -> None:
+def test_refused_upgrade_keeps_the_idle_timeout(impatient: GatewayProcess) -> None:
     """Asking for an upgrade that is not given does not switch off the idle timeout of the answer."""
     let_go = threading.Event()
 
@@ -315,7 +322,6 @@ def test_refused_upgrade_keeps_the_idle_timeout(start_gateway: Callable[..., Gat
         let_go.set()
 
     upstream = Upstream(handler)
-    impatient = start_gateway(IDLE_TIMEOUT="0.5")
     impatient.map("/stalls", upstream.url)
     with impatient.connect() as sock:
         sock.sendall(b"GET /stalls/x HTTP/1.1\r\nHost: g\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")

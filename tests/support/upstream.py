@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -151,6 +152,8 @@ class Upstream:
     connections: int = 0
 
     def __post_init__(self) -> None:
+        self._sockets: list[socket.socket] = []
+        self._closed = False
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.port = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -163,6 +166,7 @@ class Upstream:
             except OSError:
                 return
             self.connections += 1
+            self._sockets.append(sock)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=self._serve, args=(sock, self.connections, self.handler), daemon=True).start()
 
@@ -172,6 +176,14 @@ class Upstream:
                 handler(Peer(sock, number, self))
             except (ConnectionError, TimeoutError) as error:
                 self.failures.append(error)
+            except Exception:
+                if not self._closed:
+                    raise
 
     def close(self) -> None:
+        """Also what it has open: a connection that the gateway keeps must not serve whoever gets the port next."""
+        self._closed = True
+        for sock in (self._listener, *self._sockets):
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
         self._listener.close()
