@@ -21,7 +21,7 @@ dev: $(VENV)/installed-dev ## the same, and loads the code again when it changes
 	@$(PY) scripts/write_env.py
 	@LOG_LEVEL=$${LOG_LEVEL:-DEBUG} GUNICORN_CMD_ARGS="--reload $$GUNICORN_CMD_ARGS" exec $(PY) -m app
 
-compile: $(VENV)/installed-compile ## compile the hot path: a small call costs two fifths less (wants a C compiler)
+compile: $(VENV)/installed-compile ## compile the hot path: a small call costs about half (wants a C compiler)
 	@$(PY) scripts/compile.py
 
 test: $(VENV)/installed-dev ## run all tests, against a real Redis

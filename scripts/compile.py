@@ -1,4 +1,4 @@
-"""Compiles the hot path to machine code: the sources stay what they are, and a small call costs two fifths less.
+"""Compiles the hot path to machine code: the sources stay what they are, and a small call costs about half.
 
 mypyc (https://mypyc.readthedocs.io) makes C of the typed sources, the system's C compiler makes an extension module of
 that. `make compile` runs this. app/compiled.py uses the result, in every process that starts afterwards, as long as
