@@ -31,6 +31,7 @@ app/proxy/admission.py
 app/proxy/client_watch.py
 app/proxy/engine.py
 app/proxy/exchange.py
+app/proxy/messages.py
 app/proxy/pool.py
 app/proxy/relay.py
 app/proxy/transport.py

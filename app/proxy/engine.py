@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
 
 from gevent import GreenletExit
 
@@ -15,7 +14,8 @@ from app.core.events import CLIENT_GONE, RequestEvent
 from app.core.model import Mapping
 from app.proxy.admission import Admission
 from app.proxy.client_watch import ClientWatch
-from app.proxy.exchange import NEVER, READ_BYTES, RequestBody, malformed_body
+from app.proxy.exchange import NEVER, READ_BYTES, malformed_body
+from app.proxy.messages import BodyReader, Inbound, Reply, RequestBody
 from app.proxy.relay import Relay
 from app.proxy.transport import OutboundRequest, Transport, UpstreamResponse
 from app.proxy.tunnel import Tunnel
@@ -23,83 +23,11 @@ from app.storage.slots import Slot
 from app.wire import headers as header_fields
 from app.wire.headers import Headers
 from app.wire.http1 import CHUNKED, HttpSyntaxError
-from app.wire.trace import TraceParent
 from app.wire.transforms import without_gemini_thinking
 
 log = logging.getLogger(__name__)
 
 NOTHINK_PREFIX = "/gnothink"
-
-
-class BodyReader(Protocol):
-    """Where a request's body comes from."""
-
-    length: int
-    """Bytes, or CHUNKED."""
-
-    def read1(self, size: int) -> bytes:
-        """What has come, at most `size` bytes; waits for the first; b"" at the end.
-
-        Raises GreenletExit when the client is gone, and HttpSyntaxError.
-        """
-
-    @property
-    def at_end(self) -> bool:
-        """True when `read1` is known to have nothing more."""
-
-
-class Inbound:
-    """A client's request as the door received it."""
-
-    __slots__ = (
-        "body", "client", "client_socket", "connection", "detach", "expects_continue", "headers", "method",
-        "request_id", "trace", "upgrade",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        request_id: str,
-        method: str,
-        headers: Headers,
-        connection: str,
-        body: BodyReader,
-        expects_continue: bool,
-        client: str,
-        trace: TraceParent | None,
-        upgrade: str,
-        detach: Callable[[], bytes] | None,
-        client_socket: Any,
-    ) -> None:
-        self.request_id = request_id
-        self.method = method
-        self.headers = headers
-        self.connection = connection
-        """The value of the field `Connection`; empty when there is none."""
-        self.body = body
-        self.expects_continue = expects_continue
-        self.client = client
-        """The address that the connection came from."""
-        self.trace = trace
-        """Our step in the caller's trace; None when the caller sent none."""
-        self.upgrade = upgrade
-        """The protocol that the client asks to switch to; empty when it does not, and then no switch is accepted."""
-        self.detach = detach
-        """Gives what the client sent behind its request. None where the WSGI server cannot switch protocols."""
-        self.client_socket = client_socket
-        """None where the WSGI server does not show it; then a client that leaves is noticed at the next write."""
-
-
-class Reply:
-    """What goes to the client."""
-
-    __slots__ = ("body", "headers", "reason", "status")
-
-    def __init__(self, status: int, reason: str, headers: Headers, body: Iterable[bytes]) -> None:
-        self.status = status
-        self.reason = reason
-        self.headers = headers
-        self.body = body
-        """A Relay, a Tunnel, or what wraps one; to be closed."""
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ from gevent import socket
 
 from app.core.errors import ClientFault, GatewayError, UpstreamFault
 from app.core.model import Mapping
+from app.proxy.messages import RequestBody
 from app.proxy.pool import Connection
 from app.waiting import Patience, give_way, receive, send_at_once
 from app.wire import http1
@@ -32,18 +33,6 @@ EXPECT_CONTINUE_S = 1.0
 MAX_INTERIM_RESPONSES = 16
 NEVER = float("inf")
 """The deadline of a call that may take as long as it likes."""
-
-
-class RequestBody:
-    """A request's body: what is at hand, and where the rest comes from."""
-
-    __slots__ = ("at_hand", "length", "read_more")
-
-    def __init__(self, length: int, at_hand: bytes = b"", read_more: Callable[[int], bytes] | None = None) -> None:
-        """`length`: bytes, or CHUNKED. `read_more` reads up to n bytes more, b"" at the end; None: that was all."""
-        self.length = length
-        self.at_hand = at_hand
-        self.read_more = read_more
 
 
 def total_timeout(upstream: Mapping) -> GatewayError:

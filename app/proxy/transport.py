@@ -17,7 +17,8 @@ from requests.adapters import BaseAdapter
 from app.core.errors import AddressRefused, UpstreamFault
 from app.core.model import Mapping
 from app.proxy.dialing import Dialer
-from app.proxy.exchange import NEVER, Exchange, RequestBody, StaleConnection, total_timeout
+from app.proxy.exchange import NEVER, Exchange, StaleConnection, total_timeout
+from app.proxy.messages import RequestBody
 from app.proxy.pool import Connection, Pool
 from app.wire.headers import Headers, find
 from app.wire.http1 import CHUNKED

@@ -11,7 +11,8 @@ from itertools import chain
 from app.core.errors import UpstreamFault
 from app.core.model import Mapping
 from app.core.settings import Limits
-from app.proxy.engine import Engine, Inbound, Reply
+from app.proxy.engine import Engine
+from app.proxy.messages import Inbound, Reply
 from app.proxy.relay import Relay
 from app.waiting import give_way
 from app.wire.codings import CodingError, Decoder, decoder_for

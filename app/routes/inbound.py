@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.proxy.engine import Inbound
+from app.proxy.messages import Inbound
 from app.routes.wsgi_environ import Environ, asked_upgrade, detach_of, request_body
 from app.wire.headers import Headers
 from app.wire.trace import TraceParent

@@ -15,7 +15,7 @@ from app.core.callers import caller_of
 from app.core.errors import ClientFault, GatewayError, OperatorFault
 from app.gateway import Gateway
 from app.proxy import web_page
-from app.proxy.engine import Inbound
+from app.proxy.messages import Inbound
 from app.routes import cors
 from app.routes.address_page import answer_with_error, web_proxy_off
 from app.routes.inbound import inbound_of

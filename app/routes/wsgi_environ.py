@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from app.client_gone import ClientGone
-from app.proxy.engine import BodyReader
+from app.proxy.messages import BodyReader
 from app.wire.headers import Headers, tokens
 from app.wire.http1 import CHUNKED, HttpSyntaxError
 
@@ -68,7 +68,7 @@ def _has_body(environ: Environ) -> bool:
 
 
 def detach_of(environ: Environ) -> Callable[[], bytes] | None:
-    """`proxy.engine.Inbound.detach`; None where the server does not show the client's connection."""
+    """`proxy.messages.Inbound.detach`; None where the server does not show the client's connection."""
     own: Callable[[], bytes] | None = getattr(environ["wsgi.input"], "detach", None)
     if own is not None or "gunicorn.socket" not in environ:
         return own
@@ -84,7 +84,7 @@ def request_body(environ: Environ) -> BodyReader:
 
 
 class RequestInput:
-    """A request's body (`proxy.engine.BodyReader`), read from whatever other WSGI servers give as `wsgi.input`."""
+    """A request's body (`proxy.messages.BodyReader`), read from whatever other WSGI servers give as `wsgi.input`."""
 
     __slots__ = ("_left", "_read", "_source", "at_end", "length")
 

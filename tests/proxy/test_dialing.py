@@ -19,7 +19,7 @@ from app.core.errors import AddressRefused, UpstreamFault
 from app.core.model import Mapping
 from app.gateway import build_gateway
 from app.proxy.dialing import Dialer, OwnAddress
-from app.proxy.exchange import RequestBody
+from app.proxy.messages import RequestBody
 from app.proxy.transport import OutboundRequest, Transport
 from app.storage.connections import MAPPINGS
 from tests.support.gateway import GatewayProcess

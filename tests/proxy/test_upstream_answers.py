@@ -24,7 +24,8 @@ from gevent import socket as gevent_socket
 from app.core.errors import UpstreamFault
 from app.core.model import Mapping
 from app.core.routing import parse_mapping
-from app.proxy.exchange import MAX_INTERIM_RESPONSES, RequestBody
+from app.proxy.exchange import MAX_INTERIM_RESPONSES
+from app.proxy.messages import RequestBody
 from app.proxy.pool import Connection, Pool
 from app.proxy.transport import OutboundRequest, Transport
 from tests.support.gateway import GatewayProcess, Reply, receive_all, wait_until
