@@ -1,4 +1,4 @@
-"""What the operator said, frozen: the mappings and the Snapshot that holds them."""
+"""What the operator said, frozen: the mappings, where they lead, and the Snapshot that holds them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from app.core.settings import Limits, Number
 
 
 @dataclass(frozen=True, slots=True)
-class Mapping:
-    """A route from `prefix` to `target`, the target taken apart so that a request need not parse it."""
+class Upstream:
+    """A server that we call: its address taken apart, so that a request need not parse it, and what holds for calls."""
 
-    prefix: str
-    target: str
     scheme: str
     host: str
     """Canonical (`core.addresses.canonical_host`); what is resolved and named in TLS."""
@@ -20,11 +18,21 @@ class Mapping:
     authority: str
     """The value of the `Host` header: without the port where it is the scheme's own."""
     base_path: str
-    """The target's path without a trailing slash; empty for a bare host."""
+    """What stands before the path of every request, without a trailing slash; empty for a bare host."""
     limits: Limits = Limits()
     """Those in force: the mapping's own over the operator's general ones over the deployment's."""
     from_caller: bool = False
-    """True when not the operator but the caller names the target, as with web pages: its port is then judged too."""
+    """True when not the operator but the caller names it, as with web pages: its port is then judged too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """A route from `prefix` to `target`."""
+
+    prefix: str
+    target: str
+    upstream: Upstream
+    """What the target says."""
 
 
 @dataclass(frozen=True, slots=True)

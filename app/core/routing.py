@@ -17,7 +17,7 @@ import orjson
 
 from app.core.addresses import canonical_host
 from app.core.errors import InvalidMapping, InvalidSetting
-from app.core.model import Mapping, Snapshot
+from app.core.model import Mapping, Snapshot, Upstream
 from app.core.settings import Limits, Number, check_setting, check_settings
 
 RESERVED_SEGMENTS = frozenset(
@@ -42,9 +42,10 @@ def match(snapshot: Snapshot, raw_target: str) -> tuple[Mapping, str] | None:
         mapping = snapshot.routes.get(prefix)
         if mapping is not None:
             rest = raw_target[len(prefix) :]
-            if not mapping.base_path and not rest.startswith("/"):
+            base_path = mapping.upstream.base_path
+            if not base_path and not rest.startswith("/"):
                 rest = "/" + rest
-            return mapping, mapping.base_path + rest
+            return mapping, base_path + rest
         prefix = prefix.rpartition("/")[0]
     return None
 
@@ -111,9 +112,7 @@ def parse_mapping(prefix: str, target: str, limits: Limits = Limits()) -> Mappin
     except ValueError as reason:
         raise InvalidMapping(f"target {target!r} must name a host: {reason}") from None
     shown_host = f"[{host}]" if ":" in host else host
-    return Mapping(
-        prefix=prefix,
-        target=target,
+    upstream = Upstream(
         scheme=parts.scheme,
         host=host,
         port=port or _DEFAULT_PORTS[parts.scheme],
@@ -121,6 +120,7 @@ def parse_mapping(prefix: str, target: str, limits: Limits = Limits()) -> Mappin
         base_path=quote(parts.path.rstrip("/"), safe=_PATH_SAFE),
         limits=limits,
     )
+    return Mapping(prefix, target, upstream)
 
 
 def check_prefix(prefix: str) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 
 from app.core.errors import Busy
-from app.core.model import Mapping
-from app.core.settings import burst_of
+from app.core.settings import Limits, burst_of
 from app.storage.rates import Rates
 from app.storage.slots import Slot, Slots
 
@@ -28,25 +27,23 @@ class Admission:
     def stop(self) -> None:
         self._slots.stop()
 
-    def check_rates(self, mapping: Mapping) -> None:
-        """Raises Busy when the mapping, or all of them together, have begun too many calls."""
-        limits = mapping.limits
+    def check_rates(self, endpoint: str, limits: Limits) -> None:
+        """Raises Busy when the endpoint, or all of them together, have begun too many calls."""
         if limits.global_requests_per_second:
             self._take(GLOBAL_KEY, limits.global_requests_per_second, limits.global_burst, "this gateway")
         if limits.requests_per_second:
-            self._take(mapping.prefix, limits.requests_per_second, limits.burst, mapping.prefix)
+            self._take(endpoint, limits.requests_per_second, limits.burst, endpoint)
 
-    def take_slot(self, mapping: Mapping) -> Slot | None:
+    def take_slot(self, endpoint: str, limits: Limits) -> Slot | None:
         """The right to one call in flight, to be released at its end; None where there is no limit.
 
         Waits for at most `queue_timeout`. Raises Busy when all are taken.
         """
-        limits = mapping.limits
         if not limits.max_concurrency:
             return None
-        slot = self._slots.acquire(mapping.prefix, limits.max_concurrency, limits.queue_timeout)
+        slot = self._slots.acquire(endpoint, limits.max_concurrency, limits.queue_timeout)
         if slot is None:
-            text = f"{mapping.prefix} has {limits.max_concurrency} calls in flight, as many as are allowed; try again"
+            text = f"{endpoint} has {limits.max_concurrency} calls in flight, as many as are allowed; try again"
             raise Busy(429, "upstream_busy", text, retry_after_s=BUSY_RETRY_S)
         return slot
 

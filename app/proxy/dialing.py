@@ -14,7 +14,7 @@ from gevent.ssl import SSLContext
 from app.core.addresses import canonical_host
 from app.core.egress import EgressPolicy, Refusal
 from app.core.errors import AddressRefused, UpstreamFault
-from app.core.model import Mapping
+from app.core.model import Upstream
 from app.proxy.racing import connect_first
 from app.proxy.resolving import Resolver
 
@@ -67,7 +67,7 @@ class Dialer:
         self._tls.set_alpn_protocols(["http/1.1"])
         self._tls_sessions: dict[tuple[str, int], ssl.SSLSession] = {}
 
-    def dial(self, upstream: Mapping, timeout_s: float) -> Any:
+    def dial(self, upstream: Upstream, timeout_s: float) -> Any:
         """A connected gevent socket. `timeout_s` covers name, connection and TLS.
 
         Raises UpstreamFault, or AddressRefused when the guard forbids it; then nothing was dialled.
@@ -81,7 +81,7 @@ class Dialer:
             text = f"no connection to {upstream.authority}: {error.strerror or error}"
         raise UpstreamFault(502, "upstream_unreachable", text)
 
-    def check(self, upstream: Mapping, timeout_s: float = 5.0) -> None:
+    def check(self, upstream: Upstream, timeout_s: float = 5.0) -> None:
         """Raises AddressRefused when the upstream is known to be at an address that may not be dialled.
 
         A name that cannot be resolved now passes: it is checked again at every dialling.
@@ -92,7 +92,7 @@ class Dialer:
         except (ConnectTimeout, OSError):
             return
 
-    def keep_tls_session(self, upstream: Mapping, sock: Any) -> None:
+    def keep_tls_session(self, upstream: Upstream, sock: Any) -> None:
         """Remembers the connection's TLS session, so that the next handshake is short."""
         session = getattr(sock, "session", None)
         if session is not None:
@@ -101,7 +101,7 @@ class Dialer:
             if len(self._tls_sessions) > MAX_TLS_SESSIONS:
                 del self._tls_sessions[next(iter(self._tls_sessions))]
 
-    def _open(self, upstream: Mapping) -> Any:
+    def _open(self, upstream: Upstream) -> Any:
         sock = connect_first(self._resolve(upstream))
         if upstream.scheme == "http":
             return sock
@@ -111,7 +111,7 @@ class Dialer:
             sock.close()
             raise
 
-    def _resolve(self, upstream: Mapping) -> list[Any]:
+    def _resolve(self, upstream: Upstream) -> list[Any]:
         """What getaddrinfo says, asked once and all of it allowed. Raises AddressRefused, OSError."""
         try:
             host = canonical_host(upstream.host)
@@ -122,7 +122,7 @@ class Dialer:
         self._judge(upstream, host, [info[4] for info in found])
         return found
 
-    def _judge(self, upstream: Mapping, host: str, found: list[Any]) -> None:
+    def _judge(self, upstream: Upstream, host: str, found: list[Any]) -> None:
         refusal = self._egress.judge(
             host,
             upstream.port,
@@ -133,7 +133,7 @@ class Dialer:
         if refusal is not None:
             raise _refused(upstream, refusal)
 
-    def _secure(self, sock: Any, upstream: Mapping) -> Any:
+    def _secure(self, sock: Any, upstream: Upstream) -> Any:
         session = self._tls_sessions.get((upstream.host, upstream.port))
         # An end without TLS's own is no end: whoever cuts the wire must not be able to shorten a body.
         name = upstream.host.removesuffix(".")  # RFC 6066, 3: without it
@@ -150,7 +150,7 @@ def _belongs_here(address: Any) -> bool:
     return True
 
 
-def _refused(upstream: Mapping, refusal: Refusal) -> AddressRefused:
+def _refused(upstream: Upstream, refusal: Refusal) -> AddressRefused:
     """The caller is not told the address: what names in our network stand for is not their business."""
     address = refusal.address or "not resolved"
     log.warning("address_refused: %s %s (address %s, port %d)", upstream.host, refusal.reason, address, upstream.port)

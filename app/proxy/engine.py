@@ -11,7 +11,8 @@ from gevent import GreenletExit
 
 from app.core.errors import ClientFault, GatewayError, OperatorFault
 from app.core.events import CLIENT_GONE, RequestEvent
-from app.core.model import Mapping
+from app.core.model import Upstream
+from app.core.settings import Limits
 from app.proxy.admission import Admission
 from app.proxy.client_watch import ClientWatch
 from app.proxy.exchange import NEVER, READ_BYTES, malformed_body
@@ -40,24 +41,27 @@ class Engine:
     """Who is told of each finished request. They must not wait."""
     active_calls: int = 0
 
-    def handle(self, inbound: Inbound, mapping: Mapping, target: str) -> Reply:
-        """Asks the mapping's upstream. Raises GatewayError before anything was sent to the client, or ClientGone."""
+    def handle(self, inbound: Inbound, endpoint: str, upstream: Upstream, target: str) -> Reply:
+        """Asks the upstream for `target`. Raises GatewayError before anything was sent to the client, or ClientGone.
+
+        `endpoint` is what the call counts for, in limits as in statistics.
+        """
         if inbound.upgrade and (inbound.detach is None or inbound.client_socket is None):
             text = "this server cannot switch protocols; run the gateway with its own worker class (gunicorn.conf.py)"
             raise OperatorFault(501, "upgrade_unsupported", text)
-        call = _Call(self, inbound, mapping)
+        call = _Call(self, inbound, endpoint, upstream)
         try:
-            self.admission.check_rates(mapping)
-            body = self._request_body(inbound, mapping)
+            self.admission.check_rates(endpoint, upstream.limits)
+            body = self._request_body(inbound, endpoint, upstream.limits)
             if inbound.client_socket is not None:
                 call.watch = ClientWatch(inbound.client_socket)
-            if mapping.limits.max_concurrency:
+            if upstream.limits.max_concurrency:
                 call.take_slot()  # not before the body has begun: a slow client must not hold a place
             call.request = OutboundRequest(
-                mapping,
+                upstream,
                 inbound.method,
                 target,
-                _outbound_fields(inbound, mapping),
+                _outbound_fields(inbound, upstream),
                 body,
                 expect=inbound.expects_continue and body.read_more is not None,
                 upgrade=inbound.upgrade,
@@ -86,17 +90,17 @@ class Engine:
         fields = header_fields.to_client(response.fields, response.connection_options)
         return Reply(response.status_code, response.reason, fields, relay)
 
-    def _request_body(self, inbound: Inbound, mapping: Mapping) -> RequestBody:
+    def _request_body(self, inbound: Inbound, endpoint: str, limits: Limits) -> RequestBody:
         reader = inbound.body
         if reader.length == 0:
             return RequestBody(0)
-        max_bytes = mapping.limits.max_body_bytes
+        max_bytes = limits.max_body_bytes
         if max_bytes:
             if reader.length > max_bytes:
                 raise _too_large(max_bytes)
             if reader.length == CHUNKED:
                 reader = _BoundedReader(reader, max_bytes)
-        if mapping.prefix == NOTHINK_PREFIX and _is_json_post(inbound):
+        if endpoint == NOTHINK_PREFIX and _is_json_post(inbound):
             edited = without_gemini_thinking(_read_all(reader, self.held_body_max_bytes))
             return RequestBody(len(edited), edited)
         if inbound.expects_continue:
@@ -109,21 +113,23 @@ class _Call:
     """What one request has to account for at its end."""
 
     __slots__ = (
+        "_endpoint",
         "_engine",
         "_inbound",
-        "_mapping",
         "_slot",
         "_started_s",
+        "_upstream",
         "first_byte_s",
         "request",
         "status",
         "watch",
     )
 
-    def __init__(self, engine: Engine, inbound: Inbound, mapping: Mapping) -> None:
+    def __init__(self, engine: Engine, inbound: Inbound, endpoint: str, upstream: Upstream) -> None:
         self._engine = engine
         self._inbound = inbound
-        self._mapping = mapping
+        self._endpoint = endpoint
+        self._upstream = upstream
         self._started_s = time.monotonic()
         self.first_byte_s = 0.0
         self.status = 0
@@ -133,12 +139,12 @@ class _Call:
         engine.active_calls += 1
 
     def deadline_s(self) -> float:
-        total_s = self._mapping.limits.total_timeout
+        total_s = self._upstream.limits.total_timeout
         return self._started_s + total_s if total_s else NEVER
 
     def take_slot(self) -> None:
         """Raises Busy. A client that leaves while it waits for a slot leaves the queue."""
-        self._slot = self._engine.admission.take_slot(self._mapping)
+        self._slot = self._engine.admission.take_slot(self._endpoint, self._upstream.limits)
 
     def switch(self, response: UpstreamResponse) -> Reply:
         """Both sides have left HTTP: hands their bytes on."""
@@ -146,7 +152,7 @@ class _Call:
             self.watch.stop()  # from now on the tunnel reads the client's socket
         inbound = self._inbound
         assert inbound.detach is not None  # noqa: S101 - handle() has asked for no switch otherwise
-        idle_timeout = self._mapping.limits.idle_timeout
+        idle_timeout = self._upstream.limits.idle_timeout
         tunnel = Tunnel(response.raw, inbound.client_socket, inbound.detach(), idle_timeout, self.settle)
         fields = header_fields.to_client(response.fields, response.connection_options)
         fields += [("Connection", "Upgrade"), ("Upgrade", inbound.upgrade)]
@@ -173,7 +179,7 @@ class _Call:
         event = RequestEvent(
             self._inbound.request_id,
             int(time.time() * 1000),
-            self._mapping.prefix,
+            self._endpoint,
             self._inbound.method,
             status,
             error_code,
@@ -183,15 +189,15 @@ class _Call:
             (self.first_byte_s - self._started_s) * 1000 if self.first_byte_s else None,
             self._inbound.trace.trace_id if self._inbound.trace else "",
             self._inbound.client,
-            self._mapping.authority,
+            self._upstream.authority,
             request.attempts if request is not None else 0,
         )
         for observe in self._engine.observers:
             observe(event)
 
 
-def _outbound_fields(inbound: Inbound, mapping: Mapping) -> Headers:
-    fields = header_fields.outbound(inbound.headers, mapping.authority, inbound.connection)
+def _outbound_fields(inbound: Inbound, upstream: Upstream) -> Headers:
+    fields = header_fields.outbound(inbound.headers, upstream.authority, inbound.connection)
     if inbound.trace is None:
         return fields
     return [*[field for field in fields if field[0].lower() != "traceparent"], ("traceparent", str(inbound.trace))]

@@ -16,7 +16,7 @@ import gevent
 from gevent import socket
 
 from app.core.errors import ClientFault, GatewayError, UpstreamFault
-from app.core.model import Mapping
+from app.core.model import Upstream
 from app.proxy.messages import RequestBody
 from app.proxy.pool import Connection
 from app.waiting import Patience, give_way, receive, send_at_once
@@ -35,7 +35,7 @@ NEVER = float("inf")
 """The deadline of a call that may take as long as it likes."""
 
 
-def total_timeout(upstream: Mapping) -> GatewayError:
+def total_timeout(upstream: Upstream) -> GatewayError:
     text = f"the call to {upstream.authority} was not over within {upstream.limits.total_timeout:g} s"
     return UpstreamFault(504, "total_timeout", text)
 
@@ -81,7 +81,7 @@ class Exchange:
     _closed = False
 
     def __init__(
-        self, connection: Connection, upstream: Mapping, deadline_s: float, give_back: Callable[[Connection], None]
+        self, connection: Connection, upstream: Upstream, deadline_s: float, give_back: Callable[[Connection], None]
     ) -> None:
         """`deadline_s`: when the whole call must be over, by time.monotonic(); NEVER for no limit."""
         self.upstream = upstream

@@ -9,7 +9,7 @@ from typing import Any
 from gevent.socket import MSG_DONTWAIT, MSG_PEEK
 from gevent.ssl import SSLSocket, SSLWantReadError
 
-from app.core.model import Mapping
+from app.core.model import Upstream
 from app.waiting import Patience
 
 PoolKey = tuple[str, str, int, bool]
@@ -107,7 +107,7 @@ class Pool:
         self._idle: dict[PoolKey, list[Connection]] = {}
 
     @staticmethod
-    def key(upstream: Mapping) -> PoolKey:
+    def key(upstream: Upstream) -> PoolKey:
         return upstream.scheme, upstream.host, upstream.port, upstream.from_caller
 
     def take(self, key: PoolKey) -> Connection | None:

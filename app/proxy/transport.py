@@ -15,7 +15,7 @@ import requests
 from requests.adapters import BaseAdapter
 
 from app.core.errors import AddressRefused, UpstreamFault
-from app.core.model import Mapping
+from app.core.model import Upstream
 from app.proxy.dialing import Dialer
 from app.proxy.exchange import NEVER, Exchange, StaleConnection, total_timeout
 from app.proxy.messages import RequestBody
@@ -31,7 +31,7 @@ class OutboundRequest(requests.PreparedRequest):
 
     def __init__(
         self,
-        upstream: Mapping,
+        upstream: Upstream,
         method: str,
         target: str,
         fields: Headers,
@@ -47,7 +47,6 @@ class OutboundRequest(requests.PreparedRequest):
         self.content = body
         self.expect = expect
         self.upgrade = upgrade
-        self.url = upstream.target
         self.attempts = 0
         """How many connections it was sent on, or should have been."""
         self.exchange: Exchange | None = None
@@ -137,7 +136,7 @@ class Transport(BaseAdapter):
             raise
         return UpstreamResponse(request, exchange)
 
-    def _give_back_tls(self, upstream: Mapping, connection: Connection) -> None:
+    def _give_back_tls(self, upstream: Upstream, connection: Connection) -> None:
         self._dialer.keep_tls_session(upstream, connection.sock)
         self._pool.give_back(connection)
 

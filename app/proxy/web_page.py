@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import chain
 
 from app.core.errors import UpstreamFault
-from app.core.model import Mapping
+from app.core.model import Upstream
 from app.core.settings import Limits
 from app.proxy.engine import Engine
 from app.proxy.messages import Inbound, Reply
@@ -33,9 +33,7 @@ _PARTIAL_OR_NONE = frozenset({204, 205, 206, 304})
 def ask(engine: Engine, inbound: Inbound, site: Site, limits: Limits) -> Reply:
     """The site's answer to the request, fit for the browser. Raises like Engine.handle."""
     address = site.address
-    upstream = Mapping(
-        prefix=ENDPOINT,
-        target=address.origin,
+    upstream = Upstream(
         scheme=address.scheme,
         host=address.host,
         port=address.port,
@@ -45,7 +43,7 @@ def ask(engine: Engine, inbound: Inbound, site: Site, limits: Limits) -> Reply:
         limits=replace(limits, first_byte_timeout=limits.web_first_byte_timeout, idle_timeout=limits.web_idle_timeout),
     )
     inbound.headers = request_fields(inbound.headers, site)
-    reply = engine.handle(inbound, upstream, address.target)
+    reply = engine.handle(inbound, ENDPOINT, upstream, address.target)
     if reply.status == 101:
         reply.headers = response_fields(reply.headers, site, rewritten=False)
     else:

@@ -43,7 +43,9 @@ class ProxyDoor:
             return []
         body: Iterable[bytes]
         try:
-            reply = self._gateway.engine.handle(inbound_of(environ, headers, trace), *route)
+            mapping, target = route
+            inbound = inbound_of(environ, headers, trace)
+            reply = self._gateway.engine.handle(inbound, mapping.prefix, mapping.upstream, target)
         except GatewayError as error:
             status, answer, text = error_reply(error, request_id)
             body = [text]

@@ -139,8 +139,8 @@ def test_bad_target_is_refused_with_a_reason(target: str, says: str) -> None:
 )
 def test_target_is_taken_apart(target: str, host: str, port: int, authority: str, base_path: str) -> None:
     """Host, port, Host field and base path come from the target once, not at each request."""
-    mapping = parse_mapping("/x", target)
-    assert (mapping.host, mapping.port, mapping.authority, mapping.base_path) == (host, port, authority, base_path)
+    upstream = parse_mapping("/x", target).upstream
+    assert (upstream.host, upstream.port, upstream.authority, upstream.base_path) == (host, port, authority, base_path)
 
 
 def test_a_mappings_limits_stand_over_the_general_ones() -> None:
@@ -154,7 +154,7 @@ def test_a_mappings_limits_stand_over_the_general_ones() -> None:
         ),
         Limits(connect_timeout=2.0, total_timeout=99.0),
     )
-    a, b = snapshot.mappings["/a"].limits, snapshot.mappings["/b"].limits
+    a, b = snapshot.mappings["/a"].upstream.limits, snapshot.mappings["/b"].upstream.limits
     assert (a.idle_timeout, a.max_concurrency, a.total_timeout, a.connect_timeout) == (7.0, 3, 60.0, 2.0)
     assert (b.idle_timeout, b.max_concurrency, b.total_timeout, b.connect_timeout) == (9.0, 0, 60.0, 2.0)
 
@@ -171,4 +171,4 @@ def test_a_bad_general_setting_is_told() -> None:
     """A general setting that makes no sense is left out and told."""
     snapshot = snapshot_of({"/a": "https://a.example"}, idle_timeout="soon")
     assert "idle_timeout" in snapshot.rejected
-    assert snapshot.mappings["/a"].limits == Limits()
+    assert snapshot.mappings["/a"].upstream.limits == Limits()

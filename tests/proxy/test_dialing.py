@@ -14,9 +14,9 @@ import pytest
 import redis
 
 from app.config import load_config
+from app.core import model
 from app.core.egress import EgressPolicy, parse_entries, parse_ports
 from app.core.errors import AddressRefused, UpstreamFault
-from app.core.model import Mapping
 from app.gateway import build_gateway
 from app.proxy.dialing import Dialer, OwnAddress
 from app.proxy.messages import RequestBody
@@ -72,8 +72,8 @@ def policy(allow: str = "", deny: str = "", ports: str = "") -> EgressPolicy:
     return EgressPolicy(parse_entries(allow), parse_entries(deny), parse_ports(ports))
 
 
-def at(host: str, port: int, scheme: str = "http", *, from_caller: bool = False) -> Mapping:
-    return Mapping("/x", f"{scheme}://{host}:{port}", scheme, host, port, f"{host}:{port}", "", from_caller=from_caller)
+def at(host: str, port: int, scheme: str = "http", *, from_caller: bool = False) -> model.Upstream:
+    return model.Upstream(scheme, host, port, f"{host}:{port}", "", from_caller=from_caller)
 
 
 def was_dialled(listener: socket.socket) -> bool:
@@ -133,7 +133,7 @@ def test_an_address_in_any_spelling_is_refused(listener: socket.socket, host: st
 def test_a_refusal_is_one_line_in_the_log(resolver: Resolver, caplog: pytest.LogCaptureFixture) -> None:
     """The log gets host, address and reason once, and no path; the caller is not told the address."""
     resolver.answers = [["10.11.12.13"]]
-    upstream = Mapping("/x", "http://x.example/secret", "http", "x.example", 80, "x.example", "/secret")
+    upstream = model.Upstream("http", "x.example", 80, "x.example", "/secret")
     with caplog.at_level(logging.INFO), pytest.raises(AddressRefused) as caught:
         Dialer(policy(), NOWHERE).dial(upstream, 5)
     [record] = caplog.records
@@ -226,7 +226,7 @@ def test_a_mapping_to_the_gateway_itself_is_refused(
 # --- ports, and kept connections ---
 
 
-def ask(transport: Transport, upstream: Mapping) -> int:
+def ask(transport: Transport, upstream: model.Upstream) -> int:
     request = OutboundRequest(upstream, "GET", "/", [("Host", upstream.authority)], RequestBody(0))
     response = transport.send(request)
     response.raw.read_at_hand()

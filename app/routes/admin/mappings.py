@@ -35,7 +35,7 @@ def add_mapping_routes(admin: Blueprint, gateway: Gateway) -> None:
     def add_mapping() -> Answer:
         prefix, target = _text("prefix"), _text("target")
         options = _options()
-        gateway.dialer.check(parse_mapping(prefix, target))
+        gateway.dialer.check(parse_mapping(prefix, target).upstream)
         catalog.add_mapping(prefix, target, options)
         mapping: dict[str, Any] = {"prefix": prefix, "target": target}
         if options is not None:
@@ -47,7 +47,7 @@ def add_mapping_routes(admin: Blueprint, gateway: Gateway) -> None:
         options = _options()
         target = None if options is not None and "target" not in _body() else _text("target")
         if target is not None:
-            gateway.dialer.check(parse_mapping(f"/{prefix}", target))
+            gateway.dialer.check(parse_mapping(f"/{prefix}", target).upstream)
         catalog.update_mapping(f"/{prefix}", target, options)
         mapping: dict[str, Any] = {"prefix": f"/{prefix}"}
         mapping |= {} if target is None else {"target": target}
