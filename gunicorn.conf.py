@@ -93,6 +93,8 @@ def post_fork(server: Any, worker: Any) -> None:
     worker.cfg.set("graceful_timeout", deployment.graceful_timeout_s)
     worker.head_timeout_s = deployment.head_timeout_s
     worker.client_timeout_s = deployment.client_timeout_s
+    for listener in server.LISTENERS:
+        deployment.tcp_keepalive.set_on(listener.sock)  # what it accepts has it, too
 
 
 def _prepare_redis() -> int:

@@ -37,6 +37,7 @@ def create_app(config: Config | None = None) -> Flask:
         from app.uwsgi_server import UwsgiServer
 
         server = UwsgiServer(flask.wsgi_app, config.client_timeout_s, config.graceful_timeout_s)
+        server.at_listeners(config.tcp_keepalive.set_on)
         server.at_exit(gateway.stop)
         flask.wsgi_app = server  # type: ignore[method-assign]
     else:

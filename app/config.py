@@ -18,6 +18,7 @@ from dotenv import dotenv_values
 
 from app.core.egress import Entry, Ports, parse_entries, parse_ports
 from app.core.settings import SETTINGS, Limits, check_setting
+from app.tcp_keepalive import TcpKeepalive
 
 T = TypeVar("T")
 
@@ -54,6 +55,8 @@ class Config:
     """How long a client may take from a request's first byte to the end of its header fields."""
     client_timeout_s: float
     """How long a client may send or take nothing while it should."""
+    tcp_keepalive: TcpKeepalive
+    """`TCP_KEEPALIVE_IDLE`, `_INTERVAL`, `_COUNT`: on connections of clients, upstreams and Redis."""
     trusted_proxy_count: int
     """How many reverse proxies stand in front of us, so how many `X-Forwarded-*` values are believed."""
     enable_stats: bool
@@ -117,6 +120,11 @@ def load_config(environ: Mapping[str, str] | None = None, env_file: Path | None 
         keepalive_s=read("KEEPALIVE_TIMEOUT", _integer(1, 86_400), 75),  # common load balancers let go after 60 s
         head_timeout_s=read("HEAD_TIMEOUT", _seconds, 20.0),
         client_timeout_s=read("CLIENT_TIMEOUT", _seconds, 300.0),
+        tcp_keepalive=TcpKeepalive(  # at most what Linux takes
+            read("TCP_KEEPALIVE_IDLE", _integer(0, 32_767), 30),
+            read("TCP_KEEPALIVE_INTERVAL", _integer(1, 32_767), 10),
+            read("TCP_KEEPALIVE_COUNT", _integer(1, 127), 3),
+        ),
         trusted_proxy_count=read("TRUSTED_PROXY_COUNT", _integer(0, 16), 0),
         enable_stats=read("ENABLE_STATS", lambda text: text.lower() != "false", True),
         stats_queue_size=read("STATS_QUEUE_SIZE", _integer(1, 10_000_000), 10_000),

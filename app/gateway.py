@@ -73,7 +73,7 @@ def build_gateway(config: Config) -> Gateway:
         raise ConfigError("REDIS_URL is not set: say where Redis is, or use `python -m app`, which brings its own")
     connect = partial(open_redis, config.redis_url, tls_verify=config.redis_tls_verify)
     egress = EgressPolicy(config.egress_allow, config.egress_deny, config.egress_ports)
-    dialer = Dialer(egress, OwnAddress(config.host, config.port))
+    dialer = Dialer(egress, OwnAddress(config.host, config.port), config.tcp_keepalive)
     quick = partial(connect, socket_timeout_s=READER_TIMEOUT_S)
     admission = Admission(Rates(quick()), Slots(quick()))
     transport = Transport(dialer, config.pool_max_idle, config.pool_idle_timeout_s)

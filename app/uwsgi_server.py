@@ -80,6 +80,13 @@ class UwsgiServer:
 
         self._uwsgi.atexit = end
 
+    def at_listeners(self, act: Callable[[Any], None]) -> None:
+        """Calls `act` with each listening socket."""
+        for number in self._uwsgi.sockets:
+            listener = socket.socket(fileno=number)
+            act(listener)
+            listener.detach()  # it stays uWSGI's
+
     def _drain(self) -> None:
         """Lets requests in flight end by themselves, then ends them visibly."""
         deadline = time.monotonic() + self._graceful_timeout_s

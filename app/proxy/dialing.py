@@ -17,6 +17,7 @@ from app.core.errors import AddressRefused, UpstreamFault
 from app.core.model import Upstream
 from app.proxy.racing import connect_first
 from app.proxy.resolving import Resolver
+from app.tcp_keepalive import USUAL, TcpKeepalive
 
 log = logging.getLogger(__name__)
 
@@ -58,9 +59,10 @@ class OwnAddress:
 class Dialer:
     """One verified TLS context for all upstreams, and the guard on what may be dialled."""
 
-    def __init__(self, egress: EgressPolicy, own: OwnAddress) -> None:
+    def __init__(self, egress: EgressPolicy, own: OwnAddress, keepalive: TcpKeepalive = USUAL) -> None:
         self._egress = egress
         self._own = own
+        self._keepalive = keepalive
         self._resolver = Resolver()
         self._tls = SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._tls.load_default_certs()
@@ -103,6 +105,7 @@ class Dialer:
 
     def _open(self, upstream: Upstream) -> Any:
         sock = connect_first(self._resolve(upstream))
+        self._keepalive.set_on(sock)
         if upstream.scheme == "http":
             return sock
         try:

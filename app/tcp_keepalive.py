@@ -1,0 +1,51 @@
+"""TCP keepalive: the kernel asks a silent peer whether it still lives, and ends the connection of one that does not.
+
+A call that is silent for minutes stays in the tables of the NAT devices on its way, and a peer that vanished without
+a FIN is noticed. The kernel does it all: options set on a listening socket pass to what it accepts (Linux, macOS),
+so an accepted connection costs nothing.
+
+TCP_USER_TIMEOUT is not set. It would end a peer that lives and takes nothing for a while, whose time is CLIENT_TIMEOUT
+or the idle timeout; and where it is set, Linux goes by it and no more by the count of unanswered probes.
+"""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from typing import Any, Final
+
+_IDLE: Final[int] = getattr(socket, "TCP_KEEPIDLE", getattr(socket, "TCP_KEEPALIVE", 0))
+"""macOS calls it TCP_KEEPALIVE, and Python knows that name there since 3.10."""
+
+
+@dataclass(frozen=True, slots=True)
+class TcpKeepalive:
+    """When a peer is asked. One that has vanished is noticed after `idle_s` + `interval_s` * `count`."""
+
+    idle_s: int = 30
+    """Silence before the first probe; 0: none is ever sent."""
+    interval_s: int = 10
+    """Between two probes."""
+    count: int = 3
+    """Probes without an answer until the connection ends."""
+
+    def options(self) -> dict[int, int]:
+        """The options of level IPPROTO_TCP and their values, as far as this system has them."""
+        if not self.idle_s:
+            return {}
+        found = {_IDLE: self.idle_s}
+        found[getattr(socket, "TCP_KEEPINTVL", 0)] = self.interval_s
+        found[getattr(socket, "TCP_KEEPCNT", 0)] = self.count
+        found.pop(0, None)
+        return found
+
+    def set_on(self, sock: Any) -> None:
+        """Switches it on for a connected socket, or for all that a listening socket will accept."""
+        if not self.idle_s or sock.family not in (socket.AF_INET, socket.AF_INET6):
+            return
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in self.options().items():
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+USUAL: Final = TcpKeepalive()
