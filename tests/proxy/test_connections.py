@@ -131,7 +131,7 @@ def test_a_session_is_resumed(trusting: GatewayProcess, secured: TlsUpstream, ve
 def test_sessions_of_the_latest_upstreams_are_kept() -> None:
     """However many upstreams there are, only so many sessions are kept, and those last used stay."""
     dialer = Dialer(EgressPolicy(), OwnAddress("127.0.0.1", 0))
-    upstreams = [parse_mapping("/x", f"https://{number}.test") for number in range(MAX_TLS_SESSIONS + 10)]
+    upstreams = [parse_mapping("/x", f"https://{number}.test").upstream for number in range(MAX_TLS_SESSIONS + 10)]
     for upstream in upstreams:
         dialer.keep_tls_session(upstream, SimpleNamespace(session=upstream.host))
         dialer.keep_tls_session(upstreams[0], SimpleNamespace(session="first"))

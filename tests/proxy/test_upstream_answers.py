@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from gevent import socket as gevent_socket
 
+from app.core import model
 from app.core.errors import UpstreamFault
-from app.core.model import Mapping
 from app.core.routing import parse_mapping
 from app.proxy.exchange import MAX_INTERIM_RESPONSES
 from app.proxy.messages import RequestBody
@@ -557,8 +557,8 @@ def test_stale_connection_is_replaced_once_only(gateway: GatewayProcess, upstrea
     assert [seen.target for seen in upstream.seen] == ["/warm", "/twice", "/twice"]
 
 
-def a_mapping(upstream: Upstream) -> Mapping:
-    return parse_mapping("/up", upstream.url)
+def address_of(upstream: Upstream) -> model.Upstream:
+    return parse_mapping("/up", upstream.url).upstream
 
 
 class DeadSocket:
@@ -596,7 +596,7 @@ class DeadSocket:
 
 
 class LoopbackDialer:
-    def dial(self, upstream: Mapping, timeout_s: float) -> Any:
+    def dial(self, upstream: model.Upstream, timeout_s: float) -> Any:
         return gevent_socket.create_connection((upstream.host, upstream.port), timeout_s)
 
 
@@ -604,14 +604,14 @@ class LoopbackDialer:
 def test_request_of_which_nothing_was_written_is_sent_again(streamed: bool) -> None:
     """A connection that takes not one byte is replaced for any request, even one whose body streams."""
     upstream = Upstream()
-    mapping = a_mapping(upstream)
+    address = address_of(upstream)
     transport = Transport(LoopbackDialer())  # type: ignore[arg-type]
     dead = DeadSocket()
-    connection = Connection(Pool.key(mapping), dead)
+    connection = Connection(Pool.key(address), dead)
     transport._pool.give_back(connection)
     rest = [b"", b"-rest"]
     body = RequestBody(10, b"begin", lambda size: rest.pop()) if streamed else RequestBody(5, b"begin")
-    request = OutboundRequest(mapping, "POST", "/x", [("Host", "a")], body)
+    request = OutboundRequest(address, "POST", "/x", [("Host", "a")], body)
     try:
         response = transport.send(request)
         content = b""
@@ -628,14 +628,14 @@ def test_request_of_which_nothing_was_written_is_sent_again(streamed: bool) -> N
 def test_body_is_not_sent_again_after_its_head_was_written() -> None:
     """A connection that takes the head and dies before the body was written is not replaced."""
     upstream = Upstream()
-    mapping = a_mapping(upstream)
+    address = address_of(upstream)
     transport = Transport(LoopbackDialer())  # type: ignore[arg-type]
     dead = DeadSocket()
     sends = [5]
     dead.send = lambda data: sends.pop() if sends else DeadSocket.send(dead, data)  # type: ignore[method-assign]
     dead.sendall = lambda data: DeadSocket.send(dead, data)  # type: ignore[attr-defined]
-    transport._pool.give_back(Connection(Pool.key(mapping), dead))
-    request = OutboundRequest(mapping, "POST", "/x", [("Host", "a")], RequestBody(-2, b"begin"))
+    transport._pool.give_back(Connection(Pool.key(address), dead))
+    request = OutboundRequest(address, "POST", "/x", [("Host", "a")], RequestBody(-2, b"begin"))
     try:
         with pytest.raises(UpstreamFault) as fault:
             transport.send(request)
