@@ -49,8 +49,8 @@ keepalive = deployment.keepalive_s
 timeout = 60
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - the report must not wait for a disk
 
-# Whom to believe about X-Forwarded-Proto is decided by TRUSTED_PROXY_COUNT and not by the peer's address.
-forwarded_allow_ips = "*" if deployment.trusted_proxy_count else ""
+# Whom to believe about X-Forwarded-Proto is decided by TRUSTED_PROXY_COUNT (app/wire/forwarded.py), not by gunicorn.
+forwarded_allow_ips = ""
 
 accesslog = None  # the gateway writes its own
 errorlog = "-"

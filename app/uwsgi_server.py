@@ -123,6 +123,7 @@ class UwsgiServer:
         environ["gunicorn.socket"] = sock
         environ["wsgi.input"] = body
         environ["wsgi.input_terminated"] = True
+        environ["wsgi.url_scheme"] = "http"  # uWSGI believes anybody's X-Forwarded-Proto
         environ.pop("wsgi.file_wrapper", None)  # it is for what uWSGI sends
         try:
             pieces = self._application(environ, response.start)

@@ -56,7 +56,7 @@ class Inbound:
         self.body = body
         self.expects_continue = expects_continue
         self.client = client
-        """The address that the connection came from."""
+        """The client's address; behind TRUSTED_PROXY_COUNT reverse proxies what they say of it."""
         self.trace = trace
         """Our step in the caller's trace; None when the caller sent none."""
         self.upgrade = upgrade

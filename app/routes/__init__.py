@@ -7,7 +7,6 @@ from typing import Any
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.core.errors import ClientFault, GatewayError, OperatorFault
 from app.gateway import Gateway
@@ -20,7 +19,7 @@ from app.routes.errors import error_reply
 from app.routes.proxy import ProxyDoor
 from app.routes.public import PAGE_FIELDS, build_public
 from app.routes.web_proxy import WebProxyDoor
-from app.routes.wsgi_environ import WsgiApp, raw_headers
+from app.routes.wsgi_environ import raw_headers
 from app.wire.headers import Headers
 
 log = logging.getLogger(__name__)
@@ -42,11 +41,7 @@ def build_flask(gateway: Gateway) -> Flask:
     flask.after_request(_finish)
     if gateway.config.cors:
         flask.after_request(_let_origins_read)  # Flask goes through these from the last to the first
-    proxies = gateway.config.trusted_proxy_count
-    own: WsgiApp = WebProxyDoor(gateway, flask.wsgi_app)
-    if proxies:
-        own = ProxyFix(own, x_for=proxies, x_proto=proxies, x_host=0)
-    flask.wsgi_app = ProxyDoor(gateway, own)  # type: ignore[method-assign]
+    flask.wsgi_app = ProxyDoor(gateway, WebProxyDoor(gateway, flask.wsgi_app))  # type: ignore[method-assign]
     return flask
 
 

@@ -15,7 +15,7 @@ from app.gateway import Gateway
 from app.routes import cors
 from app.routes.errors import error_reply
 from app.routes.inbound import inbound_of
-from app.routes.wsgi_environ import Environ, StartResponse, WsgiApp, raw_headers, raw_target
+from app.routes.wsgi_environ import Environ, StartResponse, WsgiApp, believe_proxies, raw_headers, raw_target
 from app.telemetry.logs import RequestIds, current_ids
 from app.wire.headers import find
 from app.wire.trace import TraceParent, begin_trace, continue_trace, parse_traceparent
@@ -25,11 +25,14 @@ class ProxyDoor:
     def __init__(self, gateway: Gateway, otherwise: WsgiApp) -> None:
         self._gateway = gateway
         self._otherwise = otherwise
+        self._trusted_proxies = gateway.config.trusted_proxy_count
         self._random_bits = Random().getrandbits
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         request_id = f"{self._random_bits(128):032x}"
         environ["gateway.request_id"] = request_id
+        if self._trusted_proxies:
+            believe_proxies(environ, self._trusted_proxies)
         config = self._gateway.config
         trace = self._trace(environ) if config.start_trace or "HTTP_TRACEPARENT" in environ else None
         current_ids.set(RequestIds(request_id, trace.trace_id if trace else ""))

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from app.client_gone import ClientGone
 from app.proxy.messages import BodyReader
+from app.wire.forwarded import client_of, scheme_of
 from app.wire.headers import Headers, tokens
 from app.wire.http1 import CHUNKED, HttpSyntaxError
 
@@ -48,6 +49,13 @@ def raw_headers(environ: Environ) -> Headers:
     if environ.get("CONTENT_TYPE"):
         fields.append(("Content-Type", environ["CONTENT_TYPE"]))
     return fields
+
+
+def believe_proxies(environ: Environ, count: int) -> None:
+    """Lets `REMOTE_ADDR` and `wsgi.url_scheme` be what so many reverse proxies before us say; for all doors alike."""
+    environ["REMOTE_ADDR"] = client_of(environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", ""), count)
+    forwarded_proto = environ.get("HTTP_X_FORWARDED_PROTO", "")
+    environ["wsgi.url_scheme"] = scheme_of(environ["wsgi.url_scheme"], forwarded_proto, count)
 
 
 def asked_upgrade(environ: Environ) -> str:
