@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 PIP_INSTALL := $(PY) -m pip install --disable-pip-version-check --require-hashes --prefer-binary -r
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev compile test test-servers coverage bench lint fmt seed health stats lock docker-build
+.PHONY: help run dev compile test soak test-servers coverage bench lint fmt seed health stats lock docker-build
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ compile: $(VENV)/installed-compile ## compile the hot path: a small call costs a
 
 test: $(VENV)/installed-dev ## run all tests, against a real Redis
 	@$(PY) -m pytest $(ARGS)
+
+soak: $(VENV)/installed-dev ## run the tests that are long by nature
+	@$(PY) -m pytest -m soak $(ARGS)
 
 # uWSGI has no builds, so it is not among the locked dependencies: here it is compiled, which wants a C compiler.
 UWSGI := uwsgi==2.0.31

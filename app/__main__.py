@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 from app import IS_COMPILED
-from app.config import ROOT, Config, ConfigError, load_config
+from app.config import ROOT, Config, ConfigError, env_file, load_config
 from app.storage.connections import RedisError, mask_url, open_redis, wait_for_redis
 from app.storage.embedded import EmbeddedRedis, EmbeddedRedisError, end, spawn
 
@@ -289,7 +289,7 @@ def free_port(host: str, port: int) -> int:
 
 def token_place(config: Config, environ: Mapping[str, str]) -> str:
     """Where the admin's token stands; never the token itself."""
-    file = ROOT / ".env"
+    file = env_file(environ)
     if config.admin_token is None:
         return f"none yet, so the admin page is shut: set ADMIN_TOKEN in {file}"
     return "ADMIN_TOKEN in the environment" if "ADMIN_TOKEN" in environ else f"ADMIN_TOKEN in {file}"

@@ -87,15 +87,18 @@ class Config:
     """Begins a trace where the caller sent no `traceparent`; then one is added to the request."""
 
 
-def load_config(environ: Mapping[str, str] | None = None, env_file: Path | None = None) -> Config:
-    """Reads the environment over `.env`; without arguments the process's own and the project's `.env`.
+def env_file(environ: Mapping[str, str]) -> Path:
+    """The file whose lines stand in for variables: what `GATEWAY_ENV_FILE` names, else the project's `.env`."""
+    return ROOT / Path(environ.get("GATEWAY_ENV_FILE", "").strip() or ".env").expanduser()
+
+
+def load_config(environ: Mapping[str, str] | None = None) -> Config:
+    """Reads the process's environment over its `env_file`; or the given environment alone.
 
     Raises ConfigError.
     """
-    if environ is None:
-        environ = os.environ
-        env_file = env_file or ROOT / ".env"
-    filed = dotenv_values(env_file) if env_file else {}
+    filed = _read_file(env_file(os.environ)) if environ is None else {}
+    environ = os.environ if environ is None else environ
     values = {name: value for name, value in {**filed, **environ}.items() if value is not None and value.strip()}
 
     def read(name: str, parse: Callable[[str], T], default: T) -> T:
@@ -147,6 +150,12 @@ def load_config(environ: Mapping[str, str] | None = None, env_file: Path | None 
         log_format=read("LOG_FORMAT", _one_of("text", "json"), "text"),
         start_trace=read("START_TRACE", _boolean, False),
     )
+
+
+def _read_file(file: Path) -> dict[str, str | None]:
+    if os.environ.get("GATEWAY_ENV_FILE", "").strip() and not file.exists():
+        raise ConfigError(f"GATEWAY_ENV_FILE: there is no {file}")
+    return dotenv_values(file)
 
 
 def _boolean(text: str) -> bool:

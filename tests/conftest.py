@@ -11,8 +11,11 @@ import redis
 
 from app.storage.connections import open_redis
 from app.storage.embedded import EmbeddedRedis
+from tests.support.environ import NO_ENV_FILE
 from tests.support.gateway import GatewayProcess
 from tests.support.upstream import Upstream
+
+os.environ |= NO_ENV_FILE
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

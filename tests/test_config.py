@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from app.config import ConfigError, load_config
@@ -27,3 +29,15 @@ def test_egress_is_public_only_unless_said_otherwise() -> None:
     """Without the variables nothing but public addresses and usual ports is allowed, and nothing denied."""
     config = load_config({})
     assert (config.egress_allow, config.egress_deny, config.egress_ports) == ((), (), ())
+
+
+def test_another_env_file_may_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GATEWAY_ENV_FILE takes the place of the project's `.env`, and a file that is not there stops the start."""
+    file = tmp_path / "gateway.env"
+    file.write_text("PORT=9000\n")
+    monkeypatch.delenv("PORT", raising=False)
+    monkeypatch.setenv("GATEWAY_ENV_FILE", str(file))
+    assert load_config().port == 9000
+    file.unlink()
+    with pytest.raises(ConfigError, match=r"^GATEWAY_ENV_FILE: there is no .*gateway\.env"):
+        load_config()

@@ -25,10 +25,25 @@ from packaging.utils import canonicalize_name
 from app.config import Config
 from app.core.settings import SETTINGS
 from app.storage.connections import STATS_ROLLED_AT, Redis
+from tests.support.environ import clean_environ
 from tests.support.gateway import free_port, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
-VERBS = ["run", "dev", "test", "compile", "coverage", "bench", "lint", "fmt", "seed", "health", "stats", "docker-build"]
+VERBS = [
+    "run",
+    "dev",
+    "test",
+    "soak",
+    "compile",
+    "coverage",
+    "bench",
+    "lint",
+    "fmt",
+    "seed",
+    "health",
+    "stats",
+    "docker-build",
+]
 LOCKS = ("requirements.txt", "requirements-compile.txt", "requirements-dev.txt")
 
 OTHER_NAMES = {
@@ -163,7 +178,7 @@ def make(*arguments: str, cwd: Path = ROOT, **environ: str) -> subprocess.Comple
     return subprocess.run(
         ["make", *arguments],
         cwd=cwd,
-        env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **environ},
+        env=clean_environ(**environ),
         capture_output=True,
         text=True,
         timeout=50,
@@ -319,7 +334,7 @@ def start(name: str, redis_url: str, **environ: str) -> subprocess.Popen[bytes]:
     """A Procfile's line, as the platform runs it: by a shell, with the platform's variables."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return subprocess.Popen(
-        ["bash", "-c", procfile()[name]], cwd=ROOT, env={"PATH": path, "REDIS_URL": redis_url, **environ}
+        ["bash", "-c", procfile()[name]], cwd=ROOT, env=clean_environ(PATH=path, REDIS_URL=redis_url, **environ)
     )
 
 
@@ -353,7 +368,7 @@ def test_the_web_alone_gives_up_on_a_redis_that_is_away() -> None:
     run = subprocess.run(
         ["bash", "-c", procfile()["web"]],
         cwd=ROOT,
-        env={"PATH": path, "REDIS_URL": url, "REDIS_PATIENCE": "1", "PORT": str(free_port())},
+        env=clean_environ(PATH=path, REDIS_URL=url, REDIS_PATIENCE="1", PORT=str(free_port())),
         capture_output=True,
         text=True,
         timeout=30,
@@ -403,7 +418,7 @@ def test_what_the_dockerfile_copies_is_enough_to_run(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "app"],
         cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "HOST": "0.0.0.0", "PORT": str(port)},
+        env=clean_environ(HOST="0.0.0.0", PORT=str(port)),
         stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     )
@@ -412,11 +427,11 @@ def test_what_the_dockerfile_copies_is_enough_to_run(tmp_path: Path) -> None:
         check = next(rest for word, rest in dockerfile() if word == "HEALTHCHECK")
         assert '["python", "scripts/show.py", "health"]' in check
         ask = [sys.executable, "scripts/show.py", "health"]
-        assert subprocess.run(ask, cwd=tmp_path, env={"PORT": str(port)}, capture_output=True).returncode == 0
+        assert subprocess.run(ask, cwd=tmp_path, env=clean_environ(PORT=str(port)), capture_output=True).returncode == 0
     finally:
         process.terminate()
         assert process.wait(40) == 0
-    assert subprocess.run(ask, cwd=tmp_path, env={"PORT": str(port)}, capture_output=True).returncode == 1
+    assert subprocess.run(ask, cwd=tmp_path, env=clean_environ(PORT=str(port)), capture_output=True).returncode == 1
 
 
 def test_the_image_fits_a_space() -> None:
@@ -457,7 +472,7 @@ def test_the_worker_s_health_check_knows_a_worker(redis_url: str, redis_client: 
         return subprocess.run(
             [sys.executable, "scripts/show.py", "worker"],
             cwd=ROOT,
-            env={"REDIS_URL": redis_url},
+            env=clean_environ(REDIS_URL=redis_url),
             capture_output=True,
         ).returncode
 

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from app.core.settings import SETTINGS
 from app.storage.connections import MAPPINGS
+from tests.support.environ import clean_environ
 from tests.support.gateway import ROOT, GatewayProcess, wait_until
 from tests.support.upstream import Upstream
 
@@ -63,7 +64,7 @@ def open_page(browser: Browser, gateway: GatewayProcess, complaints: list[str]) 
 
 @pytest.fixture
 def worker(redis_url: str) -> Iterator[None]:
-    process = subprocess.Popen([sys.executable, "-m", "worker"], cwd=ROOT, env={"REDIS_URL": redis_url, "PATH": ""})
+    process = subprocess.Popen([sys.executable, "-m", "worker"], cwd=ROOT, env=clean_environ(REDIS_URL=redis_url))
     yield
     process.terminate()
     process.wait(timeout=10)

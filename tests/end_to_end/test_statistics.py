@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.environ import clean_environ
 from tests.support.gateway import ROOT, GatewayProcess, wait_until
 from tests.support.upstream import Peer, Upstream
 
 
 @pytest.fixture
 def worker(redis_url: str) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen([sys.executable, "-m", "worker"], cwd=ROOT, env={"REDIS_URL": redis_url, "PATH": ""})
+    process = subprocess.Popen([sys.executable, "-m", "worker"], cwd=ROOT, env=clean_environ(REDIS_URL=redis_url))
     yield process
     process.terminate()
     process.wait(timeout=10)
@@ -74,7 +75,7 @@ def test_the_worker_names_the_request_that_it_counts(
 ) -> None:
     """At DEBUG the worker's line bears the request id and trace id of the call, to follow it to its end."""
     trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
-    environ = {"REDIS_URL": redis_url, "PATH": "", "LOG_LEVEL": "DEBUG"}
+    environ = clean_environ(REDIS_URL=redis_url, LOG_LEVEL="DEBUG")
     with (tmp_path / "worker.log").open("w+") as log:
         process = subprocess.Popen([sys.executable, "-m", "worker"], cwd=ROOT, env=environ, stderr=log)
         try:

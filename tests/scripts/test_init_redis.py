@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from app.core.routing import parse_mapping
 from app.storage.connections import MAPPINGS, MAPPINGS_UPDATES, MAPPINGS_VERSION, Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
 from app.storage.seeding import seed_first_time
+from tests.support.environ import clean_environ
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -42,7 +42,7 @@ def redis(server: EmbeddedRedis) -> Iterator[Redis]:
 def init_redis(*arguments: object, **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, str(ROOT / "scripts/init_redis.py"), *map(str, arguments)],
-        env={"PATH": os.environ["PATH"], "REDIS_URL": "", "API_PROXY_REDIS_URL": "", **environ},
+        env=clean_environ(**environ),
         capture_output=True,
         text=True,
         timeout=30,

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.support.environ import clean_environ
+
 ROOT = Path(__file__).resolve().parents[2]
 GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "app:create_app()"]
 SERVERS = {
@@ -75,8 +77,7 @@ class GatewayProcess:
         self.url = f"http://127.0.0.1:{self.port}"
 
     def start(self) -> GatewayProcess:
-        environ = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
-        environ |= {
+        environ = clean_environ() | {
             "REDIS_URL": self.redis_url,
             "PORT": str(self.port),
             "HOST": "127.0.0.1",

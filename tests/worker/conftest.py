@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.storage.embedded import EmbeddedRedis
+from tests.support.environ import clean_environ
 from tests.support.own_redis import own_redis, own_server
 
 __all__ = ["own_redis", "own_server", "start_worker"]
@@ -28,7 +28,7 @@ def start_worker(own_server: EmbeddedRedis) -> Iterator[StartWorker]:
         process = subprocess.Popen(
             [sys.executable, "-m", "worker"],
             cwd=ROOT,
-            env={**os.environ, "API_PROXY_REDIS_URL": own_server.url, "LOG_LEVEL": "INFO", **environ},
+            env=clean_environ(**{"API_PROXY_REDIS_URL": own_server.url, "LOG_LEVEL": "INFO"} | environ),
             stderr=subprocess.PIPE,
             text=True,
         )

@@ -16,6 +16,7 @@ from app.storage.connections import STATS_LEASE, STATS_ROLLED_AT, Redis, open_re
 from app.storage.embedded import EmbeddedRedis
 from app.storage.envelopes import pack, push
 from app.storage.stats import Stats
+from tests.support.environ import clean_environ
 from tests.support.own_redis import kill, poll, revive
 from tests.worker.conftest import ROOT, StartWorker
 from worker.__main__ import RollUpWorker, _work
@@ -96,7 +97,7 @@ def test_it_says_what_is_missing(url: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "worker"],
         cwd=ROOT,
-        env={"API_PROXY_REDIS_URL": url, "REDIS_URL": ""},
+        env=clean_environ(API_PROXY_REDIS_URL=url),
         capture_output=True,
         text=True,
         timeout=20,
