@@ -39,7 +39,7 @@ test-servers: $(VENV)/installed-dev ## run what holds under any WSGI server unde
 	  echo "Under $$server:"; \
 	  TEST_SERVER=$$server $(PY) -m pytest tests/proxy tests/routes tests/end_to_end $(ARGS) || exit; \
 	done
-	@$(PY) -m pytest tests/test_uwsgi_server.py $(ARGS)
+	@$(PY) -m pytest tests/servers/test_uwsgi.py $(ARGS)
 
 coverage: $(VENV)/installed-dev ## run all tests and say which lines they never reached
 	@$(PY) -m pytest --cov=app --cov=worker --cov-report=term-missing $(ARGS)

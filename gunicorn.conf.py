@@ -35,7 +35,7 @@ proc_name = "ai-api-gateway"
 
 bind = f"[{deployment.host}]:{deployment.port}" if ":" in deployment.host else f"{deployment.host}:{deployment.port}"
 workers = deployment.web_concurrency
-worker_class = "app.server.GatewayWorker"
+worker_class = "app.servers.gunicorn_worker.GatewayWorker"
 worker_connections = deployment.worker_connections
 backlog = 4096
 

@@ -34,7 +34,7 @@ def create_app(config: Config | None = None) -> Flask:
     gateway.start()
     flask = build_flask(gateway)
     if "uwsgi" in sys.modules:
-        from app.uwsgi_server import UwsgiServer
+        from app.servers.uwsgi import UwsgiServer
 
         server = UwsgiServer(flask.wsgi_app, config.client_timeout_s, config.graceful_timeout_s)
         server.at_listeners(config.tcp_keepalive.set_on)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import gevent
+from gevent import socket
 from gevent.ssl import SSLSocket
 
 
@@ -75,3 +76,17 @@ def send_at_once(sock: Any, data: bytes) -> int:
         return sent
     except BlockingIOError:
         return 0
+
+
+def peek(sock: Any) -> bytes | None:
+    """One byte of what waits in the kernel, which stays there; b"" at the stream's end, None while nothing has come.
+
+    Not for TLS, where what waits may be no content.
+    """
+    try:
+        waiting: bytes = sock._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        return waiting
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""

@@ -38,9 +38,9 @@ app/proxy/transport.py
 app/routes/inbound.py
 app/routes/proxy.py
 app/routes/wsgi_environ.py
-app/server_connection.py
-app/server_input.py
-app/server_response.py
+app/servers/body.py
+app/servers/connection.py
+app/servers/framing.py
 app/storage/envelopes.py
 app/telemetry/logs.py
 app/telemetry/recorder.py

@@ -12,9 +12,9 @@ from weakref import WeakKeyDictionary
 
 import gevent
 from gevent import socket
-from gevent.socket import MSG_DONTWAIT, MSG_PEEK
 
 from app.client_gone import ClientGone
+from app.waiting import peek
 
 POLL_S = 0.05
 _HAS_TCP_INFO = sys.platform == "linux"
@@ -45,15 +45,11 @@ class ClientWatch:
             self._watcher = None
 
     def _look(self) -> None:
-        try:
-            if self._sock._sock.recv(1, MSG_PEEK | MSG_DONTWAIT):
-                self._poll()
-                return
-        except BlockingIOError:
-            return
-        except OSError:
-            pass
-        self._throw()
+        waiting = peek(self._sock)
+        if waiting:
+            self._poll()
+        elif waiting is not None:
+            self._throw()
 
     def _poll(self) -> None:
         """Bytes wait unread: from now on look at the connection's state in turns."""

@@ -6,11 +6,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from gevent.socket import MSG_DONTWAIT, MSG_PEEK
 from gevent.ssl import SSLSocket, SSLWantReadError
 
 from app.core.model import Upstream
-from app.waiting import Patience
+from app.waiting import Patience, peek
 
 PoolKey = tuple[str, str, int, bool]
 """All on which the egress guard's answer rests, so that a connection serves only those who could have opened it."""
@@ -78,15 +77,7 @@ class Connection:
     @property
     def has_unread(self) -> bool:
         """True when more has come than was read, or the end. Asks the kernel; not for TLS, see `is_quiet`."""
-        if self.is_tls:
-            return False
-        try:
-            self.sock._sock.recv(1, MSG_PEEK | MSG_DONTWAIT)
-        except BlockingIOError:
-            return False
-        except OSError:
-            pass
-        return True
+        return not self.is_tls and peek(self.sock) is not None
 
     def close(self) -> None:
         self._stop_watching()

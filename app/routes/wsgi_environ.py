@@ -1,8 +1,8 @@
 """What a WSGI server tells of a request, read alike whichever server it is.
 
-`app/server.py` tells everything: the fields as they stood, the client's socket, a body that is read as it comes.
+Our own worker class tells everything: the fields as they stood, the client's socket, a body that is read as it comes.
 gunicorn's own workers show the socket too, and their body's reader has the pieces as they come. Under uWSGI
-`app/uwsgi_server.py` gives both. From these two the fields come without order, number and spelling, and from any other
+`app/servers/uwsgi.py` gives both. From these two the fields come without order, number and spelling, and from any other
 server the body comes only in whole pieces, too, and a client that leaves is noticed late.
 """
 
@@ -86,7 +86,7 @@ def detach_of(environ: Environ) -> Callable[[], bytes] | None:
 
 
 def request_body(environ: Environ) -> BodyReader:
-    """The request's body; that of `app/server.py` knows its length and its end by itself."""
+    """The request's body; that of `app/servers/gunicorn_worker.py` knows its length and its end by itself."""
     source = environ["wsgi.input"]
     return source if hasattr(source, "length") else RequestInput(environ)
 

@@ -190,7 +190,7 @@ def test_an_upstream_that_leaves_frees_the_client_at_once(
     wait_until(lambda: dialling(gateway.worker_pids()[0], upstream.port) == 0, "the connection is closed")
 
 
-@pytest.mark.own_server  # others stop in their own ways; tests/test_uwsgi_server.py has one of them
+@pytest.mark.own_server  # others stop in their own ways; tests/servers/test_uwsgi.py has one of them
 def test_a_stop_lets_it_talk_then_ends_it(start_gateway: Callable[..., GatewayProcess], server: SocketServer) -> None:
     """After SIGTERM a WebSocket goes on within GRACEFUL_TIMEOUT, then ends at both ends, and is counted."""
     own = start_gateway(GRACEFUL_TIMEOUT="2")

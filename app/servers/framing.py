@@ -1,50 +1,47 @@
-"""How `app/server.py` frames an application's answer and sends it."""
+"""How an application's answer is framed, sent, refused and ended, under any of our servers."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from email.utils import formatdate
-from typing import Any, Protocol
+from typing import Any
+from uuid import uuid4
 
 from gevent import socket
 
 from app.client_gone import ClientGone
-from app.server_input import RequestInput
 from app.waiting import send_at_once
 from app.wire import http1
 from app.wire.headers import Headers, find
-from app.wire.http1 import RequestHead
+
+READ_BYTES = 64 * 1024
+LINGER_S = 2.0
+LINGER_BYTES = 64 * 1024 * 1024
 
 _NO_BODY = frozenset({"204", "304"})
-
-
-class Worker(Protocol):
-    """The process that answers."""
-
-    stopping: bool
-    """True once it keeps no connection any more."""
+_RESET_ON_CLOSE = b"\x01\0\0\0\0\0\0\0"
+"""SO_LINGER: on, for no time."""
 
 
 class Response:
     """Frames one answer: by the application's Content-Length, else by chunks, else by the connection's end."""
 
     __slots__ = (
-        "_chunked", "_fields", "_head_only", "_input", "_left", "_sock", "_status", "_version", "_worker", "begun",
-        "keep_alive",
+        "_chunked", "_fields", "_head_only", "_is_http11", "_left", "_sock", "_status", "begun", "keep_alive",
     )  # fmt: skip
 
-    def __init__(self, worker: Worker, sock: Any, head: RequestHead, request_input: RequestInput) -> None:
-        self._worker = worker
+    def __init__(self, sock: Any, method: str, *, is_http11: bool, keep_alive: bool) -> None:
+        """`keep_alive`: whether the client would have the connection serve another request."""
         self._sock = sock
-        self._input = request_input
-        self._version = head.version
-        self._head_only = head.method == "HEAD"
+        self._is_http11 = is_http11
+        self._head_only = method == "HEAD"
         self._status = ""
         self._fields: Headers = []
         self._chunked = False
         self._left = -1
         self.begun = False
-        self.keep_alive = head.keep_alive
+        self.keep_alive = keep_alive
 
     def start(self, status: str, fields: Headers, exc_info: Any = None) -> Callable[[bytes], None]:
         """PEP 3333's start_response."""
@@ -67,7 +64,7 @@ class Response:
             if self._left < 0:
                 raise RuntimeError("the application sends more than its Content-Length")
         if data:
-            self._send(data)
+            self.send(data)
 
     def finish(self) -> None:
         head = b"" if self.begun else self._begin()
@@ -76,9 +73,9 @@ class Response:
         if self._chunked and not self._head_only:
             head += b"0\r\n\r\n"
         if head:
-            self._send(head)
+            self.send(head)
 
-    def _send(self, data: bytes) -> None:
+    def send(self, data: bytes) -> None:
         try:
             sent = send_at_once(self._sock, data)
             if sent < len(data):
@@ -90,7 +87,7 @@ class Response:
         """Breaks the body so that nobody takes it for whole."""
         if self.begun and not self._chunked and self._left < 0 and not self._head_only:
             # Only the connection's end would end this body: end it by a reset.
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
 
     def _begin(self) -> bytes:
         if not self._status:
@@ -110,17 +107,47 @@ class Response:
             if self._status.startswith("204"):  # RFC 9110, 8.6
                 fields = [field for field in fields if field[0].lower() != "content-length"]
         elif self._left < 0 and not self._head_only:
-            self._chunked = self._version == 11
+            self._chunked = self._is_http11
             self.keep_alive = self.keep_alive and self._chunked
             if self._chunked:
                 fields.append(("Transfer-Encoding", "chunked"))
-        if self.keep_alive and (self._worker.stopping or (not self._input.at_end and self._input.is_outstanding)):
-            self.keep_alive = False
+        self.keep_alive = self._begins() and self.keep_alive
         if not self.keep_alive:
             fields.append(("Connection", "close"))
-        elif self._version == 10:
+        elif not self._is_http11:
             fields.append(("Connection", "keep-alive"))
         head = http1.format_head(f"HTTP/1.1 {self._status}", fields)
         self.begun = True
-        self._input.answered = True
         return head
+
+    def _begins(self) -> bool:
+        """Called when the head is made: whether the connection can serve another request."""
+        return False
+
+
+def refuse(response: Response, status: str, code: str, message: str) -> None:
+    """Answers in the gateway's shape what the application never saw, or failed on. `status` as WSGI wants it."""
+    request_id = uuid4().hex
+    error_type = "gateway_error" if status.startswith("5") else "invalid_request_error"
+    error = {"message": message, "type": error_type, "code": code, "request_id": request_id}
+    text = '{"error":{' + ",".join(f'"{key}":"{value}"' for key, value in error.items()) + "}}"
+    fields = [("Content-Type", "application/json"), ("Content-Length", str(len(text)))]
+    response.keep_alive = False
+    response.start(status, [*fields, ("X-Request-Id", request_id)])
+    response.write(text.encode())
+
+
+def linger(sock: Any) -> None:
+    """Reads on for a moment, so that a reset does not destroy the answer before the client has read it."""
+    sock.shutdown(socket.SHUT_WR)
+    deadline = time.monotonic() + LINGER_S
+    left = LINGER_BYTES
+    while left > 0 and (wait_s := deadline - time.monotonic()) > 0:
+        sock.settimeout(wait_s)
+        try:
+            data = sock.recv(READ_BYTES)
+        except TimeoutError:
+            return
+        if not data:
+            return
+        left -= len(data)

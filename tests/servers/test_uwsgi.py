@@ -1,4 +1,4 @@
-"""What app/uwsgi_server.py does itself under uWSGI; the rest is in the tests that `make test-servers` runs there."""
+"""What app/servers/uwsgi.py does itself under uWSGI; the rest is in the tests that `make test-servers` runs there."""
 
 from __future__ import annotations
 

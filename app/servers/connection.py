@@ -1,32 +1,28 @@
-"""One client's connection to `app/server.py`: its requests are read, given to the application and answered in turn."""
+"""One client's connection: its requests are read, given to the application and answered in turn."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from email.utils import formatdate
 from logging import Logger
 from typing import Any, Protocol
 from urllib.parse import unquote_to_bytes
-from uuid import uuid4
 
 import gevent
 from gevent import socket
 
-from app.server_input import READ_BYTES, RequestInput
-from app.server_response import Response
-from app.waiting import Patience
+from app.servers.body import RequestInput
+from app.servers.framing import LINGER_S, READ_BYTES, Response, linger, refuse
+from app.waiting import Patience, peek
 from app.wire import http1
 from app.wire.headers import Headers
 from app.wire.http1 import HttpSyntaxError, RequestHead
 
 FIRST_REQUEST_S = 1.0
 """How long a worker that stops waits for the first request of a connection that it has accepted."""
-LINGER_S = 2.0
-LINGER_BYTES = 64 * 1024 * 1024
 
 _REASONS = {400: "Bad Request", 414: "URI Too Long", 417: "Expectation Failed"}
-_REASONS |= {431: "Request Header Fields Too Large", 500: "Internal Server Error", 505: "HTTP Version Not Supported"}
+_REASONS |= {431: "Request Header Fields Too Large", 505: "HTTP Version Not Supported"}
 
 
 class Worker(Protocol):
@@ -44,6 +40,21 @@ class Worker(Protocol):
     """True once it keeps no connection any more."""
     idle: set[ClientConnection]
     """The connections that wait for a request."""
+
+
+class KeptResponse(Response):
+    """An answer behind which its connection may serve another request."""
+
+    __slots__ = ("_input", "_worker")
+
+    def __init__(self, worker: Worker, sock: Any, head: RequestHead, request_input: RequestInput) -> None:
+        super().__init__(sock, head.method, is_http11=head.version == 11, keep_alive=head.keep_alive)
+        self._worker = worker
+        self._input = request_input
+
+    def _begins(self) -> bool:
+        self._input.answered = True
+        return not self._worker.stopping and (self._input.at_end or not self._input.is_outstanding)
 
 
 class ClientConnection:
@@ -67,7 +78,7 @@ class ClientConnection:
             try:
                 head = self._read_head()
             except HttpSyntaxError as error:
-                self._refuse(error.status, str(error))
+                self._refuse(error)
                 return
             if head is None:
                 return
@@ -84,7 +95,7 @@ class ClientConnection:
         if not self._asked:
             self._asked = True
             gevent.spawn_later(FIRST_REQUEST_S, self.stop_waiting)
-        elif self in self.worker.idle and not _has_input(self.sock):
+        elif self in self.worker.idle and not peek(self.sock):
             try:
                 self.sock.shutdown(socket.SHUT_RDWR)
             except OSError:
@@ -146,7 +157,7 @@ class ClientConnection:
     def _answer(self, head: RequestHead) -> bool:
         """Runs the application. True when the connection may serve another request."""
         body = RequestInput(self, head.body_length, expects_continue=head.expects_continue)
-        response = Response(self.worker, self.sock, head, body)
+        response = KeptResponse(self.worker, self.sock, head, body)
         try:
             pieces = self.worker.wsgi(self._environ(head, body), response.start)
             try:
@@ -167,33 +178,21 @@ class ClientConnection:
             if response.begun:
                 response.abort()
             else:
-                self._refuse(500, "the gateway failed; its log says why")
+                refuse(response, "500 Internal Server Error", "internal_error", "the gateway failed; its log says why")
+                linger(self.sock)
             return False
         if response.keep_alive and not self.worker.stopping and (body.at_end or body.skip()):
             return True
         if not body.at_end:
-            self._linger()
+            linger(self.sock)
         return False
 
-    def _refuse(self, status: int, reason: str) -> None:
+    def _refuse(self, error: HttpSyntaxError) -> None:
         """Answers what is no request, and closes."""
-        request_id = uuid4().hex
-        error = {"message": reason, "type": "invalid_request_error" if status < 500 else "gateway_error"}
-        error |= {"code": "bad_request" if status < 500 else "internal_error", "request_id": request_id}
-        text = '{"error":{' + ",".join(f'"{key}":"{value}"' for key, value in error.items()) + "}}"
-        fields = [("Content-Type", "application/json"), ("Content-Length", str(len(text)))]
-        fields += [("X-Request-Id", request_id), ("Date", formatdate(usegmt=True)), ("Connection", "close")]
         self.sock.settimeout(LINGER_S)
-        self.sock.sendall(http1.format_head(f"HTTP/1.1 {status} {_REASONS[status]}", fields) + text.encode())
-        self._linger()
-
-    def _linger(self) -> None:
-        """Reads on for a moment, so that a reset does not destroy the answer before the client has read it."""
-        self.sock.shutdown(socket.SHUT_WR)
-        deadline = time.monotonic() + LINGER_S
-        left = LINGER_BYTES
-        while left > 0 and time.monotonic() < deadline and (data := self._receive_before(deadline)):
-            left -= len(data)
+        response = Response(self.sock, "", is_http11=True, keep_alive=False)
+        refuse(response, f"{error.status} {_REASONS[error.status]}", "bad_request", str(error))
+        linger(self.sock)
 
     def _environ(self, head: RequestHead, body: RequestInput) -> dict[str, Any]:
         path, _, query = head.target.partition("?")
@@ -211,13 +210,6 @@ class ClientConnection:
             "gateway.headers": head.headers,
             "wsgi.input": body,
         }
-
-
-def _has_input(sock: Any) -> bool:
-    try:
-        return bool(sock._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
-    except OSError:
-        return False
 
 
 def _address_environ(sock: Any, address: Any) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Under uWSGI: gives the application what `app/server.py` gives it, as far as uWSGI can (`deploy/uwsgi.ini`).
+"""Under uWSGI (`deploy/uwsgi.ini`): gives the application what our gunicorn worker class gives it, as far as uWSGI can.
 
 uWSGI keeps the processes, accepts connections and parses heads. The answer is written here, on the client's socket:
 
@@ -19,33 +19,25 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Iterable
-from email.utils import formatdate
 from fcntl import ioctl
 from termios import FIONREAD
 from typing import Any
-from uuid import uuid4
 
 import gevent
 from gevent import socket
 
 from app.client_gone import ClientGone
-from app.wire import http1
-from app.wire.headers import Headers, find
+from app.servers.framing import READ_BYTES, Response, linger, refuse
+from app.waiting import peek
 from app.wire.http1 import CHUNKED, HttpSyntaxError
 
 log = logging.getLogger(__name__)
 
-LINGER_S = 2.0
-LINGER_BYTES = 64 * 1024 * 1024
-READ_BYTES = 64 * 1024
 _BYTES_RECEIVED = struct.Struct("=128xQ")
 """tcpi_bytes_received in Linux's struct tcp_info."""
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-"""SO_LINGER: on, for no time."""
 _NAME = re.compile(r"HTTP_[!#$%&'*+\-.^_`|~0-9A-Z]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _WORDS = re.compile(r"[\x21-\x7e\x80-\xff]+ [\x21-\x7e\x80-\xff]+")
-_NO_BODY = frozenset({"204", "304"})
 _OTHER_SOCKETS = frozenset(
     "socket uwsgi-socket http http11-socket https https-socket fastcgi-socket scgi-socket".split()
 )
@@ -113,11 +105,12 @@ class UwsgiServer:
         sock.settimeout(self._client_timeout_s)
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        response = _Response(environ, sock)
+        is_http11 = environ.get("SERVER_PROTOCOL") == "HTTP/1.1"
+        response = Response(sock, environ.get("REQUEST_METHOD", ""), is_http11=is_http11, keep_alive=False)
         fault = _fault(environ)
         if fault:
-            response.refuse(fault, "bad_request", "this request's framing, expectation or version is not served")
-            _linger(sock)
+            refuse(response, fault, "bad_request", "this request's framing, expectation or version is not served")
+            linger(sock)
             return
         body = RequestInput(self._uwsgi, environ, sock, response)
         environ["gunicorn.socket"] = sock
@@ -142,16 +135,16 @@ class UwsgiServer:
             if response.begun:
                 response.abort()
             else:
-                response.refuse("500 Internal Server Error", "internal_error", "the gateway failed; its log says why")
+                refuse(response, "500 Internal Server Error", "internal_error", "the gateway failed; its log says why")
         else:
             if not body.is_read:
-                _linger(sock)
+                linger(sock)
 
 
 class RequestInput(io.RawIOBase):
     """A request's body as `wsgi.input`, read as it comes."""
 
-    def __init__(self, uwsgi: Any, environ: Environ, sock: Any, response: _Response) -> None:
+    def __init__(self, uwsgi: Any, environ: Environ, sock: Any, response: Response) -> None:
         super().__init__()
         self._uwsgi = uwsgi
         self._source = environ["wsgi.input"]
@@ -204,20 +197,12 @@ class RequestInput(io.RawIOBase):
             try:
                 self._chunk = self._uwsgi.chunked_read()
             except OSError:
-                if self._has_left():
+                if peek(self._sock) == b"":
                     raise ClientGone from None
                 raise HttpSyntaxError("a chunk is malformed, too long or late") from None
         data, self._chunk = self._chunk[:size], self._chunk[size:]
         self.at_end = not data
         return data
-
-    def _has_left(self) -> bool:
-        try:
-            return not self._sock._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
 
     @property
     def is_read(self) -> bool:
@@ -227,90 +212,6 @@ class RequestInput(io.RawIOBase):
     def detach(self) -> bytes:
         """For an application that answers 101 and reads the client's socket itself."""
         return b""
-
-
-class _Response:
-    """Frames one answer, the only one of its connection: by its Content-Length, else by chunks, else by the end."""
-
-    def __init__(self, environ: Environ, sock: Any) -> None:
-        self._sock = sock
-        self._is_http11 = environ.get("SERVER_PROTOCOL") == "HTTP/1.1"
-        self._head_only = environ.get("REQUEST_METHOD") == "HEAD"
-        self._status = ""
-        self._fields: Headers = []
-        self._chunked = False
-        self._left = -1
-        self.begun = False
-
-    def start(self, status: str, fields: Headers, exc_info: Any = None) -> Callable[[bytes], None]:
-        """PEP 3333's start_response."""
-        if exc_info is not None and self.begun:
-            raise exc_info[1].with_traceback(exc_info[2])
-        self._status, self._fields = status, fields
-        return self.write
-
-    def write(self, piece: bytes) -> None:
-        data = b"" if self.begun else self._begin()
-        if piece and not self._head_only:
-            data += b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece
-            if self._left >= 0:
-                self._left -= len(piece)
-                if self._left < 0:
-                    raise RuntimeError("the application sends more than its Content-Length")
-        self.send(data)
-
-    def finish(self) -> None:
-        data = b"" if self.begun else self._begin()
-        if self._left > 0 and not self._head_only:
-            raise RuntimeError("the application sends less than its Content-Length")
-        self.send(data + b"0\r\n\r\n" if self._chunked else data)
-
-    def send(self, data: bytes) -> None:
-        try:
-            self._sock.sendall(data)
-        except OSError:
-            raise ClientGone from None
-
-    def abort(self) -> None:
-        """Breaks the body so that nobody takes it for whole."""
-        if self.begun and not self._chunked and self._left < 0 and not self._head_only:
-            # Only the connection's end would end this body: end it by a reset.
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-
-    def refuse(self, status: str, code: str, message: str) -> None:
-        error_type = "gateway_error" if status.startswith("5") else "invalid_request_error"
-        request_id = uuid4().hex
-        text = (
-            f'{{"error":{{"message":"{message}","type":"{error_type}","code":"{code}","request_id":"{request_id}"}}}}'
-        )
-        fields = [("Content-Type", "application/json"), ("Content-Length", str(len(text)))]
-        self.start(status, [*fields, ("X-Request-Id", request_id)])
-        self.write(text.encode())
-
-    def _begin(self) -> bytes:
-        if not self._status:
-            raise RuntimeError("the application did not call start_response")
-        fields = list(self._fields)
-        if not self._status.startswith("101"):  # what follows that is no HTTP
-            self._frame(fields)
-        head = http1.format_head(f"HTTP/1.1 {self._status}", fields)
-        self.begun = True
-        return head
-
-    def _frame(self, fields: Headers) -> None:
-        if self._status[:3] in _NO_BODY:
-            self._head_only = True
-        length = find(fields, "content-length")
-        if length is not None:
-            self._left = int(length)
-            if self._status.startswith("204"):  # RFC 9110, 8.6
-                fields[:] = [field for field in fields if field[0].lower() != "content-length"]
-        elif self._is_http11 and not self._head_only:
-            self._chunked = True
-            fields.append(("Transfer-Encoding", "chunked"))
-        if find(fields, "date") is None:
-            fields.append(("Date", formatdate(usegmt=True)))
-        fields.append(("Connection", "close"))
 
 
 def _fault(environ: Environ) -> str:
@@ -361,16 +262,3 @@ def _unread(sock: Any) -> int:
     """How many bytes have come that nobody has read."""
     count: bytes = ioctl(sock.fileno(), FIONREAD, bytes(4))
     return int.from_bytes(count, sys.byteorder)
-
-
-def _linger(sock: Any) -> None:
-    """Reads on for a moment, so that a reset does not destroy the answer before the client has read it."""
-    sock.shutdown(socket.SHUT_WR)
-    deadline = time.monotonic() + LINGER_S
-    left = LINGER_BYTES
-    while left > 0 and (wait_s := deadline - time.monotonic()) > 0:
-        sock.settimeout(wait_s)
-        data = sock.recv(READ_BYTES)
-        if not data:
-            return
-        left -= len(data)

@@ -24,7 +24,7 @@ from gunicorn.http.wsgi import base_environ
 from gunicorn.workers.ggevent import GeventWorker
 
 from app.client_gone import ClientGone
-from app.server_connection import ClientConnection
+from app.servers.connection import ClientConnection
 
 GC_THRESHOLD = 20_000
 """Objects made before the collector looks for cycles. A request makes next to none, and is not to pay for looking."""

@@ -1,4 +1,4 @@
-"""A request's body as `app/server.py` gives it to the application: `wsgi.input`, read as it comes."""
+"""A request's body as `app/servers/gunicorn_worker.py` gives it to the application: `wsgi.input`, read as it comes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from copy import copy
 from typing import Any, Protocol
 
 from app.client_gone import ClientGone
+from app.servers.framing import READ_BYTES
 from app.wire.http1 import CHUNKED, ChunkedDecoder, HttpSyntaxError
-
-READ_BYTES = 64 * 1024
 
 
 class Incoming(Protocol):
