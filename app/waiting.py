@@ -10,7 +10,7 @@ from typing import Any
 
 import gevent
 from gevent import socket
-from gevent.ssl import SSLSocket
+from gevent.ssl import SSLSocket, SSLWantReadError, SSLWantWriteError
 
 
 class Patience:
@@ -70,7 +70,10 @@ def send_at_once(sock: Any, data: bytes) -> int:
     gevent's `sendall` would first ask for the size of the kernel's buffer.
     """
     if isinstance(sock, SSLSocket):
-        return int(sock.send(data))
+        try:
+            return int(sock._sslobj.write(data))
+        except (SSLWantReadError, SSLWantWriteError):
+            return 0  # OpenSSL holds the beginning; who sends on must begin with the same bytes
     try:
         sent: int = sock._sock.send(data)
         return sent

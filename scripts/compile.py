@@ -35,6 +35,7 @@ app/proxy/messages.py
 app/proxy/pool.py
 app/proxy/relay.py
 app/proxy/transport.py
+app/proxy/uploading.py
 app/routes/inbound.py
 app/routes/proxy.py
 app/routes/wsgi_environ.py

@@ -1,7 +1,7 @@
 """One request and its answer on one upstream connection.
 
-Small bodies go out with the head in one write. A longer body is sent by an uploader greenlet while this one already
-waits for the answer, so an upstream may answer early or speak both ways at once.
+Small bodies go out with the head in one write. What the kernel does not take at once, and all longer bodies, an
+uploader greenlet sends while this one already waits for the answer, so an upstream may answer early or speak both ways.
 Faults that another greenlet or a timer finds are laid down in `fault` and the socket is shut down:
 whoever reads it wakes up, looks there, and no greenlet is ever interrupted where it does not expect it.
 """
@@ -19,6 +19,7 @@ from app.core.errors import ClientFault, GatewayError, UpstreamFault
 from app.core.model import Upstream
 from app.proxy.messages import RequestBody
 from app.proxy.pool import Connection
+from app.proxy.uploading import PIECE_BYTES, Upload, first_piece, is_short
 from app.waiting import Patience, give_way, receive, send_at_once
 from app.wire import http1
 from app.wire.headers import Headers, find
@@ -59,20 +60,19 @@ class Exchange:
     """Sends one request on `connection`, then is the body of the answer: `read1` until b"", then `close`."""
 
     # One is made for every request, and most change little of this: so it stands in the class.
-    sent_body_bytes = 0
     head: ResponseHead | None = None
     fault: BaseException | None = None
     is_complete = False
     """True when the whole answer was read."""
     _written = False
+    _sent_body_bytes = 0
     _buffer = b""
     _left = 0
     _bulk = False
     """True while so much comes that more may be there already, so that asking beats waiting."""
     _unyielded = 0
     _decoder: ChunkedDecoder | None = None
-    _uploader: gevent.Greenlet | None = None
-    _uploading = False
+    _upload: Upload | None = None
     _timer: Any = None
     _total_timer: Any = None
     _upgrade = ""
@@ -121,57 +121,48 @@ class Exchange:
                 self._begin_body(refusal, complete=False)
                 return
             head = b""
-        data = head + body.at_hand
-        if body.length == CHUNKED:
-            data = head + self._frame(body.at_hand, CHUNKED) if body.at_hand else head
-            if body.read_more is None:
-                data += b"0\r\n\r\n"
-        if data:
-            self._write(data)
-        self.sent_body_bytes = len(body.at_hand)
-        if body.read_more is not None:
-            self._uploading = True
-            self._uploader = gevent.spawn(self._upload, body.read_more, body.length)
+        unsent = self._write_at_once(head + first_piece(body))
+        self._sent_body_bytes = min(len(body.at_hand), PIECE_BYTES)
+        if unsent or not is_short(body):
+            self._upload = Upload(self._sock, unsent, body, self._upload_ended)
         answer = self._read_head(method)
         assert answer is not None  # noqa: S101 - None is only for a wait with patience
         self._begin_body(answer, complete=True)
 
-    def _write(self, data: bytes) -> None:
+    def _write_at_once(self, data: bytes) -> bytes:
+        """Writes what the kernel takes without a wait; returns the rest."""
+        if not data:
+            return data
         try:
             written = send_at_once(self._sock, data)
-            self._written = self._written or written > 0
-            if written < len(data):
-                self._sock.sendall(memoryview(data)[written:])
-        except TimeoutError:
-            raise self._idle_timeout("took no more of the request") from None
         except OSError:
             # An upstream that refuses a body may answer and close while we still write: its answer counts.
             if self._may_be_stale and not self._written:
                 raise StaleConnection(written=False) from None
+            return b""
+        self._written = self._written or written > 0
+        return data[written:]
 
-    @staticmethod
-    def _frame(data: bytes, length: int) -> bytes:
-        return b"%x\r\n%b\r\n" % (len(data), data) if length == CHUNKED else data
+    def _write(self, data: bytes) -> None:
+        """Writes all. For a head alone: a body that waits here would keep us from an early answer."""
+        unsent = self._write_at_once(data)
+        if unsent:
+            try:
+                self._sock.sendall(unsent)
+            except TimeoutError:
+                raise self._idle_timeout("took no more of the request") from None
+            except OSError:
+                pass  # whoever reads finds out
 
-    def _upload(self, read_more: Callable[[int], bytes], length: int) -> None:
-        """Sends the rest of the body; runs in a greenlet of its own."""
-        try:
-            while data := read_more(READ_BYTES):
-                self._sock.sendall(self._frame(data, length))
-                self.sent_body_bytes += len(data)
-            if length == CHUNKED:
-                self._sock.sendall(b"0\r\n\r\n")
-        except TimeoutError:
+    def _upload_ended(self, fault: BaseException | None) -> None:
+        if isinstance(fault, TimeoutError):
             self.break_off(self._idle_timeout("took no more of the request"))
-        except OSError:
-            self._await_first_byte()  # the upstream is gone or has answered early: whoever reads finds out which
-        except HttpSyntaxError as error:
-            self.break_off(malformed_body(error))
-        except (gevent.GreenletExit, Exception) as fault:
-            self.break_off(fault)
+        elif fault is None or isinstance(fault, OSError):
+            self._await_first_byte()  # of an error: it is gone or has answered early, whoever reads finds out which
+        elif isinstance(fault, HttpSyntaxError):
+            self.break_off(malformed_body(fault))
         else:
-            self._uploading = False
-            self._await_first_byte()
+            self.break_off(fault)
 
     def _await_first_byte(self) -> None:
         """The request is out: from now on the upstream has `first_byte_s` to answer."""
@@ -194,7 +185,12 @@ class Exchange:
     def send_raw(self, data: bytes) -> None:
         """Bytes of a switched connection. Raises OSError."""
         self._sock.sendall(data)
-        self.sent_body_bytes += len(data)
+        self._sent_body_bytes += len(data)
+
+    @property
+    def sent_body_bytes(self) -> int:
+        """How much of the request's body was sent; of a switched connection's bytes, too."""
+        return self._sent_body_bytes + (self._upload.sent_bytes if self._upload is not None else 0)
 
     # --- the answer ---
 
@@ -206,12 +202,12 @@ class Exchange:
         for _ in range(MAX_INTERIM_RESPONSES):
             while not self._buffer or (head := self._take_head(method, searched)) is None:
                 searched = len(self._buffer)
-                if searched and self._uploader is None:  # its rest has no more time than all of it
+                if searched and self._upload is None:  # its rest has no more time than all of it
                     deadline_s = deadline_s or time.monotonic() + self._limits.first_byte_timeout
                     limit = Patience(max(0.001, deadline_s - time.monotonic()))
                 if patience_s is not None and not self._readable_within(patience_s):
                     return None
-                self._buffer += self._receive_head(None if self._uploader is not None else limit)
+                self._buffer += self._receive_head(None if self._upload is not None else limit)
             searched = 0
             if head.status >= 200:
                 return head
@@ -373,7 +369,8 @@ class Exchange:
             self._stop_timers()
         # What comes in bulk may have more behind it in the kernel; a small piece was all there was.
         may_say_more = self._buffer or (self._bulk and self._connection.has_unread)
-        if self._may_give_back and not self._uploading and not may_say_more:
+        is_sent = self._upload is None or self._upload.is_whole
+        if self._may_give_back and is_sent and not may_say_more:
             self._closed = True
             self._give_back(self._connection)
         else:
@@ -386,8 +383,8 @@ class Exchange:
         self._closed = True
         self._stop_timers()
         self._connection.close()
-        if self._uploader is not None and self._uploader is not gevent.getcurrent():
-            self._uploader.kill(timeout=1.0)  # waits: the client's socket must be free for the server again
+        if self._upload is not None:
+            self._upload.stop()
 
     def _stop_timers(self) -> None:
         if self._timer is not None:
