@@ -46,9 +46,21 @@ class OperatorFault(GatewayError):
     """What the operator must mend: wrong configuration, or storage that is away (500, 503)."""
 
 
-class InvalidMapping(ValueError):
-    """A prefix or target that cannot be a mapping. The text says what would do."""
+class Invalid(ValueError):
+    """What the operator said cannot be. The text says what would do; `field` names the value, as its sender does."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
 
 
-class InvalidSetting(ValueError):
-    """A setting that does not exist, or a value that it cannot have. The text says what would do."""
+class InvalidMapping(Invalid):
+    """A prefix or target that cannot be a mapping."""
+
+
+class InvalidSetting(Invalid):
+    """A value that a setting cannot have."""
+
+
+class UnknownSetting(InvalidSetting):
+    """A setting that does not exist."""

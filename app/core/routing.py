@@ -104,13 +104,13 @@ def parse_mapping(prefix: str, target: str, limits: Limits = Limits()) -> Mappin
         parts = urlsplit(target)
         port = parts.port
     except ValueError as error:
-        raise InvalidMapping(f"target {target!r} is no URL: {error}") from None
+        raise InvalidMapping(f"target {target!r} is no URL: {error}", "target") from None
     _check_target_parts(target, parts.scheme, parts.hostname, "@" in parts.netloc, "?" in target or "#" in target)
     assert parts.hostname is not None  # noqa: S101 - just checked
     try:
         host = canonical_host(parts.hostname)
     except ValueError as reason:
-        raise InvalidMapping(f"target {target!r} must name a host: {reason}") from None
+        raise InvalidMapping(f"target {target!r} must name a host: {reason}", "target") from None
     shown_host = f"[{host}]" if ":" in host else host
     upstream = Upstream(
         scheme=parts.scheme,
@@ -127,29 +127,31 @@ def check_prefix(prefix: str) -> None:
     """Raises InvalidMapping when `prefix` cannot be one."""
     _refuse_blanks("prefix", prefix)
     if not prefix.startswith("/"):
-        raise InvalidMapping(f"prefix {prefix!r} must start with '/', such as '/openai'")
+        raise InvalidMapping(f"prefix {prefix!r} must start with '/', such as '/openai'", "prefix")
     if "?" in prefix or "#" in prefix:
-        raise InvalidMapping(f"prefix {prefix!r} must be a path: leave out '?' and '#'")
+        raise InvalidMapping(f"prefix {prefix!r} must be a path: leave out '?' and '#'", "prefix")
     segments = prefix.rstrip("/").split("/")[1:]
     if not segments or segments[0].lower() in RESERVED_SEGMENTS:
-        raise InvalidMapping(f"prefix {prefix!r} belongs to the gateway itself; choose another first segment")
+        raise InvalidMapping(f"prefix {prefix!r} belongs to the gateway itself; choose another first segment", "prefix")
     if any(segment in ("", ".", "..") for segment in segments):
-        raise InvalidMapping(f"prefix {prefix!r} must not hold empty, '.' or '..' segments")
+        raise InvalidMapping(f"prefix {prefix!r} must not hold empty, '.' or '..' segments", "prefix")
 
 
 def _check_target_parts(target: str, scheme: str, host: str | None, has_user: bool, has_query: bool) -> None:
     if scheme not in _DEFAULT_PORTS:
-        raise InvalidMapping(f"target {target!r} must start with http:// or https://")
+        raise InvalidMapping(f"target {target!r} must start with http:// or https://", "target")
     if not host or not _HOST.fullmatch(host):
-        raise InvalidMapping(f"target {target!r} must name a host, such as https://api.openai.com")
+        raise InvalidMapping(f"target {target!r} must name a host, such as https://api.openai.com", "target")
     if has_user:
-        raise InvalidMapping("target must not hold a user name or password; callers send their own credentials")
+        raise InvalidMapping(
+            "target must not hold a user name or password; callers send their own credentials", "target"
+        )
     if has_query:
-        raise InvalidMapping(f"target {target!r} must not hold a query ('?') or a fragment ('#')")
+        raise InvalidMapping(f"target {target!r} must not hold a query ('?') or a fragment ('#')", "target")
 
 
 def _refuse_blanks(what: str, text: str) -> None:
     if not text:
-        raise InvalidMapping(f"{what} is empty")
+        raise InvalidMapping(f"{what} is empty", what)
     if _BLANK_OR_CONTROL.search(text):
-        raise InvalidMapping(f"{what} {text!r} must not hold blanks or control characters")
+        raise InvalidMapping(f"{what} {text!r} must not hold blanks or control characters", what)

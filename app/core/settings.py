@@ -11,7 +11,7 @@ from collections.abc import Mapping as MappingOf
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from app.core.errors import InvalidSetting
+from app.core.errors import InvalidSetting, UnknownSetting
 
 Number = int | float
 """A value in its right kind. Not only `float`: compiled code would make floats of whole numbers then."""
@@ -100,7 +100,7 @@ def check_setting(name: str, value: Any, *, for_mapping: bool = False) -> Number
     setting = SETTINGS.get(name)
     if setting is None or (for_mapping and not setting.per_mapping):
         known = ", ".join(one.name for one in SETTINGS.values() if one.per_mapping or not for_mapping)
-        raise InvalidSetting(f"there is no setting {name!r} here; there are {known}")
+        raise UnknownSetting(f"there is no setting {name!r} here; there are {known}", name)
     number = _number(value)
     if (
         number is None
@@ -109,7 +109,7 @@ def check_setting(name: str, value: Any, *, for_mapping: bool = False) -> Number
     ):
         kind = "a whole number" if setting.kind is int else "a number"
         span = f"from {setting.minimum:g} to {setting.maximum:,.0f} ({setting.unit})"
-        raise InvalidSetting(f"{name} must be {kind} {span}, not {value!r}")
+        raise InvalidSetting(f"{name} must be {kind} {span}, not {value!r}", name)
     return setting.kind(number)
 
 

@@ -12,6 +12,7 @@ from app.core.errors import ClientFault, GatewayError, OperatorFault
 from app.gateway import Gateway
 from app.routes import cors
 from app.routes.address_page import build_address_page
+from app.routes.admin.answers import MAX_BODY_BYTES, error_answer
 from app.routes.admin.guard import build_admin
 from app.routes.admin.mappings import add_mapping_routes
 from app.routes.admin.settings import add_settings_routes
@@ -29,7 +30,7 @@ def build_flask(gateway: Gateway) -> Flask:
     """The application: proxied paths go past Flask, all others to its blueprints."""
     flask = Flask(__name__, static_folder=None)
     flask.url_map.merge_slashes = False
-    flask.config["MAX_CONTENT_LENGTH"] = 1024 * 1024  # of our own API; proxied bodies do not come by here
+    flask.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES  # proxied bodies do not come by here
     admin = build_admin(gateway)
     add_mapping_routes(admin, gateway)
     add_settings_routes(admin, gateway)
@@ -46,6 +47,8 @@ def build_flask(gateway: Gateway) -> Flask:
 
 
 def _http_error(error: HTTPException, *, loaded: bool) -> Any:
+    if _is_admin(request.path):
+        return error_answer(error)
     if error.response is not None:
         return error.response  # made by abort()
     if error.code == 404 and not loaded:
@@ -57,8 +60,10 @@ def _http_error(error: HTTPException, *, loaded: bool) -> Any:
     return _reply(ClientFault(error.code or 500, "bad_request", error.description or "the request cannot be served"))
 
 
-def _failure(error: Exception) -> Response:
+def _failure(error: Exception) -> Any:
     log.exception("%s %s failed", request.method, request.path, exc_info=error)
+    if _is_admin(request.path):
+        return error_answer(error)
     return _reply(OperatorFault(500, "internal_error", "the gateway failed; its log says why"))
 
 

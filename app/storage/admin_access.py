@@ -32,7 +32,9 @@ class AddressLocked(Exception):
     """Too many wrong tries came from this address; `retry_after_s` says for how long it must wait."""
 
     def __init__(self, retry_after_s: int) -> None:
-        super().__init__(f"too many wrong tokens from this address; try again in {-(-retry_after_s // 60)} minutes")
+        minutes = -(-retry_after_s // 60)
+        wait = f"{minutes} minute{'s' if minutes > 1 else ''}"
+        super().__init__(f"too many wrong tokens from this address; try again in {wait}")
         self.retry_after_s = retry_after_s
 
 

@@ -46,7 +46,8 @@ def test_no_route_forgets_the_check(gateway: GatewayProcess, method: str, path: 
     headers = JSON | ({"Authorization": authorization} if authorization else {})
     reply = gateway.request(method, path, b"{}", headers)
     assert reply.status in (401, 429)
-    assert set(reply.json()) == {"error"}
+    assert set(reply.json()) == {"error", "code"}
+    assert reply.json()["code"] in ("token_missing", "token_wrong", "locked")
 
 
 def test_every_admin_route_is_in_the_table_above(gateway: GatewayProcess) -> None:
@@ -148,7 +149,7 @@ def test_without_a_token_the_admin_is_shut(start_gateway: Callable[..., GatewayP
         reply = shut.request(method, path, b"{}", JSON)
         assert (reply.status, reply.json()) == (
             503,
-            {"error": "Admin functionality is disabled (ADMIN_TOKEN not set)"},
+            {"error": "Admin functionality is disabled (ADMIN_TOKEN not set)", "code": "admin_disabled"},
         )
 
 
@@ -156,7 +157,7 @@ def test_without_a_token_the_admin_is_shut(start_gateway: Callable[..., GatewayP
 def test_login_wants_a_token(gateway: GatewayProcess, body: str) -> None:
     """A login without a token is a 400, not a wrong try."""
     reply = gateway.request("POST", "/api/admin/login", body, JSON)
-    assert (reply.status, reply.json()) == (400, {"error": "Invalid request body"})
+    assert (reply.status, reply.json()) == (400, {"error": "Invalid request body", "code": "bad_json"})
 
 
 # --- mappings ---
@@ -179,13 +180,15 @@ def test_life_of_a_mapping(gateway: GatewayProcess) -> None:
     assert listed["mappings"]["/life/of"] == target
     assert listed["count"] == len(listed["mappings"])
     again = gateway.admin("POST", "/api/mappings", {"prefix": "/life/of", "target": target})
-    assert (again.status, again.json()) == (400, {"error": "mapping already exists for prefix: /life/of"})
+    taken = {"error": "mapping already exists for prefix: /life/of", "code": "name_taken", "field": "prefix"}
+    assert (again.status, again.json()) == (400, taken)
     assert gateway.admin("PUT", "/api/mappings/life/of", {"target": "https://two.example"}).status == 200
     assert gateway.admin("GET", "/api/mappings").json()["mappings"]["/life/of"] == "https://two.example"
     gone = gateway.admin("DELETE", "/api/mappings/life/of").json()
     assert gone == {"success": True, "message": "Mapping deleted successfully", "prefix": "/life/of"}
     missing = gateway.admin("DELETE", "/api/mappings/life/of")
-    assert (missing.status, missing.json()) == (404, {"error": "mapping not found for prefix: /life/of"})
+    unknown = {"error": "mapping not found for prefix: /life/of", "code": "not_found"}
+    assert (missing.status, missing.json()) == (404, unknown)
     assert gateway.admin("PUT", "/api/mappings/life/of", {"target": target}).status == 404
     assert gateway.admin("GET", "/api/mappings").json()["version"] == before + 3
     reloaded = gateway.admin("POST", "/api/mappings/reload").json()
@@ -193,23 +196,59 @@ def test_life_of_a_mapping(gateway: GatewayProcess) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "says"),
+    ("body", "says", "code", "field"),
     [
-        ({"prefix": "x", "target": "https://a.example"}, "start with '/'"),
-        ({"prefix": "/x", "target": "ftp://a.example"}, "http"),
-        ({"prefix": "/x"}, "target is missing"),
-        ({"target": "https://a.example"}, "prefix is missing"),
-        ({"prefix": 1, "target": "https://a.example"}, "prefix is missing"),
-        ([], "Invalid request body"),
-        ({"prefix": "/x", "target": "http://169.254.169.254/latest"}, "EGRESS_ALLOW"),
-        ({"prefix": "/x", "target": "http://10.0.0.1"}, "EGRESS_ALLOW"),
+        ({"prefix": "x", "target": "https://a.example"}, "start with '/'", "invalid", "prefix"),
+        ({"prefix": "/api/x", "target": "https://a.example"}, "the gateway itself", "invalid", "prefix"),
+        ({"prefix": "/x y", "target": "https://a.example"}, "blanks", "invalid", "prefix"),
+        ({"prefix": "/x", "target": "ftp://a.example"}, "http", "invalid", "target"),
+        ({"prefix": "/x", "target": "https://a.example:x"}, "no URL", "invalid", "target"),
+        ({"prefix": "/x", "target": "https://u:p@a.example"}, "password", "invalid", "target"),
+        ({"prefix": "/x"}, "target is missing", "invalid", "target"),
+        ({"target": "https://a.example"}, "prefix is missing", "invalid", "prefix"),
+        ({"prefix": 1, "target": "https://a.example"}, "prefix is missing", "invalid", "prefix"),
+        ([], "Invalid request body", "bad_json", None),
+        ({"prefix": "/x", "target": "http://169.254.169.254/latest"}, "EGRESS_ALLOW", "address_refused", "target"),
+        ({"prefix": "/x", "target": "http://10.0.0.1"}, "EGRESS_ALLOW", "address_refused", "target"),
+        ({"prefix": "/x", "target": "https://a.example", "option": {}}, "'option'", "unknown_field", "option"),
     ],
 )
-def test_bad_mappings_are_refused_with_a_reason(gateway: GatewayProcess, body: object, says: str) -> None:
-    """What cannot be a mapping is a 400 whose text says what to do."""
+def test_bad_mappings_are_refused_with_a_reason(
+    gateway: GatewayProcess, body: object, says: str, code: str, field: str | None
+) -> None:
+    """What cannot be a mapping is a 400 whose text says what to do, with a code and the field to blame."""
     reply = gateway.admin("POST", "/api/mappings", body)
     assert reply.status == 400
-    assert says in reply.json()["error"]
+    error = reply.json()
+    assert says in error.pop("error")
+    assert error == ({"code": code, "field": field} if field else {"code": code})
+
+
+def test_what_was_listed_can_be_sent_back(gateway: GatewayProcess) -> None:
+    """A change may hold the prefix as it was listed; the path says which mapping is meant."""
+    whole = {"prefix": "/sent/back", "target": "https://a.example", "options": {"burst": 2}}
+    assert gateway.admin("POST", "/api/mappings", whole).status == 201
+    assert gateway.admin("PUT", "/api/mappings/sent/back", whole).status == 200
+    gateway.admin("DELETE", "/api/mappings/sent/back")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "code"),
+    [
+        ("GET", "/api/nowhere", b"", 404, "not_found"),
+        ("PATCH", "/api/mappings", b"", 405, "method_not_allowed"),
+        ("POST", "/api/mappings", b" " * (16 * 1024 * 1024 + 1), 413, "body_too_large"),
+        ("POST", "/api/admin/login", b" " * (64 * 1024 + 1), 413, "body_too_large"),
+    ],
+    ids=lambda value: "" if isinstance(value, bytes) else None,
+)
+def test_what_no_route_takes_has_the_same_shape(
+    gateway: GatewayProcess, method: str, path: str, body: bytes, status: int, code: str
+) -> None:
+    """Unknown paths, wrong methods and bodies that are too long answer as every error of the admin API does."""
+    reply = gateway.request(method, path, body, JSON | {"Authorization": f"Bearer {ADMIN_TOKEN}"})
+    assert (reply.status, reply.json()["code"], set(reply.json())) == (status, code, {"error", "code"})
+    assert (reply.field("allow") is not None) == (status == 405)
 
 
 def test_script_in_a_name_is_only_text(gateway: GatewayProcess) -> None:

@@ -84,22 +84,36 @@ def test_options_stay_when_only_the_target_changes_and_go_with_the_mapping(
 
 
 @pytest.mark.parametrize(
-    ("body", "says"),
+    ("body", "says", "code", "field"),
     [
-        ({"no_such": 1}, "no setting"),
-        ({"idle_timeout": 0}, "from 0.001"),
-        ([], "Invalid request body"),
-        ({}, "Invalid"),
+        ({"no_such": 1}, "no setting", "unknown_field", "no_such"),
+        ({"idle_timeout": 0}, "from 0.001", "invalid", "idle_timeout"),
+        ([], "Invalid request body", "bad_json", None),
+        ({}, "Invalid", "invalid", None),
     ],
 )
-def test_bad_settings_are_refused(gateway: GatewayProcess, body: object, says: str) -> None:
-    """What cannot be a setting is a 400 that says what would do, and changes nothing."""
+def test_bad_settings_are_refused(
+    gateway: GatewayProcess, body: object, says: str, code: str, field: str | None
+) -> None:
+    """What cannot be a setting is a 400 that says what would do and which is to blame, and changes nothing."""
     reply = gateway.admin("PUT", "/api/settings", body)
     assert reply.status == 400
     assert says in reply.json()["error"]
+    assert (reply.json()["code"], reply.json().get("field")) == (code, field)
 
 
-@pytest.mark.parametrize("options", [{"global_burst": 1}, {"max_concurrency": 1.5}, "x", []])
-def test_bad_options_are_refused(gateway: GatewayProcess, upstream: Upstream, options: object) -> None:
-    """Options that a mapping cannot have are a 400."""
-    assert gateway.admin("PUT", "/api/mappings/up", {"options": options}).status == 400
+@pytest.mark.parametrize(
+    ("options", "code", "field"),
+    [
+        ({"global_burst": 1}, "unknown_field", "options.global_burst"),
+        ({"max_concurrency": 1.5}, "invalid", "options.max_concurrency"),
+        ("x", "invalid", "options"),
+        ([], "invalid", "options"),
+    ],
+)
+def test_bad_options_are_refused(
+    gateway: GatewayProcess, upstream: Upstream, options: object, code: str, field: str
+) -> None:
+    """Options that a mapping cannot have are a 400 that names the one to blame by its path."""
+    reply = gateway.admin("PUT", "/api/mappings/up", {"options": options})
+    assert (reply.status, reply.json()["code"], reply.json()["field"]) == (400, code, field)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import NoReturn
 
-from flask import Blueprint, Response, abort, jsonify, make_response, request
+from flask import Blueprint, Response, jsonify, request
 
 from app.core.callers import caller_of
 from app.gateway import Gateway
 from app.routes import web_proxy
+from app.routes.admin.answers import EXPECTED, MAX_OPEN_BODY_BYTES, AdminError, error_answer
 from app.storage.admin_access import SESSION_S, AddressLocked, AdminAccess, WrongToken
-from app.storage.connections import RedisError
 
 COOKIE = "api_proxy_admin"
 COOKIE_PATH = "/api"
@@ -30,8 +29,10 @@ def build_admin(gateway: Gateway) -> Blueprint:
     @admin.before_request
     def let_in() -> None:
         if access is None:
-            _refuse(503, _DISABLED)
-        elif request.endpoint not in _OPEN_ENDPOINTS:
+            raise AdminError(503, "admin_disabled", _DISABLED)
+        if request.endpoint in _OPEN_ENDPOINTS:
+            request.max_content_length = MAX_OPEN_BODY_BYTES
+        else:
             _check_caller(access)
 
     @admin.post("/admin/login")
@@ -40,7 +41,7 @@ def build_admin(gateway: Gateway) -> Blueprint:
         body = request.get_json(silent=True)
         token = body.get("token") if isinstance(body, dict) else None
         if not isinstance(token, str):
-            _refuse(400, "Invalid request body")
+            raise AdminError(400, "bad_json", "Invalid request body")
         _check_token(access, token, "Invalid token")
         response = jsonify(success=True, message="Login successful")
         assert gateway.tickets is not None  # noqa: S101 - there is a token, so there are tickets
@@ -64,7 +65,7 @@ def build_admin(gateway: Gateway) -> Blueprint:
     def logout() -> Response:
         assert access is not None  # noqa: S101 - let_in has refused
         if not request.is_json:  # what no page of another site can send without asking
-            _refuse(400, "Invalid request body")
+            raise AdminError(400, "bad_json", "Invalid request body: send JSON, with its Content-Type")
         if session_id := request.cookies.get(COOKIE):
             access.close_session(session_id)
         response = jsonify(success=True, message="Logged out")
@@ -72,10 +73,8 @@ def build_admin(gateway: Gateway) -> Blueprint:
         response.delete_cookie(web_proxy.COOKIE, path=web_proxy.COOKIE_PATH)
         return response
 
-    @admin.errorhandler(RedisError)
-    def storage_away(_: RedisError) -> tuple[Response, int]:
-        return jsonify(error="Redis does not answer, so nothing can be read or changed here; try again soon"), 503
-
+    for kind in EXPECTED:
+        admin.register_error_handler(kind, error_answer)
     return admin
 
 
@@ -88,19 +87,15 @@ def _check_caller(access: AdminAccess) -> None:
         _check_token(access, rest.strip() if is_bearer else authorization, "Invalid admin token")
         return
     if not session_id:
-        _refuse(401, "Missing Authorization header")
+        raise AdminError(401, "token_missing", "Missing Authorization header")
     if not access.is_open(session_id):
-        _refuse(401, "The session has ended; log in again")
+        raise AdminError(401, "session_ended", "The session has ended; log in again")
 
 
 def _check_token(access: AdminAccess, token: str, wrong: str) -> None:
     try:
         access.check_token(token, caller_of(request.remote_addr or ""))
     except WrongToken:
-        _refuse(401, wrong)
+        raise AdminError(401, "token_wrong", wrong) from None
     except AddressLocked as lock:
-        _refuse(429, str(lock), {"Retry-After": str(lock.retry_after_s)})
-
-
-def _refuse(status: int, reason: str, headers: dict[str, str] | None = None) -> NoReturn:
-    abort(make_response(jsonify(error=reason), status, headers or {}))
+        raise AdminError(429, "locked", str(lock), headers={"Retry-After": str(lock.retry_after_s)}) from None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify
 
-from app.core.errors import AddressRefused, InvalidMapping, InvalidSetting
+from app.core.errors import InvalidMapping, InvalidSetting
 from app.core.routing import parse_mapping
 from app.core.settings import check_settings
 from app.gateway import Gateway
-from app.storage.catalog import MappingExists, MappingNotFound
+from app.routes.admin.answers import read_object
 
 Answer = Response | tuple[Response, int]
 
@@ -64,34 +64,25 @@ def add_mapping_routes(admin: Blueprint, gateway: Gateway) -> None:
         snapshot = catalog.load()
         return jsonify(success=True, message="Mappings reloaded", version=snapshot.version)
 
-    @admin.errorhandler(AddressRefused)
-    @admin.errorhandler(InvalidMapping)
-    @admin.errorhandler(InvalidSetting)
-    @admin.errorhandler(MappingExists)
-    def refused(error: Exception) -> Answer:
-        return jsonify(error=str(error)), 400
-
-    @admin.errorhandler(MappingNotFound)
-    def not_found(error: Exception) -> Answer:
-        return jsonify(error=str(error)), 404
-
 
 def _body() -> dict[str, Any]:
-    body: Any = request.get_json(silent=True)
-    if not isinstance(body, dict):
-        raise InvalidMapping('Invalid request body: send JSON such as {"prefix": "/openai", "target": "https://..."}')
-    return body
+    """`prefix` may stand in a change too: what was listed can be sent back. The path says which mapping is meant."""
+    return read_object('{"prefix": "/openai", "target": "https://..."}', known=("prefix", "target", "options"))
 
 
 def _options() -> dict[str, float] | None:
     """The limits that the body sets for this mapping; None when it says nothing of them."""
     options = _body().get("options")
-    return None if options is None else check_settings(options, for_mapping=True)
+    try:
+        return None if options is None else check_settings(options, for_mapping=True)
+    except InvalidSetting as error:
+        error.field = f"options.{error.field}" if error.field else "options"
+        raise
 
 
 def _text(name: str) -> str:
     """A string of the JSON body. Raises InvalidMapping, which says what is missing."""
     value = _body().get(name)
     if not isinstance(value, str) or not value.strip():
-        raise InvalidMapping(f"{name} is missing: send it as a string in the JSON body")
+        raise InvalidMapping(f"{name} is missing: send it as a string in the JSON body", name)
     return value.strip()

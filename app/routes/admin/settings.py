@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from flask import Blueprint, Response, jsonify
 
-from flask import Blueprint, Response, jsonify, request
-
-from app.core.errors import InvalidSetting
 from app.core.settings import SETTINGS, check_setting
 from app.gateway import Gateway
+from app.routes.admin.answers import AdminError, read_object
 
 
 def add_settings_routes(admin: Blueprint, gateway: Gateway) -> None:
@@ -36,11 +34,9 @@ def add_settings_routes(admin: Blueprint, gateway: Gateway) -> None:
 
     @admin.put("/settings")
     def change_settings() -> Response:
-        body: Any = request.get_json(silent=True)
-        if not isinstance(body, dict) or not body:
-            raise InvalidSetting(
-                'Invalid request body: send JSON such as {"idle_timeout": 60}; null takes a value back'
-            )
+        body = read_object('{"idle_timeout": 60}; null takes a value back')
+        if not body:
+            raise AdminError(400, "invalid", "Invalid request body: name at least one setting")
         values = {
             name: None if value is None and name in SETTINGS else check_setting(name, value)
             for name, value in body.items()

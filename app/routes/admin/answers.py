@@ -1,0 +1,127 @@
+"""What every route of the admin API shares: how a JSON body is read, and the one shape of its errors.
+
+An error is `{"error": "a sentence that says what to do", "code": "name_taken", "field": "prefix"}`: the code is for
+programs and for the page, which says it in its own language; `field` stands where one is to blame.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Literal
+
+from flask import Response, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from app.core.errors import AddressRefused, Invalid, UnknownSetting
+from app.storage.catalog import MappingExists, MappingNotFound
+from app.storage.connections import RedisError
+from app.storage.refusals import describe, refusal_of
+
+log = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 16 * 1024 * 1024
+"""Longest body that the admin API reads."""
+MAX_OPEN_BODY_BYTES = 64 * 1024
+"""Of those that anybody may send: to log in and out."""
+
+Code = Literal[
+    "address_refused",
+    "admin_disabled",
+    "bad_json",
+    "bad_request",
+    "body_too_large",
+    "internal_error",
+    "invalid",
+    "locked",
+    "method_not_allowed",
+    "name_taken",
+    "not_found",
+    "session_ended",
+    "storage_away",
+    "storage_refuses",
+    "token_missing",
+    "token_wrong",
+    "unknown_field",
+]
+"""Every code that the admin API answers with. They are stable; the page has words for each (`admin_ui/js/i18n.js`)."""
+
+_HTTP_CODES: dict[int | None, Code] = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
+
+
+class AdminError(Exception):
+    """Ends a request to the admin API. `field` is the path of the value to blame: `prefix`, `options.burst`."""
+
+    def __init__(
+        self, status: int, code: Code, message: str, field: str = "", *, headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.field = field
+        self.headers = headers or {}
+
+
+EXPECTED = (AdminError, Invalid, AddressRefused, MappingExists, MappingNotFound, RedisError)
+"""What a route of the admin API may raise; `error_answer` words it."""
+
+
+def read_object(example: str, *, known: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The JSON object in the body; with `known` no other field may stand in it. Raises AdminError."""
+    body: Any = request.get_json(silent=True)
+    if not isinstance(body, dict):
+        raise AdminError(400, "bad_json", f"Invalid request body: send a JSON object such as {example}")
+    for name in body:
+        if known and name not in known:
+            raise AdminError(
+                400, "unknown_field", f"there is no field {name!r} here; there are {', '.join(known)}", name
+            )
+    return body
+
+
+def error_answer(error: Exception) -> tuple[Response, int, dict[str, str]]:
+    """The answer to an admin's request that failed, whatever failed."""
+    known = error if isinstance(error, AdminError) else _translated(error)
+    answer = {"error": str(known), "code": known.code}
+    if known.field:
+        answer["field"] = known.field
+    return jsonify(answer), known.status, known.headers
+
+
+def _translated(error: Exception) -> AdminError:
+    match error:
+        case UnknownSetting():
+            return AdminError(400, "unknown_field", str(error), error.field)
+        case Invalid():
+            return AdminError(400, "invalid", str(error), error.field)
+        case AddressRefused():
+            return AdminError(400, "address_refused", str(error), "target")
+        case MappingExists():
+            return AdminError(400, "name_taken", str(error), "prefix")
+        case MappingNotFound():
+            return AdminError(404, "not_found", str(error))
+        case RedisError():
+            return _storage_error(error)
+        case HTTPException():
+            return _http_error(error)
+    return AdminError(500, "internal_error", "the gateway failed; its log says why")
+
+
+def _storage_error(error: RedisError) -> AdminError:
+    refusal = refusal_of(error)
+    if refusal is None:
+        text = "Redis does not answer, so nothing can be read or changed here; try again soon"
+        return AdminError(503, "storage_away", text)
+    if request.method != "GET":  # a page that asks again and again is no news
+        log.warning("%s %s was not done: Redis %s", request.method, request.path, describe(error))
+    text = f"Redis answers but refuses, as {refusal}; nothing was changed, and nothing can be until that is mended"
+    return AdminError(503, "storage_refuses", text)
+
+
+def _http_error(error: HTTPException) -> AdminError:
+    status = error.code or 500
+    text = f"there is nothing at {request.path}" if status == 404 else error.description or "it cannot be served"
+    if status == 413:
+        limit = request.max_content_length or MAX_BODY_BYTES
+        text = f"the body is longer than {limit:,} bytes; send less at once"
+    allowed = {name: value for name, value in error.get_headers() if name == "Allow"}
+    return AdminError(status, _HTTP_CODES.get(status, "bad_request"), text, headers=allowed)
