@@ -19,6 +19,7 @@ from app.routes.admin.settings import add_settings_routes
 from app.routes.errors import error_reply
 from app.routes.proxy import ProxyDoor
 from app.routes.public import PAGE_FIELDS, build_public
+from app.routes.unknown_path import UnknownPaths
 from app.routes.web_proxy import WebProxyDoor
 from app.routes.wsgi_environ import raw_headers
 from app.wire.headers import Headers
@@ -37,7 +38,8 @@ def build_flask(gateway: Gateway) -> Flask:
     flask.register_blueprint(admin)
     flask.register_blueprint(build_public(gateway))
     flask.register_blueprint(build_address_page(gateway))
-    flask.register_error_handler(HTTPException, lambda error: _http_error(error, loaded=gateway.catalog.loaded))
+    unknown_paths = UnknownPaths(gateway)
+    flask.register_error_handler(HTTPException, lambda error: _http_error(error, gateway, unknown_paths))
     flask.register_error_handler(Exception, _failure)
     flask.after_request(_finish)
     if gateway.config.cors:
@@ -46,17 +48,16 @@ def build_flask(gateway: Gateway) -> Flask:
     return flask
 
 
-def _http_error(error: HTTPException, *, loaded: bool) -> Any:
+def _http_error(error: HTTPException, gateway: Gateway, unknown_paths: UnknownPaths) -> Any:
     if _is_admin(request.path):
         return error_answer(error)
     if error.response is not None:
         return error.response  # made by abort()
-    if error.code == 404 and not loaded:
+    if error.code == 404 and not gateway.catalog.loaded:
         text = "Redis does not answer, so the mappings are not known yet; try again soon"
         return _reply(OperatorFault(503, "not_ready", text, retry_after_s=2))
     if error.code == 404:
-        text = f"no mapping for {request.path}; the dashboard at / lists what there is, POST /api/mappings adds one"
-        return _reply(ClientFault(404, "mapping_not_found", text))
+        return unknown_paths.answer()
     return _reply(ClientFault(error.code or 500, "bad_request", error.description or "the request cannot be served"))
 
 

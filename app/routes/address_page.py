@@ -14,7 +14,7 @@ from app.core.errors import ClientFault, GatewayError
 from app.gateway import Gateway
 from app.routes.errors import ErrorReply, error_reply
 from app.routes.public import PAGE_FIELDS
-from app.routes.wsgi_environ import Environ, StartResponse
+from app.routes.wsgi_environ import Environ, StartResponse, wants_page
 from app.wire.pages.address import InvalidAddress, parse_address
 
 _PAGE = (ROOT / "admin_ui" / "web_pages.html").read_text()
@@ -65,7 +65,7 @@ def answer_with_error(error: GatewayError, environ: Environ, start_response: Sta
     """The error as a page for a person, as JSON for a program."""
     request_id = environ["gateway.request_id"]
     reply = error_reply(error, request_id)
-    if "text/html" in environ.get("HTTP_ACCEPT", "") and environ["REQUEST_METHOD"] in ("GET", "HEAD", "POST"):
+    if wants_page(environ):
         reply = _as_page(reply, error)
     start_response(reply.status, [*reply.headers, *PAGE_FIELDS.items(), ("X-Request-Id", request_id)])
     return [reply.body]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 
 from flask import Blueprint, Response, jsonify, request, send_from_directory
@@ -45,6 +46,16 @@ STATS_ACCESS = {
 }
 """Figures without names or keys: any page may show them."""
 
+_SPELLINGS = {
+    "/admin/": "/admin",
+    "/dashboard": "/",
+    "/dashboard/": "/",
+    "/health/": "/health",
+    "/index": "/",
+    "/stats/": "/stats",
+}
+"""What people type, and what they mean. A mapping of that name goes first."""
+
 
 def build_public(gateway: Gateway) -> Blueprint:
     public = Blueprint("public", __name__)
@@ -57,6 +68,9 @@ def build_public(gateway: Gateway) -> Blueprint:
     @public.get("/admin")
     def admin() -> Response:
         return _page("admin.html")
+
+    for spelling, meant in _SPELLINGS.items():
+        public.add_url_rule(spelling, f"meant{spelling}", partial(_lead, meant))
 
     @public.get("/static/<path:name>")
     def static(name: str) -> Response:
@@ -97,6 +111,11 @@ def build_public(gateway: Gateway) -> Blueprint:
         return jsonify(report), 200 if can_serve else 503
 
     return public
+
+
+def _lead(meant: str) -> Response:
+    query = request.query_string.decode("latin-1")
+    return Response(status=302, headers={"Location": f"{meant}?{query}" if query else meant})
 
 
 def _page(name: str) -> Response:

@@ -58,6 +58,11 @@ def believe_proxies(environ: Environ, count: int) -> None:
     environ["wsgi.url_scheme"] = scheme_of(environ["wsgi.url_scheme"], forwarded_proto, count)
 
 
+def wants_page(environ: Environ) -> bool:
+    """True for a person's browser that opens an address, or sends a form, and would show what comes."""
+    return "text/html" in environ.get("HTTP_ACCEPT", "") and environ["REQUEST_METHOD"] in ("GET", "HEAD", "POST")
+
+
 def asked_upgrade(environ: Environ) -> str:
     """The protocol of an `Upgrade: websocket` (RFC 6455, 4.1); other switches are not made (RFC 9110, 7.8).
 
