@@ -6,6 +6,9 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP_INSTALL := $(PY) -m pip install --disable-pip-version-check --require-hashes --prefer-binary -r
 
+# Where PYTHONSAFEPATH keeps Python from looking for modules here, it finds them so.
+export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
+
 .DEFAULT_GOAL := help
 .PHONY: help run dev compile test soak test-servers coverage bench lint fmt seed health stats lock docker-build
 

@@ -28,6 +28,8 @@ try:  # not "config": gunicorn takes that name for a setting of its own
 except ConfigError as error:
     _say(str(error))
     sys.exit(1)
+for doubt in deployment.doubts:
+    _say(doubt)
 
 wsgi_app = "app:create_app()"
 chdir = str(ROOT)

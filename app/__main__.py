@@ -14,21 +14,22 @@ This process is no web server and imports nothing of gevent.
 
 from __future__ import annotations
 
-import contextlib
+import argparse
+import errno
 import http.client
 import os
-import select
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+import tomllib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import FrameType
 
 from app import IS_COMPILED
 from app.config import ROOT, Config, ConfigError, env_file, load_config
+from app.signals import Interrupted, Signals
 from app.storage.connections import RedisError, mask_url, open_redis, wait_for_redis
 from app.storage.embedded import EmbeddedRedis, EmbeddedRedisError, end, spawn
 
@@ -39,16 +40,15 @@ GUNICORN_SLACK_S = 12.0
 BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 15.0, 30.0)
 """The pauses before a dead child is started again."""
 
+HINT_S = 1.5
+"""How long gunicorn may take to end before it is said how to hurry it; without calls in flight it takes less."""
+
 STEADY_S = 60.0
 """A child that lived as long starts again with the first pause."""
 
 
 class StartError(RuntimeError):
     """The gateway cannot start. Its text says why, and what would do."""
-
-
-class _Interrupted(BaseException):
-    """A signal came while we were waiting for something during the start."""
 
 
 @dataclass(slots=True)
@@ -79,65 +79,15 @@ class _Child:
         _complain(f"{self.name} ended unexpectedly ({_ending(code)}); starting it again in {pause:g} s")
 
 
-class Signals:
-    """The signals that reached us, in order. Waits for more, or for the death of a child."""
-
-    def __init__(self) -> None:
-        self._reader, self._writer = socket.socketpair()
-        for end_ in (self._reader, self._writer):
-            end_.setblocking(False)
-        self._came: list[int] = []
-        self._interrupts = False
-        self._at_terminal = os.isatty(0)
-
-    def install(self) -> None:
-        """From here on signals are ours."""
-        signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
-            signal.signal(number, self._take)
-        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup stays nohup
-            signal.signal(signal.SIGHUP, self._take)
-
-    def wait(self, seconds: float) -> None:
-        """Returns when something happened, at the latest after `seconds`."""
-        ready, _, _ = select.select([self._reader], [], [], max(0.0, seconds))
-        if ready:
-            with contextlib.suppress(BlockingIOError):
-                self._reader.recv(4096)
-
-    def taken(self) -> list[int]:
-        """The signals since the last call."""
-        came, self._came = self._came, []
-        return came
-
-    @contextlib.contextmanager
-    def interrupting(self) -> Iterator[None]:
-        """Lets a stop signal break off what runs in the block, by _Interrupted."""
-        self._interrupts = True
-        try:
-            if self._came:
-                raise _Interrupted
-            yield
-        finally:
-            self._interrupts = False
-
-    def _take(self, number: int, _frame: FrameType | None) -> None:
-        if number == signal.SIGCHLD:
-            return  # to be woken up is all we want of it
-        if number == signal.SIGHUP and self._at_terminal and not os.isatty(0):
-            number = signal.SIGTERM
-        self._came.append(number)
-        if self._interrupts and number != signal.SIGHUP:
-            raise _Interrupted
-
-
 class Supervisor:
     """The gateway's processes, from `run` to its end."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
         self.signals = Signals()
-        self.environ: dict[str, str] = dict(os.environ)
+        # Where the directory that a process starts in is no place to import from (PYTHONSAFEPATH), this one is.
+        places = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        self.environ: dict[str, str] = {**os.environ, "PYTHONPATH": os.pathsep.join(places)}
         self.redis: EmbeddedRedis | None = None
         self.tended: list[_Child] = []
         self.gunicorn: subprocess.Popen[bytes] | None = None
@@ -148,7 +98,7 @@ class Supervisor:
         try:
             self._start()
             return self._tend()
-        except _Interrupted:
+        except Interrupted:
             return 0
         except StartError as error:
             _complain(str(error))
@@ -173,7 +123,8 @@ class Supervisor:
         if self.config.redis_url is not None:
             _wait_for(self.config, self.config.redis_url)
             return
-        server = self.redis = EmbeddedRedis(self.config.data_dir)
+        chosen = {"REDIS_SERVER_BIN": self.config.redis_server_bin or ""}
+        server = self.redis = EmbeddedRedis(self.config.data_dir, os.environ | chosen)
         server.start()
         server.wait_until_ready()
         self.environ["API_PROXY_REDIS_URL"] = server.url
@@ -257,11 +208,17 @@ class Supervisor:
             return
         self.signals.taken()
         self.gunicorn.terminate()
-        deadline = time.monotonic() + self.config.graceful_timeout_s + GUNICORN_SLACK_S
-        while self.gunicorn.poll() is None and (left := deadline - time.monotonic()) > 0:
+        asked_at = time.monotonic()
+        hint_at: float | None = asked_at + HINT_S
+        deadline = asked_at + self.config.graceful_timeout_s + GUNICORN_SLACK_S
+        while self.gunicorn.poll() is None and (now := time.monotonic()) < deadline:
             if self.signals.taken():
                 self.gunicorn.send_signal(signal.SIGQUIT)  # asked twice: now
-            self.signals.wait(left)
+                hint_at = None
+            elif hint_at is not None and now >= hint_at:
+                _complain("waiting for calls in flight; Ctrl-C (or SIGTERM) once more cuts them")
+                hint_at = None
+            self.signals.wait((hint_at or deadline) - now)
         if self.gunicorn.poll() is None:
             _complain("the web server does not end; killing it")
             os.killpg(self.gunicorn.pid, signal.SIGKILL)
@@ -275,16 +232,20 @@ def _end_child(child: _Child) -> None:
 
 def free_port(host: str, port: int) -> int:
     """The port to listen on: `port`, or one that is free when it is 0. Raises StartError when it cannot be had."""
+    wanted = socket.AF_INET6 if ":" in host else socket.AF_INET  # as gunicorn takes it
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            host, port, wanted, socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
             return int(probe.getsockname()[1])
+    except socket.gaierror:
+        raise StartError(f"HOST={host} is no address of this machine. Set HOST to 127.0.0.1, or to 0.0.0.0.") from None
     except OSError as error:
-        raise StartError(f"HOST={host} PORT={port} cannot be used: {error.strerror}. Set PORT to another.") from None
+        name = "PORT" if error.errno in (errno.EADDRINUSE, errno.EACCES) else "HOST"
+        raise StartError(f"HOST={host} PORT={port} cannot be used: {error.strerror}. Set {name} to another.") from None
 
 
 def token_place(config: Config, environ: Mapping[str, str]) -> str:
@@ -317,6 +278,15 @@ def _complain(text: str) -> None:
 
 def main() -> int:
     """The command. Returns its exit code: 0 after a stop by signal, 1 when something else ended it."""
+    parser = argparse.ArgumentParser(
+        prog="python -m app",
+        description="Starts the gateway: a Redis where none is given, the worker and the web server. Ctrl-C stops it.",
+        epilog="It takes no arguments: settings are environment variables or lines in .env; see .env.example.",
+    )
+    parser.add_argument("--version", action="store_true", help="show the version and exit")
+    if parser.parse_args().version:
+        print(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
+        return 0
     try:
         config = load_config()
     except ConfigError as error:

@@ -7,9 +7,12 @@ What an operator changes while the gateway runs is not here but in the Snapshot 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -23,6 +26,10 @@ from app.tcp_keepalive import TcpKeepalive
 T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parent.parent
+
+_READ_ELSEWHERE = {"GATEWAY_ENV_FILE", "GUNICORN_CMD_ARGS", "TEST_SERVER"}
+"""Names that are ours or gunicorn's and have no field."""
+_PLATFORM = re.compile(r"(x86_64|aarch64|arm64|i\d86|ppc64le|powerpc64le|s390x)-\w+-(linux|darwin|macos)[\w.-]*")
 
 
 class ConfigError(ValueError):
@@ -78,6 +85,8 @@ class Config:
     """`POOL_IDLE_TIMEOUT`: how long an idle connection is kept."""
     held_body_max_bytes: int
     """Longest request body that is held in memory, on routes that must read it."""
+    redis_server_bin: str | None
+    """The embedded Redis's program. None: the packaged one, else one on PATH."""
     data_dir: Path
     """Where the embedded Redis keeps its data. A relative path counts from the project's directory."""
     log_level: str
@@ -85,6 +94,8 @@ class Config:
     """`text` or `json`."""
     start_trace: bool
     """Begins a trace where the caller sent no `traceparent`; then one is added to the request."""
+    doubts: tuple[str, ...] = ()
+    """What was passed over, such as names that are nearly ours: sentences for the log of a start."""
 
 
 def env_file(environ: Mapping[str, str]) -> Path:
@@ -97,25 +108,30 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
 
     Raises ConfigError.
     """
-    filed = _read_file(env_file(os.environ)) if environ is None else {}
-    environ = os.environ if environ is None else environ
-    values = {name: value for name, value in {**filed, **environ}.items() if value is not None and value.strip()}
+    filed = _said(_read_file(env_file(os.environ))) if environ is None else {}
+    given = _said(os.environ if environ is None else environ)
+    doubts = []
+    if _PLATFORM.fullmatch(given.get("HOST", "")):
+        doubts.append(f"HOST={given.pop('HOST')} is passed over: conda's compilers set it, and it is no address")
+    values = filed | given
+    known = set(_READ_ELSEWHERE)
 
     def read(name: str, parse: Callable[[str], T], default: T) -> T:
+        known.add(name)
         if name not in values:
             return default
         try:
-            return parse(values[name].strip())
+            return parse(values[name])
         except ValueError as error:
             shown = name if name.endswith("_URL") else f"{name}={values[name]!r}"  # a URL may hold a password
             raise ConfigError(f"{shown}: {error}") from None
 
-    return Config(
+    config = Config(
         redis_url=read("API_PROXY_REDIS_URL", _redis_url, None) or read("REDIS_URL", _redis_url, None),
         redis_tls_verify=read("REDIS_TLS_VERIFY", _boolean, True),
         redis_patience_s=read("REDIS_PATIENCE", _seconds, 30.0),
         admin_token=read("ADMIN_TOKEN", str, None),
-        host=read("HOST", str, "127.0.0.1"),  # the Dockerfile, the Procfile and the compose file say 0.0.0.0
+        host=read("HOST", _host, "127.0.0.1"),  # the Dockerfile, the Procfile and the compose file say 0.0.0.0
         port=read("PORT", _integer(0, 65535), 8000),
         web_concurrency=read("WEB_CONCURRENCY", _integer(1, 1024), 1),
         worker_connections=read("WORKER_CONNECTIONS", _integer(1, 1_000_000), 10_000),
@@ -129,7 +145,7 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
             read("TCP_KEEPALIVE_COUNT", _integer(1, 127), 3),
         ),
         trusted_proxy_count=read("TRUSTED_PROXY_COUNT", _integer(0, 16), 0),
-        enable_stats=read("ENABLE_STATS", lambda text: text.lower() != "false", True),
+        enable_stats=read("ENABLE_STATS", _boolean, True),
         stats_queue_size=read("STATS_QUEUE_SIZE", _integer(1, 10_000_000), 10_000),
         cors=read("CORS", _boolean, True),
         web_proxy=read("WEB_PROXY", _one_of("off", "token", "open"), "token"),
@@ -145,17 +161,50 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
         pool_max_idle=read("POOL_MAX_IDLE", _integer(0, 100_000), 256),
         pool_idle_timeout_s=read("POOL_IDLE_TIMEOUT", _seconds, 60.0),
         held_body_max_bytes=read("HELD_BODY_MAX_BYTES", _integer(1, 2**40), 64 * 1024 * 1024),
+        redis_server_bin=read("REDIS_SERVER_BIN", str, None),
         data_dir=read("DATA_DIR", lambda text: ROOT / Path(text).expanduser(), ROOT / "data"),
         log_level=read("LOG_LEVEL", _log_level, "INFO"),
         log_format=read("LOG_FORMAT", _one_of("text", "json"), "text"),
         start_trace=read("START_TRACE", _boolean, False),
     )
+    doubts += _nearly_known(known, filed, 0.75) + _nearly_known(known, given.keys() - filed.keys(), 0.9)
+    return replace(config, doubts=tuple(doubts))
 
 
 def _read_file(file: Path) -> dict[str, str | None]:
     if os.environ.get("GATEWAY_ENV_FILE", "").strip() and not file.exists():
         raise ConfigError(f"GATEWAY_ENV_FILE: there is no {file}")
-    return dotenv_values(file)
+    try:
+        return dotenv_values(file, encoding="utf-8-sig")  # Windows' Notepad begins files with that mark
+    except UnicodeDecodeError:
+        raise ConfigError(f"{file} is not UTF-8 text: save it as UTF-8") from None
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror}") from None
+
+
+def _said(values: Mapping[str, str | None]) -> dict[str, str]:
+    """Those that say something, without blanks around, nor the quotes that `docker run --env-file` leaves there."""
+    bare = {
+        name: re.sub(r"(?s)\A(['\"])(.*)\1\Z", r"\2", (value or "").strip()).strip() for name, value in values.items()
+    }
+    return {name: value for name, value in bare.items() if value}
+
+
+def _nearly_known(known: set[str], names: Iterable[str], likeness: float) -> list[str]:
+    """What to say of names that nothing reads and that are spelled nearly like one of ours."""
+    near = {name: get_close_matches(name.upper(), known, 1, likeness) for name in sorted(set(names) - known)}
+    return [f"{name} is no setting and is passed over. Is {found[0]} meant?" for name, found in near.items() if found]
+
+
+def _host(text: str) -> str:
+    """An address or a name to listen at. IPv6 comes with or without brackets and leaves without."""
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    try:
+        return str(ip_address(bare))
+    except ValueError:
+        if bare != text or not re.fullmatch(r"[A-Za-z0-9_.-]+", text):
+            raise ValueError("must be an address or a name, such as 127.0.0.1, ::1 or 0.0.0.0 (all of them)") from None
+        return text
 
 
 def _boolean(text: str) -> bool:

@@ -7,6 +7,7 @@ the sources do not change.
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import sys
@@ -55,6 +56,7 @@ app/wire/trace.py
 
 def main() -> int:
     """0 when the compiled copy is there, 1 when it cannot be made; standard error says why."""
+    argparse.ArgumentParser(description="Compiles the hot path.").parse_args()
     copy = copy_of_sources()
     if copy.is_dir():
         print("The hot path is compiled already.")

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from app.config import ConfigError, load_config
+
+
+@pytest.fixture
+def env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stands for `.env`; of our variables none is in the environment."""
+    file = tmp_path / "gateway.env"
+    file.touch()
+    for name in ("HOST", "PORT", "ADMIN_TOKEN", "REDIS_URL", "API_PROXY_REDIS_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GATEWAY_ENV_FILE", str(file))
+    return file
 
 
 @pytest.mark.parametrize(
@@ -25,19 +37,100 @@ def test_a_bad_egress_entry_stops_the_start(name: str, value: str, says: str) ->
         load_config({name: value})
 
 
+@pytest.mark.parametrize("name", ["ENABLE_STATS", "CORS", "REDIS_TLS_VERIFY", "START_TRACE"])
+def test_a_yes_or_no_has_many_spellings(name: str) -> None:
+    """All booleans read alike, in any case; a word that is none of them stops the start."""
+    for yes, no in (("1", "0"), ("true", "false"), ("Yes", "no"), ("ON", "Off")):
+        assert getattr(load_config({name: yes}), name.lower()) is True
+        assert getattr(load_config({name: no}), name.lower()) is False
+    with pytest.raises(ConfigError, match=f"^{name}='maybe': say true or false"):
+        load_config({name: "maybe"})
+
+
+@pytest.mark.parametrize("value", ["", "  ", "''", '""', "' '"])
+def test_what_is_empty_is_not_said(value: str) -> None:
+    """An empty value, or blanks, or quotes around nothing leave the default."""
+    config = load_config({"PORT": value, "ADMIN_TOKEN": value, "HOST": value, "ENABLE_STATS": value})
+    assert (config.port, config.admin_token, config.host, config.enable_stats) == (8000, None, "127.0.0.1", True)
+
+
+def test_blanks_and_quotes_around_a_value_are_not_part_of_it() -> None:
+    """`docker run --env-file` leaves quotes where they stood, and shells blanks; those within stay."""
+    config = load_config({"PORT": " '9000' ", "ADMIN_TOKEN": '"it\'s "mine""\t', "HOST": "0.0.0.0 "})
+    assert load_config({"ADMIN_TOKEN": "a'b'c"}).admin_token == "a'b'c"
+    assert (config.port, config.admin_token, config.host) == (9000, 'it\'s "mine"', "0.0.0.0")
+
+
+@pytest.mark.parametrize(
+    ("host", "taken"), [("[::1]", "::1"), ("::", "::"), ("127.0.0.1", "127.0.0.1"), ("box", "box")]
+)
+def test_a_host_is_an_address_or_a_name(host: str, taken: str) -> None:
+    """IPv6 may stand in brackets."""
+    assert load_config({"HOST": host}).host == taken
+
+
+@pytest.mark.parametrize("host", ["*", "http://127.0.0.1", "127.0.0.1:8000", "[box]", "two words"])
+def test_what_is_no_host_stops_the_start(host: str) -> None:
+    """It is named, with what would do."""
+    with pytest.raises(ConfigError, match=r"^HOST=.* must be an address or a name, such as 127\.0\.0\.1"):
+        load_config({"HOST": host})
+
+
+@pytest.mark.parametrize("host", ["x86_64-conda-linux-gnu", "x86_64-conda_cos6-linux-gnu", "arm64-apple-darwin20.0.0"])
+def test_conda_s_name_of_a_platform_is_no_host(env_file: Path, monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    """conda's compilers set HOST. That is passed over and said; what `.env` says of HOST holds."""
+    monkeypatch.setenv("HOST", host)
+    config = load_config()
+    assert config.host == "127.0.0.1"
+    assert config.doubts[0].startswith(f"HOST={host} is passed over")
+    env_file.write_text("HOST=0.0.0.0\n")
+    assert load_config().host == "0.0.0.0"
+
+
+def test_a_name_that_is_nearly_ours_is_doubted(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In `.env` and in the environment, with the name that is meant; other programs' names are nobody's business."""
+    env_file.write_text("EGRES_ALLOW=10.0.0.0/8\nport=9\nREDIS_PASSWORD=x\nOPENAI_API_KEY=y\nPUBLISH=1\nPORT=9000\n")
+    monkeypatch.setenv("WEB_CONCURENCY", "2")
+    monkeypatch.setenv("HOSTNAME", "box")
+    assert load_config().doubts == (
+        "EGRES_ALLOW is no setting and is passed over. Is EGRESS_ALLOW meant?",
+        "port is no setting and is passed over. Is PORT meant?",
+        "WEB_CONCURENCY is no setting and is passed over. Is WEB_CONCURRENCY meant?",
+    )
+
+
+def test_names_of_ours_and_of_a_usual_shell_are_not_doubted(env_file: Path) -> None:
+    """Neither any of .env.example's, nor what stands in the environment of these tests."""
+    example = (Path(__file__).resolve().parent.parent / ".env.example").read_text()
+    names = re.findall(r"^#([A-Z_]+)=", example, re.MULTILINE)
+    env_file.write_text("".join(f"{name}=\n" for name in names))
+    assert load_config().doubts == ()
+
+
+def test_a_file_of_windows_notepad_is_read(env_file: Path) -> None:
+    """The mark at its beginning is no part of the first name, nor a line's end of its value."""
+    env_file.write_bytes(b"\xef\xbb\xbfPORT=9000\r\nADMIN_TOKEN=mine\r\n")
+    config = load_config()
+    assert (config.port, config.admin_token, config.doubts) == (9000, "mine", ())
+
+
+def test_a_file_that_is_no_text_is_named(env_file: Path) -> None:
+    """What PowerShell's `>` writes is UTF-16: the start says so, without a traceback."""
+    env_file.write_bytes("PORT=9000\n".encode("utf-16"))
+    with pytest.raises(ConfigError, match=r"gateway\.env is not UTF-8 text"):
+        load_config()
+
+
 def test_egress_is_public_only_unless_said_otherwise() -> None:
     """Without the variables nothing but public addresses and usual ports is allowed, and nothing denied."""
     config = load_config({})
     assert (config.egress_allow, config.egress_deny, config.egress_ports) == ((), (), ())
 
 
-def test_another_env_file_may_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_env_file_may_be_named(env_file: Path) -> None:
     """GATEWAY_ENV_FILE takes the place of the project's `.env`, and a file that is not there stops the start."""
-    file = tmp_path / "gateway.env"
-    file.write_text("PORT=9000\n")
-    monkeypatch.delenv("PORT", raising=False)
-    monkeypatch.setenv("GATEWAY_ENV_FILE", str(file))
+    env_file.write_text("PORT=9000\n")
     assert load_config().port == 9000
-    file.unlink()
+    env_file.unlink()
     with pytest.raises(ConfigError, match=r"^GATEWAY_ENV_FILE: there is no .*gateway\.env"):
         load_config()

@@ -55,6 +55,7 @@ OTHER_NAMES = {
     "redis_patience_s": ("REDIS_PATIENCE",),
     "pool_idle_timeout_s": ("POOL_IDLE_TIMEOUT",),
     "tcp_keepalive": ("TCP_KEEPALIVE_IDLE", "TCP_KEEPALIVE_INTERVAL", "TCP_KEEPALIVE_COUNT"),
+    "doubts": (),
     "limits": tuple(name.upper() for name in SETTINGS),
 }
 """Fields whose variables are not called like them."""

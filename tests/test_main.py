@@ -163,6 +163,7 @@ def test_one_command_starts_everything_and_sigterm_ends_all_of_it(launch: Launch
     assert f"http://127.0.0.1:{gateway.port}/admin" in said
     assert "ADMIN_TOKEN in the environment" in said
     assert "very-secret-word" not in said
+    assert "in flight" not in said
     assert "Traceback" not in said
     assert "Warning" not in said
 
@@ -263,6 +264,8 @@ def test_a_second_signal_cuts_the_streams_short(launch: Launch) -> None:
         assert reply.readline() == b"first\n"
         gateway.process.send_signal(signal.SIGTERM)
         wait_until(lambda: gateway.health() is None, "new clients are refused")
+        wait_until(lambda: "1 calls in flight may go on for 50 s" in gateway.said(), "it says what it waits for")
+        wait_until(lambda: "Ctrl-C (or SIGTERM) once more cuts them" in gateway.said(), "it says what would do")
         assert gateway.stop(signal.SIGINT) == 0
         assert gateway.processes() == {}
         with pytest.raises((http.client.IncompleteRead, ConnectionError)):
@@ -321,6 +324,75 @@ def test_a_wrong_value_is_named_and_ends_the_start(project: Path, launch: Launch
     assert name in command.stderr
     assert "hush" not in command.stderr
     assert "Traceback" not in command.stderr
+
+
+def ask(project: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """What `python -m` answers that ends by itself."""
+    return subprocess.run(
+        [sys.executable, "-m", *arguments],
+        cwd=project,
+        env=clean_environ(project) | environ,
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+
+
+@pytest.mark.parametrize("program", ["app", "worker"])
+def test_asking_for_help_starts_nothing(project: Path, program: str) -> None:
+    """`--help` says what the command does; an argument that it does not know ends it with 2."""
+    told = ask(project, program, "--help")
+    assert (told.returncode, told.stdout.splitlines()[0]) == (0, ask(project, program, "-h").stdout.splitlines()[0])
+    assert told.stdout.startswith(f"usage: python -m {program}")
+    refused = ask(project, program, "--port=9000")
+    assert refused.returncode == 2
+    assert "unrecognized arguments: --port=9000" in refused.stderr
+    assert not (project / "data").exists()
+
+
+def test_the_version_is_the_project_s(project: Path) -> None:
+    """`--version` says what stands in pyproject.toml, and starts nothing."""
+    (project / "pyproject.toml").write_text('[project]\nversion = "1.2.3"\n')
+    assert ask(project, "app", "--version").stdout == "1.2.3\n"
+    assert not (project / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("host", "says"),
+    [
+        ("nobody.invalid", "HOST=nobody.invalid is no address of this machine. Set HOST to 127.0.0.1"),
+        ("203.0.113.7", "Cannot assign requested address. Set HOST to another"),
+    ],
+)
+def test_a_host_that_is_not_here_is_said(project: Path, host: str, says: str) -> None:
+    """It is HOST that is to be changed then, and not PORT."""
+    told = ask(project, "app", HOST=host)
+    assert (told.returncode, "Traceback" in told.stderr) == (1, False)
+    assert says in told.stderr
+
+
+def test_the_parts_are_found_where_the_directory_is_no_place_to_import_from(launch: Launch, project: Path) -> None:
+    """With PYTHONSAFEPATH, `python -m app` that was found by PYTHONPATH finds its worker and web server, too."""
+    gateway = launch(PYTHONSAFEPATH="1", PYTHONPATH=str(project)).until_healthy()
+    with gateway.get("/health") as reply:
+        reply.read()
+    wait_until(lambda: "Worker ready" in gateway.said(), "the worker runs", 20)
+    assert gateway.stop() == 0
+    assert "No module named" not in gateway.said()
+
+
+def test_what_was_passed_over_is_said_once(launch: Launch, project: Path) -> None:
+    """A misspelt name in `.env` is doubted at the start, by one of the processes."""
+    (project / ".env").write_text("EGRES_ALLOW=127.0.0.1\n")
+    gateway = launch().until_healthy()
+    assert gateway.said().count("EGRES_ALLOW is no setting and is passed over. Is EGRESS_ALLOW meant?") == 1
+
+
+def test_the_redis_program_may_stand_in_the_env_file(project: Path) -> None:
+    """As all settings may."""
+    (project / ".env").write_text("REDIS_SERVER_BIN=/nowhere/redis-server\n")
+    told = ask(project, "app")
+    assert (told.returncode, "REDIS_SERVER_BIN='/nowhere/redis-server' is not a program" in told.stderr) == (1, True)
 
 
 def test_a_port_in_use_is_said_before_anything_starts(launch: Launch) -> None:

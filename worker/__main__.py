@@ -6,6 +6,7 @@ or when Redis is away at its start for longer than 30 s. Any number may run; see
 
 from __future__ import annotations
 
+import argparse
 import logging
 import signal
 import sys
@@ -55,6 +56,7 @@ class RollUpWorker(SimpleWorker):
 
 def main() -> int:
     """The process's exit code."""
+    argparse.ArgumentParser(prog="python -m worker", description="Rolls up what the web processes saw.").parse_args()
     try:
         config = load_config()
     except ConfigError as error:

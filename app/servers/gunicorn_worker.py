@@ -80,6 +80,9 @@ class GatewayWorker(GeventWorker):
     def _drain(self) -> None:
         """Lets requests in flight end by themselves, then ends them visibly."""
         deadline = time.monotonic() + self.cfg.graceful_timeout
+        self._pool.join(timeout=min(0.3, self.cfg.graceful_timeout))
+        if len(self._pool):
+            self.log.warning("%d calls in flight may go on for %s s", len(self._pool), self.cfg.graceful_timeout)
         while len(self._pool) and time.monotonic() < deadline:
             self.notify()
             self._pool.join(timeout=min(1.0, deadline - time.monotonic()))
