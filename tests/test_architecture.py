@@ -17,9 +17,10 @@ BESIDE = {
     "compiled": set(),
     "config": {"core", "tcp_keepalive"},
     "servers": {"client_gone", "waiting", "wire"},
+    "signals": set(),
     "tcp_keepalive": set(),
     "waiting": set(),
-    "__main__": {"__init__", "config", "storage"},
+    "__main__": {"__init__", "config", "signals", "storage"},
 }
 """What stands beside the tower, and what of ours each of it may import besides itself."""
 LEAVES = {"client_gone", "compiled", "config", "servers", "tcp_keepalive", "waiting"}
@@ -40,6 +41,7 @@ LIBRARIES = {
     "compiled": set(),
     "config": {"dotenv"},
     "servers": {"gevent", "gunicorn"},
+    "signals": set(),
     "tcp_keepalive": set(),
     "waiting": {"gevent"},
     "__main__": set(),
