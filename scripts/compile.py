@@ -47,6 +47,7 @@ app/storage/envelopes.py
 app/telemetry/logs.py
 app/telemetry/recorder.py
 app/waiting.py
+app/wire/browsers.py
 app/wire/forwarded.py
 app/wire/headers.py
 app/wire/http1.py

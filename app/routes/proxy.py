@@ -10,14 +10,16 @@ from collections.abc import Iterable
 from random import Random
 
 from app.core import routing
-from app.core.errors import GatewayError
+from app.core.errors import ClientFault, GatewayError
 from app.gateway import Gateway
+from app.proxy.messages import Reply
 from app.routes import cors
 from app.routes.errors import error_reply
 from app.routes.inbound import inbound_of
 from app.routes.wsgi_environ import Environ, StartResponse, WsgiApp, believe_proxies, raw_headers, raw_target
 from app.telemetry.logs import RequestIds, current_ids
-from app.wire.headers import find
+from app.wire.browsers import confine, is_from_browser, without_own_cookies
+from app.wire.headers import Headers, find
 from app.wire.trace import TraceParent, begin_trace, continue_trace, parse_traceparent
 
 
@@ -46,6 +48,8 @@ class ProxyDoor:
             return []
         body: Iterable[bytes]
         try:
+            if "HTTP_SERVICE_WORKER" in environ:
+                raise ClientFault(403, "service_worker_refused", "a mapping's answer cannot be a service worker")
             mapping, target = route
             inbound = inbound_of(environ, headers, trace)
             reply = self._gateway.engine.handle(inbound, mapping.prefix, mapping.upstream, target)
@@ -53,7 +57,7 @@ class ProxyDoor:
             status, answer, text = error_reply(error, request_id)
             body = [text]
         else:
-            status, answer, body = f"{reply.status} {reply.reason}", reply.headers, reply.body
+            status, answer, body = f"{reply.status} {reply.reason}", _answer_fields(environ, reply), reply.body
         if find(answer, "x-request-id") is None:
             answer.append(("X-Request-Id", request_id))
         if config.cors and "HTTP_ORIGIN" in environ:
@@ -68,3 +72,13 @@ class ProxyDoor:
         if parent is not None:
             return continue_trace(parent, self._random_bits(64))
         return begin_trace(self._random_bits(192)) if sent is None else None
+
+
+def _answer_fields(environ: Environ, reply: Reply) -> Headers:
+    """The upstream's fields, kept from acting as ours in a browser."""
+    fields = reply.headers
+    if find(fields, "set-cookie") is not None:
+        fields = without_own_cookies(fields)
+    if is_from_browser(environ.get("HTTP_SEC_FETCH_DEST"), environ.get("HTTP_ACCEPT")):
+        confine(fields, reply.status)
+    return fields

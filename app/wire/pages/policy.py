@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 
+from app.wire.browsers import SANDBOX
+
 OWN_POLICY = "; ".join(
     (
-        "sandbox allow-downloads allow-forms allow-modals allow-orientation-lock allow-pointer-lock allow-popups "
-        "allow-presentation allow-scripts allow-top-navigation-by-user-activation",
+        SANDBOX,
         "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'",
         "base-uri 'self'",
         "form-action 'self'",

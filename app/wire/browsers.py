@@ -1,0 +1,65 @@
+"""What a browser would make of an answer that comes from the gateway's own address.
+
+Mapped upstreams answer at the origin of the admin page. What they send must not act there as the admin: a document
+gets an origin of its own, and no upstream sets a cookie of ours. Programs get what they always got.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.wire.headers import Headers, lower
+
+SANDBOX: Final = (
+    "sandbox allow-downloads allow-forms allow-modals allow-orientation-lock allow-pointer-lock allow-popups "
+    "allow-presentation allow-scripts allow-top-navigation-by-user-activation"
+)
+"""Without `allow-same-origin`: the document's scripts read no cookie and no storage of ours, open no service worker
+and call the admin API only as a stranger would. Windows that it opens inherit this."""
+
+OWN_COOKIES_BEGIN: Final = "api_proxy_"
+"""Names of all our cookies begin so, and of nobody else's."""
+
+_INERT: Final = frozenset(
+    "application/javascript application/json application/octet-stream application/pdf application/wasm text/css "
+    "text/event-stream text/javascript text/plain".split()
+)
+_INERT_BEGIN: Final = ("audio/", "font/", "image/", "video/")
+"""Types that no browser runs as a document or takes for another that it would (https://mimesniff.spec.whatwg.org/)."""
+
+_WITHOUT_BODY: Final = frozenset({101, 204, 304})
+
+
+def is_from_browser(sec_fetch_dest: str | None, accept: str | None) -> bool:
+    """Whether the answer may become a document, at once or later out of the browser's cache.
+
+    Browsers say `Sec-Fetch-Dest` where the gateway is reached by https or as localhost. Elsewhere, and from older
+    ones, a navigation or a frame is known by the `text/html` that it accepts.
+    """
+    return sec_fetch_dest is not None or (accept is not None and "text/html" in accept)
+
+
+def confine(fields: Headers, status: int) -> None:
+    """Adds the sandbox to an answer that a browser may run. A policy of the upstream stays; both hold (CSP 3, 4.1)."""
+    if status not in _WITHOUT_BODY and not _is_inert(fields):
+        fields.append(("Content-Security-Policy", SANDBOX))
+
+
+def without_own_cookies(fields: Headers) -> Headers:
+    """The answer's fields without any `Set-Cookie` that a browser would bring back as one of our cookies."""
+    return [field for field in fields if lower(field[0]) != "set-cookie" or not _is_own_cookie(field[1])]
+
+
+def _is_inert(fields: Headers) -> bool:
+    """Of several types browsers take one or another; without any they look into the body."""
+    said = ",".join([value for name, value in fields if lower(name) == "content-type"])
+    return all(_is_inert_type(kind.partition(";")[0].strip(" \t").lower()) for kind in said.split(","))
+
+
+def _is_inert_type(media_type: str) -> bool:
+    return media_type in _INERT or (media_type.startswith(_INERT_BEGIN) and "xml" not in media_type)
+
+
+def _is_own_cookie(value: str) -> bool:
+    """A cookie without a name comes back as its value alone, which then reads as `name=value` (RFC 6265bis, 5.8.3)."""
+    return value.lstrip(" \t=").lower().startswith(OWN_COOKIES_BEGIN)

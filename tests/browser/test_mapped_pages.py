@@ -1,0 +1,112 @@
+"""Documents of mapped upstreams in a real browser in which the admin is logged in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser.conftest import Serve
+from tests.support.gateway import GatewayProcess
+
+pytestmark = pytest.mark.skipif(os.environ.get("SKIP_BROWSER") == "1", reason="SKIP_BROWSER=1")
+
+ATTACK = """
+(async () => {
+  let told = [self.origin];
+  try { told.push(document.cookie) } catch (error) { told.push(error.name) }
+  try {
+    const sent = {method: 'POST', credentials: 'include', headers: {'Content-Type': 'application/json'},
+                  body: JSON.stringify({prefix: '/stolen', target: 'https://a.example'})};
+    told.push((await fetch('/api/mappings', sent)).status);
+  } catch (error) { told.push(error.name) }
+  try { await navigator.serviceWorker.register('/mapped/worker.js'); told.push('registered') }
+  catch (error) { told.push(error.name) }
+  window.parent.postMessage(told.join(' '), '*');
+  document.title = told.join(' ');
+})();
+"""
+DOCUMENT = f"<!doctype html><title>running</title><script>{ATTACK}</script>"
+SVG = f'<svg xmlns="http://www.w3.org/2000/svg"><title>running</title><script><![CDATA[{ATTACK}]]></script></svg>'
+XHTML = (
+    '<html xmlns="http://www.w3.org/1999/xhtml"><head><title>running</title></head>'
+    f"<body><script><![CDATA[{ATTACK}]]></script></body></html>"
+)
+HELD = "null SecurityError TypeError SecurityError"
+"""An origin of its own, no cookies, no call of the admin API, no service worker."""
+
+
+@pytest.fixture
+def admin_page(context: BrowserContext, gateway: GatewayProcess) -> Page:
+    """Where the admin has logged in."""
+    page = context.new_page()
+    page.goto(f"{gateway.url}/admin")
+    page.locator("input[name=token]").fill(gateway.admin_token)
+    page.locator("button[type=submit]").click()
+    expect(page.locator("#mappings, table").first).to_be_visible()
+    return page
+
+
+@pytest.fixture
+def mapped(gateway: GatewayProcess, serve: Serve) -> Iterator[str]:
+    frames = "".join(
+        f"<{tag}></{tag.split()[0]}>"
+        for tag in ("iframe src=/mapped/html", "object data=/mapped/html type=text/html", "embed src=/mapped/html")
+    )
+    site = serve(
+        {
+            "/html": ("text/html", DOCUMENT),
+            "/xhtml": ("application/xhtml+xml", XHTML),
+            "/svg": ("image/svg+xml", SVG),
+            "/sniffed": ("", DOCUMENT),
+            "/worker.js": ("text/javascript", "fetch('/api/mappings')"),
+            "/frames": ("text/html", f"<title>frames</title><script>heard=[];onmessage=e=>heard.push(e.data)</script>{frames}"),
+            "/opener": ("text/html", "<title>opener</title><button onclick=\"window.open('/mapped/html')\">open</button>"),
+        }
+    )  # fmt: skip
+    gateway.map("/mapped", site.url)
+    yield gateway.url + "/mapped"
+    stolen = gateway.admin("GET", "/api/mappings").json()["mappings"].get("/stolen")
+    gateway.admin("DELETE", "/api/mappings/stolen")
+    gateway.admin("DELETE", "/api/mappings/mapped")
+    assert stolen is None
+
+
+@pytest.mark.parametrize("path", ["html", "xhtml", "svg", "sniffed"])
+def test_a_document_of_a_mapping_cannot_act_as_the_admin(admin_page: Page, mapped: str, path: str) -> None:
+    """Its script runs, and has neither the admin's cookie nor the gateway's origin."""
+    admin_page.goto(f"{mapped}/{path}")
+    expect(admin_page).to_have_title(HELD)
+
+
+def test_nor_can_one_in_a_frame(admin_page: Page, mapped: str) -> None:
+    """Frames, objects and embedded documents alike."""
+    admin_page.goto(f"{mapped}/frames")
+    admin_page.wait_for_function("heard.length === 3")
+    assert admin_page.evaluate("heard") == [HELD] * 3
+
+
+def test_nor_in_a_window_that_it_opens(admin_page: Page, mapped: str) -> None:
+    """A popup inherits the sandbox."""
+    admin_page.goto(f"{mapped}/opener")
+    with admin_page.expect_popup() as opened:
+        admin_page.get_by_role("button").click()
+    expect(opened.value).to_have_title(HELD)
+
+
+def test_a_document_that_a_fetch_left_in_the_cache_cannot_either(
+    admin_page: Page, gateway: GatewayProcess, serve: Serve
+) -> None:
+    """What came for a fetch bears the sandbox when a navigation is shown it."""
+    site = serve({"/html": ("text/html", DOCUMENT)}, fields={"Cache-Control": "max-age=600"})
+    gateway.map("/kept", site.url)
+    try:
+        admin_page.evaluate("fetch('/kept/html').then(answer => answer.text())")
+        admin_page.goto(f"{gateway.url}/kept/html")
+        expect(admin_page).to_have_title(HELD)
+        assert site.paths() == ["/html"]
+    finally:
+        assert gateway.admin("DELETE", "/api/mappings/stolen").status == 404
+        gateway.admin("DELETE", "/api/mappings/kept")

@@ -1,0 +1,161 @@
+"""What a mapping's answer may do in a browser, where it stands on the admin's own origin."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from app.routes import web_proxy
+from app.routes.admin import guard
+from app.wire.browsers import OWN_COOKIES_BEGIN, SANDBOX
+from tests.support.gateway import ROOT, GatewayProcess, Reply
+from tests.support.upstream import Peer, Upstream
+
+BROWSER = {"Sec-Fetch-Dest": "document"}
+FETCH_DESTS = ["document", "iframe", "frame", "embed", "object", "empty", "image", ""]
+
+
+def ask(
+    gateway: GatewayProcess, upstream: Upstream, fields: str, sent: dict[str, str], status: str = "200 OK"
+) -> Reply:
+    """The gateway's answer where the upstream answers with these fields."""
+
+    def serve(peer: Peer) -> None:
+        while peer.read_request() is not None:
+            peer.answer(b"" if status[:3] in ("204", "304") else b"<script>1</script>", status, fields)
+
+    upstream.handler = serve
+    return gateway.request("GET", "/up/", headers=sent)
+
+
+def policies(reply: Reply) -> list[str]:
+    return [value for name, value in reply.fields if name.lower() == "content-security-policy"]
+
+
+RUN = [
+    "Content-Type: text/html\r\n",
+    "Content-Type: TEXT/HTML; charset=utf-8\r\n",
+    "content-type:\ttext/html\r\n",
+    "Content-Type: application/xhtml+xml\r\n",
+    "Content-Type: image/svg+xml\r\n",
+    "Content-Type: text/xml\r\n",
+    "Content-Type: application/xml\r\n",
+    "Content-Type: application/atom+xml\r\n",
+    "Content-Type: text/xsl\r\n",
+    "Content-Type: multipart/x-mixed-replace; boundary=b\r\n",
+    "",
+    "Content-Type: \r\n",
+    "Content-Type: */*\r\n",
+    "Content-Type: unknown/unknown\r\n",
+    "Content-Type: application/unknown\r\n",
+    "Content-Type: nonsense\r\n",
+    "Content-Type: application/json\r\nContent-Type: text/html\r\n",
+    "Content-Type: text/html\r\nContent-Type: application/json\r\n",
+    "Content-Type: application/json, text/html\r\n",
+]
+INERT = [
+    "Content-Type: application/json\r\n",
+    "Content-Type: application/json; charset=utf-8\r\n",
+    "Content-Type: text/event-stream\r\n",
+    "Content-Type: text/plain\r\n",
+    "Content-Type: application/pdf\r\n",
+    "Content-Type: application/octet-stream\r\n",
+    "Content-Type: image/png\r\n",
+    "Content-Type: audio/mpeg\r\n",
+    "Content-Type: text/javascript\r\n",
+]
+
+
+@pytest.mark.parametrize("fields", RUN)
+def test_what_a_browser_would_run_gets_an_origin_of_its_own(
+    gateway: GatewayProcess, upstream: Upstream, fields: str
+) -> None:
+    """HTML, XHTML, SVG, XML, and whatever a browser would look into to find out."""
+    assert policies(ask(gateway, upstream, fields, BROWSER)) == [SANDBOX]
+    assert "allow-same-origin" not in SANDBOX
+
+
+@pytest.mark.parametrize("fields", INERT)
+def test_what_no_browser_runs_passes_untouched(gateway: GatewayProcess, upstream: Upstream, fields: str) -> None:
+    """JSON, streams, pictures and PDF (whose viewer works in no sandbox), also where a person opens them."""
+    assert policies(ask(gateway, upstream, fields, BROWSER)) == []
+
+
+@pytest.mark.parametrize("dest", FETCH_DESTS)
+def test_a_browser_is_known_by_what_it_says_of_its_fetch(
+    gateway: GatewayProcess, upstream: Upstream, dest: str
+) -> None:
+    """Whatever it loads, for it may show a document from its cache that came for something else."""
+    assert policies(ask(gateway, upstream, "Content-Type: text/html\r\n", {"Sec-Fetch-Dest": dest})) == [SANDBOX]
+
+
+@pytest.mark.parametrize("accept", ["text/html,application/xhtml+xml,*/*;q=0.8", "application/json, text/html"])
+def test_a_browser_that_says_nothing_of_it_is_known_by_what_it_accepts(
+    gateway: GatewayProcess, upstream: Upstream, accept: str
+) -> None:
+    """As in plain http from another machine, where browsers send no `Sec-Fetch-Dest`."""
+    assert policies(ask(gateway, upstream, "Content-Type: text/html\r\n", {"Accept": accept})) == [SANDBOX]
+
+
+@pytest.mark.parametrize("sent", [{}, {"Accept": "*/*"}, {"Accept": "application/json"}])
+def test_a_program_gets_html_as_it_came(gateway: GatewayProcess, upstream: Upstream, sent: dict[str, str]) -> None:
+    """No field is added to what a program asks for, whatever its type."""
+    for fields in ("Content-Type: text/html\r\n", ""):
+        assert policies(ask(gateway, upstream, fields, sent)) == []
+
+
+def test_an_upstreams_own_policy_stays_beside_ours(gateway: GatewayProcess, upstream: Upstream) -> None:
+    """Browsers follow all policies at once, so it can only take more away."""
+    own = "sandbox allow-scripts allow-same-origin"
+    fields = f"Content-Type: text/html\r\nContent-Security-Policy: {own}\r\n"
+    assert policies(ask(gateway, upstream, fields, BROWSER)) == [own, SANDBOX]
+
+
+@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
+def test_what_has_no_body_changes_nothing_of_what_is_kept(
+    gateway: GatewayProcess, upstream: Upstream, status: str
+) -> None:
+    """A 304 names no type; with a policy of it a kept PDF would lose its viewer."""
+    assert policies(ask(gateway, upstream, "", BROWSER, status)) == []
+
+
+@pytest.mark.parametrize(
+    "cookie",
+    [
+        "api_proxy_admin=x; Path=/api",
+        "api_proxy_web=x",
+        "API_PROXY_ADMIN=x",
+        " \tapi_proxy_admin =x",
+        "=api_proxy_admin=x",  # comes back as `api_proxy_admin=x`
+        " = api_proxy_admin=x",
+        "api_proxy_of_tomorrow=x",
+    ],
+)
+def test_no_upstream_sets_a_cookie_of_ours(gateway: GatewayProcess, upstream: Upstream, cookie: str) -> None:
+    """Its own cookies pass, in their order."""
+    fields = f"Set-Cookie: a=api_proxy_admin\r\nSet-Cookie: {cookie}\r\nset-cookie: b=2\r\n"
+    for sent in ({}, BROWSER):
+        reply = ask(gateway, upstream, fields, sent)
+        assert [value for name, value in reply.fields if name.lower() == "set-cookie"] == ["a=api_proxy_admin", "b=2"]
+
+
+def test_every_cookie_of_ours_has_a_name_that_is_guarded(gateway: GatewayProcess) -> None:
+    """All that login sets, and all names in the sources."""
+    names = {guard.COOKIE, web_proxy.COOKIE}
+    sources = [path.read_text() for path in (ROOT / "app" / "routes").rglob("*.py")]
+    names |= {name for source in sources for name in re.findall(r"""COOKIE = "(\w+)\"""", source)}
+    reply = gateway.request(
+        "POST", "/api/admin/login", f'{{"token":"{gateway.admin_token}"}}', {"Content-Type": "application/json"}
+    )
+    names |= {value.partition("=")[0] for name, value in reply.fields if name.lower() == "set-cookie"}
+    assert len(names) >= 2
+    assert all(name.startswith(OWN_COOKIES_BEGIN) for name in names if name != "/proxy")
+
+
+def test_no_answer_becomes_a_service_worker(gateway: GatewayProcess, upstream: Upstream) -> None:
+    """Browsers alone send the field, and scripts cannot."""
+    before = len(upstream.seen)
+    reply = ask(gateway, upstream, "Content-Type: text/javascript\r\n", {"Service-Worker": "script"})
+    assert (reply.status, reply.json()["error"]["code"]) == (403, "service_worker_refused")
+    assert len(upstream.seen) == before
