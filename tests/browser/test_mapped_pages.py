@@ -34,6 +34,8 @@ XHTML = (
     '<html xmlns="http://www.w3.org/1999/xhtml"><head><title>running</title></head>'
     f"<body><script><![CDATA[{ATTACK}]]></script></body></html>"
 )
+LISTEN = "heard = []; onmessage = event => heard.push(event.data)"
+OPENER = "<button onclick=\"window.open('/mapped/html')\">open</button>"
 HELD = "null SecurityError TypeError SecurityError"
 """An origin of its own, no cookies, no call of the admin API, no service worker."""
 
@@ -62,8 +64,8 @@ def mapped(gateway: GatewayProcess, serve: Serve) -> Iterator[str]:
             "/svg": ("image/svg+xml", SVG),
             "/sniffed": ("", DOCUMENT),
             "/worker.js": ("text/javascript", "fetch('/api/mappings')"),
-            "/frames": ("text/html", f"<title>frames</title><script>heard=[];onmessage=e=>heard.push(e.data)</script>{frames}"),
-            "/opener": ("text/html", "<title>opener</title><button onclick=\"window.open('/mapped/html')\">open</button>"),
+            "/frames": ("text/html", f"<title>frames</title><script>{LISTEN}</script>{frames}"),
+            "/opener": ("text/html", f"<title>opener</title>{OPENER}"),
         }
     )  # fmt: skip
     gateway.map("/mapped", site.url)
