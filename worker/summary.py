@@ -32,9 +32,9 @@ class Describer:
         elif not any(window.changed for window in named.values()):
             return None
         self._windows = None  # until we are through: an error on the way must not leave half of it
-        parts = {name: self._window(name, window) for name, window in named.items()}
+        parts = {name: orjson.dumps(self._window(name, window)) for name, window in named.items()}
         self._windows = windows
-        return Summary(_head(account, now_ms), _requests(account), orjson.dumps(parts)).pack()
+        return Summary(_head(account, now_ms), _requests(account), parts).pack()
 
     def _window(self, name: str, window: SlidingWindow | TotalWindow) -> dict[str, Any]:
         texts = self._texts[name]
@@ -60,6 +60,7 @@ def _head(account: Account, now_ms: int) -> dict[str, Any]:
         "avg_response_ms": _average_ms(total),
         "avg_response_24h_ms": _average_ms(day),
         "error_rate_24h": round(100 * day.errors / day.requests, 2) if day.requests else 0.0,
+        "totals": {name: _sums(window) for name, window in windows.by_name().items()},
         "endpoints": {name: _row(windows, name) for name in windows.total.tallies if name is not None},
     }
 
@@ -76,6 +77,11 @@ def _row(windows: Windows, endpoint: str) -> dict[str, int]:
         "week": _requests_in(windows.week, endpoint),
         "month": _requests_in(windows.month, endpoint),
     }
+
+
+def _sums(window: SlidingWindow | TotalWindow) -> dict[str, int]:
+    tally = window.tallies[None]
+    return {"requests": tally.requests, "errors": tally.errors}
 
 
 def _requests_in(window: SlidingWindow, endpoint: str) -> int:

@@ -109,6 +109,7 @@ class Span(NamedTuple):
 SPAN_24H = Span("24h", MINUTE_MS, 24 * 60, 96)
 SPAN_7D = Span("7d", HOUR_MS, 7 * 24, 168)
 SPAN_30D = Span("30d", HOUR_MS, 30 * 24, 120)
+WINDOW_NAMES = (SPAN_24H.name, SPAN_7D.name, SPAN_30D.name, "total")
 
 
 class _Rings:
@@ -320,4 +321,4 @@ class Windows:
                 self.total.add_day(day, endpoint, tally.requests, tally.errors)
 
     def by_name(self) -> dict[str, SlidingWindow | TotalWindow]:
-        return {"24h": self.day, "7d": self.week, "30d": self.month, "total": self.total}
+        return dict(zip(WINDOW_NAMES, (self.day, self.week, self.month, self.total), strict=True))

@@ -40,6 +40,7 @@ def build_flask(gateway: Gateway) -> Flask:
     flask.register_blueprint(build_address_page(gateway))
     unknown_paths = UnknownPaths(gateway)
     flask.register_error_handler(HTTPException, lambda error: _http_error(error, gateway, unknown_paths))
+    flask.register_error_handler(GatewayError, _reply)
     flask.register_error_handler(Exception, _failure)
     flask.after_request(_finish)
     if gateway.config.cors:

@@ -9,8 +9,11 @@ from pathlib import Path
 from flask import Blueprint, Response, jsonify, request, send_from_directory
 
 from app.config import ROOT
+from app.core.errors import ClientFault
+from app.core.windows import WINDOW_NAMES
 from app.gateway import Gateway
 from app.proxy import web_page
+from app.routes.prepared import Prepared
 from app.storage.stats import STALE_AFTER_S
 
 PAGES: Path = ROOT / "admin_ui"
@@ -59,6 +62,7 @@ _SPELLINGS = {
 
 def build_public(gateway: Gateway) -> Blueprint:
     public = Blueprint("public", __name__)
+    prepared: dict[str, Prepared] = {}  # what /stats said last, by window
 
     @public.get("/")
     @public.get("/index.html")
@@ -89,8 +93,14 @@ def build_public(gateway: Gateway) -> Blueprint:
         if request.method == "OPTIONS":
             return Response(status=204, headers=STATS_ACCESS)
         pages = [] if gateway.config.web_proxy == "off" else [web_page.ENDPOINT]
-        body = gateway.stats.read([*gateway.catalog.snapshot.mappings, *pages], int(time.time() * 1000))
-        return Response(body, mimetype="application/json", headers=STATS_ACCESS)
+        window = request.args.get("window", "")
+        if window not in ("", *WINDOW_NAMES):
+            text = f"there is no window {window!r}; there are {', '.join(WINDOW_NAMES)}, and all without the parameter"
+            raise ClientFault(400, "unknown_window", text)
+        body = gateway.stats.read([*gateway.catalog.snapshot.mappings, *pages], int(time.time() * 1000), window)
+        if window not in prepared or prepared[window].body != body:
+            prepared[window] = Prepared(body)
+        return prepared[window].answer(request, STATS_ACCESS)
 
     @public.get("/health")
     def health() -> tuple[Response, int]:

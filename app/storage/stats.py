@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import orjson
 import redis
 
-from app.core.windows import Windows
+from app.core.windows import WINDOW_NAMES, Windows
 from app.storage.connections import STATS_PROCESSES, STATS_ROLLED_AT, STATS_SUMMARY, Redis
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ STALE_AFTER_S = 10.0
 """Figures are stale when the worker's last roll-up is older than this; an idle worker reports every 5 s."""
 PROBE_PAUSE_S = 1.0
 """While Redis is away, how often one reader tries it; the others do not wait."""
-VERSION = b"1"
+VERSION = b"2"
 """Of the summary's form. Workers and web processes are not always updated together."""
 HEARTBEAT_KEPT_MS = 10_000
 """A web process that has been silent for longer is not running."""
@@ -57,23 +57,27 @@ class Heartbeat(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """What the worker prepares. The two big parts are JSON already and are passed on unread."""
+    """What the worker prepares. The big parts are JSON already and are passed on unread."""
 
     head: dict[str, Any]
-    """Counts over all times, and by endpoint: see worker/summary.py."""
+    """Counts over all times, by window and by endpoint: see worker/summary.py."""
     requests: bytes
-    windows: bytes
+    windows: dict[str, bytes]
+    """By WINDOW_NAMES."""
 
     def pack(self) -> bytes:
         """The summary as bytes for Redis. Compressed, as charts are mostly zeros and all is written each second."""
-        return zlib.compress(b"\n".join((VERSION, orjson.dumps(self.head), self.requests, self.windows)), 1)
+        windows = (self.windows[name] for name in WINDOW_NAMES)
+        return zlib.compress(b"\n".join((VERSION, orjson.dumps(self.head), self.requests, *windows)), 1)
 
     @classmethod
     def unpack(cls, packed: bytes) -> Summary | None:
         """The reverse of pack(); None for bytes that are no summary of this version."""
         try:
-            version, head, requests, windows = zlib.decompress(packed).split(b"\n", 3)
-            return cls(orjson.loads(head), requests, windows) if version == VERSION else None
+            version, head, requests, *windows = zlib.decompress(packed).split(b"\n")
+            if version != VERSION:
+                return None
+            return cls(orjson.loads(head), requests, dict(zip(WINDOW_NAMES, windows, strict=True)))
         except (ValueError, zlib.error):
             return None
 
@@ -93,8 +97,12 @@ class Stats:
         self._probe_at = 0.0
         """Until then (monotonic seconds) Redis is taken to be away."""
 
-    def read(self, prefixes: Iterable[str], now_ms: int) -> bytes:
-        """The JSON of `/stats`, with a row for each of the configured prefixes. Never raises, never hangs."""
+    def read(self, prefixes: Iterable[str], now_ms: int, window: str = "") -> bytes:
+        """The JSON of `/stats`, with a row for each of the configured prefixes. Never raises, never hangs.
+
+        With `window`, one of WINDOW_NAMES, it holds that window alone, and the `totals` of all.
+        The same bytes come until there is something new, so that they can be told by a tag.
+        """
         fresh = self._refresh()
         summary = self._summary or _nothing(now_ms)
         answer = {
@@ -106,8 +114,11 @@ class Stats:
             "endpoints": {prefix: summary.head["endpoints"].get(prefix, EMPTY_ROW) for prefix in prefixes},
             "requests": orjson.Fragment(summary.requests),
             "performance": self._performance(summary.head, now_ms),
-            "windows": orjson.Fragment(summary.windows),
         }
+        if window:
+            answer["totals"] = summary.head["totals"]
+        shown = [window] if window else WINDOW_NAMES
+        answer["windows"] = {name: orjson.Fragment(summary.windows[name]) for name in shown}
         return orjson.dumps(answer)
 
     def redis_answers(self) -> bool:
@@ -170,18 +181,16 @@ class Stats:
             "error_rate": head["error_rate_24h"],
             "memory_usage_mb": round(sum(beat.memory_mb for beat in self._beats), 2),
             "goroutine_count": sum(beat.tasks for beat in self._beats),
-            "last_updated": now_ms,
+            "last_updated": head["generated_at_ms"] or now_ms,
             "processes": len(self._beats),
         }
 
 
-def _empty_windows(windows: Windows) -> bytes:
-    return orjson.dumps(
-        {
-            name: {**window.frame, "all": window.describe(None), "endpoints": {}}
-            for name, window in windows.by_name().items()
-        }
-    )
+def _empty_windows(windows: Windows) -> dict[str, bytes]:
+    return {
+        name: orjson.dumps({**window.frame, "all": window.describe(None), "endpoints": {}})
+        for name, window in windows.by_name().items()
+    }
 
 
 def _nothing(now_ms: int) -> Summary:
@@ -194,6 +203,7 @@ def _nothing(now_ms: int) -> Summary:
         "avg_response_ms": 0,
         "avg_response_24h_ms": 0,
         "error_rate_24h": 0.0,
+        "totals": {name: {"requests": 0, "errors": 0} for name in WINDOW_NAMES},
         "endpoints": {},
     }
     return Summary(head, b"[]", _empty_windows(Windows(now_ms)))

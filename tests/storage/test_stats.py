@@ -14,7 +14,7 @@ import orjson
 import pytest
 
 from app.core.events import RequestEvent
-from app.core.windows import DAY_MS, MINUTE_MS
+from app.core.windows import DAY_MS, MINUTE_MS, WINDOW_NAMES
 from app.storage import stats as stats_module
 from app.storage.connections import STATS_PROCESSES, STATS_ROLLED_AT, STATS_SUMMARY, Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
@@ -126,6 +126,34 @@ def test_a_window_has_every_field(own_redis: Redis, stats: Stats) -> None:
         assert figures["first_byte_ms"]["p99"] == pytest.approx(40, rel=0.05)
         assert len(figures["series"]["requests"]) == len(figures["series"]["errors"]) == points[name][0]
         assert (sum(figures["series"]["requests"]), sum(figures["series"]["errors"])) == (2, 1)
+
+
+@pytest.mark.parametrize("name", WINDOW_NAMES)
+def test_one_window_is_given_alone(own_redis: Redis, stats: Stats, name: str) -> None:
+    """What was asked for a window holds that one as the whole holds it, the sums of all, and the rest unchanged."""
+    whole = read(stats, "/openai")
+    assert (whole["windows"][name]["all"]["requests"], "totals" in whole) == (0, False)
+    roll_up(own_redis, event(), event(NOW_MS - 3 * DAY_MS), event(NOW_MS - 20 * DAY_MS, status=500))
+    whole = read(stats, "/openai")
+    alone = orjson.loads(stats.read(["/openai"], NOW_MS, name))
+    assert alone.pop("totals") == {
+        "24h": {"requests": 1, "errors": 0},
+        "7d": {"requests": 2, "errors": 0},
+        "30d": {"requests": 3, "errors": 1},
+        "total": {"requests": 3, "errors": 1},
+    }
+    assert alone == {**whole, "windows": {name: whole["windows"][name]}}
+
+
+def test_the_same_bytes_come_until_there_is_something_new(own_redis: Redis, stats: Stats) -> None:
+    """The clock alone changes nothing; a heartbeat or a roll-up that says something new does."""
+    beat(own_redis, "one")
+    roll_up(own_redis, event())
+    before = stats.read(["/openai"], NOW_MS)
+    beat(own_redis, "one")
+    assert stats.read(["/openai"], NOW_MS + 5000) == before
+    beat(own_redis, "two")
+    assert stats.read(["/openai"], NOW_MS + 5000) != before
 
 
 def test_before_the_first_roll_up_all_is_zero(stats: Stats) -> None:
@@ -256,5 +284,6 @@ def test_a_gateway_without_statistics_says_so(own_server: EmbeddedRedis, own_red
 
 def test_a_summary_survives_packing() -> None:
     """unpack() gives back what pack() was given."""
-    summary = Summary({"total": 1}, b'[{"endpoint":"a\\nb"}]', b'{"24h":{}}')
+    windows = {name: b'{"from_ms":%d}' % number for number, name in enumerate(WINDOW_NAMES)}
+    summary = Summary({"total": 1}, b'[{"endpoint":"a\\nb"}]', windows)
     assert Summary.unpack(summary.pack()) == summary

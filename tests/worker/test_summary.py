@@ -43,7 +43,8 @@ def test_a_summary_kept_up_equals_one_made_afresh(own_redis: Redis) -> None:
             kept_up = stored(own_redis)
             RollUp(own_redis).run(now_ms)
             afresh = stored(own_redis)
-            assert orjson.loads(kept_up.windows) == orjson.loads(afresh.windows)
+            for name, window in afresh.windows.items():
+                assert orjson.loads(kept_up.windows[name]) == orjson.loads(window)
             assert kept_up.requests == afresh.requests
             assert {**kept_up.head, "generated_at_ms": now_ms} == afresh.head
 
@@ -57,13 +58,14 @@ def test_the_minute_turns_without_traffic(own_redis: Redis) -> None:
     roll_up.run(NOON_MS + 1000)
     assert stored(own_redis) == before
     roll_up.run(NOON_MS + MINUTE_MS)
-    slid = orjson.loads(stored(own_redis).windows)["24h"]
-    assert slid["to_ms"] == orjson.loads(before.windows)["24h"]["to_ms"] + MINUTE_MS
+    slid = orjson.loads(stored(own_redis).windows["24h"])
+    assert slid["to_ms"] == orjson.loads(before.windows["24h"])["to_ms"] + MINUTE_MS
     assert slid["all"]["requests"] == 1
     roll_up.run(NOON_MS + DAY_MS)
-    windows = orjson.loads(stored(own_redis).windows)
-    assert (windows["24h"]["all"]["requests"], windows["24h"]["endpoints"]) == (0, {})
-    assert windows["7d"]["all"]["requests"] == 1
+    windows = stored(own_redis).windows
+    day = orjson.loads(windows["24h"])
+    assert (day["all"]["requests"], day["endpoints"]) == (0, {})
+    assert orjson.loads(windows["7d"])["all"]["requests"] == 1
 
 
 def test_today_begins_at_midnight_utc(own_redis: Redis) -> None:
