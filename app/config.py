@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 
 from app.core.egress import Entry, Ports, parse_entries, parse_ports
-from app.core.settings import SETTINGS, Limits, check_setting
+from app.core.settings import SETTINGS, Limits, Settings, check_setting
 from app.tcp_keepalive import TcpKeepalive
 
 T = TypeVar("T")
@@ -78,7 +78,9 @@ class Config:
     egress_ports: Ports
     """Ports of web pages besides the usual ones."""
     limits: Limits
-    """The deployment's limits: of each setting in `core/settings.py`, the variable of its name in upper case."""
+    """The deployment's limits: of each in `core/settings.py`, the variable of its name in upper case."""
+    settings: Settings
+    """The deployment's settings of the whole gateway, likewise."""
     pool_max_idle: int
     """Idle connections that one web process keeps to each upstream."""
     pool_idle_timeout_s: float
@@ -126,6 +128,9 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
             shown = name if name.endswith("_URL") else f"{name}={values[name]!r}"  # a URL may hold a password
             raise ConfigError(f"{shown}: {error}") from None
 
+    operator_values = {
+        name: read(name.upper(), partial(check_setting, name), setting.default) for name, setting in SETTINGS.items()
+    }
     config = Config(
         redis_url=read("API_PROXY_REDIS_URL", _redis_url, None) or read("REDIS_URL", _redis_url, None),
         redis_tls_verify=read("REDIS_TLS_VERIFY", _boolean, True),
@@ -152,12 +157,8 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
         egress_allow=read("EGRESS_ALLOW", parse_entries, ()),
         egress_deny=read("EGRESS_DENY", parse_entries, ()),
         egress_ports=read("EGRESS_PORTS", parse_ports, ()),
-        limits=Limits().with_overrides(
-            {
-                name: read(name.upper(), partial(check_setting, name), setting.default)
-                for name, setting in SETTINGS.items()
-            }
-        ),
+        limits=Limits().with_overrides(operator_values),
+        settings=Settings().with_overrides(operator_values),
         pool_max_idle=read("POOL_MAX_IDLE", _integer(0, 100_000), 256),
         pool_idle_timeout_s=read("POOL_IDLE_TIMEOUT", _seconds, 60.0),
         held_body_max_bytes=read("HELD_BODY_MAX_BYTES", _integer(1, 2**40), 64 * 1024 * 1024),

@@ -84,7 +84,7 @@ def build_gateway(config: Config) -> Gateway:
     return Gateway(
         config=config,
         redis=connect(),
-        catalog=Catalog(connect(), config.limits),
+        catalog=Catalog(connect(), config.limits, config.settings),
         stats=Stats(quick(), enabled=config.enable_stats),
         recorder=recorder,
         request_log=request_log,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from app.core.settings import Limits, Number
+from app.core.settings import Limits, Settings, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,11 @@ class Snapshot:
     """The most segments of any prefix: how far into a path the router must look."""
     limits: Limits = Limits()
     """The operator's general limits over the deployment's."""
-    settings: dict[str, Number] = field(default_factory=dict)
-    """What the operator set for all mappings."""
-    options: dict[str, dict[str, Number]] = field(default_factory=dict)
+    settings: Settings = Settings()
+    """The gateway's settings in force: the operator's over the deployment's."""
+    changed: dict[str, Value] = field(default_factory=dict)
+    """What the operator set of both, by name."""
+    options: dict[str, dict[str, Value]] = field(default_factory=dict)
     """What the operator set for one mapping, by prefix."""
     rejected: dict[str, str] = field(default_factory=dict)
     """Stored entries that make no sense: prefix or setting, and why."""

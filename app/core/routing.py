@@ -18,7 +18,7 @@ import orjson
 from app.core.addresses import canonical_host
 from app.core.errors import InvalidMapping, InvalidSetting
 from app.core.model import Mapping, Snapshot, Upstream
-from app.core.settings import Limits, Number, check_setting, check_settings
+from app.core.settings import Limits, Settings, Value, check_setting, check_settings
 
 RESERVED_SEGMENTS = frozenset(
     {"", "admin", "api", "stats", "health", "metrics", "static", "proxy", "robots.txt", "favicon.ico", "index.html"}
@@ -60,16 +60,16 @@ class Stored(NamedTuple):
     settings: MappingOf[str, str]
 
 
-def build_snapshot(stored: Stored, limits: Limits) -> Snapshot:
-    """The Snapshot of what is stored, over the deployment's limits. What makes no sense is told in `rejected`."""
+def build_snapshot(stored: Stored, limits: Limits, settings: Settings) -> Snapshot:
+    """The Snapshot of what is stored, over the deployment's values. What makes no sense is told in `rejected`."""
     rejected: dict[str, str] = {}
-    settings: dict[str, Number] = {}
+    changed: dict[str, Value] = {}
     for name, value in sorted(stored.settings.items()):
         with _telling(rejected, name):
-            settings[name] = check_setting(name, value)
-    limits = limits.with_overrides(settings)
+            changed[name] = check_setting(name, value)
+    limits, settings = limits.with_overrides(changed), settings.with_overrides(changed)
     mappings: dict[str, Mapping] = {}
-    options: dict[str, dict[str, Number]] = {}
+    options: dict[str, dict[str, Value]] = {}
     for prefix, target in sorted(stored.mappings.items()):
         with _telling(rejected, prefix):
             if prefix in stored.options:
@@ -77,10 +77,10 @@ def build_snapshot(stored: Stored, limits: Limits) -> Snapshot:
             mappings[prefix] = parse_mapping(prefix, target, limits.with_overrides(options.get(prefix, {})))
     routes = {quote(prefix.rstrip("/"), safe=_PATH_SAFE): mapping for prefix, mapping in mappings.items()}
     depth = max((prefix.count("/") for prefix in routes), default=0)
-    return Snapshot(stored.version, mappings, routes, depth, limits, settings, options, rejected)
+    return Snapshot(stored.version, mappings, routes, depth, limits, settings, changed, options, rejected)
 
 
-def _parse_options(text: str) -> dict[str, Number]:
+def _parse_options(text: str) -> dict[str, Value]:
     try:
         values = orjson.loads(text)
     except orjson.JSONDecodeError as error:

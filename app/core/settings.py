@@ -1,7 +1,8 @@
-"""The limits that an operator sets: one table, from which environment, API, pages and documentation come.
+"""What an operator sets: one table, from which environment, API, pages and documentation come.
 
-A limit's value is the mapping's own, else the operator's general one, else the deployment's (environment), else the
-table's default. It is worked out when the Snapshot is built, so a request finds it ready.
+Some settings hold for calls to an upstream (Limits), others for the gateway as a whole (Settings). A limit's value is
+the mapping's own, else the operator's general one, else the deployment's (environment), else the table's default. It
+is worked out when the Snapshot is built, so a request finds it ready.
 """
 
 from __future__ import annotations
@@ -9,65 +10,112 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping as MappingOf
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from app.core.errors import InvalidSetting, UnknownSetting
 
-Number = int | float
+Value = int | float
 """A value in its right kind. Not only `float`: compiled code would make floats of whole numbers then."""
+
+_DAY_S = 86_400
+
+
+class Kind(Protocol):
+    """What values of a setting are like."""
+
+    def parse(self, value: Any) -> Value:
+        """The value of what JSON or the environment says. Raises ValueError, which says what would do."""
+
+    def written(self, value: Value) -> str:
+        """The value as it is stored; `parse` reads it."""
+
+    def describe(self) -> dict[str, Any]:
+        """What a page must know to ask for a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number in a span; `of` is int or float."""
+
+    of: type[int] | type[float]
+    minimum: int | float
+    maximum: int | float
+    unit: str
+
+    def parse(self, value: Any) -> Value:
+        number = _number(value)
+        if number is None or not self.minimum <= number <= self.maximum or (self.of is int and number != int(number)):
+            kind = "a whole number" if self.of is int else "a number"
+            span = f"from {self.minimum:g} to {self.maximum:,.0f} ({self.unit})"
+            raise ValueError(f"must be {kind} {span}, not {value!r}")
+        return self.of(number)
+
+    def written(self, value: Value) -> str:
+        return repr(value)
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "kind": self.of.__name__,
+            "minimum": self.minimum,
+            "maximum": self.maximum,
+            "unit": self.unit,
+            "whole": self.of is int,
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
     name: str
-    kind: type[int] | type[float]
-    default: Number
-    minimum: Number
-    maximum: Number
-    unit: str
+    kind: Kind
+    default: Value
     meaning: str
-    per_mapping: bool = True
-    """False for what only makes sense for the whole gateway."""
 
 
-_DAY_S = 86_400
+def _seconds(name: str, default: float, meaning: str, *, minimum: float = 0.001, maximum: float = _DAY_S) -> Setting:
+    return Setting(name, Number(float, minimum, maximum, "s"), default, meaning)
 
-SETTINGS = {
+
+def _calls(name: str, meaning: str) -> Setting:
+    return Setting(name, Number(int, 0, 1_000_000, "calls"), 0, meaning)
+
+
+def _rate(name: str, meaning: str) -> Setting:
+    return Setting(name, Number(float, 0, 1_000_000, "1/s"), 0.0, meaning)
+
+
+LIMITS = {
     setting.name: setting
     for setting in (
-        Setting("connect_timeout", float, 10.0, 0.001, _DAY_S, "s", "Longest wait for a connection: name, TCP and TLS"),
-        Setting(
-            "first_byte_timeout", float, 600.0, 0.001, _DAY_S, "s", "Longest wait for an answer once the request is out"
-        ),
-        Setting("idle_timeout", float, 300.0, 0.001, _DAY_S, "s", "Longest silence between two pieces of a body"),
-        Setting("total_timeout", float, 0.0, 0, 7 * _DAY_S, "s", "Longest time of a whole call; 0: no limit"),
-        Setting("max_concurrency", int, 0, 0, 1_000_000, "calls", "Most calls at once, in all processes; 0: no limit"),
-        Setting("queue_timeout", float, 0.0, 0, 3600, "s", "Longest wait for a place when all are taken; 0: none"),
-        Setting("requests_per_second", float, 0.0, 0, 1_000_000, "1/s", "Most calls begun each second; 0: no limit"),
-        Setting("burst", int, 0, 0, 1_000_000, "calls", "Calls that may come at once; 0: as many as in one second"),
-        Setting("max_body_bytes", int, 0, 0, 2**50, "bytes", "Longest request body; 0: no limit"),
-        Setting(
-            "global_requests_per_second", float, 0.0, 0, 1_000_000, "1/s", "The same for all mappings together", False
-        ),
-        Setting("global_burst", int, 0, 0, 1_000_000, "calls", "The same for all mappings together", False),
-        Setting(
-            "web_first_byte_timeout",
-            float,
-            120.0,
-            0.001,
-            _DAY_S,
-            "s",
-            "first_byte_timeout of web pages (/proxy/)",
-            False,
-        ),
-        Setting("web_idle_timeout", float, 60.0, 0.001, _DAY_S, "s", "idle_timeout of web pages (/proxy/)", False),
+        _seconds("connect_timeout", 10.0, "Longest wait for a connection: name, TCP and TLS"),
+        _seconds("first_byte_timeout", 600.0, "Longest wait for an answer once the request is out"),
+        _seconds("idle_timeout", 300.0, "Longest silence between two pieces of a body"),
+        _seconds("total_timeout", 0.0, "Longest time of a whole call; 0: no limit", minimum=0, maximum=7 * _DAY_S),
+        _calls("max_concurrency", "Most calls at once, in all processes; 0: no limit"),
+        _seconds("queue_timeout", 0.0, "Longest wait for a place when all are taken; 0: none", minimum=0, maximum=3600),
+        _rate("requests_per_second", "Most calls begun each second; 0: no limit"),
+        _calls("burst", "Calls that may come at once; 0: as many as in one second"),
+        Setting("max_body_bytes", Number(int, 0, 2**50, "bytes"), 0, "Longest request body; 0: no limit"),
     )
 }
+"""What holds for calls to one upstream. May be set for all mappings and for one."""
+
+GATEWAY_SETTINGS = {
+    setting.name: setting
+    for setting in (
+        _rate("global_requests_per_second", "The same for all mappings together"),
+        _calls("global_burst", "The same for all mappings together"),
+        _seconds("web_first_byte_timeout", 120.0, "first_byte_timeout of web pages (/proxy/)"),
+        _seconds("web_idle_timeout", 60.0, "idle_timeout of web pages (/proxy/)"),
+    )
+}
+"""What only makes sense for the whole gateway."""
+
+SETTINGS = LIMITS | GATEWAY_SETTINGS
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The values in force, by the names and units of SETTINGS."""
+    """The values in force for an upstream, by the names and units of LIMITS."""
 
     connect_timeout: float = 10.0
     first_byte_timeout: float = 600.0
@@ -78,16 +126,31 @@ class Limits:
     requests_per_second: float = 0.0
     burst: int = 0
     max_body_bytes: int = 0
+
+    def with_overrides(self, overrides: MappingOf[str, Value]) -> Limits:
+        """These with the limits among `overrides` in their place."""
+        own = {name: value for name, value in overrides.items() if name in LIMITS}
+        return replace(self, **own) if own else self  # type: ignore[arg-type]  # check_setting knows the kinds
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The values in force for the gateway, by the names and units of GATEWAY_SETTINGS."""
+
     global_requests_per_second: float = 0.0
     global_burst: int = 0
     web_first_byte_timeout: float = 120.0
     web_idle_timeout: float = 60.0
 
-    def with_overrides(self, overrides: MappingOf[str, Number]) -> Limits:
-        return replace(self, **overrides) if overrides else self  # type: ignore[arg-type]  # check_setting knows the kinds
+    def with_overrides(self, overrides: MappingOf[str, Value]) -> Settings:
+        """These with the gateway's settings among `overrides` in their place."""
+        own = {name: value for name, value in overrides.items() if name in GATEWAY_SETTINGS}
+        return replace(self, **own) if own else self  # type: ignore[arg-type]
 
-    def as_dict(self) -> dict[str, Number]:
-        return asdict(self)
+
+def values_of(limits: Limits, settings: Settings) -> dict[str, Value]:
+    """Both by name, in the table's order."""
+    return asdict(limits) | asdict(settings)
 
 
 def burst_of(rate: float, burst: int) -> int:
@@ -95,25 +158,19 @@ def burst_of(rate: float, burst: int) -> int:
     return burst or max(1, math.ceil(rate))
 
 
-def check_setting(name: str, value: Any, *, for_mapping: bool = False) -> Number:
+def check_setting(name: str, value: Any, *, for_mapping: bool = False) -> Value:
     """The value in its right kind. Numbers may come as text. Raises InvalidSetting, which says what would do."""
-    setting = SETTINGS.get(name)
-    if setting is None or (for_mapping and not setting.per_mapping):
-        known = ", ".join(one.name for one in SETTINGS.values() if one.per_mapping or not for_mapping)
-        raise UnknownSetting(f"there is no setting {name!r} here; there are {known}", name)
-    number = _number(value)
-    if (
-        number is None
-        or not setting.minimum <= number <= setting.maximum
-        or (setting.kind is int and number != int(number))
-    ):
-        kind = "a whole number" if setting.kind is int else "a number"
-        span = f"from {setting.minimum:g} to {setting.maximum:,.0f} ({setting.unit})"
-        raise InvalidSetting(f"{name} must be {kind} {span}, not {value!r}", name)
-    return setting.kind(number)
+    known = LIMITS if for_mapping else SETTINGS
+    setting = known.get(name)
+    if setting is None:
+        raise UnknownSetting(f"there is no setting {name!r} here; there are {', '.join(known)}", name)
+    try:
+        return setting.kind.parse(value)
+    except ValueError as error:
+        raise InvalidSetting(f"{name} {error}", name) from None
 
 
-def check_settings(values: Any, *, for_mapping: bool = False) -> dict[str, Number]:
+def check_settings(values: Any, *, for_mapping: bool = False) -> dict[str, Value]:
     """All of a JSON object's values, checked; those that are null are left out. Raises InvalidSetting."""
     if not isinstance(values, dict):
         raise InvalidSetting("settings must be a JSON object of names and numbers")

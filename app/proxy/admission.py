@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from app.core.errors import Busy
-from app.core.settings import Limits, burst_of
+from app.core.settings import Limits, Settings, burst_of
 from app.storage.rates import Rates
 from app.storage.slots import Slot, Slots
 
@@ -27,10 +27,10 @@ class Admission:
     def stop(self) -> None:
         self._slots.stop()
 
-    def check_rates(self, endpoint: str, limits: Limits) -> None:
+    def check_rates(self, endpoint: str, limits: Limits, settings: Settings) -> None:
         """Raises Busy when the endpoint, or all of them together, have begun too many calls."""
-        if limits.global_requests_per_second:
-            self._take(GLOBAL_KEY, limits.global_requests_per_second, limits.global_burst, "this gateway")
+        if settings.global_requests_per_second:
+            self._take(GLOBAL_KEY, settings.global_requests_per_second, settings.global_burst, "this gateway")
         if limits.requests_per_second:
             self._take(endpoint, limits.requests_per_second, limits.burst, endpoint)
 

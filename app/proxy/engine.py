@@ -12,7 +12,7 @@ from gevent import GreenletExit
 from app.core.errors import ClientFault, GatewayError, OperatorFault
 from app.core.events import CLIENT_GONE, RequestEvent
 from app.core.model import Upstream
-from app.core.settings import Limits
+from app.core.settings import Limits, Settings
 from app.proxy.admission import Admission
 from app.proxy.client_watch import ClientWatch
 from app.proxy.exchange import NEVER, READ_BYTES, malformed_body
@@ -41,7 +41,7 @@ class Engine:
     """Who is told of each finished request. They must not wait."""
     active_calls: int = 0
 
-    def handle(self, inbound: Inbound, endpoint: str, upstream: Upstream, target: str) -> Reply:
+    def handle(self, inbound: Inbound, endpoint: str, upstream: Upstream, target: str, settings: Settings) -> Reply:
         """Asks the upstream for `target`. Raises GatewayError before anything was sent to the client, or ClientGone.
 
         `endpoint` is what the call counts for, in limits as in statistics.
@@ -51,7 +51,7 @@ class Engine:
             raise OperatorFault(501, "upgrade_unsupported", text)
         call = _Call(self, inbound, endpoint, upstream)
         try:
-            self.admission.check_rates(endpoint, upstream.limits)
+            self.admission.check_rates(endpoint, upstream.limits, settings)
             body = self._request_body(inbound, endpoint, upstream.limits)
             if inbound.client_socket is not None:
                 call.watch = ClientWatch(inbound.client_socket)

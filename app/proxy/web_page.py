@@ -10,7 +10,7 @@ from itertools import chain
 
 from app.core.errors import UpstreamFault
 from app.core.model import Upstream
-from app.core.settings import Limits
+from app.core.settings import Limits, Settings
 from app.proxy.engine import Engine
 from app.proxy.messages import Inbound, Reply
 from app.proxy.relay import Relay
@@ -30,7 +30,7 @@ _PARTIAL_OR_NONE = frozenset({204, 205, 206, 304})
 """Statuses whose body is no whole page."""
 
 
-def ask(engine: Engine, inbound: Inbound, site: Site, limits: Limits) -> Reply:
+def ask(engine: Engine, inbound: Inbound, site: Site, limits: Limits, settings: Settings) -> Reply:
     """The site's answer to the request, fit for the browser. Raises like Engine.handle."""
     address = site.address
     upstream = Upstream(
@@ -40,10 +40,12 @@ def ask(engine: Engine, inbound: Inbound, site: Site, limits: Limits) -> Reply:
         authority=address.authority,
         base_path="",
         from_caller=True,
-        limits=replace(limits, first_byte_timeout=limits.web_first_byte_timeout, idle_timeout=limits.web_idle_timeout),
+        limits=replace(
+            limits, first_byte_timeout=settings.web_first_byte_timeout, idle_timeout=settings.web_idle_timeout
+        ),
     )
     inbound.headers = request_fields(inbound.headers, site)
-    reply = engine.handle(inbound, ENDPOINT, upstream, address.target)
+    reply = engine.handle(inbound, ENDPOINT, upstream, address.target, settings)
     if reply.status == 101:
         reply.headers = response_fields(reply.headers, site, rewritten=False)
     else:

@@ -38,7 +38,8 @@ class ProxyDoor:
         config = self._gateway.config
         trace = self._trace(environ) if config.start_trace or "HTTP_TRACEPARENT" in environ else None
         current_ids.set(RequestIds(request_id, trace.trace_id if trace else ""))
-        route = routing.match(self._gateway.catalog.snapshot, raw_target(environ))
+        snapshot = self._gateway.catalog.snapshot
+        route = routing.match(snapshot, raw_target(environ))
         if route is None:
             environ["gateway.trace"] = trace
             return self._otherwise(environ, start_response)
@@ -52,7 +53,7 @@ class ProxyDoor:
                 raise ClientFault(403, "service_worker_refused", "a mapping's answer cannot be a service worker")
             mapping, target = route
             inbound = inbound_of(environ, headers, trace)
-            reply = self._gateway.engine.handle(inbound, mapping.prefix, mapping.upstream, target)
+            reply = self._gateway.engine.handle(inbound, mapping.prefix, mapping.upstream, target, snapshot.settings)
         except GatewayError as error:
             status, answer, text = error_reply(error, request_id)
             body = [text]

@@ -79,12 +79,9 @@ class WebProxyDoor:
         if shown + text != prefix + address.url:
             return _redirect(environ, start_response, prefix + address.url)
         secure = environ["wsgi.url_scheme"] == "https"
-        reply = web_page.ask(
-            self._gateway.engine,
-            inbound,
-            Site(address, prefix, secure, secrets.token_hex(16)),
-            self._gateway.catalog.snapshot.limits,
-        )
+        snapshot = self._gateway.catalog.snapshot
+        site = Site(address, prefix, secure, secrets.token_hex(16))
+        reply = web_page.ask(self._gateway.engine, inbound, site, snapshot.limits, snapshot.settings)
         fields = _access_fields(headers, reply.headers)
         if find(fields, "x-request-id") is None:
             fields.append(("X-Request-Id", inbound.request_id))

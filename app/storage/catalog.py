@@ -16,7 +16,7 @@ import orjson
 
 from app.core.model import Snapshot
 from app.core.routing import Stored, build_snapshot, parse_mapping
-from app.core.settings import Limits
+from app.core.settings import SETTINGS, Limits, Settings, Value
 from app.storage.connections import (
     MAPPINGS,
     MAPPINGS_OPTIONS,
@@ -67,13 +67,14 @@ class MappingNotFound(ValueError):
 class Catalog:
     """The process's view of the operator's word. Threads of the watch are greenlets where gevent has patched them."""
 
-    def __init__(self, client: Redis, limits: Limits) -> None:
-        """`limits` are the deployment's, over which the operator's stand."""
-        self.snapshot = Snapshot(limits=limits)
+    def __init__(self, client: Redis, limits: Limits, settings: Settings) -> None:
+        """`limits` and `settings` are the deployment's, over which the operator's stand."""
+        self.snapshot = Snapshot(limits=limits, settings=settings)
         self.loaded = False
         """False until what is stored was read for the first time."""
         self._redis = client
         self._limits = limits
+        self._settings = settings
         self._stored: Stored | None = None
         self._load_lock = threading.Lock()
         self._stopped = threading.Event()
@@ -98,7 +99,7 @@ class Catalog:
             stored = self._read()
             if stored != self._stored:
                 self._stored = stored
-                self.snapshot = build_snapshot(stored, self._limits)
+                self.snapshot = build_snapshot(stored, self._limits, self._settings)
                 for name, reason in self.snapshot.rejected.items():
                     log.warning("%r is left out: %s", name, reason)
             self.loaded = True
@@ -143,13 +144,13 @@ class Catalog:
 
     # --- changing ---
 
-    def add_mapping(self, prefix: str, target: str, options: dict[str, float] | None = None) -> None:
+    def add_mapping(self, prefix: str, target: str, options: dict[str, Value] | None = None) -> None:
         """Raises InvalidMapping, MappingExists, RedisError."""
         parse_mapping(prefix, target)
         if not self._change(_ADD, "mapping_added", prefix, target, _json(options)):
             raise MappingExists(f"mapping already exists for prefix: {prefix}")
 
-    def update_mapping(self, prefix: str, target: str | None = None, options: dict[str, float] | None = None) -> None:
+    def update_mapping(self, prefix: str, target: str | None = None, options: dict[str, Value] | None = None) -> None:
         """Changes what is given; the rest stays. Raises InvalidMapping, MappingNotFound, RedisError."""
         if target is not None:
             parse_mapping(prefix, target)
@@ -161,9 +162,11 @@ class Catalog:
         if not self._change(_DELETE, "mapping_deleted", prefix):
             raise MappingNotFound(f"mapping not found for prefix: {prefix}")
 
-    def change_settings(self, values: dict[str, float | None]) -> None:
-        """Sets the operator's general limits; None takes one back. Raises RedisError."""
-        arguments = [text for name, value in values.items() for text in (name, "" if value is None else repr(value))]
+    def change_settings(self, values: dict[str, Value | None]) -> None:
+        """Sets the operator's general values; None takes one back. Raises RedisError."""
+        arguments: list[str] = []
+        for name, value in values.items():
+            arguments += name, "" if value is None else SETTINGS[name].kind.written(value)
         self._change(_SET, "settings_updated", *arguments)
 
     def _change(self, script: str, *arguments: str) -> bool:
@@ -174,7 +177,7 @@ class Catalog:
         return changed
 
 
-def _json(options: dict[str, float] | None) -> str:
+def _json(options: dict[str, Value] | None) -> str:
     """Options as they are stored; an empty text leaves them as they are, `{}` takes them back."""
     return "" if options is None else orjson.dumps(options).decode()
 

@@ -7,11 +7,11 @@ import pytest
 from app.core.errors import InvalidMapping
 from app.core.model import Snapshot
 from app.core.routing import Stored, build_snapshot, match, parse_mapping
-from app.core.settings import Limits
+from app.core.settings import Limits, Settings
 
 
 def snapshot_of(mappings: dict[str, str], options: dict[str, str] | None = None, **settings: str) -> Snapshot:
-    return build_snapshot(Stored(7, mappings, options or {}, settings), Limits())
+    return build_snapshot(Stored(7, mappings, options or {}, settings), Limits(), Settings())
 
 
 SNAPSHOT = snapshot_of(
@@ -153,6 +153,7 @@ def test_a_mappings_limits_stand_over_the_general_ones() -> None:
             {"idle_timeout": "9", "total_timeout": "60"},
         ),
         Limits(connect_timeout=2.0, total_timeout=99.0),
+        Settings(),
     )
     a, b = snapshot.mappings["/a"].upstream.limits, snapshot.mappings["/b"].upstream.limits
     assert (a.idle_timeout, a.max_concurrency, a.total_timeout, a.connect_timeout) == (7.0, 3, 60.0, 2.0)

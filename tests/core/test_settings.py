@@ -8,14 +8,26 @@ from typing import Any
 import pytest
 
 from app.core.errors import InvalidSetting
-from app.core.settings import SETTINGS, Limits, burst_of, check_setting, check_settings
+from app.core.settings import (
+    GATEWAY_SETTINGS,
+    LIMITS,
+    SETTINGS,
+    Limits,
+    Number,
+    Setting,
+    Settings,
+    burst_of,
+    check_setting,
+    check_settings,
+)
 
 
-def test_table_and_values_agree() -> None:
-    """Limits has exactly the settings of the table, with the table's defaults."""
-    assert {field.name: field.default for field in fields(Limits)} == {
-        name: setting.default for name, setting in SETTINGS.items()
-    }
+@pytest.mark.parametrize(("table", "values"), [(LIMITS, Limits), (GATEWAY_SETTINGS, Settings)])
+def test_table_and_values_agree(table: dict[str, Setting], values: type[Limits] | type[Settings]) -> None:
+    """What holds in force has exactly the settings of its table, in their order and with their defaults."""
+    assert [(field.name, field.default) for field in fields(values)] == [
+        (name, setting.default) for name, setting in table.items()
+    ]
 
 
 @pytest.mark.parametrize(
@@ -25,7 +37,10 @@ def test_table_and_values_agree() -> None:
 def test_numbers_may_come_as_text(name: str, value: Any, checked: float) -> None:
     """A number is taken in its setting's kind, from JSON or from the environment."""
     result = check_setting(name, value)
-    assert (result, type(result)) == (checked, SETTINGS[name].kind)
+    kind = SETTINGS[name].kind
+    assert isinstance(kind, Number)
+    assert (result, type(result)) == (checked, kind.of)
+    assert kind.parse(kind.written(result)) == checked
 
 
 @pytest.mark.parametrize(
@@ -61,9 +76,9 @@ def test_null_means_unset() -> None:
 
 def test_defaults_are_of_their_kind() -> None:
     """A default is a whole number or not as its kind says, so that it reads alike whether it is compiled or not."""
-    assert {name: type(setting.default) for name, setting in SETTINGS.items()} == {
-        name: setting.kind for name, setting in SETTINGS.items()
-    }
+    for name, setting in SETTINGS.items():
+        parsed = setting.kind.parse(setting.default)
+        assert (parsed, type(parsed)) == (setting.default, type(setting.default)), name
 
 
 def test_burst_is_one_seconds_worth_unless_set() -> None:

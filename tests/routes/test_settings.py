@@ -32,6 +32,7 @@ def test_a_general_setting_is_listed_changed_and_taken_back(gateway: GatewayProc
         "value": 300.0,
         "set": False,
         "default": 300.0,
+        "kind": "float",
         "minimum": 0.001,
         "maximum": 86400,
         "unit": "s",

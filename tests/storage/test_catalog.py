@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.settings import Limits
+from app.core.settings import Limits, Settings
 from app.storage.catalog import POLL_S, Catalog
 from app.storage.connections import Redis, open_redis
 from tests.support.own_redis import poll
@@ -15,7 +15,7 @@ TARGET = "https://one.example"
 
 def test_a_change_arrives_although_the_channel_died_in_silence(wire: Wire, own_redis: Redis) -> None:
     """A connection that a firewall forgot tells nobody: it is missed within a second, long before the poll's turn."""
-    there, here = Catalog(own_redis, Limits()), Catalog(open_redis(wire.url), Limits())
+    there, here = Catalog(own_redis, Limits(), Settings()), Catalog(open_redis(wire.url), Limits(), Settings())
     here.start()
     try:
         poll(lambda: wire.subscriptions == 1)
@@ -33,7 +33,7 @@ def test_a_change_arrives_although_the_channel_died_in_silence(wire: Wire, own_r
 
 def test_a_channel_that_lives_is_kept(wire: Wire, own_redis: Redis) -> None:
     """Silence alone is no reason to leave: one subscription lasts, and what comes on it is heard at once."""
-    there, here = Catalog(own_redis, Limits()), Catalog(open_redis(wire.url), Limits())
+    there, here = Catalog(own_redis, Limits(), Settings()), Catalog(open_redis(wire.url), Limits(), Settings())
     here.start()
     try:
         with pytest.raises(AssertionError, match="in vain"):

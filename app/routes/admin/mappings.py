@@ -8,7 +8,7 @@ from flask import Blueprint, Response, jsonify
 
 from app.core.errors import InvalidMapping, InvalidSetting
 from app.core.routing import parse_mapping
-from app.core.settings import check_settings
+from app.core.settings import Value, check_settings
 from app.gateway import Gateway
 from app.routes.admin.answers import read_object
 
@@ -70,7 +70,7 @@ def _body() -> dict[str, Any]:
     return read_object('{"prefix": "/openai", "target": "https://..."}', known=("prefix", "target", "options"))
 
 
-def _options() -> dict[str, float] | None:
+def _options() -> dict[str, Value] | None:
     """The limits that the body sets for this mapping; None when it says nothing of them."""
     options = _body().get("options")
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify
 
-from app.core.settings import SETTINGS, check_setting
+from app.core.settings import LIMITS, SETTINGS, check_setting, values_of
 from app.gateway import Gateway
 from app.routes.admin.answers import AdminError, read_object
 
@@ -15,17 +15,15 @@ def add_settings_routes(admin: Blueprint, gateway: Gateway) -> None:
     @admin.get("/settings")
     def list_settings() -> Response:
         snapshot = catalog.load()
-        deployed, in_force = gateway.config.limits.as_dict(), snapshot.limits.as_dict()
+        deployed = values_of(gateway.config.limits, gateway.config.settings)
+        in_force = values_of(snapshot.limits, snapshot.settings)
         told = {
             name: {
                 "value": in_force[name],
-                "set": name in snapshot.settings,
+                "set": name in snapshot.changed,
                 "default": deployed[name],
-                "minimum": setting.minimum,
-                "maximum": setting.maximum,
-                "unit": setting.unit,
-                "whole": setting.kind is int,
-                "per_mapping": setting.per_mapping,
+                **setting.kind.describe(),
+                "per_mapping": name in LIMITS,
                 "meaning": setting.meaning,
             }
             for name, setting in SETTINGS.items()
