@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,7 @@ def post_fork(server: Any, worker: Any) -> None:
 def _prepare_redis() -> int:
     from app.core.defaults import DEFAULT_MAPPINGS
     from app.storage.connections import RedisError, mask_url, open_redis, wait_for_redis
+    from app.storage.refusals import describe
     from app.storage.seeding import seed_first_time
 
     url = deployment.redis_url
@@ -110,10 +112,10 @@ def _prepare_redis() -> int:
         return 1
     try:
         with open_redis(url, tls_verify=deployment.redis_tls_verify) as client:
-            wait_for_redis(client, url, _say, patience_s=deployment.redis_patience_s)
-            if seed_first_time(client, DEFAULT_MAPPINGS):
+            seed = partial(seed_first_time, client, DEFAULT_MAPPINGS)
+            if wait_for_redis(seed, url, _say, patience_s=deployment.redis_patience_s):
                 _say(f"seeded {len(DEFAULT_MAPPINGS)} default mappings")
     except RedisError as error:
-        _say(f"Redis at {mask_url(url)} does not answer ({error}); giving up")
+        _say(f"Redis at {mask_url(url)} {describe(error)}; giving up")
         return 1
     return 0

@@ -32,6 +32,7 @@ from app.config import ROOT, Config, ConfigError, env_file, load_config
 from app.signals import Interrupted, Signals
 from app.storage.connections import RedisError, mask_url, open_redis, wait_for_redis
 from app.storage.embedded import EmbeddedRedis, EmbeddedRedisError, end, spawn
+from app.storage.refusals import describe
 
 WORKER_STOP_S = 20.0
 GUNICORN_SLACK_S = 12.0
@@ -259,9 +260,9 @@ def token_place(config: Config, environ: Mapping[str, str]) -> str:
 def _wait_for(config: Config, url: str) -> None:
     try:
         with open_redis(url, tls_verify=config.redis_tls_verify) as client:
-            wait_for_redis(client, url, _complain, patience_s=config.redis_patience_s)
+            wait_for_redis(client.ping, url, _complain, patience_s=config.redis_patience_s)
     except RedisError as error:
-        raise StartError(f"Redis at {mask_url(url)} does not answer ({error}); giving up.") from None
+        raise StartError(f"Redis at {mask_url(url)} {describe(error)}; giving up.") from None
 
 
 def _reachable(host: str) -> str:

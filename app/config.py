@@ -15,13 +15,13 @@ from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
 from app.core.egress import Entry, Ports, parse_entries, parse_ports
 from app.core.settings import SETTINGS, Limits, Settings, check_setting
 from app.tcp_keepalive import TcpKeepalive
+from app.wire.redis_url import check_redis_url
 
 T = TypeVar("T")
 
@@ -132,7 +132,7 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
         name: read(name.upper(), partial(check_setting, name), setting.default) for name, setting in SETTINGS.items()
     }
     config = Config(
-        redis_url=read("API_PROXY_REDIS_URL", _redis_url, None) or read("REDIS_URL", _redis_url, None),
+        redis_url=read("API_PROXY_REDIS_URL", check_redis_url, None) or read("REDIS_URL", check_redis_url, None),
         redis_tls_verify=read("REDIS_TLS_VERIFY", _boolean, True),
         redis_patience_s=read("REDIS_PATIENCE", _seconds, 30.0),
         admin_token=read("ADMIN_TOKEN", str, None),
@@ -232,17 +232,6 @@ def _seconds(text: str) -> float:
     if not 0 < seconds <= 86_400:
         raise ValueError("must be a number of seconds above 0, at most 86400")
     return seconds
-
-
-def _redis_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("redis", "rediss", "unix"):
-        raise ValueError("must start with redis://, rediss:// or unix://")
-    try:
-        _ = parts.port
-    except ValueError:  # its own text would repeat a part of what may be a password
-        raise ValueError("its port is no number; a '/', '#' or '?' in the password is written %2F, %23, %3F") from None
-    return text
 
 
 def _log_level(text: str) -> str:

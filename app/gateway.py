@@ -71,7 +71,9 @@ def build_gateway(config: Config) -> Gateway:
     """Wires the parts; connects to nothing. Raises ConfigError."""
     if config.redis_url is None:
         raise ConfigError("REDIS_URL is not set: say where Redis is, or use `python -m app`, which brings its own")
-    connect = partial(open_redis, config.redis_url, tls_verify=config.redis_tls_verify)
+    connect = partial(
+        open_redis, config.redis_url, tls_verify=config.redis_tls_verify, tcp_keepalive=config.tcp_keepalive
+    )
     egress = EgressPolicy(config.egress_allow, config.egress_deny, config.egress_ports)
     dialer = Dialer(egress, OwnAddress(config.host, config.port), config.tcp_keepalive)
     quick = partial(connect, socket_timeout_s=READER_TIMEOUT_S)

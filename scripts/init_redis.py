@@ -24,6 +24,7 @@ from app.core.errors import InvalidMapping
 from app.core.routing import parse_mapping
 from app.storage.connections import RedisError, mask_url, open_redis
 from app.storage.embedded import embedded_url
+from app.storage.refusals import describe
 from app.storage.seeding import seed
 
 
@@ -85,7 +86,7 @@ def _seed_and_tell(url: str, config: Config, mappings: Mapping[str, str]) -> int
         with open_redis(url, tls_verify=config.redis_tls_verify) as client:
             added = seed(client, mappings)
     except RedisError as error:
-        print(f"Redis at {mask_url(url)} does not answer: {error}", file=sys.stderr)
+        print(f"Redis at {mask_url(url)} {describe(error)}", file=sys.stderr)
         if url == embedded_url(config.data_dir):
             print("Set REDIS_URL, or start the gateway first: it brings its own Redis.", file=sys.stderr)
         return 1

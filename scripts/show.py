@@ -51,13 +51,14 @@ def show_worker(config: Config) -> int:
     """Prints how long ago a worker rolled up, by Redis's own clock."""
     from app.storage.connections import STATS_ROLLED_AT, RedisError, mask_url, open_redis
     from app.storage.embedded import embedded_url
+    from app.storage.refusals import describe
 
     url = config.redis_url or embedded_url(config.data_dir)
     try:
         with open_redis(url, tls_verify=config.redis_tls_verify, socket_timeout_s=TIMEOUT_S) as client:
             rolled_at_ms, now_s = client.get(STATS_ROLLED_AT), client.time()[0]
     except RedisError as error:
-        print(f"Redis at {mask_url(url)} does not answer: {error}", file=sys.stderr)
+        print(f"Redis at {mask_url(url)} {describe(error)}", file=sys.stderr)
         return 1
     if rolled_at_ms is None:
         print("No worker has rolled up yet.")

@@ -11,6 +11,7 @@ import logging
 import signal
 import sys
 import time
+from functools import partial
 from types import FrameType
 from uuid import uuid4
 
@@ -21,6 +22,7 @@ from rq.serializers import JSONSerializer
 
 from app.config import ConfigError, load_config
 from app.storage.connections import Redis, mask_url, open_redis, wait_for_redis
+from app.storage.refusals import describe
 from app.telemetry.logs import set_up_logging
 from worker.roll_up import prepare, roll_up
 from worker.ticker import QUEUE, Ticker
@@ -67,14 +69,16 @@ def main() -> int:
     # RQ reports every second of an outage and every job. Our own lines say what matters, once.
     logging.getLogger("rq").setLevel(logging.CRITICAL)
     _end_on_signals()
-    url, verify = config.redis_url, config.redis_tls_verify
-    client = open_redis(url, tls_verify=verify)
+    connect = partial(
+        open_redis, config.redis_url, tls_verify=config.redis_tls_verify, tcp_keepalive=config.tcp_keepalive
+    )
+    client = connect()
     try:
-        wait_for_redis(client, url, log.warning)
+        wait_for_redis(client.ping, config.redis_url, log.warning)
     except redis.RedisError as error:
-        return _complain(f"Redis at {mask_url(url)} does not answer: {error}")
+        return _complain(f"Redis at {mask_url(config.redis_url)} {describe(error)}")
     # RQ changes the timeout of the client that it is given; ours keep theirs.
-    _serve(client, open_redis(url, tls_verify=verify))
+    _serve(client, connect())
     return 0
 
 
@@ -104,7 +108,7 @@ def _work(rq_client: Redis, ticker: Ticker) -> bool:
     except StopRequested:
         pass  # RQ raises it in its signal handler, and beyond its loop, as while it connects anew, does not catch it
     except redis.RedisError as error:
-        log.warning("RQ's loop ended and begins anew: %s", error)
+        log.log(logging.DEBUG if ticker.away else logging.WARNING, "RQ's loop ended and begins anew: %s", error)
     return worker is None or not worker.stops
 
 

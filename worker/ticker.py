@@ -18,6 +18,7 @@ from rq.serializers import JSONSerializer
 
 from app.core.windows import MINUTE_MS
 from app.storage.connections import STATS_EVENTS, STATS_LEASE, Redis
+from app.storage.refusals import describe
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,8 @@ class Ticker(threading.Thread):
     def __init__(self, redis_client: Redis, worker_name: str) -> None:
         super().__init__(name="ticker", daemon=True)
         self.holds_lease = False
+        self.away = False
+        """Redis does not answer, or refuses; it was said when that began."""
         self._redis: Any = redis_client
         self._name = worker_name.encode()
         self._queue = Queue(QUEUE, connection=redis_client, serializer=JSONSerializer)
@@ -47,16 +50,17 @@ class Ticker(threading.Thread):
         self._minute = 0
 
     def run(self) -> None:
-        away = False
         while not self._stopping.wait(TICK_S):
             try:
                 self.tick()
-                away = False
+                if self.away:
+                    log.warning("Redis does what it is asked again; roll-ups go on")
+                self.away = False
             except redis.RedisError as error:
                 self.holds_lease = False
-                if not away:
-                    log.warning("No roll-ups until Redis answers: %s", error)
-                away = True
+                if not self.away:
+                    log.warning("Redis %s; no roll-ups until it does what it is asked", describe(error))
+                self.away = True
 
     def stop(self) -> None:
         """Ends the thread and lets another worker go on at once."""

@@ -5,12 +5,16 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from app.storage.refusals import LOGIN, describe, kind_of
+from app.storage.servers import is_given_up, open_pool
+from app.tcp_keepalive import USUAL, TcpKeepalive
 
 MAPPINGS = "apiproxy:mappings"
 MAPPINGS_VERSION = "apiproxy:mappings:version"
@@ -49,20 +53,29 @@ PING_S = 0.5
 
 Redis = redis.Redis
 RedisError = redis.RedisError
-"""Redis is away, or refused a command. Other floors know no other word for it."""
+"""Redis is away, or refused a command: `refusals.refusal_of` tells which. Other floors know no other word for it."""
+
+Done = TypeVar("Done")
 
 
 def open_redis(
-    url: str, *, tls_verify: bool = True, socket_timeout_s: float = SOCKET_TIMEOUT_S, **options: Any
+    url: str,
+    *,
+    tls_verify: bool = True,
+    tcp_keepalive: TcpKeepalive = USUAL,
+    socket_timeout_s: float = SOCKET_TIMEOUT_S,
 ) -> Redis:
     """A client for `url` whose commands are never sent twice and never hang.
 
     redis-py 8 repeats a command up to ten times by default: with one lost reply an RPUSH is then applied twice
     and reported as done (redis/redis-py#4082). Replies are bytes.
     """
+    options: dict[str, Any] = {}
+    if not url.startswith("unix:"):
+        options |= {"socket_keepalive": bool(tcp_keepalive.idle_s), "socket_keepalive_options": tcp_keepalive.options()}
     if url.startswith("rediss:") and not tls_verify:
         options |= {"ssl_cert_reqs": ssl.CERT_NONE, "ssl_check_hostname": False}
-    return redis.Redis.from_url(
+    pool = open_pool(
         url,
         retry=Retry(NoBackoff(), 0),
         socket_timeout=socket_timeout_s,
@@ -71,18 +84,20 @@ def open_redis(
         protocol=2,
         **options,
     )
+    return redis.Redis.from_pool(pool)
 
 
 def messages(channel: Any) -> Iterator[bytes | None]:
     """What is said on a subscribed channel; None now and then, so that a listener may look up. Raises RedisError.
 
-    Ends when the connection is dead. That a firewall forgot it, say, nobody tells: in a silence Redis is asked.
+    Ends when the connection is dead, or another server has taken over. That a firewall forgot it, say, nobody tells:
+    in a silence Redis is asked.
     redis-py's own health checks ask too, but on a channel they never miss the answer.
     """
     asked = False
     while True:
         message = channel.get_message(timeout=PING_S)
-        if message is None and asked:
+        if (message is None and asked) or is_given_up(channel.connection):
             return
         asked = message is None
         if message is None:
@@ -100,19 +115,21 @@ def mask_url(url: str) -> str:
 
 
 def wait_for_redis(
-    client: Redis, url: str, say: Callable[[str], None], *, patience_s: float = 30.0, pause_s: float = 1.0
-) -> None:
-    """Returns when Redis answers a PING. Raises redis.RedisError when it has not within `patience_s`."""
+    act: Callable[[], Done], url: str, say: Callable[[str], None], *, patience_s: float = 30.0, pause_s: float = 1.0
+) -> Done:
+    """What `act` returns as soon as Redis does it, such as a `ping`.
+
+    Raises redis.RedisError when it has not within `patience_s`, and at once when it refuses our name or password.
+    """
     deadline = time.monotonic() + patience_s
     said = False
     while True:
         try:
-            client.ping()
-            return
+            return act()
         except redis.RedisError as error:
-            if time.monotonic() >= deadline:
+            if kind_of(error) in LOGIN or time.monotonic() >= deadline:
                 raise
             if not said:
-                say(f"Redis at {mask_url(url)} does not answer ({error}); trying for {patience_s:.0f} s")
+                say(f"Redis at {mask_url(url)} {describe(error)}; trying for {patience_s:.0f} s")
                 said = True
             time.sleep(pause_s)

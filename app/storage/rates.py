@@ -21,6 +21,7 @@ import threading
 import time
 
 from app.storage.connections import RATES, Redis, RedisError
+from app.storage.refusals import describe
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +117,7 @@ class Rates:
 
     def _go_alone(self, error: RedisError) -> None:
         if not self._alone:
-            log.warning("Redis does not answer (%s); each process keeps rate limits by itself", error)
+            log.warning("Redis %s; each process keeps rate limits by itself", describe(error))
         self._alone = True
         self._try_at_s = time.monotonic() + AWAY_S
 

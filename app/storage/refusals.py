@@ -36,6 +36,9 @@ OVERTAKEN = frozenset(
 )
 """Kinds after which another server may answer at the same address, or the same one once it is asked afresh."""
 
+LOGIN = frozenset({"NOAUTH", "WRONGPASS"})
+"""Kinds that waiting does not mend."""
+
 _KIND = re.compile(r"(?:^|error: |: -)([A-Z]{3,})(?= )")
 _REFUSED_LOGIN = ("password", "AUTH")  # "ERR invalid password", "ERR Client sent AUTH, but no password is set"
 

@@ -25,6 +25,7 @@ from uuid import uuid4
 
 from app.storage.connections import SLOTS, SLOTS_NEWS, Redis, RedisError, messages
 from app.storage.leases import POLL_S, Lease, Plan, Waiter
+from app.storage.refusals import describe
 
 log = logging.getLogger(__name__)
 
@@ -238,8 +239,8 @@ class Slots:
     def _go_alone(self, error: Exception) -> None:
         if not self.alone:
             known = isinstance(error, RedisError)
-            text = "Redis does not answer (%s); each process keeps concurrency limits by itself"
-            log.warning(text, error, exc_info=None if known else error)
+            text = "Redis %s; each process keeps concurrency limits by itself"
+            log.warning(text, describe(error), exc_info=None if known else error)
         self.alone = True
         self._outages += 1
         self._look_at_all_s = time.monotonic() + AWAY_S

@@ -18,6 +18,7 @@ import redis
 
 from app.core.windows import WINDOW_NAMES, Windows
 from app.storage.connections import STATS_PROCESSES, STATS_ROLLED_AT, STATS_SUMMARY, Redis
+from app.storage.refusals import describe
 
 log = logging.getLogger(__name__)
 
@@ -167,7 +168,7 @@ class Stats:
                 answers: list[Any] = pipe.execute()
         except redis.RedisError as error:
             if not away:
-                log.warning("Redis does not answer; statistics are stale until it does: %s", error)
+                log.warning("Redis %s; statistics are stale until it answers", describe(error))
             self._probe_at = time.monotonic() + PROBE_PAUSE_S
             return None
         self._probe_at = 0.0

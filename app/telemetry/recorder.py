@@ -158,7 +158,6 @@ class Recorder:
 
     def _beat(self) -> None:
         now_s = time.monotonic()
-        self._beat_at = now_s + BEAT_S
         seconds, microseconds = self._redis.time()
         beat = Heartbeat(
             memory_mb=memory_mb(),
@@ -167,6 +166,7 @@ class Recorder:
             beat_ms=seconds * 1000 + microseconds // 1000,
         )
         self._redis.hset(STATS_PROCESSES, self.process_id, beat.encode())
+        self._beat_at = now_s + BEAT_S  # not before: a turn that asked Redis for nothing would pass for its return
 
     def _recent_requests(self, now_s: float) -> int:
         """Requests finished in the last RATE_SPAN_S. Counted here, so that record() need not look at a clock."""

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from app.storage.connections import RedisError, mask_url, open_redis
+from app.tcp_keepalive import TcpKeepalive
 from tests.support.own_redis import EmbeddedRedis
 
 
@@ -90,3 +91,17 @@ def test_a_password_is_never_shown(tls_url: str) -> None:
     """A URL that goes into a message has its password hidden."""
     assert "secret" not in mask_url(tls_url)
     assert mask_url(tls_url).startswith("rediss://:***@127.0.0.1:")
+
+
+def test_the_kernel_asks_a_silent_redis(tls_url: str) -> None:
+    """Connections to Redis over TCP carry the deployment's keepalive."""
+    keepalive = TcpKeepalive(7, 3, 2)
+    url = tls_url.replace(":secret@", "")
+    with open_redis(url, tls_verify=False, tcp_keepalive=keepalive) as client:
+        assert client.ping()
+        connection = client.connection_pool.get_connection()
+        sock = connection._sock
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        told = {option: sock.getsockopt(socket.IPPROTO_TCP, option) for option in keepalive.options()}
+        assert told == keepalive.options()
+        client.connection_pool.release(connection)

@@ -1,0 +1,124 @@
+"""Connections that are given up together when another Redis takes over at their address.
+
+After a failover the old primary often lives on as a replica: its connections stay open, its channels are silent, what
+is read there grows old, and only a write is told so. So what one connection hears counts for all of the process that
+have the same URL: those that are idle are closed, those in use when they come back, and listeners begin anew. A new
+connection resolves the name anew.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from weakref import WeakSet, WeakValueDictionary
+
+import redis
+
+from app.storage.refusals import is_overtaken
+
+PAUSE_S = 1.0
+"""Least time between two changes of mind: an address that leads to the wrong server for long is not to be rushed."""
+
+
+class Server:
+    """What answers at one URL, as all connections of this process know it."""
+
+    def __init__(self) -> None:
+        self.pools: WeakSet[Pool] = WeakSet()
+        self._turn = 0
+        self._given_up = False
+        self._rests_until_s = 0.0
+
+    def give_up(self) -> None:
+        """Another server may have taken over, or soon will."""
+        self._given_up = True
+
+    def turn(self) -> int:
+        """Grows after `give_up`, but not at once after the last time; connections of an earlier turn are let go."""
+        if self._given_up and (now_s := time.monotonic()) >= self._rests_until_s:
+            self._turn, self._given_up, self._rests_until_s = self._turn + 1, False, now_s + PAUSE_S
+            for pool in tuple(self.pools):
+                pool.let_go()
+        return self._turn
+
+
+_servers: WeakValueDictionary[str, Server] = WeakValueDictionary()
+
+
+def server_at(url: str) -> Server:
+    """The same object for the same URL, as long as somebody has it."""
+    server = _servers.get(url)
+    return server if server is not None else _servers.setdefault(url, Server())
+
+
+class _Watchful:
+    """A connection that tells its server's other connections what it hears."""
+
+    def __init__(self, *, server: Server, **options: Any) -> None:
+        self.server = server
+        self.turn = server.turn()
+        super().__init__(**options)
+
+    def _connect(self) -> Any:
+        self.turn = self.server.turn()
+        return super()._connect()  # type: ignore[misc]
+
+    def read_response(self, *arguments: Any, **options: Any) -> Any:
+        try:
+            return super().read_response(*arguments, **options)  # type: ignore[misc]
+        except redis.TimeoutError:
+            self.server.give_up()  # the others lead to the same silence
+            raise
+        except redis.RedisError as error:
+            if is_overtaken(error):
+                self.server.give_up()
+                self.mark_for_reconnect()  # type: ignore[attr-defined]  # later: more replies may come
+            raise
+
+
+class _TcpConnection(_Watchful, redis.Connection):
+    pass
+
+
+class _TlsConnection(_Watchful, redis.SSLConnection):
+    pass
+
+
+class _UnixConnection(_Watchful, redis.UnixDomainSocketConnection):
+    pass
+
+
+_CONNECTIONS = {"redis": _TcpConnection, "rediss": _TlsConnection, "unix": _UnixConnection}
+
+
+class Pool(redis.ConnectionPool):
+    """Keeps no connection of an earlier turn."""
+
+    def __init__(self, *, server: Server, **options: Any) -> None:
+        self._server = server
+        super().__init__(server=server, **options)
+        server.pools.add(self)
+
+    def get_connection(self, *arguments: Any, **options: Any) -> Any:
+        self._server.turn()
+        return super().get_connection(*arguments, **options)
+
+    def let_go(self) -> None:
+        """Closes what is idle now, and what is in use when it comes back."""
+        with self._lock:
+            for connection in self._in_use_connections:
+                connection.mark_for_reconnect()
+        self.disconnect(inuse_connections=False)
+
+
+def open_pool(url: str, **options: Any) -> Pool:
+    """A pool of connections to what answers at `url`."""
+    pool: Pool = Pool.from_url(
+        url, connection_class=_CONNECTIONS[url.partition(":")[0]], server=server_at(url), **options
+    )
+    return pool
+
+
+def is_given_up(connection: Any) -> bool:
+    """Whether the connection, which a listener keeps for long, belongs to an earlier turn."""
+    return isinstance(connection, _Watchful) and connection.turn != connection.server.turn()
