@@ -51,6 +51,7 @@ app/wire/browsers.py
 app/wire/forwarded.py
 app/wire/headers.py
 app/wire/http1.py
+app/wire/lenient.py
 app/wire/trace.py
 """.split()
 

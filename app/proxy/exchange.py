@@ -21,9 +21,10 @@ from app.proxy.messages import RequestBody
 from app.proxy.pool import Connection
 from app.proxy.uploading import PIECE_BYTES, Upload, first_piece, is_short
 from app.waiting import Patience, give_way, receive, send_at_once
-from app.wire import http1
+from app.wire import http1, lenient
 from app.wire.headers import Headers, find
 from app.wire.http1 import CHUNKED, UNTIL_CLOSE, ChunkedDecoder, HttpSyntaxError, ResponseHead
+from app.wire.lenient import LenientChunkedDecoder
 
 READ_BYTES = 64 * 1024
 BULK_BYTES = 16 * 1024
@@ -31,7 +32,6 @@ YIELD_BYTES = 1024 * 1024
 """So much of one body is passed on before other requests get their turn, although neither side has to be waited for."""
 EXPECT_CONTINUE_S = 1.0
 """How long an upstream may think about `Expect: 100-continue` before the body is sent all the same (as Go does)."""
-MAX_INTERIM_RESPONSES = 16
 NEVER = float("inf")
 """The deadline of a call that may take as long as it likes."""
 
@@ -67,6 +67,10 @@ class Exchange:
     _written = False
     _sent_body_bytes = 0
     _buffer = b""
+    _head_bytes = 0
+    """Of all heads that have come: interim answers have one bound together, as in Go's net/http."""
+    _is_odd = False
+    """True when the upstream does not keep to the rules, so that where its next answer begins is uncertain."""
     _left = 0
     _bulk = False
     """True while so much comes that more may be there already, so that asking beats waiting."""
@@ -199,10 +203,10 @@ class Exchange:
         searched = 0
         limit = self._connection.patience(self._limits.first_byte_timeout)
         deadline_s = 0.0
-        for _ in range(MAX_INTERIM_RESPONSES):
+        while self._head_bytes <= lenient.MAX_HEAD_BYTES:
             while not self._buffer or (head := self._take_head(method, searched)) is None:
                 searched = len(self._buffer)
-                if searched and self._upload is None:  # its rest has no more time than all of it
+                if (searched or self._head_bytes) and self._upload is None:  # the rest has no more time than all of it
                     deadline_s = deadline_s or time.monotonic() + self._limits.first_byte_timeout
                     limit = Patience(max(0.001, deadline_s - time.monotonic()))
                 if patience_s is not None and not self._readable_within(patience_s):
@@ -222,14 +226,18 @@ class Exchange:
     def _take_head(self, method: str, searched: int) -> ResponseHead | None:
         """Takes a head out of the buffer; None while it is not complete."""
         try:
-            end = http1.find_head_end(self._buffer, searched)
+            end = http1.find_head_end(self._buffer, searched, lenient.MAX_HEAD_BYTES)
             if end < 0:
                 return None
-            head = http1.parse_response_head(self._buffer[:end], method)
+            block, self._buffer = self._buffer[:end], self._buffer[end:]
+            self._head_bytes += end
+            try:
+                return http1.parse_response_head(block, method)
+            except HttpSyntaxError:
+                self._is_odd = True
+                return lenient.parse_response_head(block, method)
         except HttpSyntaxError as error:
             raise self._garbage(error) from None
-        self._buffer = self._buffer[end:]
-        return head
 
     def _readable_within(self, timeout_s: float) -> bool:
         try:
@@ -261,7 +269,7 @@ class Exchange:
         """`complete` is False when the upstream answered without having asked for the body."""
         self.head = head
         self._switched = head.status == 101
-        self._may_give_back = complete and head.keep_alive
+        self._may_give_back = complete and head.keep_alive and not self._is_odd
         if self._timer is not None:
             self._timer.stop()
         if self._switched:
@@ -270,7 +278,7 @@ class Exchange:
             self._sock.settimeout(None)
             return
         if head.body_length == CHUNKED:
-            self._decoder = ChunkedDecoder()
+            self._decoder = LenientChunkedDecoder()
         else:
             self._left = head.body_length
         if head.body_length == 0:
@@ -321,6 +329,7 @@ class Exchange:
             raise self._garbage(error) from None
         if decoder.done:
             self._buffer = decoder.rest
+            self._may_give_back = self._may_give_back and not decoder.is_odd
             self._finish()
         return content
 

@@ -34,15 +34,15 @@ _REQUEST_LINE = re.compile(
     (rb"(" + _TOKEN + rb"++) ([\x21-\x22\x24-\x7e\x80-\xff]++) HTTP/([0-9])\.([0-9])\r\n").decode()
 )
 _STATUS_LINE = re.compile((rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: (" + _VALUE + rb"*+))?\r\n").decode())
-_FIELD_LINE = re.compile(
-    (rb"(" + _TOKEN + rb"++):[ \t]*+((?:" + _VALUE + rb"*[\x21-\x7e\x80-\xff])?+)[ \t]*+").decode()
-)
-_LONE_LF = re.compile(rb"(?<!\r)\n")
+FIELD_LINE = re.compile((rb"(" + _TOKEN + rb"++):[ \t]*+((?:" + _VALUE + rb"*[\x21-\x7e\x80-\xff])?+)[ \t]*+").decode())
+LONE_LF = re.compile(rb"(?<!\r)\n")
 _FIRST_BYTE = re.compile(_TOKEN + rb"|\r")  # a server may pass over one empty line
 _QUOTED = rb'"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*+"'
 # RFC 9112, 7.1.1, less the blank that it would suffer before the semicolon: nobody sends it, and few accept it.
-_EXTENSION = rb";[ \t]*+" + _TOKEN + rb"++(?:[ \t]*+=[ \t]*+(?:" + _TOKEN + rb"++|" + _QUOTED + rb"))?+"
-_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:" + _EXTENSION + rb")*+\r\n")
+CHUNK_EXTENSIONS: Final = (
+    rb"(?:;[ \t]*+" + _TOKEN + rb"++(?:[ \t]*+=[ \t]*+(?:" + _TOKEN + rb"++|" + _QUOTED + rb"))?+)*+"
+)
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})" + CHUNK_EXTENSIONS + rb"\r\n")
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%!$&'()*+,;=]*)(?::[0-9]*)?")
 _ABSOLUTE = re.compile(r"https?://([^/?#@]+)([/?].*)?", re.IGNORECASE)
 
@@ -120,18 +120,18 @@ class ResponseHead:
         """The value of `Connection`; empty when there is none."""
 
 
-def find_head_end(data: bytes | bytearray, start: int = 0) -> int:
+def find_head_end(data: bytes | bytearray, start: int = 0, max_bytes: int = MAX_HEAD_BYTES) -> int:
     """The offset just behind the head's empty line, or -1 while it is not complete.
 
     `start` is where the last search ended. Raises HttpSyntaxError when what came can never become a head.
     """
     end = data.find(b"\r\n\r\n", max(0, start - 3))
-    if end >= 0 and end + 4 <= MAX_HEAD_BYTES:
+    if end >= 0 and end + 4 <= max_bytes:
         return end + 4
-    if end >= 0 or len(data) >= MAX_HEAD_BYTES:
-        line_ended = data.find(b"\r\n", 0, MAX_HEAD_BYTES) >= 0
-        raise HttpSyntaxError(f"the head is longer than {MAX_HEAD_BYTES} bytes", 431 if line_ended else 414)
-    if _LONE_LF.search(data, start):
+    if end >= 0 or len(data) >= max_bytes:
+        line_ended = data.find(b"\r\n", 0, max_bytes) >= 0
+        raise HttpSyntaxError(f"the head is longer than {max_bytes} bytes", 431 if line_ended else 414)
+    if LONE_LF.search(data, start):
         raise HttpSyntaxError("a line ends with a bare line feed")
     if data and start == 0 and not _FIRST_BYTE.match(data):
         raise HttpSyntaxError("this is not HTTP")  # as when TLS is spoken to a plain port
@@ -169,25 +169,37 @@ def parse_request_head(block: bytes) -> RequestHead:
 
 
 def parse_response_head(block: bytes, request_method: str) -> ResponseHead:
-    """The head of an answer to a request of that method. Raises HttpSyntaxError."""
+    """The head of an answer to a request of that method. Raises HttpSyntaxError; `lenient` may read it then."""
+    if len(block) > MAX_HEAD_BYTES:
+        raise HttpSyntaxError(f"the head is longer than {MAX_HEAD_BYTES} bytes")
     text = block.decode("latin-1")
+    status, reason, version, start = parse_status_line(text)
+    headers, fields = _parse_fields(text, start)
+    if version == 10 and "transfer-encoding" in fields:
+        raise HttpSyntaxError("Transfer-Encoding in an HTTP/1.0 response")
+    length = answer_length(fields, request_method, status)
+    connection = fields.get("connection", "")
+    keep_alive = length != UNTIL_CLOSE and (_keeps_alive(connection, version) if connection else version == 11)
+    return ResponseHead(status, reason, version, headers, length, keep_alive, connection)
+
+
+def parse_status_line(text: str) -> tuple[int, str, int, int]:
+    """Status, reason, version and where the fields begin. Raises HttpSyntaxError."""
     line = _STATUS_LINE.match(text)
     if line is None:
         raise HttpSyntaxError("malformed status line")
     minor, code, reason = line.groups("")
-    version = 10 if minor == "0" else 11
-    status = int(code)
-    headers, fields = _parse_fields(text, line.end())
+    return int(code), reason, 10 if minor == "0" else 11, line.end()
+
+
+def answer_length(fields: dict[str, str], request_method: str, status: int) -> int:
+    """How long an answer's body is, or CHUNKED or UNTIL_CLOSE (RFC 9112, 6.3). Raises HttpSyntaxError."""
     chunked, length = _body_framing(fields)
-    if chunked and version == 10:
-        raise HttpSyntaxError("Transfer-Encoding in an HTTP/1.0 response")
     if request_method == "HEAD" or status < 200 or status in (204, 304):
-        length = 0
-    elif length < 0:
-        length = CHUNKED if chunked else UNTIL_CLOSE
-    connection = fields.get("connection", "")
-    keep_alive = length != UNTIL_CLOSE and (_keeps_alive(connection, version) if connection else version == 11)
-    return ResponseHead(status, reason, version, headers, length, keep_alive, connection)
+        return 0
+    if length >= 0:
+        return length
+    return CHUNKED if chunked else UNTIL_CLOSE
 
 
 def format_head(first_line: str, headers: Headers) -> bytes:
@@ -209,7 +221,7 @@ class ChunkedDecoder:
     the content are usual for a chunk's line; what lines have beyond that adds up, and shorter ones take it back.
     """
 
-    __slots__ = ("_chunk_left", "_excess", "_in_trailer", "_pending", "done")
+    __slots__ = ("_chunk_left", "_excess", "_in_trailer", "_pending", "done", "is_odd")
 
     def __init__(self) -> None:
         self._chunk_left = -1
@@ -219,6 +231,8 @@ class ChunkedDecoder:
         """The beginning of a line that is not complete."""
         self._in_trailer = False
         self.done = False
+        self.is_odd = False
+        """True when something broke the rules and was read all the same; here never."""
 
     @property
     def rest(self) -> bytes:
@@ -247,7 +261,7 @@ class ChunkedDecoder:
         return content[0] if len(content) == 1 else b"".join(content)
 
     def _begin_chunk(self, data: bytes, position: int) -> int:
-        line = _CHUNK_LINE.match(data, position)
+        line = _CHUNK_LINE.match(data, position) or self._other_chunk_line(data, position)
         if line is None:
             if data.find(b"\n", position) >= 0 or len(data) - position > MAX_CHUNK_LINE_BYTES:
                 raise HttpSyntaxError("malformed chunk size or extension")
@@ -265,6 +279,10 @@ class ChunkedDecoder:
         else:
             self._chunk_left = length + 2
         return line.end()
+
+    def _other_chunk_line(self, data: bytes, position: int) -> re.Match[bytes] | None:
+        """A chunk line that is not as it should be; its first group is the size."""
+        return None
 
     @staticmethod
     def _check_line_start(data: bytes, position: int) -> None:
@@ -290,15 +308,18 @@ class ChunkedDecoder:
         if (end + 4 if end >= 0 else len(data)) - position > MAX_TRAILER_BYTES:
             raise HttpSyntaxError("trailer too long")
         if end < 0:
-            if _LONE_LF.search(data, position):
+            if LONE_LF.search(data, position):
                 raise HttpSyntaxError("malformed trailer")
             self._pending = data[position:]
             return len(data)
-        _, trailers = _parse_fields(data[position : end + 4].decode("latin-1"), 0)
-        if not _FORBIDDEN_TRAILERS.isdisjoint(trailers):
-            raise HttpSyntaxError("a field that must not stand in a trailer")
+        self._check_trailer(data[position : end + 4])
         self.done = True
         return end + 4
+
+    def _check_trailer(self, block: bytes) -> None:
+        _, trailers = _parse_fields(block.decode("latin-1"), 0)
+        if not _FORBIDDEN_TRAILERS.isdisjoint(trailers):
+            raise HttpSyntaxError("a field that must not stand in a trailer")
 
 
 def _body_framing(fields: dict[str, str]) -> tuple[bool, int]:
@@ -342,7 +363,7 @@ def _parse_fields(text: str, start: int) -> tuple[Headers, dict[str, str]]:
         name, colon, value = line.partition(": ")
         key = KNOWN_NAMES.get(name)
         if key is None or not colon or not is_plain or value.startswith(" ") or value.endswith(" "):
-            field = _FIELD_LINE.fullmatch(line)
+            field = FIELD_LINE.fullmatch(line)
             if field is None:
                 raise HttpSyntaxError("malformed header field")
             name, value = field[1], field[2]
