@@ -17,12 +17,11 @@ help: ## this list
 
 # `exec`: the gateway takes the shell's place, so that a signal to make's child is a signal to the gateway.
 run: $(VENV)/installed-run ## start the gateway (Redis, worker, web) on http://127.0.0.1:8000
-	@$(PY) scripts/write_env.py
-	@exec $(PY) -m app
+	@told=$$($(PY) scripts/write_env.py) && exec env $$told $(PY) -m app
 
 dev: $(VENV)/installed-dev ## the same, and loads the code again when it changes
-	@$(PY) scripts/write_env.py
-	@LOG_LEVEL=$${LOG_LEVEL:-DEBUG} GUNICORN_CMD_ARGS="--reload $$GUNICORN_CMD_ARGS" exec $(PY) -m app
+	@told=$$($(PY) scripts/write_env.py) && \
+	  LOG_LEVEL=$${LOG_LEVEL:-DEBUG} GUNICORN_CMD_ARGS="--reload $$GUNICORN_CMD_ARGS" exec env $$told $(PY) -m app
 
 compile: $(VENV)/installed-compile ## compile the hot path: a small call costs about half (wants a C compiler)
 	@$(PY) scripts/compile.py

@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from dotenv import dotenv_values
 
+from app.core.addresses import only_here
 from app.core.egress import Entry, Ports, parse_entries, parse_ports
 from app.core.settings import SETTINGS, Limits, Settings, check_setting
 from app.tcp_keepalive import TcpKeepalive
@@ -70,7 +71,10 @@ class Config:
     stats_queue_size: int
     cors: bool
     web_proxy: str
-    """Who may see web pages through the gateway: nobody (`off`), the admin (`token`) or anybody (`open`)."""
+    """Who may see web pages through the gateway: nobody (`off`), the admin (`token`) or anybody (`open`).
+
+    An `open` in a file counts on loopback only: who writes it for this machine does not mean the world.
+    """
     egress_allow: tuple[Entry, ...]
     """Networks and host names that may be dialled although they are not public."""
     egress_deny: tuple[Entry, ...]
@@ -168,6 +172,12 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
         log_format=read("LOG_FORMAT", _one_of("text", "json"), "text"),
         start_trace=read("START_TRACE", _boolean, False),
     )
+    if config.web_proxy == "open" and "WEB_PROXY" not in given and not only_here(config.host):
+        config = replace(config, web_proxy="token")
+        doubts.append(
+            f"WEB_PROXY=open of the file is not followed, for HOST={config.host} is reached from elsewhere: web pages "
+            "are for the admin alone. Say it in the environment if anybody may see web pages through this gateway"
+        )
     doubts += _nearly_known(known, filed, 0.75) + _nearly_known(known, given.keys() - filed.keys(), 0.9)
     return replace(config, doubts=tuple(doubts))
 

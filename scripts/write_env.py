@@ -1,4 +1,8 @@
-"""Completes `.env` for `make run`, and keeps all else in it: a random ADMIN_TOKEN and, on loopback, WEB_PROXY=open."""
+"""Prepares `make run`: adds a random ADMIN_TOKEN to `.env` where there is none, and keeps all else in it.
+
+Prints what the start is told besides, for `env`: WEB_PROXY=open, where nothing was said of it and nobody but this
+machine reaches the gateway. It is decided anew at each start and never written, since HOST may be another next time.
+"""
 
 from __future__ import annotations
 
@@ -12,26 +16,31 @@ from dotenv import dotenv_values
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from app.config import ConfigError, env_file, load_config
 from app.core.addresses import only_here
 
-ENV_FILE = Path(__file__).resolve().parent.parent / ".env"
+
+def complete(file: Path, environ: Mapping[str, str]) -> bool:
+    """Adds a token where neither the environment nor the file has one. Only the owner may read the file."""
+    is_missing = "ADMIN_TOKEN" not in _said(file, environ)
+    if is_missing:
+        _append(file, f"# The password of /admin.\nADMIN_TOKEN={secrets.token_urlsafe(24)}\n")
+    return is_missing
 
 
-def complete(file: Path, environ: Mapping[str, str]) -> list[str]:
-    """Adds what neither the environment nor the file says, and names it; only the owner may read the file."""
+def only_for_this_start(file: Path, environ: Mapping[str, str]) -> list[str]:
+    """Assignments for the environment of the gateway."""
+    try:
+        config = load_config()
+    except ConfigError:
+        return []  # the gateway says it
+    is_ours_alone = only_here(config.host) and not config.trusted_proxy_count
+    return ["WEB_PROXY=open"] if is_ours_alone and "WEB_PROXY" not in _said(file, environ) else []
+
+
+def _said(file: Path, environ: Mapping[str, str]) -> set[str]:
     filed = dotenv_values(file) if file.exists() else {}
-    said = {name: value for name, value in {**filed, **environ}.items() if (value or "").strip()}
-    lines = {}
-    if "ADMIN_TOKEN" not in said:
-        lines["ADMIN_TOKEN"] = f"# The password of /admin.\nADMIN_TOKEN={secrets.token_urlsafe(24)}\n"
-    if "WEB_PROXY" not in said and only_here(said.get("HOST") or "127.0.0.1"):
-        lines["WEB_PROXY"] = (
-            "# Anybody on this machine may see web pages at /proxy/https://...\n"
-            "# Say token before HOST is more than 127.0.0.1.\nWEB_PROXY=open\n"
-        )
-    if lines:
-        _append(file, "".join(lines.values()))
-    return list(lines)
+    return {name for name, value in {**filed, **environ}.items() if (value or "").strip()}
 
 
 def _append(file: Path, text: str) -> None:
@@ -45,6 +54,7 @@ def _append(file: Path, text: str) -> None:
 
 
 if __name__ == "__main__":
-    added = complete(ENV_FILE, os.environ)
-    if "ADMIN_TOKEN" in added:
-        print(f"Wrote a random ADMIN_TOKEN to {ENV_FILE}", file=sys.stderr)
+    env = env_file(os.environ)
+    if complete(env, os.environ):
+        print(f"Wrote a random ADMIN_TOKEN to {env}", file=sys.stderr)
+    print(*only_for_this_start(env, os.environ))

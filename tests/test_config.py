@@ -134,3 +134,28 @@ def test_another_env_file_may_be_named(env_file: Path) -> None:
     env_file.unlink()
     with pytest.raises(ConfigError, match=r"^GATEWAY_ENV_FILE: there is no .*gateway\.env"):
         load_config()
+
+
+@pytest.mark.parametrize(
+    ("filed", "given", "taken"),
+    [
+        ("", {}, "open"),
+        ("HOST=localhost", {}, "open"),
+        ("", {"HOST": "[::1]"}, "open"),
+        ("HOST=0.0.0.0", {}, "token"),
+        ("", {"HOST": "0.0.0.0"}, "token"),
+        ("", {"HOST": "::"}, "token"),
+        ("HOST=0.0.0.0", {"WEB_PROXY": "open"}, "open"),
+    ],
+)
+def test_an_open_web_proxy_in_a_file_counts_on_loopback_only(
+    env_file: Path, monkeypatch: pytest.MonkeyPatch, filed: str, given: dict[str, str], taken: str
+) -> None:
+    """Elsewhere the environment itself must say it, and the start says that the file was not followed."""
+    monkeypatch.delenv("WEB_PROXY", raising=False)
+    env_file.write_text(f"WEB_PROXY=open\n{filed}\n")
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    config = load_config()
+    assert config.web_proxy == taken
+    assert any("WEB_PROXY=open of the file is not followed" in doubt for doubt in config.doubts) == (taken == "token")
