@@ -62,7 +62,7 @@ def test_the_tests_run_on_the_copy() -> None:
 
 
 NEW_SOURCE = """        if upstream.port == 1:
-            raise UpstreamFault(502, "edited", "")
+            raise AddressRefused(502, "edited", "")
         try:
             return self._dialer"""
 

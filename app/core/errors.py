@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from app.core.failures import Failure
+
 
 class GatewayError(Exception):
     """A request that ends with an answer of ours. The text is for the caller: what to do, and no secret."""
@@ -37,9 +39,13 @@ class AddressRefused(ClientFault):
 
 
 class UpstreamFault(GatewayError):
-    """The upstream could not be reached, was too slow, or did not speak HTTP (502, 504)."""
+    """The upstream could not be reached, was too slow, or did not speak HTTP: `failure` says how it failed."""
 
     type = "upstream_error"
+
+    def __init__(self, failure: Failure, message: str) -> None:
+        super().__init__(failure.status, failure.code, message)
+        self.failure = failure
 
 
 class OperatorFault(GatewayError):

@@ -14,6 +14,7 @@ from gevent.ssl import SSLContext
 from app.core.addresses import canonical_host
 from app.core.egress import EgressPolicy, Refusal
 from app.core.errors import AddressRefused, UpstreamFault
+from app.core.failures import Failure
 from app.core.model import Upstream
 from app.proxy.racing import connect_first
 from app.proxy.resolving import Resolver
@@ -81,7 +82,7 @@ class Dialer:
             text = f"no connection to {upstream.authority} within {timeout_s:g} s"
         except OSError as error:
             text = f"no connection to {upstream.authority}: {error.strerror or error}"
-        raise UpstreamFault(502, "upstream_unreachable", text)
+        raise UpstreamFault(Failure.UNREACHABLE, text)
 
     def check(self, upstream: Upstream, timeout_s: float = 5.0) -> None:
         """Raises AddressRefused when the upstream is known to be at an address that may not be dialled.

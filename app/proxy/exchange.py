@@ -16,6 +16,7 @@ import gevent
 from gevent import socket
 
 from app.core.errors import ClientFault, GatewayError, UpstreamFault
+from app.core.failures import Failure
 from app.core.model import Upstream
 from app.proxy.messages import RequestBody
 from app.proxy.pool import Connection
@@ -38,22 +39,11 @@ NEVER = float("inf")
 
 def total_timeout(upstream: Upstream) -> GatewayError:
     text = f"the call to {upstream.authority} was not over within {upstream.limits.total_timeout:g} s"
-    return UpstreamFault(504, "total_timeout", text)
+    return UpstreamFault(Failure.TOTAL_TIMEOUT, text)
 
 
 def malformed_body(error: HttpSyntaxError) -> GatewayError:
     return ClientFault(400, "bad_request", f"the request's body is malformed: {error}")
-
-
-class StaleConnection(Exception):
-    """A kept-alive connection died before a byte of the answer came.
-
-    `written` says whether it took any of the request.
-    """
-
-    def __init__(self, *, written: bool) -> None:
-        super().__init__()
-        self.written = written
 
 
 class Exchange:
@@ -112,7 +102,7 @@ class Exchange:
     ) -> None:
         """Sends the request and reads the head of the answer into `head`; a 101 is one if it switches to `upgrade`.
 
-        Raises UpstreamFault, StaleConnection, or what the reader of the request's body raised.
+        Raises UpstreamFault, or what the reader of the request's body raised.
         """
         head = http1.format_head(f"{method} {target} HTTP/1.1", fields)
         self._upgrade = upgrade
@@ -142,7 +132,7 @@ class Exchange:
         except OSError:
             # An upstream that refuses a body may answer and close while we still write: its answer counts.
             if self._may_be_stale and not self._written:
-                raise StaleConnection(written=False) from None
+                raise self._failed(Failure.STALE, "had closed the connection") from None
             return b""
         self._written = self._written or written > 0
         return data[written:]
@@ -154,13 +144,13 @@ class Exchange:
             try:
                 self._sock.sendall(unsent)
             except TimeoutError:
-                raise self._idle_timeout("took no more of the request") from None
+                raise self._not_taken() from None
             except OSError:
                 pass  # whoever reads finds out
 
     def _upload_ended(self, fault: BaseException | None) -> None:
         if isinstance(fault, TimeoutError):
-            self.break_off(self._idle_timeout("took no more of the request"))
+            self.break_off(self._not_taken())
         elif fault is None or isinstance(fault, OSError):
             self._await_first_byte()  # of an error: it is gone or has answered early, whoever reads finds out which
         elif isinstance(fault, HttpSyntaxError):
@@ -262,8 +252,9 @@ class Exchange:
         if self.fault is not None:
             raise self.fault
         if self._may_be_stale:
-            raise StaleConnection(written=True)
-        raise UpstreamFault(502, "upstream_reset", f"{self.upstream.authority} gave no answer: {reason}")
+            raise self._failed(Failure.STALE_WRITTEN, "closed a connection that it had kept, and did not answer")
+        failure = Failure.HEAD_CUT_OFF if self._buffer else Failure.NO_ANSWER
+        raise self._failed(failure, f"gave no answer: {reason}")
 
     def _begin_body(self, head: ResponseHead, *, complete: bool) -> None:
         """`complete` is False when the upstream answered without having asked for the body."""
@@ -296,7 +287,7 @@ class Exchange:
                 self._finish()
             return data
         if not data:
-            raise self._cut_off()
+            raise self._failed(Failure.CUT_OFF, "broke off its answer")
         if len(data) > self._left:
             data, self._buffer = data[: self._left], data[self._left :]
         self._left -= len(data)
@@ -317,7 +308,7 @@ class Exchange:
         while True:
             data = self._receive_body(READ_BYTES)
             if not data:
-                raise self._cut_off()
+                raise self._failed(Failure.CUT_OFF, "broke off its answer")
             content = self._decode(decoder, data)
             if content or decoder.done:
                 return content
@@ -341,12 +332,11 @@ class Exchange:
         try:
             data = self._receive(size)
         except TimeoutError:
-            raise self._idle_timeout("sent nothing") from None
+            text = f"sent nothing for {self._limits.idle_timeout:g} s"
+            raise self._failed(Failure.SILENT, text) from None
         except OSError as error:
             if self.fault is None:
-                raise UpstreamFault(
-                    502, "upstream_reset", f"{self.upstream.authority} broke off its answer: {error}"
-                ) from None
+                raise self._failed(Failure.CUT_OFF, f"broke off its answer: {error}") from None
             data = b""
         if self.fault is not None:
             raise self.fault
@@ -401,18 +391,17 @@ class Exchange:
         if self._total_timer is not None:
             self._total_timer.stop()
 
-    def _idle_timeout(self, what: str) -> GatewayError:
-        text = f"{self.upstream.authority} {what} for {self._limits.idle_timeout:g} s"
-        return UpstreamFault(504, "idle_timeout", text)
+    def _failed(self, failure: Failure, what: str) -> UpstreamFault:
+        """`what` goes on from the upstream's name."""
+        return UpstreamFault(failure, f"{self.upstream.authority} {what}")
 
-    def _first_byte_timeout(self) -> GatewayError:
-        text = f"{self.upstream.authority} did not begin to answer within {self._limits.first_byte_timeout:g} s"
-        return UpstreamFault(504, "first_byte_timeout", text)
+    def _not_taken(self) -> UpstreamFault:
+        return self._failed(Failure.NOT_TAKEN, f"took no more of the request for {self._limits.idle_timeout:g} s")
 
-    def _garbage(self, reason: object) -> GatewayError:
-        text = f"{self.upstream.authority} did not answer in HTTP/1.1: {reason}"
-        return UpstreamFault(502, "upstream_protocol_error", text)
+    def _first_byte_timeout(self) -> UpstreamFault:
+        text = f"did not begin to answer within {self._limits.first_byte_timeout:g} s"
+        return self._failed(Failure.FIRST_BYTE_TIMEOUT, text)
 
-    def _cut_off(self) -> GatewayError:
-        text = f"{self.upstream.authority} broke off its answer"
-        return UpstreamFault(502, "upstream_reset", text)
+    def _garbage(self, reason: object) -> UpstreamFault:
+        failure = Failure.NO_HTTP if self.head is None else Failure.MALFORMED
+        return self._failed(failure, f"did not answer in HTTP/1.1: {reason}")

@@ -15,9 +15,10 @@ import requests
 from requests.adapters import BaseAdapter
 
 from app.core.errors import AddressRefused, UpstreamFault
+from app.core.failures import Failure
 from app.core.model import Upstream
 from app.proxy.dialing import Dialer
-from app.proxy.exchange import NEVER, Exchange, StaleConnection, total_timeout
+from app.proxy.exchange import NEVER, Exchange, total_timeout
 from app.proxy.messages import RequestBody
 from app.proxy.pool import Connection, Pool
 from app.wire.headers import Headers, find
@@ -96,10 +97,11 @@ class Transport(BaseAdapter):
             request.attempts = 1
             try:
                 return self._exchange(connection, request, timeout)
-            except StaleConnection as stale:
-                if stale.written and not _repeatable(request):
-                    text = f"{request.upstream.authority} closed the connection before it answered"
-                    raise UpstreamFault(502, "upstream_reset", text) from None
+            except UpstreamFault as fault:
+                if fault.failure is not Failure.STALE and (
+                    fault.failure is not Failure.STALE_WRITTEN or not _repeatable(request)
+                ):
+                    raise
         sock = self._dial(request, timeout)
         return self._exchange(Connection(key, sock), request, timeout)
 

@@ -13,8 +13,10 @@ from typing import Any
 import gevent
 from gevent import socket
 
+from app.client_gone import ClientGone
 from app.core.errors import GatewayError, UpstreamFault
 from app.core.events import CLIENT_GONE
+from app.core.failures import Failure
 from app.proxy.exchange import READ_BYTES, Exchange
 from app.waiting import receive
 
@@ -53,7 +55,7 @@ class Tunnel:
         self.sent_bytes = 0
         self.status = 0
         self.error_code = ""
-        self._fault = UpstreamFault(504, "idle_timeout", f"nothing was said either way for {idle_timeout_s:g} s")
+        self._fault = UpstreamFault(Failure.SILENT, f"nothing was said either way for {idle_timeout_s:g} s")
         self._silence = gevent.get_hub().loop.timer(idle_timeout_s, repeat=idle_timeout_s)
         self._put_off_silence()
         client_socket.settimeout(idle_timeout_s)  # of writes: a client that takes nothing is gone
@@ -73,14 +75,14 @@ class Tunnel:
                 self.sent_bytes += len(piece)
         except GatewayError as error:
             self.error_code = self.error_code or error.code
-        except OSError:
+        except (ClientGone, OSError):
             self.error_code = self.error_code or CLIENT_GONE
         raise StopIteration
 
     def _put_off_silence(self) -> None:
         self._silence.again(self._end, self._fault)
 
-    def _end(self, fault: UpstreamFault) -> None:
+    def _end(self, fault: BaseException) -> None:
         """Wakes both directions, whichever side they wait for."""
         self._exchange.break_off(fault)
         self._shut_client()
@@ -107,7 +109,7 @@ class Tunnel:
                 data = b""
             if not data:
                 break
-        self._end(UpstreamFault(499, CLIENT_GONE, "the client closed"))
+        self._end(ClientGone())
 
     def close(self) -> None:
         if self._closed:

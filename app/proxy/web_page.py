@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import chain
 
 from app.core.errors import UpstreamFault
+from app.core.failures import Failure
 from app.core.model import Upstream
 from app.core.settings import Limits, Settings
 from app.proxy.engine import Engine
@@ -25,7 +26,6 @@ log = logging.getLogger(__name__)
 
 ENDPOINT = "/proxy"
 """Under this name all pages are counted, and limited, as one upstream."""
-PROTOCOL_ERROR = "upstream_protocol_error"
 _PARTIAL_OR_NONE = frozenset({204, 205, 206, 304})
 """Statuses whose body is no whole page."""
 
@@ -89,9 +89,9 @@ class RewrittenBody:
             first = next(self._pieces)
         except CodingError as error:
             self._note(error)
-            self._relay.status = 502
+            self._relay.status = Failure.MALFORMED.status
             self.close()
-            raise UpstreamFault(502, PROTOCOL_ERROR, f"the page cannot be decoded: {error}") from None
+            raise UpstreamFault(Failure.MALFORMED, f"the page cannot be decoded: {error}") from None
         except BaseException:  # a client that has gone, too: nobody else knows of this body yet
             self.close()
             raise
@@ -110,8 +110,8 @@ class RewrittenBody:
         return piece
 
     def _note(self, error: CodingError) -> None:
-        self._relay.error_code = PROTOCOL_ERROR
-        log.warning("%s in the body: %s", PROTOCOL_ERROR, error)
+        self._relay.error_code = Failure.MALFORMED.code
+        log.warning("%s in the body: %s", Failure.MALFORMED.code, error)
 
     def _rewritten(self) -> Iterator[bytes]:
         is_first = True

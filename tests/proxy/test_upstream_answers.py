@@ -560,7 +560,7 @@ def test_request_that_is_not_repeatable_is_not_sent_again(
     assert gateway.request("GET", "/up/warm").status == 200
     body = iter([b"chunk"]) if body is not None and not isinstance(body, bytes) else body
     reply = gateway.request(method, "/up/once", body, headers)
-    assert (reply.status, reply.json()["error"]["code"]) == (502, "upstream_reset")
+    assert (reply.status, reply.json()["error"]["code"]) == (502, "upstream_stale")
     assert [seen.target for seen in upstream.seen] == ["/warm", "/once"]
 
 
@@ -569,7 +569,7 @@ def test_streamed_body_is_not_sent_again(gateway: GatewayProcess, upstream: Upst
     upstream.handler = dying(closing)
     assert gateway.request("GET", "/up/warm").status == 200
     reply = gateway.request("POST", "/up/once", b"x" * 1_000_000, {"Idempotency-Key": "1"})
-    assert (reply.status, reply.json()["error"]["code"]) == (502, "upstream_reset")
+    assert (reply.status, reply.json()["error"]["code"]) == (502, "upstream_stale")
     assert [seen.target for seen in upstream.seen] == ["/warm", "/once"]
 
 
@@ -699,7 +699,7 @@ def test_body_is_not_sent_again_after_its_head_was_written() -> None:
     try:
         with pytest.raises(UpstreamFault) as fault:
             transport.send(request)
-        assert fault.value.code == "upstream_reset"
+        assert fault.value.code == "upstream_stale"
         assert not upstream.seen
     finally:
         transport.close()
