@@ -23,12 +23,12 @@ class Relay:
     """
 
     __slots__ = (
-        "_at_hand",
         "_begun",
         "_closed",
         "_exchange",
         "_settle",
         "_watch",
+        "at_hand",
         "error_code",
         "sent_bytes",
         "status",
@@ -37,9 +37,9 @@ class Relay:
     def __init__(
         self, exchange: Exchange, at_hand: bytes, watch: ClientWatch | None, settle: Callable[[Relay], None]
     ) -> None:
-        """`at_hand`: what of the body came with the head."""
         self._exchange = exchange
-        self._at_hand = at_hand
+        self.at_hand = at_hand
+        """What of the body came with the head; it is the first piece."""
         self._watch = watch
         self._settle = settle
         self._begun = False
@@ -55,9 +55,9 @@ class Relay:
     def __next__(self) -> bytes:
         if not self._begun:
             self._begun = True
-            self.sent_bytes = len(self._at_hand)
-            if self._at_hand or not self._exchange.is_complete:
-                return self._at_hand
+            self.sent_bytes = len(self.at_hand)
+            if self.at_hand or not self._exchange.is_complete:
+                return self.at_hand
         if self._exchange.is_complete:
             raise StopIteration
         try:

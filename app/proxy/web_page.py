@@ -17,10 +17,11 @@ from app.proxy.messages import Inbound, Reply
 from app.proxy.relay import Relay
 from app.waiting import give_way
 from app.wire.codings import CodingError, Decoder, decoder_for
-from app.wire.headers import find
+from app.wire.headers import Headers, find_all
 from app.wire.pages.charsets import EncodedRewriter
 from app.wire.pages.fields import Site, request_fields, response_fields
-from app.wire.pages.rewriting import rewriter_for
+from app.wire.pages.rewriting import SniffingRewriter, rewriter_for
+from app.wire.pages.sniffing import RESOURCE_HEADER_BYTES, ContentType, begins_as_page, content_type
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +57,15 @@ def ask(engine: Engine, inbound: Inbound, site: Site, limits: Limits, settings: 
 def _adapt(reply: Reply, site: Site, *, has_body: bool) -> None:
     rewriter = decoder = None
     if reply.status not in _PARTIAL_OR_NONE:
-        rewriter = rewriter_for(find(reply.headers, "content-type") or "", site)
-        decoder = decoder_for(find(reply.headers, "content-encoding") or "identity")
+        rewriter = rewriter_for(reply.headers, site)
+        decoder = _decoder(reply.headers)
+    told = content_type(reply.headers)
+    if isinstance(rewriter, SniffingRewriter) and isinstance(reply.body, Relay):
+        is_page = _begins_as_page(reply.body.at_hand, reply.headers)
+        if is_page is False:
+            rewriter = None
+        elif is_page:
+            told = ContentType("text/html", "text/html", False)
     if rewriter is None or decoder is None:
         fields = response_fields(reply.headers, site, rewritten=False)
         if reply.status == 304:  # the page that the browser has bears the nonce of the policy that came with it
@@ -65,6 +73,9 @@ def _adapt(reply: Reply, site: Site, *, has_body: bool) -> None:
         reply.headers = fields
         return
     reply.headers = response_fields(reply.headers, site, rewritten=True)
+    if told.essence and not told.is_alone:  # browsers shall not judge otherwise than we did
+        reply.headers = [field for field in reply.headers if field[0].lower() != "content-type"]
+        reply.headers.append(("Content-Type", told.text))
     if not has_body:
         return
     assert isinstance(reply.body, Relay)  # noqa: S101 - a Tunnel comes with a 101 only
@@ -73,10 +84,30 @@ def _adapt(reply: Reply, site: Site, *, has_body: bool) -> None:
     reply.body = body
 
 
+def _decoder(fields: Headers) -> Decoder | None:
+    return decoder_for(",".join(find_all(fields, "content-encoding")))
+
+
+def _begins_as_page(at_hand: bytes, fields: Headers) -> bool | None:
+    """`sniffing.begins_as_page` for what came with the head: nobody waits for more, which may never come."""
+    decoder = _decoder(fields)
+    if decoder is None:
+        return False
+    body = b""
+    try:
+        for piece in decoder.feed(at_hand):
+            body += piece
+            if len(body) >= RESOURCE_HEADER_BYTES:
+                break
+    except CodingError:
+        return False
+    return begins_as_page(body)
+
+
 class RewrittenBody:
     """A WSGI body like the Relay that it takes from and settles. What it gives counts as sent."""
 
-    def __init__(self, relay: Relay, decoder: Decoder, rewriter: EncodedRewriter) -> None:
+    def __init__(self, relay: Relay, decoder: Decoder, rewriter: EncodedRewriter | SniffingRewriter) -> None:
         self._relay = relay
         self._decoder = decoder
         self._rewriter = rewriter

@@ -29,6 +29,10 @@ MAX_CODINGS: Final = 3
 """One upon another; who needs more is up to no good."""
 _INPUT_BYTES: Final = 16 * 1024
 """Fed to a decoder at once: some copy what they have not yet used with every piece that they give."""
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+_ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
+_ZSTD_SKIPPABLE: Final = b"\x2a\x4d\x18"
+"""Behind a byte from 0x50 to 0x5F."""
 _ZSTD_WINDOW_LOG: Final = 23
 """8 MB, what RFC 9659 allows a sender."""
 
@@ -72,10 +76,18 @@ class Decoder:
                 yield from _slices(piece, MAX_PIECE_BYTES)
 
 
+def is_undone(coding: str) -> bool:
+    """True for the name of a coding that a Decoder undoes."""
+    return coding.strip().lower() in _STAGES
+
+
 def decoder_for(content_encoding: str, max_bytes: int = MAX_BYTES) -> Decoder | None:
-    """A Decoder for the value of a `Content-Encoding`, or None when it names a coding that is not known here."""
-    codings = [coding for coding in tokens(content_encoding) if coding != "identity"]
-    if len(codings) > MAX_CODINGS or not all(coding in _STAGES for coding in codings):
+    """A Decoder for the value of a `Content-Encoding`, or None when it names a coding that is not undone here.
+
+    What is no coding at all, such as `utf-8` or `none`, is passed over, as browsers do.
+    """
+    codings = [coding for coding in tokens(content_encoding) if coding in _STAGES or coding in _NOT_UNDONE]
+    if len(codings) > MAX_CODINGS or not _NOT_UNDONE.isdisjoint(codings):
         return None
     return Decoder([_STAGES[coding]() for coding in reversed(codings)], max_bytes)
 
@@ -89,9 +101,13 @@ class _Stage(Protocol):
 
 
 class _Gzip:
-    """Any number of members (RFC 1952, 2.2); what follows them and is none is passed over, as browsers do."""
+    """Any number of members (RFC 1952, 2.2); what follows them and is none is passed over, as browsers do.
+
+    A body that does not begin as a member was never coded, and is given as it is, as Chromium does.
+    """
 
     def __init__(self) -> None:
+        self._plain = False
         self._member: zlib._Decompress | None = None
         self._between = b""
         self._members = 0
@@ -99,9 +115,12 @@ class _Gzip:
 
     @property
     def complete(self) -> bool:
-        return self._member is None and self._members > 0
+        return self._plain or (self._member is None and self._members > 0)
 
     def decode(self, data: bytes) -> Iterator[bytes]:
+        if self._plain:
+            yield data
+            return
         while data and not self._ignoring:
             if self._member is None:
                 data = self._between + data
@@ -109,8 +128,11 @@ class _Gzip:
                     self._between = data
                     return
                 self._between = b""
-                if self._members and not data.startswith(b"\x1f\x8b"):
-                    self._ignoring = True
+                if not data.startswith(_GZIP_MAGIC):
+                    self._ignoring = self._members > 0
+                    self._plain = not self._ignoring
+                    if self._plain:
+                        yield data
                     return
                 self._member = zlib.decompressobj(16 + zlib.MAX_WBITS)
             yield from _inflate(self._member, data)
@@ -181,18 +203,30 @@ class _Brotli:
 
 
 class _Zstd:
-    """Any number of frames (RFC 8878, 3.1)."""
+    """Any number of frames (RFC 8878, 3.1). A body that does not begin as one was never coded, as with gzip."""
 
     def __init__(self) -> None:
+        self._begun: bytes | None = b""
+        self._plain = False
         self._frame = _zstd_frame()
         self._inside = False
         self._frames = 0
 
     @property
     def complete(self) -> bool:
-        return not self._inside and self._frames > 0
+        return self._plain or (not self._inside and self._frames > 0)
 
     def decode(self, data: bytes) -> Iterator[bytes]:
+        if self._begun is not None:
+            data = self._begun + data
+            if len(data) < len(_ZSTD_MAGIC) and _may_begin_zstd(data):
+                self._begun = data
+                return
+            self._begun = None
+            self._plain = not _may_begin_zstd(data)
+        if self._plain:
+            yield data
+            return
         while data or (self._inside and not self._frame.needs_input):
             self._inside = True
             try:
@@ -209,6 +243,13 @@ class _Zstd:
                 self._inside = False
 
 
+def _may_begin_zstd(data: bytes) -> bool:
+    """True for the magic number of a frame or of a skippable one (RFC 8878, 3.1.1 and 3.1.2), as far as it has come."""
+    head = data[: len(_ZSTD_MAGIC)]
+    is_skippable = head[0] & 0xF0 == 0x50 and _ZSTD_SKIPPABLE.startswith(head[1:])
+    return is_skippable or _ZSTD_MAGIC.startswith(head)
+
+
 def _zstd_frame() -> zstd.ZstdDecompressor:
     return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG})
 
@@ -220,6 +261,8 @@ _STAGES: Final[dict[str, type[_Gzip | _Deflate | _Brotli | _Zstd]]] = {
     "br": _Brotli,
     "zstd": _Zstd,
 }
+_NOT_UNDONE: Final = frozenset("aes128gcm compress dcb dcz exi pack200-gzip x-compress".split())
+"""The other codings that are registered (RFC 9110, 16.6.1)."""
 
 
 def _slices(data: bytes, size: int) -> Iterable[bytes]:

@@ -82,6 +82,11 @@ def find(headers: Iterable[tuple[str, str]], name: str) -> str | None:
     return None
 
 
+def find_all(headers: Iterable[tuple[str, str]], name: str) -> list[str]:
+    """The values of all fields `name` (in lower case), in their order."""
+    return [value for field, value in headers if field.lower() == name]
+
+
 def tokens(value: str) -> list[str]:
     """The members of a comma-separated list, in lower case."""
     return [token for part in value.split(",") if (token := part.strip(" \t").lower())]

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from app.wire.codings import decoder_for
+from app.wire.codings import is_undone
 from app.wire.headers import Headers, find, tokens
 from app.wire.pages.address import InvalidAddress, WebAddress, parse_address
 from app.wire.pages.cookies import cookie_from, cookies_for
@@ -108,7 +108,7 @@ def request_fields(fields: Headers, site: Site) -> Headers:
 
 def _is_decoded(token: str) -> bool:
     coding = token.partition(";")[0].strip()
-    return coding != "*" and decoder_for(coding) is not None
+    return coding == "identity" or is_undone(coding)
 
 
 def _origin(sent: str, referer: WebAddress | None, address: WebAddress, *, has_cookies: bool) -> str:

@@ -1,29 +1,65 @@
-"""Which rewriter a body needs, by its type."""
+"""Which rewriter a body needs, by what a browser takes it for."""
 
 from __future__ import annotations
 
+from app.wire.headers import Headers
 from app.wire.pages.charsets import EncodedRewriter, declared_in_css, declared_in_html, header_charset
 from app.wire.pages.css import StylesheetRewriter
 from app.wire.pages.fields import Site
 from app.wire.pages.html import PageRewriter
 from app.wire.pages.links import Links
 from app.wire.pages.policy import adapt_policy
+from app.wire.pages.sniffing import begins_as_page, content_type, is_attachment, may_sniff_pages
 
 SCRIPT_PATH = "/static/proxied/script.js"
 
 
-def rewriter_for(content_type: str, site: Site) -> EncodedRewriter | None:
-    """None for a body that passes untouched."""
+def rewriter_for(fields: Headers, site: Site) -> EncodedRewriter | SniffingRewriter | None:
+    """None for a body that passes untouched: pages that are saved and not shown, too.
+
+    Stylesheets are loaded, whatever their disposition says.
+    """
     links = Links(site.address.url, site.prefix)
-    charset = header_charset(content_type)
-    match content_type.partition(";")[0].strip().lower():
+    told = content_type(fields)
+    charset = header_charset(told.text)
+    if told.essence == "text/css":
+        return EncodedRewriter(StylesheetRewriter(links), charset, declared_in_css, "utf-8")
+    if is_attachment(fields):
+        return None
+    match told.essence:
         case "text/html":
             return EncodedRewriter(_page(links, site), charset, declared_in_html, "cp1252")
         case "application/xhtml+xml":
             return EncodedRewriter(_page(links, site, xml=True), charset, declared_in_html, "utf-8")
-        case "text/css":
-            return EncodedRewriter(StylesheetRewriter(links), charset, declared_in_css, "utf-8")
+        case "" if may_sniff_pages(fields):
+            return SniffingRewriter(EncodedRewriter(_page(links, site), None, declared_in_html, "cp1252"))
     return None
+
+
+class SniffingRewriter:
+    """Rewrites a body of untold type if it begins as a page does; passes it on else.
+
+    Held back are only the first bytes, as long as they may become the beginning of a page.
+    """
+
+    def __init__(self, page: EncodedRewriter) -> None:
+        self._page = page
+        self._head = b""
+        self._is_page: bool | None = None
+
+    def feed(self, data: bytes) -> bytes:
+        """The next piece, as far as it is decided."""
+        if self._is_page is None:
+            data = self._head + data
+            self._is_page = begins_as_page(data)
+            self._head = data if self._is_page is None else b""
+        if self._is_page is None:
+            return b""
+        return self._page.feed(data) if self._is_page else data
+
+    def finish(self) -> bytes:
+        """What was held back."""
+        return self._page.finish() if self._is_page else self._head
 
 
 def _page(links: Links, site: Site, *, xml: bool = False) -> PageRewriter:

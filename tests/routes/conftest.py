@@ -1,0 +1,41 @@
+"""Gateways that show web pages, and a site for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from app.storage.connections import ADMIN_FAILURES
+from tests.support.gateway import GatewayProcess
+from tests.support.upstream import Upstream
+
+
+@pytest.fixture(scope="package")
+def open_gateway(redis_url: str) -> Iterator[GatewayProcess]:
+    process = GatewayProcess(redis_url, {"WEB_PROXY": "open", "EGRESS_PORTS": "*"}).start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="package")
+def token_gateway(redis_url: str) -> Iterator[GatewayProcess]:
+    process = GatewayProcess(redis_url, {"WEB_PROXY": "token", "EGRESS_PORTS": "*"}).start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def site() -> Iterator[Upstream]:
+    server = Upstream()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def forgive(redis_client: redis.Redis) -> Iterator[None]:
+    """Nobody is locked out by the tries of the test."""
+    yield
+    for key in redis_client.scan_iter(ADMIN_FAILURES + "*"):
+        redis_client.delete(key)
