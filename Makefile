@@ -10,7 +10,7 @@ PIP_INSTALL := $(PY) -m pip install --disable-pip-version-check --require-hashes
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev compile test soak test-servers coverage bench lint fmt seed health stats lock docker-build
+.PHONY: help run dev compile test soak test-servers coverage bench lint fmt seed health stats lock clean docker-build docker-run
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,8 +76,17 @@ lock: $(VENV)/installed-dev ## resolve the dependencies anew (ARGS=--upgrade: to
 	@$(LOCK) $(ARGS) --extra compile -c requirements.txt -o requirements-compile.txt pyproject.toml deploy/lock.in
 	@$(LOCK) $(ARGS) --extra dev -c requirements-compile.txt -c requirements.txt -o requirements-dev.txt pyproject.toml deploy/lock.in
 
+clean: ## remove what can be made again; .env and data stay
+	@rm -rf $(VENV) build htmlcov .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info benchmarks/bin
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
 docker-build: ## build the container image ai-api-gateway
 	docker build -t ai-api-gateway .
+
+docker-run: ## run that image on 127.0.0.1:8000, with ADMIN_TOKEN of the environment or .env (ARGS="-e NAME=value")
+	@export ADMIN_TOKEN="$${ADMIN_TOKEN:-$$(sed -n 's/^ADMIN_TOKEN=//p' .env 2>/dev/null)}"; \
+	exec docker run --rm --init --stop-timeout 45 -p 127.0.0.1:$${PORT:-8000}:8000 \
+	  -v ai-api-gateway-data:/home/gateway/app/data -e ADMIN_TOKEN $(ARGS) ai-api-gateway
 
 # The setup. It runs when a lock file is newer than the last installation.
 

@@ -80,8 +80,13 @@ def main() -> int:
 
 
 def _missing() -> str:
-    if find_spec("mypyc") is None:
-        return "mypy is not installed (`make compile` installs it)"
+    if lack := lacks_compiler():
+        return lack
+    return "mypy is not installed (`make compile` installs it)" if find_spec("mypyc") is None else ""
+
+
+def lacks_compiler() -> str:
+    """What of the system is missing to compile, and where it comes from; empty when nothing is."""
     compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
     if shutil.which(os.environ.get("CC", compiler).split()[0]) is None:
         return "there is no C compiler (on Debian and Ubuntu: apt-get install gcc)"

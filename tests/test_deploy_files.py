@@ -25,8 +25,11 @@ from packaging.utils import canonicalize_name
 from app.config import Config
 from app.core.settings import GATEWAY_SETTINGS, LIMITS
 from app.storage.connections import STATS_ROLLED_AT, Redis
+from tests.support.clone import LOCKS, clone, make
 from tests.support.environ import clean_environ
 from tests.support.gateway import free_port, wait_until
+
+__all__ = ["clone"]
 
 ROOT = Path(__file__).resolve().parent.parent
 VERBS = [
@@ -42,9 +45,10 @@ VERBS = [
     "seed",
     "health",
     "stats",
+    "clean",
     "docker-build",
+    "docker-run",
 ]
-LOCKS = ("requirements.txt", "requirements-compile.txt", "requirements-dev.txt")
 
 OTHER_NAMES = {
     "redis_url": ("API_PROXY_REDIS_URL", "REDIS_URL"),
@@ -177,17 +181,6 @@ def test_the_lock_fits_what_the_project_asks_for() -> None:
 # --- Makefile ---
 
 
-def make(*arguments: str, cwd: Path = ROOT, **environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["make", *arguments],
-        cwd=cwd,
-        env=clean_environ(**environ),
-        capture_output=True,
-        text=True,
-        timeout=50,
-    )
-
-
 def test_help_lists_every_verb() -> None:
     """`make help`, and `make` alone, say each verb with a line."""
     said = make("help").stdout
@@ -208,23 +201,6 @@ def test_a_python_too_old_is_said(tmp_path: Path) -> None:
     run = make("run", cwd=tmp_path, PATH=str(tmp_path))
     assert run.returncode != 0
     assert "No Python 3.11 or newer was found" in run.stderr
-
-
-@pytest.fixture
-def clone(tmp_path: Path) -> Path:
-    """The project with a virtual environment that counts as installed."""
-    clone = tmp_path / "clone"
-    clone.mkdir()
-    for part in ("app", "worker", "admin_ui", "scripts"):
-        shutil.copytree(ROOT / part, clone / part, ignore=shutil.ignore_patterns("__pycache__"))
-    for part in ("gunicorn.conf.py", "Makefile", *LOCKS):
-        shutil.copy(ROOT / part, clone / part)
-    (clone / ".venv/bin").mkdir(parents=True)
-    (clone / ".venv/bin/python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
-    (clone / ".venv/bin/python").chmod(0o755)
-    for stamp in ("run", "dev"):
-        (clone / f".venv/installed-{stamp}").touch()
-    return clone
 
 
 @pytest.mark.parametrize("whom", ["make", "group"])
