@@ -12,9 +12,9 @@ from app.core.addresses import only_here
 from app.core.egress import EgressPolicy
 from app.core.tickets import Tickets
 from app.proxy.admission import Admission
-from app.proxy.dialing import Dialer, OwnAddress
 from app.proxy.engine import Engine
-from app.proxy.transport import Transport
+from app.proxy.upstream.dialing import Dialer, OwnAddress
+from app.proxy.upstream.transport import Transport
 from app.storage.catalog import Catalog
 from app.storage.connections import Redis, open_redis
 from app.storage.rates import Rates

@@ -31,12 +31,12 @@ app/core/settings.py
 app/proxy/admission.py
 app/proxy/client_watch.py
 app/proxy/engine.py
-app/proxy/exchange.py
+app/proxy/upstream/exchange.py
 app/proxy/messages.py
-app/proxy/pool.py
+app/proxy/upstream/pool.py
 app/proxy/relay.py
-app/proxy/transport.py
-app/proxy/uploading.py
+app/proxy/upstream/transport.py
+app/proxy/upstream/uploading.py
 app/routes/inbound.py
 app/routes/proxy.py
 app/routes/wsgi_environ.py

@@ -56,7 +56,7 @@ def test_a_copy_serves_as_long_as_no_source_changes(project: Path) -> None:
 @WANTS_COPY
 def test_the_tests_run_on_the_copy() -> None:
     """Where there is one, what these tests import is compiled."""
-    from app.proxy import exchange
+    from app.proxy.upstream import exchange
 
     assert Path(exchange.__file__).suffix == ".so"
 
@@ -101,7 +101,7 @@ def test_a_reload_runs_the_new_sources(
 ) -> None:
     """A web process that starts after an edit runs the edited source, although its master had loaded the copy."""
     gateway = compiled_gateway(GUNICORN_CMD_ARGS="--reload" if told == "by --reload" else "")
-    source = project / "app/proxy/transport.py"
+    source = project / "app/proxy/upstream/transport.py"
     source.write_text(source.read_text().replace("        try:\n            return self._dialer", NEW_SOURCE, 1))
     if told == "by a signal":
         gateway.process.send_signal(signal.SIGHUP)

@@ -15,11 +15,11 @@ from app.core.model import Upstream
 from app.core.settings import Limits, Settings
 from app.proxy.admission import Admission
 from app.proxy.client_watch import ClientWatch
-from app.proxy.exchange import NEVER, READ_BYTES, malformed_body
 from app.proxy.messages import BodyReader, Inbound, Reply, RequestBody
 from app.proxy.relay import Relay
-from app.proxy.transport import OutboundRequest, Transport, UpstreamResponse
 from app.proxy.tunnel import Tunnel
+from app.proxy.upstream.exchange import NEVER, READ_BYTES, malformed_body
+from app.proxy.upstream.transport import OutboundRequest, Transport, UpstreamResponse
 from app.storage.slots import Slot
 from app.wire import headers as header_fields
 from app.wire.headers import Headers

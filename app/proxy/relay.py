@@ -10,7 +10,7 @@ from app.client_gone import ClientGone
 from app.core.errors import GatewayError
 from app.core.events import CLIENT_GONE
 from app.proxy.client_watch import ClientWatch
-from app.proxy.exchange import Exchange
+from app.proxy.upstream.exchange import Exchange
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from app.client_gone import ClientGone
 from app.core.errors import GatewayError, UpstreamFault
 from app.core.events import CLIENT_GONE
 from app.core.failures import Failure
-from app.proxy.exchange import READ_BYTES, Exchange
+from app.proxy.upstream.exchange import READ_BYTES, Exchange
 from app.waiting import receive
 
 

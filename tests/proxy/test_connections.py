@@ -16,8 +16,8 @@ import pytest
 
 from app.core.egress import EgressPolicy
 from app.core.routing import parse_mapping
-from app.proxy.dialing import MAX_TLS_SESSIONS, Dialer, OwnAddress
-from app.proxy.resolving import Resolver
+from app.proxy.upstream.dialing import MAX_TLS_SESSIONS, Dialer, OwnAddress
+from app.proxy.upstream.resolving import Resolver
 from tests.proxy.test_faults import dialling, error_of
 from tests.proxy.test_upstream_answers import TlsUpstream, certificate, secured, trusting
 from tests.support.gateway import GatewayProcess, wait_until

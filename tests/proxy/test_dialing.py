@@ -18,9 +18,9 @@ from app.core import model
 from app.core.egress import EgressPolicy, parse_entries, parse_ports
 from app.core.errors import AddressRefused, UpstreamFault
 from app.gateway import build_gateway
-from app.proxy.dialing import Dialer, OwnAddress
 from app.proxy.messages import RequestBody
-from app.proxy.transport import OutboundRequest, Transport
+from app.proxy.upstream.dialing import Dialer, OwnAddress
+from app.proxy.upstream.transport import OutboundRequest, Transport
 from app.storage.connections import MAPPINGS
 from tests.support.gateway import GatewayProcess
 from tests.support.upstream import Upstream

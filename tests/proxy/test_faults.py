@@ -194,7 +194,10 @@ def test_private_target_is_not_dialled(
     assert not upstream.seen
     lines = [line for line in strict.read_log().splitlines() if "address_refused:" in line]
     assert len(lines) == 8
-    assert "WARNING app.proxy.dialing: address_refused: 127.0.0.1 is not public: its address is loopback" in lines[0]
+    assert (
+        "WARNING app.proxy.upstream.dialing: address_refused: 127.0.0.1 is not public: its address is loopback"
+        in lines[0]
+    )
     assert "hush" not in strict.read_log()
 
 

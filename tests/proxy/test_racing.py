@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 import gevent
 import pytest
 
-from app.proxy.racing import ATTEMPT_DELAY_S, AddressInfo, alternated, connect_first
+from app.proxy.upstream.racing import ATTEMPT_DELAY_S, AddressInfo, alternated, connect_first
 from tests.proxy.test_faults import dialling
 
 

@@ -25,8 +25,8 @@ from app.core import model
 from app.core.errors import UpstreamFault
 from app.core.routing import parse_mapping
 from app.proxy.messages import RequestBody
-from app.proxy.pool import Connection, Pool
-from app.proxy.transport import OutboundRequest, Transport
+from app.proxy.upstream.pool import Connection, Pool
+from app.proxy.upstream.transport import OutboundRequest, Transport
 from app.wire import lenient
 from tests.support.gateway import GatewayProcess, Reply, receive_all, wait_until
 from tests.support.upstream import Handler, Peer, Upstream

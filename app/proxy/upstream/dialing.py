@@ -16,8 +16,8 @@ from app.core.egress import EgressPolicy, Refusal
 from app.core.errors import AddressRefused, UpstreamFault
 from app.core.failures import Failure
 from app.core.model import Upstream
-from app.proxy.racing import connect_first
-from app.proxy.resolving import Resolver
+from app.proxy.upstream.racing import connect_first
+from app.proxy.upstream.resolving import Resolver
 from app.tcp_keepalive import USUAL, TcpKeepalive
 
 log = logging.getLogger(__name__)

@@ -17,10 +17,10 @@ from requests.adapters import BaseAdapter
 from app.core.errors import AddressRefused, UpstreamFault
 from app.core.failures import Failure
 from app.core.model import Upstream
-from app.proxy.dialing import Dialer
-from app.proxy.exchange import NEVER, Exchange, total_timeout
 from app.proxy.messages import RequestBody
-from app.proxy.pool import Connection, Pool
+from app.proxy.upstream.dialing import Dialer
+from app.proxy.upstream.exchange import NEVER, Exchange, total_timeout
+from app.proxy.upstream.pool import Connection, Pool
 from app.wire.headers import Headers, find
 from app.wire.http1 import CHUNKED
 

@@ -19,8 +19,8 @@ from app.core.errors import ClientFault, GatewayError, UpstreamFault
 from app.core.failures import Failure
 from app.core.model import Upstream
 from app.proxy.messages import RequestBody
-from app.proxy.pool import Connection
-from app.proxy.uploading import PIECE_BYTES, Upload, first_piece, is_short
+from app.proxy.upstream.pool import Connection
+from app.proxy.upstream.uploading import PIECE_BYTES, Upload, first_piece, is_short
 from app.waiting import Patience, give_way, receive, send_at_once
 from app.wire import http1, lenient
 from app.wire.headers import Headers, find
