@@ -15,7 +15,7 @@ FLOORS = ["wire", "core", "storage", "telemetry", "proxy", "gateway", "routes", 
 BESIDE = {
     "client_gone": set(),
     "compiled": set(),
-    "config": {"core", "tcp_keepalive"},
+    "config": {"core", "tcp_keepalive", "wire"},
     "servers": {"client_gone", "waiting", "wire"},
     "signals": set(),
     "tcp_keepalive": set(),
