@@ -264,7 +264,7 @@ def test_a_second_signal_cuts_the_streams_short(launch: Launch) -> None:
         assert reply.readline() == b"first\n"
         gateway.process.send_signal(signal.SIGTERM)
         wait_until(lambda: gateway.health() is None, "new clients are refused")
-        wait_until(lambda: "1 calls in flight may go on for 50 s" in gateway.said(), "it says what it waits for")
+        wait_until(lambda: "calls in flight: 1; they may go on for 50 s" in gateway.said(), "it says what it waits for")
         wait_until(lambda: "Ctrl-C (or SIGTERM) once more cuts them" in gateway.said(), "it says what would do")
         assert gateway.stop(signal.SIGINT) == 0
         assert gateway.processes() == {}

@@ -1,20 +1,22 @@
-import { useState } from '../vendor/preact/hooks.mjs';
-import { problemText } from './problem.js';
+import { useLayoutEffect, useState } from '../vendor/preact/hooks.mjs';
 
-/** Runs what a form is for, then onDone; keeps the server's words when it refuses. */
+/** Runs what a form is for, then onDone. error: why the server refused, until it does not; the field to blame gets the focus. */
 export function useAction(run, onDone) {
-  const [error, setError] = useState('');
+  const [error, setError] = useState(null);
   const [busy, setBusy] = useState(false);
   const start = async () => {
     setBusy(true);
     try {
       await run();
-      setError('');
+      setError(null);
       onDone();
     } catch (failure) {
-      setError(problemText(failure));
+      setError(failure);
     }
     setBusy(false);
   };
+  useLayoutEffect(() => {
+    if (error) document.querySelector('[aria-invalid="true"]')?.focus();
+  }, [error]);
   return { error, setError, busy, start };
 }

@@ -1,8 +1,10 @@
 // The shell of the admin pages: who is logged in, which view is open. Each view knows one noun.
 import { render } from '../vendor/preact/preact.mjs';
 import { useEffect, useState } from '../vendor/preact/hooks.mjs';
+import { useAction } from './action.js';
 import { logIn, logOut, onSignedOut, readMappings } from './api.js';
 import { Banner } from './components/banner.js';
+import { Objection } from './components/field.js';
 import { Toasts } from './components/toasts.js';
 import { Topbar } from './components/topbar.js';
 import { html } from './html.js';
@@ -17,18 +19,11 @@ const VIEWS = [['mappings', Mappings], ['settings', Settings]];
 
 function Login({ onDone }) {
   const [token, setToken] = useState('');
-  const [problem, setProblem] = useState('');
-  const [busy, setBusy] = useState(false);
-  const submit = async (event) => {
+  const { error, busy, start } = useAction(() => logIn(token), onDone);
+  const wrong = error?.code === 'token_wrong';
+  const submit = (event) => {
     event.preventDefault();
-    setBusy(true);
-    try {
-      await logIn(token);
-      onDone();
-    } catch (error) {
-      setProblem(problemText(error));
-      setBusy(false);
-    }
+    start();
   };
   return html`
     <form class="panel login" onSubmit=${submit}>
@@ -37,30 +32,31 @@ function Login({ onDone }) {
       <input name="username" autocomplete="username" value="admin" hidden />
       <label>${t('token')}
         <input type="password" name="token" autocomplete="current-password" required autofocus value=${token}
-          onInput=${(event) => setToken(event.target.value)} />
+          aria-invalid=${wrong} aria-describedby=${wrong ? 'token-wrong' : null} onInput=${(event) => setToken(event.target.value)} />
       </label>
-      ${problem && html`<p class="problem" role="alert">${problem}</p>`}
+      <${Objection} id="token" text=${wrong && problemText(error)} />
+      ${error && !wrong && html`<p class="problem" role="alert">${problemText(error)}</p>`}
       <button type="submit" class="primary" disabled=${busy}>${t('logIn')}</button>
     </form>`;
 }
 
 /** Asks whether our cookie still counts, until somebody answers. */
 function Probe({ onAnswer }) {
-  const [problem, setProblem] = useState('');
+  const [problem, setProblem] = useState(null);
   usePoll(async () => {
     try {
       await readMappings();
       onAnswer(true);
     } catch (error) {
       if (error.status === 401) onAnswer(false);
-      else setProblem(problemText(error));
+      else setProblem(error);
     }
   }, RETRY_MS);
   if (!problem) return html`<p class="soft empty">${t('loading')}</p>`;
   return html`
     <section class="panel login">
       <h1>${t('unavailable')}</h1>
-      <${Banner} kind="bad">${problem}<//>
+      <${Banner} kind="bad">${problemText(problem)}<//>
     </section>`;
 }
 

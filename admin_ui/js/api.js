@@ -2,12 +2,11 @@
 
 const TIMEOUT_MS = 10_000;
 
-/** status 0: no answer at all. message: the server's own words, empty when it had none. */
+/** status 0: no answer at all. code: the server's word for what is wrong; field: the value to blame; message: its own sentence. Each may be empty. */
 export class ApiError extends Error {
-  constructor(status, message = '', retryAfterS = 0) {
+  constructor(status, { code = '', field = '', message = '', retryAfterS = 0 } = {}) {
     super(message);
-    this.status = status;
-    this.retryAfterS = retryAfterS;
+    Object.assign(this, { status, code, field, retryAfterS });
   }
 }
 
@@ -19,7 +18,7 @@ export function onSignedOut(listener) {
 }
 
 async function call(method, path, body) {
-  const options = { method, cache: 'no-store', credentials: 'same-origin', signal: AbortSignal.timeout(TIMEOUT_MS) };
+  const options = { method, cache: 'no-cache', credentials: 'same-origin', signal: AbortSignal.timeout(TIMEOUT_MS) };
   if (method !== 'GET') {
     options.headers = { 'Content-Type': 'application/json', 'X-Requested-With': 'fetch' };
     options.body = JSON.stringify(body ?? {});
@@ -36,8 +35,16 @@ async function call(method, path, body) {
   }
   if (response.ok && answer) return answer;
   if (response.status === 401) tellSignedOut();
+  throw new ApiError(response.status, {
+    ...said(answer),
+    retryAfterS: Number(response.headers.get('Retry-After')) || 0,
+  });
+}
+
+// The admin API has the code beside its sentence, the rest of the gateway within the error.
+function said(answer) {
   const error = answer?.error;
-  throw new ApiError(response.status, error?.message ?? error ?? '', Number(response.headers.get('Retry-After')) || 0);
+  return typeof error === 'object' ? { ...error } : { message: error, code: answer?.code, field: answer?.field };
 }
 
 const mappingPath = (prefix) =>
@@ -47,7 +54,9 @@ const mappingPath = (prefix) =>
 export const mappingIsInReach = (prefix) =>
   prefix.startsWith('/') && prefix.length > 1 && new URL(mappingPath(prefix), location.href).pathname === mappingPath(prefix);
 
-export const readStats = () => call('GET', '/stats');
+export const readStats = (span) => call('GET', `/stats?window=${span}`);
+/** Whether Redis answers the gateway; where it does not and nothing can be served, /health is an error. */
+export const redisAnswers = () => call('GET', '/health').then(({ redis }) => redis, () => false);
 
 export const logIn = (token) => call('POST', '/api/admin/login', { token });
 export const logOut = () => call('POST', '/api/admin/logout');

@@ -1,8 +1,8 @@
 import { render } from '../vendor/preact/preact.mjs';
-import { useState } from '../vendor/preact/hooks.mjs';
-import { readStats } from './api.js';
+import { useRef, useState } from '../vendor/preact/hooks.mjs';
+import { readStats, redisAnswers } from './api.js';
 import { Banner } from './components/banner.js';
-import { barsPath } from './components/bars.js';
+import { barHeights, barsPath } from './components/bars.js';
 import { Chart } from './components/chart.js';
 import { CopyButton } from './components/copy.js';
 import { Icon } from './components/icons.js';
@@ -50,13 +50,13 @@ function Status({ stats, silent }) {
     </span>`;
 }
 
-function Notices({ stats, silent }) {
+function Notices({ stats, silent, redisAway }) {
   const when = stats?.generated_at_ms && `${instant(stats.generated_at_ms)}`;
   if (silent) return html`<${Banner} kind="bad">${when ? t('offline', { when }) : t('offlineFirst')}<//>`;
   if (!stats) return null;
   if (!stats.enabled) return html`<${Banner} kind="info">${t('statsOff')}<//>`;
   return html`
-    ${stats.stale && html`<${Banner} kind="warn">${when ? t('stale', { when }) : t('staleUnknown')}<//>`}
+    ${stats.stale && html`<${Banner} kind="warn">${when ? t(redisAway ? 'redisAway' : 'workerAway', { when }) : t('staleUnknown')}<//>`}
     ${stats.dropped_events > 0 && html`<${Banner} kind="warn">${t('dropped', { n: stats.dropped_events })}<//>`}`;
 }
 
@@ -84,10 +84,10 @@ function Performance({ stats }) {
     </dl>`;
 }
 
-const Totals = ({ windows }) => html`
+const Totals = ({ totals }) => html`
   <dl class="tiles" aria-label=${t('totals')}>
     ${SPANS.map((span) => {
-      const { requests, errors } = windows[span].all;
+      const { requests, errors } = totals[span];
       return html`
         <${Tile} label=${`${t('totals')} · ${t(span)}`} value=${shortCount(requests)}
           note=${errors ? t('errorsOf', { n: errors }) : t('noErrors')} />`;
@@ -113,7 +113,7 @@ function Address({ prefix, full }) {
 
 const Figure = ({ label, value, mark }) => html`<div class=${mark ?? ''}><dt>${label}</dt><dd>${value}</dd></div>`;
 
-function Traffic({ window, prefixes, span, setSpan, endpoint, setEndpoint }) {
+function Traffic({ window, prefixes, span, shownSpan, setSpan, endpoint, setEndpoint }) {
   const figures = endpoint ? window.endpoints[endpoint] ?? NO_CALLS : window.all;
   const points = Math.max(1, Math.round((window.to_ms - window.from_ms) / (window.step_s * 1_000)));
   const none = Array(points).fill(0);
@@ -121,7 +121,7 @@ function Traffic({ window, prefixes, span, setSpan, endpoint, setEndpoint }) {
   return html`
     <section class="panel traffic">
       <div class="panel-head">
-        <h2>${t('traffic')} <small>${t(`in${span}`)}</small></h2>
+        <h2>${t('traffic')} <small>${t(`in${shownSpan}`)}</small></h2>
         <div class="segments" role="group" aria-label=${t('span')}>
           ${SPANS.map((one) => html`
             <button type="button" aria-pressed=${one === span} onClick=${() => setSpan(one)}>${t(one)}</button>`)}
@@ -149,10 +149,11 @@ function Traffic({ window, prefixes, span, setSpan, endpoint, setEndpoint }) {
 function Sparkline({ series }) {
   const highest = Math.max(...series.requests, 1);
   const box = { left: 0, top: 1, width: 200, height: 27 };
+  const heights = barHeights(series.requests, series.errors, highest, box.height);
   return html`
     <svg class="spark" viewBox="0 0 200 28" preserveAspectRatio="none" aria-hidden="true">
-      <path class="bar-requests" d=${barsPath(series.requests, highest, box, 1)} />
-      <path class="bar-errors" d=${barsPath(series.errors, highest, box, 1)} />
+      <path class="bar-requests" d=${barsPath(heights.requests, box)} />
+      <path class="bar-errors" d=${barsPath(heights.errors, box)} />
     </svg>`;
 }
 
@@ -219,19 +220,28 @@ function Dashboard() {
   useLanguage();
   const [stats, setStats] = useState(null);
   const [silent, setSilent] = useState(false);
+  const [redisAway, setRedisAway] = useState(false);
   const [span, setSpan] = useState('24h');
   const [endpoint, setEndpoint] = useState('');
   document.title = t('product');
 
-  const load = async () => {
+  const load = async (asked = span) => {
     try {
-      setStats(await readStats());
+      const fresh = await readStats(asked);
+      const redisIsAway = fresh.stale && !(await redisAnswers());
+      // windows that were read before stay, so that a look back shows something at once
+      setStats((before) => ({ ...fresh, windows: { ...before?.windows, ...fresh.windows } }));
+      setRedisAway(redisIsAway);
       setSilent(false);
     } catch {
       setSilent(true);
     }
   };
   usePoll(load, POLL_MS);
+  const chooseSpan = (one) => {
+    setSpan(one);
+    load(one);
+  };
 
   const showEndpoint = (prefix) => {
     setEndpoint(prefix);
@@ -239,23 +249,26 @@ function Dashboard() {
   };
   const prefixes = stats ? Object.keys(stats.endpoints).sort() : [];
   const shown = prefixes.includes(endpoint) ? endpoint : '';
-  const window = stats?.enabled ? stats.windows[span] : { endpoints: {} };
+  const shownSpan = useRef(span);
+  if (stats?.windows[span]) shownSpan.current = span; // until then the one before stays
+  const window = stats?.enabled ? stats.windows[shownSpan.current] : { endpoints: {} };
   return html`
     <${Topbar} page="dashboard">
       <${Status} stats=${stats} silent=${silent} />
-      <button type="button" class="bare" aria-label=${t('refresh')} title=${t('refresh')} onClick=${load}><${Icon} name="refresh" /></button>
+      <button type="button" class="bare" aria-label=${t('refresh')} title=${t('refresh')} onClick=${() => load()}><${Icon} name="refresh" /></button>
     <//>
     <main class=${silent || stats?.stale ? 'dimmed' : ''}>
-      <${Notices} stats=${stats} silent=${silent} />
+      <h1 class="unseen">${t('product')}</h1>
+      <${Notices} stats=${stats} silent=${silent} redisAway=${redisAway} />
       ${stats ? html`
         ${stats.enabled && html`
-          <div class="strip"><${Performance} stats=${stats} /><${Totals} windows=${stats.windows} /></div>
+          <div class="strip"><${Performance} stats=${stats} /><${Totals} totals=${stats.totals} /></div>
           ${stats.total === 0 && html`<${Welcome} prefixes=${prefixes} />`}
-          <${Traffic} window=${window} prefixes=${prefixes} span=${span} setSpan=${setSpan}
+          <${Traffic} window=${window} prefixes=${prefixes} span=${span} shownSpan=${shownSpan.current} setSpan=${chooseSpan}
             endpoint=${shown} setEndpoint=${setEndpoint} />
-          <${MostActive} window=${window} span=${span} setEndpoint=${showEndpoint} />`}
+          <${MostActive} window=${window} span=${shownSpan.current} setEndpoint=${showEndpoint} />`}
         <div class="columns">
-          <${Endpoints} stats=${stats} window=${window} span=${span} />
+          <${Endpoints} stats=${stats} window=${window} span=${shownSpan.current} />
           <${Usage} prefixes=${prefixes} />
         </div>` : !silent && html`<p class="soft empty">${t('loading')}</p>`}
     </main>

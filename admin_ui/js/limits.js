@@ -1,8 +1,9 @@
 // Limits in words. A setting that these pages do not know yet goes by the server's own name and meaning.
 import { bytes, exact } from './format.js';
 import { knows, t } from './i18n.js';
+import { problemText } from './problem.js';
 
-const said = (key, otherwise) => (knows(key) ? t(key) : otherwise);
+const said = (key, otherwise, values) => (knows(key) ? t(key, values) : otherwise);
 
 // Related ones stand together; the server's answer is sorted by name.
 const ORDER = ['connect_timeout', 'first_byte_timeout', 'idle_timeout', 'total_timeout', 'max_body_bytes', 'max_concurrency', 'queue_timeout',
@@ -14,14 +15,15 @@ export const inOrder = (settings) => Object.entries(settings).sort(([a], [b]) =>
 
 export const limitName = (name) => said(`name_${name}`, name);
 export const limitMeaning = (name, setting) => said(`meaning_${name}`, setting.meaning);
-export const limitUnit = ({ unit }) => said(`unit_${unit}`, unit);
+/** The unit of a limit, as it stands beside `n`; without `n`, beside any number. */
+export const limitUnit = ({ unit }, n) => said(`unit_${unit}`, unit, { n });
 
 const zero = (name) => said(`zero_${name}`, t('unlimited'));
 
 /** A value as it is read. No limit has a meaning at 0 except “none”. */
 export function limitText(name, setting, value) {
   if (value === 0) return zero(name);
-  return setting.unit === 'bytes' ? bytes(value) : `${exact(value)} ${limitUnit(setting)}`;
+  return setting.unit === 'bytes' ? bytes(value) : `${exact(value)} ${limitUnit(setting, value)}`;
 }
 
 /** A value as it stands in its field: empty where there is none. */
@@ -36,5 +38,10 @@ export function fieldValue(text) {
   return text.trim() === '' ? null : Number.isFinite(number) ? number : text.trim();
 }
 
-/** True when the server's objection is to this setting: its words begin with the name. */
-export const concerns = (error, name) => error.startsWith(`${name} `);
+/** What the server objects to in a limit, in words; empty when its error (or null) is about something else. */
+export function objection(error, field, { whole, minimum, maximum, unit }) {
+  if (error?.field !== field) return '';
+  if (error.code !== 'invalid') return problemText(error);
+  const range = { minimum: exact(minimum), maximum: exact(maximum), unit: limitUnit({ unit }) };
+  return t(whole ? 'wholeFrom' : 'numberFrom', range);
+}

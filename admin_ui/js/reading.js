@@ -5,10 +5,10 @@ import { problemText } from './problem.js';
 
 const POLL_MS = 5_000;
 
-/** What `read` answered last, asked anew every few seconds; load() asks at once. problem: why there is no newer answer. */
+/** What `read` answered last, asked anew every few seconds; load() asks at once. problem: why there is no newer answer, in words. */
 export function useReading(read) {
   const [data, setData] = useState(null);
-  const [problem, setProblem] = useState('');
+  const [error, setError] = useState(null);
   const newest = useRef(0);
   const load = async () => {
     const mine = ++newest.current;
@@ -16,11 +16,12 @@ export function useReading(read) {
       const answer = await read();
       // an answer that was overtaken by a later question is older than what is shown
       if (mine === newest.current) setData(answer);
-      setProblem('');
-    } catch (error) {
-      setProblem(error.status === 0 ? t('noAnswerRetrying') : problemText(error));
+      setError(null);
+    } catch (failure) {
+      setError(failure);
     }
   };
   usePoll(load, POLL_MS);
+  const problem = error && (error.status === 0 ? t('noAnswerRetrying') : problemText(error));
   return { data, problem, load };
 }

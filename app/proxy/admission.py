@@ -6,6 +6,7 @@ import math
 
 from app.core.errors import Busy
 from app.core.settings import Limits, Settings, burst_of
+from app.core.wording import counted
 from app.storage.rates import Rates
 from app.storage.slots import Slot, Slots
 
@@ -43,12 +44,14 @@ class Admission:
             return None
         slot = self._slots.acquire(endpoint, limits.max_concurrency, limits.queue_timeout)
         if slot is None:
-            text = f"{endpoint} has {limits.max_concurrency} calls in flight, as many as are allowed; try again"
+            calls = counted(limits.max_concurrency, "call")
+            text = f"{endpoint} has {calls} in flight, and no more may be at once; try again"
             raise Busy(429, "upstream_busy", text, retry_after_s=BUSY_RETRY_S)
         return slot
 
     def _take(self, key: str, rate: float, burst: int, what: str) -> None:
         wait_s = self._rates.take(key, rate, burst_of(rate, burst))
         if wait_s > 0:
-            text = f"{what} takes {rate:g} calls a second; try again in {wait_s:.1f} s"
-            raise Busy(429, "rate_limited", text, retry_after_s=max(1, math.ceil(wait_s)))
+            retry_after_s = max(1, math.ceil(wait_s))
+            text = f"{what} takes {counted(rate, 'call')} a second; try again in {retry_after_s} s"
+            raise Busy(429, "rate_limited", text, retry_after_s=retry_after_s)

@@ -13,6 +13,7 @@ from app.core.errors import ClientFault, GatewayError, OperatorFault
 from app.core.events import CLIENT_GONE, RequestEvent
 from app.core.model import Upstream
 from app.core.settings import Limits, Settings
+from app.core.wording import counted
 from app.proxy.admission import Admission
 from app.proxy.client_watch import ClientWatch
 from app.proxy.messages import BodyReader, Inbound, Reply, RequestBody
@@ -230,7 +231,8 @@ class _BoundedReader:
 
 
 def _too_large(max_bytes: int) -> ClientFault:
-    return ClientFault(413, "body_too_large", f"the request's body is longer than the {max_bytes} bytes allowed here")
+    text = f"the request's body is longer than the {counted(max_bytes, 'byte')} allowed here"
+    return ClientFault(413, "body_too_large", text)
 
 
 def _read_all(reader: BodyReader, max_bytes: int) -> bytes:

@@ -82,7 +82,7 @@ class GatewayWorker(GeventWorker):
         deadline = time.monotonic() + self.cfg.graceful_timeout
         self._pool.join(timeout=min(0.3, self.cfg.graceful_timeout))
         if len(self._pool):
-            self.log.warning("%d calls in flight may go on for %s s", len(self._pool), self.cfg.graceful_timeout)
+            self.log.warning("calls in flight: %d; they may go on for %s s", len(self._pool), self.cfg.graceful_timeout)
         while len(self._pool) and time.monotonic() < deadline:
             self.notify()
             self._pool.join(timeout=min(1.0, deadline - time.monotonic()))

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import secrets
 
+from app.core.wording import counted
 from app.storage.connections import ADMIN_FAILURES, ADMIN_SESSION, Redis
 
 SESSION_S = 12 * 3600
@@ -32,8 +33,7 @@ class AddressLocked(Exception):
     """Too many wrong tries came from this address; `retry_after_s` says for how long it must wait."""
 
     def __init__(self, retry_after_s: int) -> None:
-        minutes = -(-retry_after_s // 60)
-        wait = f"{minutes} minute{'s' if minutes > 1 else ''}"
+        wait = counted(-(-retry_after_s // 60), "minute")
         super().__init__(f"too many wrong tokens from this address; try again in {wait}")
         self.retry_after_s = retry_after_s
 

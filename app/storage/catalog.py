@@ -139,7 +139,7 @@ class Catalog:
                     log.warning("Redis does not answer (%s); the mappings last known go on serving", error)
             else:
                 if away_since_s is not None:
-                    log.warning("Redis answers again after %.0f s", time.monotonic() - away_since_s)
+                    log.warning("Redis answers again after %.0f s", max(1, time.monotonic() - away_since_s))
                     away_since_s = None
 
     # --- changing ---

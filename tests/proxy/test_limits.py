@@ -154,6 +154,7 @@ def test_no_more_calls_at_once_than_allowed(
         reply = gateway.request("GET", "/up/one-more")
         assert time.monotonic() - started < 1
         assert error_of(reply) == (429, "upstream_busy")
+        assert "/up has 3 calls in flight" in reply.json()["error"]["message"]
         assert reply.field("retry-after") == "1"
         gate.open.set()
         for sock in sockets:
@@ -301,6 +302,7 @@ def test_no_more_calls_each_second_than_allowed(
     refused = gateway.request("GET", "/up/x")
     if refused.status == 429:
         assert error_of(refused) == (429, "rate_limited")
+        assert refused.json()["error"]["message"] == "/up takes 2 calls a second; try again in 1 s"
         assert refused.field("retry-after") == "1"
     wait_until(lambda: gateway.request("GET", "/up/x").status == 200, "a token is due", timeout_s=2)
 

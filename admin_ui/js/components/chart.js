@@ -1,12 +1,13 @@
 // Bars of requests with their errors in front. SVG, so that colours follow the theme and the text is text.
-import { useLayoutEffect, useRef, useState } from '../../vendor/preact/hooks.mjs';
-import { count, day, hour, instant, tickCount } from '../format.js';
+import { useEffect, useLayoutEffect, useRef, useState } from '../../vendor/preact/hooks.mjs';
+import { day, hour, instant, tickCount } from '../format.js';
 import { html } from '../html.js';
 import { t } from '../i18n.js';
-import { barsPath } from './bars.js';
+import { barHeights, barsPath } from './bars.js';
 
-const HEIGHT = 240;
-const MARGIN = { left: 46, right: 10, top: 14, bottom: 24 };
+const HEIGHT = 260;
+const MARGIN = { left: 46, right: 10, top: 38, bottom: 24 }; // at the top stands the reading, which covers no bar
+const LEAST_HIGHEST = 4; // so that a single call is no tower
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const TICK_STEPS_MS = [HOUR_MS, 3 * HOUR_MS, 6 * HOUR_MS, 12 * HOUR_MS,
@@ -47,6 +48,16 @@ function spanText(fromMs, stepMs) {
   return stepMs === DAY_MS ? day(fromMs) : `${instant(fromMs)} – ${hour(fromMs + stepMs)}`;
 }
 
+/** Calls back when something outside the element is pressed, for as long as `open`. */
+function usePressOutside(ref, open, onPress) {
+  useEffect(() => {
+    if (!open) return undefined;
+    const press = (event) => { if (!ref.current.contains(event.target)) onPress(); };
+    document.addEventListener('pointerdown', press);
+    return () => document.removeEventListener('pointerdown', press);
+  }, [open]);
+}
+
 export function Chart({ fromMs, toMs, stepMs, series, totals }) {
   const frame = useRef();
   const width = useWidth(frame);
@@ -57,8 +68,10 @@ export function Chart({ fromMs, toMs, stepMs, series, totals }) {
     left: MARGIN.left, top: MARGIN.top,
     width: Math.max(width - MARGIN.left - MARGIN.right, 1), height: HEIGHT - MARGIN.top - MARGIN.bottom,
   };
-  const step = valueStep(Math.max(...requests, 1));
-  const highest = Math.max(Math.ceil(Math.max(...requests) / step), 1) * step;
+  const most = Math.max(...requests, LEAST_HIGHEST);
+  const step = valueStep(most);
+  const highest = Math.ceil(most / step) * step;
+  const heights = barHeights(requests, errors, highest, box.height);
   const slot = box.width / requests.length;
   const endMs = fromMs + requests.length * stepMs;
   const x = (ms) => box.left + ((ms - fromMs) / (endMs - fromMs)) * box.width;
@@ -66,22 +79,31 @@ export function Chart({ fromMs, toMs, stepMs, series, totals }) {
   const lines = Array.from({ length: highest / step + 1 }, (_, i) => i * step);
   const index = chosen === null ? null : Math.min(chosen, requests.length - 1);
 
+  const choose = (at) => setChosen(Math.max(0, Math.min(requests.length - 1, at)));
+  const close = () => setChosen(null);
   const point = (event) => {
     const place = event.clientX - frame.current.getBoundingClientRect().left - box.left;
-    setChosen(Math.max(0, Math.min(requests.length - 1, Math.floor(place / slot))));
+    choose(Math.floor(place / slot));
   };
+  // A finger that is lifted leaves, too; its reading stays until something else is pressed.
+  const leave = (event) => { if (event.pointerType === 'mouse') close(); };
+  usePressOutside(frame, index !== null, close);
   const steer = (event) => {
-    const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (event.key === 'Escape') setChosen(null);
-    if (!move) return;
+    if (event.key === 'Escape') close();
+    const here = index ?? requests.length;
+    const target = { ArrowLeft: here - 1, ArrowRight: here + 1, Home: 0, End: requests.length - 1 }[event.key];
+    if (target === undefined) return;
     event.preventDefault();
-    setChosen(Math.max(0, Math.min(requests.length - 1, (index ?? requests.length) + move)));
+    choose(target);
   };
-  const label = t('chartLabel', { ...totals, from: instant(fromMs), to: instant(toMs) });
+  const middle = box.left + ((index ?? 0) + 0.5) * slot;
+  const label = t('chartLabel', {
+    requests: t('requestsOf', { n: totals.requests }), errors: t('errorsOf', { n: totals.errors }), from: instant(fromMs), to: instant(toMs),
+  });
 
   return html`
     <div class="chart" ref=${frame} tabindex="0" role="group" aria-label=${label} onKeyDown=${steer}
-      onPointerMove=${point} onPointerDown=${point} onPointerLeave=${() => setChosen(null)} onBlur=${() => setChosen(null)}>
+      onPointerMove=${point} onPointerDown=${point} onPointerLeave=${leave} onBlur=${close}>
       ${width > 0 && html`
         <svg width=${width} height=${HEIGHT} aria-hidden="true">
           ${lines.map((value) => html`
@@ -91,16 +113,15 @@ export function Chart({ fromMs, toMs, stepMs, series, totals }) {
             <text x=${x(ms)} y=${HEIGHT - 6} text-anchor="middle">${tickText(ms)}</text>`)}
           ${index !== null && html`
             <rect class="cursor" x=${box.left + index * slot} y=${box.top} width=${slot} height=${box.height} />`}
-          <path class="bar-requests" d=${barsPath(requests, highest, box, 1.5)} />
-          <path class="bar-errors" d=${barsPath(errors, highest, box, 2)} />
+          <path class="bar-requests" d=${barsPath(heights.requests, box)} />
+          <path class="bar-errors" d=${barsPath(heights.errors, box)} />
         </svg>`}
       ${totals.requests === 0 && html`<p class="chart-empty">${t('noCallsInSpan')}</p>`}
       ${index !== null && html`
-        <p class="reading" aria-live="polite"
-          style=${{ left: `${Math.max(80, Math.min(width - 80, box.left + (index + 0.5) * slot))}px` }}>
+        <p class="reading" aria-live="polite" style=${{ left: `${middle}px`, translate: `${(-100 * middle) / width}% 0` }}>
           <span>${spanText(fromMs + index * stepMs, stepMs)}</span>
-          <b>${count(requests[index])} <small>${t('requests')}</small></b>
-          ${errors[index] > 0 && html`<b class="bad">${count(errors[index])} <small>${t('errors')}</small></b>`}
+          <b>${t('requestsOf', { n: requests[index] })}</b>
+          ${errors[index] > 0 && html`<b class="bad">${t('errorsOf', { n: errors[index] })}</b>`}
         </p>`}
     </div>`;
 }

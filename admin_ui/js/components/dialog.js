@@ -2,8 +2,8 @@ import { useLayoutEffect, useRef } from '../../vendor/preact/hooks.mjs';
 import { html } from '../html.js';
 import { t } from '../i18n.js';
 
-/** A modal form. Stands while it is rendered; the owner removes it on onClose. `error` is shown beside the buttons. */
-export function Dialog({ title, action, danger, busy, error, onSubmit, onClose, children }) {
+/** A modal form. Stands while it is rendered; the owner removes it on onClose. `problem` is shown beside the buttons. */
+export function Dialog({ title, action, danger, busy, problem, onSubmit, onClose, children }) {
   const dialog = useRef();
   useLayoutEffect(() => {
     const element = dialog.current;
@@ -24,7 +24,7 @@ export function Dialog({ title, action, danger, busy, error, onSubmit, onClose, 
       <form onSubmit=${submit} novalidate>
         <h2 id="dialog-title">${title}</h2>
         ${children}
-        ${error && html`<p class="problem" role="alert">${error}</p>`}
+        ${problem && html`<p class="problem" role="alert">${problem}</p>`}
         <div class="dialog-actions">
           <button type="button" onClick=${onClose}>${t('cancel')}</button>
           <button type="submit" class=${danger ? 'danger' : 'primary'} disabled=${busy}>${action}</button>

@@ -3,11 +3,12 @@ import { useAction } from '../action.js';
 import { addMapping, deleteMapping, editMapping, mappingIsInReach, readMappings, readSettings, reloadMappings } from '../api.js';
 import { Banner } from '../components/banner.js';
 import { Dialog } from '../components/dialog.js';
+import { Objection, describedBy } from '../components/field.js';
 import { Icon } from '../components/icons.js';
 import { toast } from '../components/toasts.js';
 import { html } from '../html.js';
 import { t } from '../i18n.js';
-import { concerns, fieldHint, fieldText, fieldValue, inOrder, limitMeaning, limitName, limitText, limitUnit } from '../limits.js';
+import { fieldHint, fieldText, fieldValue, inOrder, limitMeaning, limitName, limitText, limitUnit, objection } from '../limits.js';
 import { problemText } from '../problem.js';
 import { useReading } from '../reading.js';
 
@@ -19,7 +20,7 @@ const readAll = async () => {
 const count = (names) => Object.keys(names).length;
 
 /** One field for each limit that a mapping may have of its own; closed at first. */
-function OwnLimits({ settings, texts, error, onTexts }) {
+function OwnLimits({ settings, texts, objections, onTexts }) {
   const limits = inOrder(settings).filter(([, setting]) => setting.per_mapping);
   const own = limits.filter(([name]) => texts[name]?.trim()).length;
   return html`
@@ -28,12 +29,16 @@ function OwnLimits({ settings, texts, error, onTexts }) {
       <p class="hint">${t('ownHint')}</p>
       <div class="own-fields">
         ${limits.map(([name, setting]) => html`
-          <label key=${name} title="${name}: ${limitMeaning(name, setting)}">
-            <span>${limitName(name)} <small>${limitUnit(setting)}</small></span>
-            <input name=${name} value=${texts[name] ?? ''} placeholder=${fieldHint(name, setting.value)} inputmode="decimal" autocomplete="off"
-              spellcheck="false" aria-invalid=${concerns(error, name)}
-              onInput=${(event) => onTexts({ ...texts, [name]: event.target.value })} />
-          </label>`)}
+          <div key=${name}>
+            <label title="${name}: ${limitMeaning(name, setting)}">
+              <span>${limitName(name)} <small>${limitUnit(setting)}</small></span>
+              <input name=${name} value=${texts[name] ?? ''} placeholder=${fieldHint(name, setting.value)} inputmode="decimal"
+                autocomplete="off" spellcheck=${false} aria-invalid=${Boolean(objections[name])}
+                aria-describedby=${objections[name] ? `own-${name}-wrong` : null}
+                onInput=${(event) => onTexts({ ...texts, [name]: event.target.value })} />
+            </label>
+            <${Objection} id="own-${name}" text=${objections[name]} />
+          </div>`)}
       </div>
     </details>`;
 }
@@ -56,20 +61,31 @@ function MappingDialog({ mapping, settings, onClose, onChanged }) {
     },
     () => onChanged(t(adding ? 'added' : 'saved', { prefix: prefix.trim() })),
   );
+  // What the server objects to, by field; what is about none of them stands beside the buttons.
+  const wrong = { prefix: adding && error?.field === 'prefix', target: error?.field === 'target' };
+  const objections = Object.fromEntries(
+    Object.entries(settings).map(([name, setting]) => [name, objection(error, `options.${name}`, setting)]),
+  );
+  const elsewhere = error && !wrong.prefix && !wrong.target && !Object.values(objections).some(Boolean);
   return html`
-    <${Dialog} title=${t(adding ? 'add' : 'editMapping')} action=${t(adding ? 'add' : 'save')} busy=${busy} error=${error}
-      onSubmit=${start} onClose=${onClose}>
+    <${Dialog} title=${t(adding ? 'add' : 'editMapping')} action=${t(adding ? 'add' : 'save')} busy=${busy}
+      problem=${elsewhere && problemText(error)} onSubmit=${start} onClose=${onClose}>
       <label>${t('prefix')}
-        <input name="prefix" value=${prefix} readonly=${!adding} autofocus=${adding} placeholder="/openai" spellcheck="false"
-          autocapitalize="off" autocomplete="off" aria-describedby="prefix-hint" onInput=${(event) => setPrefix(event.target.value)} />
+        <input name="prefix" value=${prefix} readonly=${!adding} autofocus=${adding} placeholder="/openai" spellcheck=${false}
+          autocapitalize="off" autocomplete="off" aria-invalid=${wrong.prefix} aria-describedby=${describedBy('prefix', wrong.prefix)}
+          onInput=${(event) => setPrefix(event.target.value)} />
       </label>
+      <${Objection} id="prefix" text=${wrong.prefix && problemText(error)} />
       <p class="hint" id="prefix-hint">${t(adding ? 'prefixHint' : 'prefixLocked')}</p>
       <label>${t('target')}
-        <input name="target" value=${target} autofocus=${!adding} placeholder="https://api.openai.com" spellcheck="false" inputmode="url"
-          autocapitalize="off" autocomplete="off" aria-describedby="target-hint" onInput=${(event) => setTarget(event.target.value)} />
+        <input name="target" value=${target} autofocus=${!adding} placeholder="https://api.openai.com" spellcheck=${false} inputmode="url"
+          autocapitalize="off" autocomplete="off" aria-invalid=${wrong.target} aria-describedby=${describedBy('target', wrong.target)}
+          onInput=${(event) => setTarget(event.target.value)} />
       </label>
+      <${Objection} id="target" text=${wrong.target && problemText(error)} />
       <p class="hint" id="target-hint">${t('targetHint')}</p>
-      ${count(settings) > 0 && html`<${OwnLimits} settings=${settings} texts=${texts ?? before} error=${error} onTexts=${setTexts} />`}
+      ${count(settings) > 0 && html`
+        <${OwnLimits} settings=${settings} texts=${texts ?? before} objections=${objections} onTexts=${setTexts} />`}
     <//>`;
 }
 
@@ -86,7 +102,7 @@ function DeleteDialog({ prefixes, rejected, onClose, onChanged, onSome }) {
   );
   return html`
     <${Dialog} title=${prefixes.length === 1 ? t('deleteOne') : t('deleteMany', { n: prefixes.length })} action=${t('delete')} danger
-      busy=${busy} error=${error} onSubmit=${start} onClose=${onClose}>
+      busy=${busy} problem=${error && problemText(error)} onSubmit=${start} onClose=${onClose}>
       <ul class="names">${prefixes.map((prefix) => html`<li key=${prefix}><code>${prefix}</code></li>`)}</ul>
       <p class="soft">${t(rejected ? 'rejectedDeleteText' : 'deleteText', { n: prefixes.length })}</p>
     <//>`;

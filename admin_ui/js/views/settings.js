@@ -4,9 +4,11 @@ import { changeSettings, readSettings } from '../api.js';
 import { Banner } from '../components/banner.js';
 import { Icon } from '../components/icons.js';
 import { toast } from '../components/toasts.js';
+import { Objection, describedBy } from '../components/field.js';
 import { html } from '../html.js';
 import { t } from '../i18n.js';
-import { concerns, fieldHint, fieldText, fieldValue, inOrder, limitMeaning, limitName, limitText, limitUnit } from '../limits.js';
+import { fieldHint, fieldText, fieldValue, inOrder, limitMeaning, limitName, limitText, limitUnit, objection } from '../limits.js';
+import { problemText } from '../problem.js';
 import { useReading } from '../reading.js';
 
 const stored = (setting) => fieldText(setting.set ? setting.value : undefined);
@@ -18,16 +20,17 @@ function Limit({ name, setting, text, wrong, busy, onText }) {
     <tr class=${text === stored(setting) ? '' : 'changed'}>
       <th scope="row">
         <span class="limit-name"><label for=${id}>${limitName(name)}</label> <code class="soft">${name}</code></span>
-        <span class="soft" id="${id}-meaning">${limitMeaning(name, setting)}</span>
+        <span class="soft" id="${id}-hint">${limitMeaning(name, setting)}</span>
       </th>
       <td class="limit-field">
         <input id=${id} name=${name} value=${text} placeholder=${fieldHint(name, setting.default)} inputmode="decimal" autocomplete="off"
-          spellcheck="false" readonly=${busy} aria-invalid=${wrong} aria-describedby="${id}-meaning"
+          spellcheck=${false} readonly=${busy} aria-invalid=${Boolean(wrong)} aria-describedby=${describedBy(id, wrong)}
           onInput=${(event) => onText(event.target.value)} />
         <span class="soft">${limitUnit(setting)}</span>
         <button type="button" class="bare" disabled=${busy} hidden=${!text} aria-label=${restore} title=${restore} onClick=${() => onText('')}>
           <${Icon} name="restore" />
         </button>
+        <${Objection} id=${id} text=${wrong} />
       </td>
       <td data-label=${t('inForce')}>
         ${limitText(name, setting, setting.value)} ${setting.set && html`<span class="badge">${t('setHere')}</span>`}
@@ -62,9 +65,11 @@ export function Settings() {
     event.preventDefault();
     if (changed.length > 0) start();
   };
+  const objections = Object.fromEntries(limits.map(([name, setting]) => [name, objection(error, name, setting)]));
+  const elsewhere = error && !Object.values(objections).some(Boolean);
   const discard = () => {
     edit({});
-    setError('');
+    setError(null);
   };
 
   return html`
@@ -81,12 +86,12 @@ export function Settings() {
           </tr></thead>
           <tbody>
             ${limits.map(([name, setting]) => html`
-              <${Limit} key=${name} name=${name} setting=${setting} text=${shown(name, setting)} wrong=${concerns(error, name)}
+              <${Limit} key=${name} name=${name} setting=${setting} text=${shown(name, setting)} wrong=${objections[name]}
                 busy=${busy} onText=${(text) => edit({ ...edits, [name]: text })} />`)}
           </tbody>
         </table>
         <div class="settings-actions">
-          ${error && html`<p class="problem" role="alert">${error}</p>`}
+          ${elsewhere && html`<p class="problem" role="alert">${problemText(error)}</p>`}
           <span class="soft">${changed.length > 0 && t('unsaved', { n: changed.length })}</span>
           <button type="button" disabled=${busy || changed.length === 0} onClick=${discard}>${t('discard')}</button>
           <button type="submit" class="primary" disabled=${busy || changed.length === 0}>${t('save')}</button>

@@ -1,0 +1,184 @@
+"""The pages say what the server objects to in their reader's language, beside the field to blame."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from typing import get_args
+
+import pytest
+import redis
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from app.routes.admin.answers import Code
+from app.storage.connections import ADMIN_FAILURES, STATS_ROLLED_AT, Redis
+from app.storage.embedded import EmbeddedRedis
+from tests.support.gateway import ROOT, GatewayProcess
+from tests.support.own_redis import kill, own_redis, own_server, revive
+from worker.roll_up import RollUp
+
+__all__ = ["own_redis", "own_server"]
+
+pytestmark = pytest.mark.skipif(os.environ.get("SKIP_BROWSER") == "1", reason="SKIP_BROWSER=1")
+
+LOCKED = "Too many wrong tokens came from your address."
+CHINESE = re.compile("[\u4e00-\u9fff]")
+OpenAdmin = Callable[[str], Page]
+
+
+@pytest.fixture(autouse=True)
+def forgive(redis_client: redis.Redis) -> Iterator[None]:
+    """No test locks the address out for the others."""
+    yield
+    for key in redis_client.scan_iter(ADMIN_FAILURES + "*"):
+        redis_client.delete(key)
+
+
+@pytest.fixture
+def open_admin(browser: Browser, gateway: GatewayProcess) -> Iterator[OpenAdmin]:
+    contexts = []
+
+    def open_admin(locale: str) -> Page:
+        context = browser.new_context(base_url=gateway.url, locale=locale)
+        contexts.append(context)
+        page = context.new_page()
+        page.goto("/admin")
+        page.locator("input[name=token]").wait_for()
+        return page
+
+    yield open_admin
+    for context in contexts:
+        context.close()
+
+
+def log_in(page: Page, token: str) -> None:
+    page.locator("input[name=token]").fill(token)
+    page.locator("button[type=submit]").click()
+
+
+def expect_blamed(field: Locator, says: str | re.Pattern[str]) -> None:
+    """The field is marked, has the focus, and what is wrong with it is said by an element that it names."""
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_be_focused()
+    names = (field.get_attribute("aria-describedby") or "").split()
+    expect(field.page.locator(f"#{names[-1]}")).to_contain_text(says)
+    expect(field.page.locator(f"#{names[-1]}")).to_have_attribute("role", "alert")
+
+
+@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+def test_every_code_has_words_in_both_languages(open_admin: OpenAdmin, locale: str) -> None:
+    """Whatever code the admin API can send, the page says it in its own words and language."""
+    page = open_admin(locale)
+    for code in get_args(Code):
+        said = page.evaluate(
+            """async (code) => {
+                const { problemText } = await import('/static/js/problem.js');
+                return problemText({ status: 400, code, field: 'x', message: 'server', retryAfterS: 0 });
+            }""",
+            code,
+        )
+        assert said.strip(), code
+        assert "server" not in said, code
+        assert bool(CHINESE.search(said)) == (locale == "zh-CN"), (code, said)
+
+
+def test_no_code_is_sent_that_is_not_listed() -> None:
+    """Words in the page are for codes that exist, so a code that is renamed leaves none behind."""
+    words = (ROOT / "admin_ui/js/i18n.js").read_text()
+    said = set(re.findall(r"^  error_(\w+): \[", words, re.MULTILINE))
+    codes = set(get_args(Code))
+    assert codes <= said
+    assert {name for name in said - codes if not any(name.startswith(f"{code}_") for code in codes)} == set()
+
+
+@pytest.mark.parametrize(
+    ("locale", "prefix_says", "target_says", "limit_says"),
+    [
+        ("en-US", "not one of the gateway’s own", "begins with http://", "A whole number from 0 to 1,000,000 (calls)."),
+        ("zh-CN", "网关自用的名称", "以 http:// 或 https:// 开头", "应为 0 到 1,000,000 之间的整数（个请求）。"),
+    ],
+)
+def test_an_objection_stands_beside_its_field(
+    open_admin: OpenAdmin, gateway: GatewayProcess, locale: str, prefix_says: str, target_says: str, limit_says: str
+) -> None:
+    """Prefix, target and a limit in the dialog: each is marked and described, and only the one to blame."""
+    page = open_admin(locale)
+    log_in(page, gateway.admin_token)
+    page.locator(".panel-head button.primary").click()
+    dialog = page.get_by_role("dialog")
+    prefix, target = dialog.locator("input[name=prefix]"), dialog.locator("input[name=target]")
+    submit = dialog.locator("button[type=submit]")
+    submit.click()
+    expect_blamed(prefix, prefix_says)
+    prefix.fill("/words")
+    submit.click()
+    expect_blamed(target, target_says)
+    expect(prefix).to_have_attribute("aria-invalid", "false")
+    expect(dialog.get_by_role("alert")).to_have_count(1)
+    assert "JSON" not in dialog.inner_text()
+    target.fill("http://127.0.0.1:1")
+    prefix.fill("/api/x")
+    submit.click()
+    expect_blamed(prefix, prefix_says)
+    prefix.fill("/words")
+    dialog.locator("summary").click()
+    limit = dialog.locator("input[name=max_concurrency]")
+    limit.fill("1.5")
+    submit.click()
+    expect_blamed(limit, limit_says)
+    expect(dialog.get_by_role("alert")).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("locale", "wrong", "locked"),
+    [
+        (
+            "en-US",
+            "This is not the admin token.",
+            f"{LOCKED} Try again in 15 minutes.",
+        ),
+        ("zh-CN", "管理令牌不正确。", "您的地址多次输入错误令牌，已被锁定。 请在 15 分钟后重试。"),
+    ],
+)
+def test_a_lock_is_said_once(open_admin: OpenAdmin, locale: str, wrong: str, locked: str) -> None:
+    """A wrong token is said beside the field; a lock says once how long it lasts."""
+    page = open_admin(locale)
+    field = page.locator("input[name=token]")
+    log_in(page, "wrong")
+    expect_blamed(field, wrong)
+    for _ in range(5):
+        log_in(page, "wrong")
+        expect(page.locator("button[type=submit]")).to_be_enabled()
+    expect(page.get_by_role("alert")).to_have_text(locked)
+    page.locator("#language").click()
+    expect(page.get_by_role("alert")).not_to_have_text(locked)
+
+
+@pytest.fixture
+def beside(own_redis: Redis, own_server: EmbeddedRedis) -> Iterator[GatewayProcess]:
+    """A gateway on a Redis that a test may kill."""
+    process = GatewayProcess(own_server.url).start()
+    yield process
+    process.stop()
+
+
+def test_a_dead_worker_is_not_called_a_dead_redis(
+    browser: Browser, beside: GatewayProcess, own_redis: Redis, own_server: EmbeddedRedis
+) -> None:
+    """Old figures are explained by what is missing: the worker while Redis answers, else Redis."""
+    RollUp(own_redis).run(time.time_ns() // 1_000_000)
+    own_redis.decrby(STATS_ROLLED_AT, 60_000)
+    page = browser.new_page(locale="en-US", base_url=beside.url)
+    page.goto("/")
+    expect(page.locator(".banner.warn")).to_contain_text("The worker, which counts the calls, does not run.")
+    kill(own_server)
+    try:
+        page.get_by_role("button", name="Refresh").click()
+        expect(page.locator(".banner.warn")).to_contain_text("Redis does not answer.")
+    finally:
+        page.close()
+        revive(own_server)
