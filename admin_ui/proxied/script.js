@@ -208,6 +208,30 @@
       if (mapped !== value) setAttribute.call(element, name, mapped);
     }
     if (element.localName === 'script') mendScript(element);
+    if (element.localName === 'track') mendTrack(element);
+    if (element.localName === 'use') mendUse(element);
+  }
+
+  // Tracks and the sprites of `<use>` must be of the page's origin, which here no address is. With `crossorigin` a track
+  // need not be; a blob that the page makes is of its origin.
+  function mendTrack(track) {
+    const media = track.closest('audio, video');
+    if (media?.hasAttribute('crossorigin') === false) media.crossOrigin = 'anonymous';
+  }
+
+  const sprites = new Map();
+
+  async function mendUse(use) {
+    const name = use.hasAttribute('href') ? 'href' : 'xlink:href';
+    const written = use.getAttribute(name) ?? '';
+    const { href, hash, protocol } = URL.canParse(written, document.baseURI) ? new URL(written, document.baseURI) : location;
+    const file = href.slice(0, href.length - hash.length);
+    if (!/^https?:$/.test(protocol) || written.startsWith('#') || file === location.href.split('#')[0]) return;
+    if (!sprites.has(file)) sprites.set(file, realFetch(file).then((answer) => answer.blob()).then(URL.createObjectURL));
+    try {
+      const blob = await sprites.get(file);
+      if (use.getAttribute(name) === written) setAttribute.call(use, name, blob + hash);
+    } catch { /* it stays refused */ }
   }
 
   new MutationObserver((changes) => {

@@ -100,6 +100,31 @@ def test_what_scripts_address_goes_through_the_proxy(
     assert page.url == f"{gateway.url}/proxy/{site.url}/linked"
 
 
+def test_sprites_and_tracks_show(context: BrowserContext, gateway: GatewayProcess, serve: Serve) -> None:
+    """Browsers want them of the page's origin, which no address is: ours mends it, once for each file."""
+    sprite = '<svg xmlns="http://www.w3.org/2000/svg"><symbol id="s"><rect width="10" height="10"/></symbol></svg>'
+    site = serve(
+        {
+            "/": (
+                "text/html",
+                "<!doctype html><script>0</script>"
+                '<svg><use href="/sprite.svg#s" /></svg><svg><use xlink:href="sprite.svg#s" /></svg>'
+                '<svg id="own"><rect id="r" width="5" height="5" /><use href="#r" /></svg>'
+                '<video><track default src="/t.vtt"></video><div id="later"></div>',
+            ),
+            "/sprite.svg": ("image/svg+xml", sprite),
+            "/t.vtt": ("text/vtt", "WEBVTT\n\n00:00.000 --> 00:05.000\nhello\n"),
+        }
+    )
+    page, asked = page_of(context)
+    page.goto(f"{gateway.url}/proxy/{site.url}/")
+    page.evaluate("""later.innerHTML = '<svg><use href="/sprite.svg#s" /></svg>'""")
+    page.wait_for_function("[...document.querySelectorAll('use')].every((use) => use.getBBox().width > 0)")
+    page.wait_for_function("document.querySelector('track').track.cues?.length === 1")
+    assert page.locator("#own use").get_attribute("href") == "#r"
+    assert [url for url in asked if not re.match(rf"{gateway.url}/|blob:", url)] == []
+
+
 def test_forms_frames_and_redirects_stay_inside(context: BrowserContext, gateway: GatewayProcess, serve: Serve) -> None:
     """A form is sent to its site, a framed page of another site shows, and none of it needs our script."""
     other = serve({"/framed": ("text/html", "<p>framed")}, fields={"X-Frame-Options": "DENY"})
