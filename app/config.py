@@ -18,8 +18,10 @@ from typing import TypeVar
 
 from dotenv import dotenv_values
 
+from app.certificate_files import CertificateFiles, certificate_bundle, certificate_file, certificate_folder
 from app.core.addresses import only_here
 from app.core.egress import Entry, Ports, parse_entries, parse_ports
+from app.core.forward_proxies import VARIABLES, ForwardProxies, parse_forward_proxies
 from app.core.settings import SETTINGS, Limits, Settings, check_setting
 from app.tcp_keepalive import TcpKeepalive
 from app.wire.redis_url import check_redis_url
@@ -81,6 +83,10 @@ class Config:
     """Networks and host names that may not be dialled although they are public or allowed."""
     egress_ports: Ports
     """Ports of web pages besides the usual ones."""
+    certificate_files: CertificateFiles
+    """`SSL_CERT_FILE`, `SSL_CERT_DIR`, `REQUESTS_CA_BUNDLE` and `CA_FILE`: whose certificates are trusted."""
+    forward_proxies: ForwardProxies
+    """`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in upper or lower case: the way out to upstreams."""
     limits: Limits
     """The deployment's limits: of each in `core/settings.py`, the variable of its name in upper case."""
     settings: Settings
@@ -161,13 +167,20 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
         egress_allow=read("EGRESS_ALLOW", parse_entries, ()),
         egress_deny=read("EGRESS_DENY", parse_entries, ()),
         egress_ports=read("EGRESS_PORTS", parse_ports, ()),
+        certificate_files=CertificateFiles(
+            file=read("SSL_CERT_FILE", _path(certificate_file), None),
+            folder=read("SSL_CERT_DIR", _path(certificate_folder), None),
+            bundle=read("REQUESTS_CA_BUNDLE", _path(certificate_bundle), None),
+            added=read("CA_FILE", _path(certificate_file), None),
+        ),
+        forward_proxies=_forward_proxies({name: read(name, str, "") for name in VARIABLES}),
         limits=Limits().with_overrides(operator_values),
         settings=Settings().with_overrides(operator_values),
         pool_max_idle=read("POOL_MAX_IDLE", _integer(0, 100_000), 256),
         pool_idle_timeout_s=read("POOL_IDLE_TIMEOUT", _seconds, 60.0),
         held_body_max_bytes=read("HELD_BODY_MAX_BYTES", _integer(1, 2**40), 64 * 1024 * 1024),
         redis_server_bin=read("REDIS_SERVER_BIN", str, None),
-        data_dir=read("DATA_DIR", lambda text: ROOT / Path(text).expanduser(), ROOT / "data"),
+        data_dir=read("DATA_DIR", _path(Path), ROOT / "data"),
         log_level=read("LOG_LEVEL", _log_level, "INFO"),
         log_format=read("LOG_FORMAT", _one_of("text", "json"), "text"),
         start_trace=read("START_TRACE", _boolean, False),
@@ -178,6 +191,10 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
             f"WEB_PROXY=open of the file is not followed, for HOST={config.host} is reached from elsewhere: web pages "
             "are for the admin alone. Say it in the environment if anybody may see web pages through this gateway"
         )
+    doubts += [
+        f"NO_PROXY: {entry!r} is no name, address or CIDR, and is passed over"
+        for entry in config.forward_proxies.ignored
+    ]
     doubts += _nearly_known(known, filed, 0.75) + _nearly_known(known, given.keys() - filed.keys(), 0.9)
     return replace(config, doubts=tuple(doubts))
 
@@ -216,6 +233,18 @@ def _host(text: str) -> str:
         if bare != text or not re.fullmatch(r"[A-Za-z0-9_.-]+", text):
             raise ValueError("must be an address or a name, such as 127.0.0.1, ::1 or 0.0.0.0 (all of them)") from None
         return text
+
+
+def _forward_proxies(variables: Mapping[str, str]) -> ForwardProxies:
+    try:
+        return parse_forward_proxies(variables)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+
+
+def _path(judge: Callable[[Path], Path]) -> Callable[[str], Path]:
+    """A relative path counts from the project's directory."""
+    return lambda text: judge(ROOT / Path(text).expanduser())
 
 
 def _boolean(text: str) -> bool:

@@ -13,6 +13,7 @@ from app.core.egress import EgressPolicy
 from app.core.tickets import Tickets
 from app.proxy.admission import Admission
 from app.proxy.engine import Engine
+from app.proxy.upstream.certificates import verifying_context
 from app.proxy.upstream.dialing import Dialer, OwnAddress
 from app.proxy.upstream.transport import Transport
 from app.storage.catalog import Catalog
@@ -51,6 +52,8 @@ class Gateway:
             log.warning("WEB_PROXY=open: whoever reaches %s may see web pages through this gateway", self.config.host)
         if self.config.web_proxy == "open" and self.config.egress_allow:
             log.warning("WEB_PROXY=open: any web page in a browser that reaches us can read what EGRESS_ALLOW opens")
+        if way_out := str(self.config.forward_proxies):
+            log.info("the way out to upstreams: %s", way_out)
         self.catalog.start()
         self.engine.admission.start()
         self.request_log.start()
@@ -75,7 +78,9 @@ def build_gateway(config: Config) -> Gateway:
         open_redis, config.redis_url, tls_verify=config.redis_tls_verify, tcp_keepalive=config.tcp_keepalive
     )
     egress = EgressPolicy(config.egress_allow, config.egress_deny, config.egress_ports)
-    dialer = Dialer(egress, OwnAddress(config.host, config.port), config.tcp_keepalive)
+    own = OwnAddress(config.host, config.port)
+    tls = verifying_context(config.certificate_files)
+    dialer = Dialer(egress, own, config.tcp_keepalive, config.forward_proxies, tls)
     quick = partial(connect, socket_timeout_s=READER_TIMEOUT_S)
     admission = Admission(Rates(quick()), Slots(quick()))
     transport = Transport(dialer, config.pool_max_idle, config.pool_idle_timeout_s)

@@ -60,6 +60,8 @@ OTHER_NAMES = {
     "pool_idle_timeout_s": ("POOL_IDLE_TIMEOUT",),
     "tcp_keepalive": ("TCP_KEEPALIVE_IDLE", "TCP_KEEPALIVE_INTERVAL", "TCP_KEEPALIVE_COUNT"),
     "doubts": (),
+    "forward_proxies": ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"),
+    "certificate_files": ("CA_FILE", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"),
     "limits": tuple(name.upper() for name in LIMITS),
     "settings": tuple(name.upper() for name in GATEWAY_SETTINGS),
 }

@@ -64,6 +64,7 @@ class EgressPolicy:
         *,
         any_port: bool = False,
         own: Collection[str] = (),
+        resolved_elsewhere: bool = False,
     ) -> Refusal | None:
         """Why a canonical host may not be dialled at a port; None when it may.
 
@@ -72,7 +73,8 @@ class EgressPolicy:
         is up, and a name that mixes public and private ones is an attack or a mistake.
 
         `any_port` is for a target that the operator wrote. `own` are those of the addresses at which the gateway itself
-        listens; nothing opens them.
+        listens; nothing opens them. `resolved_elsewhere` is for a name that a forward proxy resolves: its addresses are
+        not known here, so what is judged is the name and the port.
 
         An IPv6 address that leads to an IPv4 one is never public, whatever is inside. EGRESS_ALLOW opens it where it
         holds the IPv6 address and the IPv4 address inside is public or held too; an IPv4-mapped one, which is the IPv4
@@ -85,6 +87,8 @@ class EgressPolicy:
         is_here = is_localhost(name)
         if is_here and not named and not any(self._allowing(address, port) for address in _LOOPBACK):
             return Refusal(f"is a name of the gateway's own machine{_ALLOW_IT}")
+        if resolved_elsewhere and not self._opens_port(port, named, any_port=any_port):
+            return _port_refusal(port)
         for text in addresses:
             address = ip_address(text)
             opened = named or self._allowing(address, port)
@@ -95,8 +99,8 @@ class EgressPolicy:
                 return Refusal("has an address that EGRESS_DENY closes", text)
             if purpose and not opened:
                 return Refusal(f"is not public: its address is {purpose}{_ALLOW_IT}", text)
-            if not (any_port or self._is_usual(port) or any(entry.port for entry in opened)):
-                return Refusal(f"is asked for at port {port}; the operator can allow it with EGRESS_PORTS", text)
+            if not self._opens_port(port, opened, any_port=any_port):
+                return _port_refusal(port, text)
         return None
 
     def _denied(self, address: Address, port: int) -> bool:
@@ -114,8 +118,12 @@ class EgressPolicy:
             return inside
         return entries if inside or special_use(inner) is None else []
 
-    def _is_usual(self, port: int) -> bool:
-        return any(port in ports for ports in self._ports)
+    def _opens_port(self, port: int, opened: list[Entry], *, any_port: bool) -> bool:
+        return any_port or any(port in ports for ports in self._ports) or any(entry.port for entry in opened)
+
+
+def _port_refusal(port: int, address: str = "") -> Refusal:
+    return Refusal(f"is asked for at port {port}; the operator can allow it with EGRESS_PORTS", address)
 
 
 def parse_entries(text: str) -> tuple[Entry, ...]:

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import http.client
-import ipaddress
 import json
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from gevent import socket as gevent_socket
 
 from app.core import model
@@ -29,6 +22,7 @@ from app.proxy.upstream.pool import Connection, Pool
 from app.proxy.upstream.transport import OutboundRequest, Transport
 from app.wire import lenient
 from tests.support.gateway import GatewayProcess, Reply, receive_all, wait_until
+from tests.support.tls import Authority, TlsUpstream
 from tests.support.upstream import Handler, Peer, Upstream
 from tests.wire.test_http1 import BAD_ANSWERS, BAD_CHUNKS
 from tests.wire.test_lenient import FORGIVEN_ANSWERS, FORGIVEN_CHUNKS, LONG, READ, READ_CHUNKS
@@ -656,7 +650,10 @@ class DeadSocket:
 
 
 class LoopbackDialer:
-    def dial(self, upstream: model.Upstream, timeout_s: float) -> Any:
+    def way_to(self, upstream: model.Upstream, *, switches: bool) -> None:
+        return None
+
+    def dial(self, upstream: model.Upstream, timeout_s: float, way: None) -> Any:
         return gevent_socket.create_connection((upstream.host, upstream.port), timeout_s)
 
 
@@ -709,36 +706,10 @@ def test_body_is_not_sent_again_after_its_head_was_written() -> None:
 # --- over TLS ---
 
 
-@dataclass
-class TlsUpstream(Upstream):
-    context: ssl.SSLContext = field(default_factory=lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
-
-    def _serve(self, sock: Any, number: int, handler: Handler) -> None:
-        with contextlib.suppress(OSError), self.context.wrap_socket(sock, server_side=True) as secured:
-            super()._serve(secured, number, handler)
-
-
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with a certificate for localhost, made for this run, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    signed = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    file = tmp_path_factory.mktemp("tls") / "localhost.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    file.write_bytes(private + signed.public_bytes(serialization.Encoding.PEM))
-    return file
+    return Authority(tmp_path_factory.mktemp("tls")).issue("localhost", "127.0.0.1", self_signed=True)
 
 
 @pytest.fixture(scope="module")

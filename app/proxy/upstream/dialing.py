@@ -1,4 +1,8 @@
-"""Opens a connection to an upstream: resolve once, check every address, dial one of those checked, then TLS."""
+"""Opens a connection to an upstream: resolve once, check every address, dial one of those checked, then TLS.
+
+Where a forward proxy leads there, it is the proxy that is dialled, unjudged because the operator chose it, and what can
+be known of the upstream is checked all the same.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +19,11 @@ from app.core.addresses import canonical_host
 from app.core.egress import EgressPolicy, Refusal
 from app.core.errors import AddressRefused, UpstreamFault
 from app.core.failures import Failure
+from app.core.forward_proxies import ForwardProxies, ForwardProxy, WayOut
 from app.core.model import Upstream
-from app.proxy.upstream.racing import connect_first
+from app.proxy.upstream.certificates import handshake_fault, verifying_context
+from app.proxy.upstream.forward_proxy import NoWayThere, ProxyRefusal, ask_for_tunnel, end_for_tls
+from app.proxy.upstream.racing import alternated, connect_first
 from app.proxy.upstream.resolving import Resolver
 from app.tcp_keepalive import USUAL, TcpKeepalive
 
@@ -24,6 +31,17 @@ log = logging.getLogger(__name__)
 
 MAX_TLS_SESSIONS = 1024
 """Upstreams, web pages' among them, whose TLS session is remembered."""
+
+
+# How far a connection is on its way, and what it means when the time is over then.
+_TO_UPSTREAM, _TLS, _TO_PROXY, _PROXY_TLS, _AT_PROXY = range(5)
+_TOO_LONG = (
+    "",
+    ": the TLS handshake did not end",
+    ": the proxy on the gateway's way out cannot be reached",
+    ": the TLS handshake with the proxy on the gateway's way out did not end",
+    ": the proxy on the gateway's way out did not answer",
+)
 
 
 class ConnectTimeout(Exception):
@@ -57,32 +75,67 @@ class OwnAddress:
         return numeric == self._only if self._only else _belongs_here(address)
 
 
-class Dialer:
-    """One verified TLS context for all upstreams, and the guard on what may be dialled."""
+class _Dialling:
+    """One connection on its way, and how far it is: what an error tells."""
 
-    def __init__(self, egress: EgressPolicy, own: OwnAddress, keepalive: TcpKeepalive = USUAL) -> None:
+    __slots__ = ("step", "upstream", "way")
+
+    def __init__(self, upstream: Upstream, way: WayOut | None) -> None:
+        self.upstream = upstream
+        self.way = way
+        self.step = _TO_UPSTREAM
+
+    def too_long(self, timeout_s: float) -> UpstreamFault:
+        return no_connection(self.upstream, f"{_TOO_LONG[self.step]} within {timeout_s:g} s")
+
+    def failed(self, error: OSError) -> UpstreamFault:
+        secures = self.step in (_TLS, _PROXY_TLS)
+        text = handshake_fault(error) if secures else error.strerror or str(error)
+        return no_connection(self.upstream, f": {text}" if self.step in (_TO_UPSTREAM, _TLS) else by_proxy(text))
+
+
+class Dialer:
+    """One verified TLS context for all upstreams and proxies, and the guard on what may be dialled."""
+
+    def __init__(
+        self,
+        egress: EgressPolicy,
+        own: OwnAddress,
+        keepalive: TcpKeepalive = USUAL,
+        proxies: ForwardProxies = ForwardProxies(),  # noqa: B008 - frozen
+        tls: SSLContext | None = None,
+    ) -> None:
         self._egress = egress
         self._own = own
         self._keepalive = keepalive
+        self._proxies = proxies
+        self._has_proxies = proxies != ForwardProxies()
         self._resolver = Resolver()
-        self._tls = SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self._tls.load_default_certs()
-        self._tls.set_alpn_protocols(["http/1.1"])
+        self._tls = tls or verifying_context()
         self._tls_sessions: dict[tuple[str, int], ssl.SSLSession] = {}
 
-    def dial(self, upstream: Upstream, timeout_s: float) -> Any:
-        """A connected gevent socket. `timeout_s` covers name, connection and TLS.
+    def way_to(self, upstream: Upstream, *, switches: bool = False) -> WayOut | None:
+        """Through which proxy an upstream is reached; None when directly. See ForwardProxies.way_to."""
+        if not self._has_proxies:
+            return None
+        return self._proxies.way_to(upstream.scheme, upstream.host, upstream.port, switches=switches)
 
+    def dial(self, upstream: Upstream, timeout_s: float, way: WayOut | None = None) -> Any:
+        """A connected gevent socket. `timeout_s` covers name, connection, the proxy's answers and TLS.
+
+        Where `way` does not tunnel, the socket leads to its proxy.
         Raises UpstreamFault, or AddressRefused when the guard forbids it; then nothing was dialled.
         """
+        dialling = _Dialling(upstream, way)
         try:
             with gevent.Timeout(timeout_s, ConnectTimeout):
-                return self._open(upstream)
+                return self._open(dialling)
         except ConnectTimeout:
-            text = f"no connection to {upstream.authority} within {timeout_s:g} s"
+            raise dialling.too_long(timeout_s) from None
+        except ProxyRefusal as clause:
+            raise no_connection(upstream, by_proxy(str(clause))) from None
         except OSError as error:
-            text = f"no connection to {upstream.authority}: {error.strerror or error}"
-        raise UpstreamFault(Failure.UNREACHABLE, text)
+            raise dialling.failed(error) from None
 
     def check(self, upstream: Upstream, timeout_s: float = 5.0) -> None:
         """Raises AddressRefused when the upstream is known to be at an address that may not be dialled.
@@ -91,7 +144,7 @@ class Dialer:
         """
         try:
             with gevent.Timeout(timeout_s, ConnectTimeout):
-                self._resolve(upstream)
+                self._addresses(upstream, self.way_to(upstream))
         except (ConnectTimeout, OSError):
             return
 
@@ -104,44 +157,113 @@ class Dialer:
             if len(self._tls_sessions) > MAX_TLS_SESSIONS:
                 del self._tls_sessions[next(iter(self._tls_sessions))]
 
-    def _open(self, upstream: Upstream) -> Any:
-        sock = connect_first(self._resolve(upstream))
-        self._keepalive.set_on(sock)
+    def _open(self, dialling: _Dialling) -> Any:
+        upstream, way = dialling.upstream, dialling.way
+        addresses = self._addresses(upstream, way)
+        if way is None:
+            sock = self._connect(addresses)
+        elif not way.tunnels:
+            return self._connect_to(way.proxy, dialling)
+        else:
+            sock = self._tunnel(dialling, way.proxy, addresses)
         if upstream.scheme == "http":
             return sock
-        try:
-            return self._secure(sock, upstream)
-        except BaseException:
-            sock.close()
-            raise
+        dialling.step = _TLS
+        return self._secure(sock, upstream.host, self._tls_sessions.get((upstream.host, upstream.port)))
 
-    def _resolve(self, upstream: Upstream) -> list[Any]:
-        """What getaddrinfo says, asked once and all of it allowed. Raises AddressRefused, OSError."""
+    def _connect(self, addresses: list[Any]) -> Any:
+        sock = connect_first(addresses)
+        self._keepalive.set_on(sock)
+        return sock
+
+    def _connect_to(self, proxy: ForwardProxy, dialling: _Dialling) -> Any:
+        dialling.step = _TO_PROXY
+        sock = self._connect(self._resolver.addresses(proxy.host, proxy.port))
+        if proxy.scheme != "https":
+            return sock
+        dialling.step = _PROXY_TLS
+        return self._secure(sock, proxy.host, None)
+
+    def _tunnel(self, dialling: _Dialling, proxy: ForwardProxy, addresses: list[Any]) -> Any:
+        """A socket that leads through the proxy to the upstream: to one of `addresses`, or of its name without any."""
+        upstream = dialling.upstream
+        hosts = [info[4][0] for info in alternated(addresses)] or [upstream.host.removesuffix(".")]
+        for host in hosts:
+            sock = self._connect_to(proxy, dialling)
+            dialling.step = _AT_PROXY
+            try:
+                ask_for_tunnel(sock, proxy, host, upstream.port)
+            except BaseException as error:
+                sock.close()
+                if isinstance(error, NoWayThere) and host != hosts[-1]:
+                    continue
+                raise
+            return end_for_tls(sock) if proxy.scheme == "https" and upstream.scheme == "https" else sock
+        raise AssertionError("there is always a host")
+
+    def _addresses(self, upstream: Upstream, way: WayOut | None) -> list[Any]:
+        """What getaddrinfo says, asked once and all of it allowed; nothing for a name that the proxy resolves.
+
+        Raises AddressRefused, OSError.
+        """
         try:
             host = canonical_host(upstream.host)
         except ValueError:
             raise _refused(upstream, Refusal("is no host name or address")) from None
-        self._judge(upstream, host, [])
+        elsewhere = way is not None and way.proxy.resolves_names and not _is_numeric(host)
+        self._judge(upstream, host, [], resolved_elsewhere=elsewhere)
+        if elsewhere:
+            return []
         found = self._resolver.addresses(host, upstream.port)
         self._judge(upstream, host, [info[4] for info in found])
         return found
 
-    def _judge(self, upstream: Upstream, host: str, found: list[Any]) -> None:
+    def _judge(self, upstream: Upstream, host: str, found: list[Any], *, resolved_elsewhere: bool = False) -> None:
         refusal = self._egress.judge(
             host,
             upstream.port,
             [address[0] for address in found],
             any_port=not upstream.from_caller,
             own=[address[0] for address in found if self._own.is_at(address)],
+            resolved_elsewhere=resolved_elsewhere,
         )
         if refusal is not None:
             raise _refused(upstream, refusal)
 
-    def _secure(self, sock: Any, upstream: Upstream) -> Any:
-        session = self._tls_sessions.get((upstream.host, upstream.port))
+    def _secure(self, sock: Any, host: str, session: ssl.SSLSession | None) -> Any:
+        """TLS on a connected socket, which it takes over. Raises OSError."""
         # An end without TLS's own is no end: whoever cuts the wire must not be able to shorten a body.
-        name = upstream.host.removesuffix(".")  # RFC 6066, 3: without it
-        return self._tls.wrap_socket(sock, server_hostname=name, session=session, suppress_ragged_eofs=False)
+        secured = self._tls.wrap_socket(
+            sock,
+            server_hostname=host.removesuffix("."),  # RFC 6066, 3: without it
+            session=session,
+            suppress_ragged_eofs=False,
+            do_handshake_on_connect=False,
+        )
+        try:
+            secured.do_handshake()
+        except BaseException:
+            secured.close()
+            raise
+        return secured
+
+
+def no_connection(upstream: Upstream, why: str) -> UpstreamFault:
+    """`why` follows the upstream's name."""
+    return UpstreamFault(Failure.UNREACHABLE, f"no connection to {upstream.authority}{why}")
+
+
+def by_proxy(clause: str) -> str:
+    """A clause about the proxy, for `no_connection`. Its address is not the caller's business."""
+    return f": the proxy on the gateway's way out: {clause}"
+
+
+def _is_numeric(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _belongs_here(address: Any) -> bool:

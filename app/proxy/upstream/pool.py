@@ -8,11 +8,13 @@ from typing import Any
 
 from gevent.ssl import SSLSocket, SSLWantReadError
 
+from app.core.forward_proxies import WayOut
 from app.core.model import Upstream
 from app.waiting import Patience, peek
 
-PoolKey = tuple[str, str, int, bool]
-"""All on which the egress guard's answer rests, so that a connection serves only those who could have opened it."""
+PoolKey = tuple[str, str, int, bool, WayOut | None]
+"""All on which the egress guard's answer rests, so that a connection serves only those who could have opened it; and
+the way that it takes."""
 
 
 class Connection:
@@ -98,8 +100,8 @@ class Pool:
         self._idle: dict[PoolKey, list[Connection]] = {}
 
     @staticmethod
-    def key(upstream: Upstream) -> PoolKey:
-        return upstream.scheme, upstream.host, upstream.port, upstream.from_caller
+    def key(upstream: Upstream, way: WayOut | None = None) -> PoolKey:
+        return upstream.scheme, upstream.host, upstream.port, upstream.from_caller, way
 
     def take(self, key: PoolKey) -> Connection | None:
         """The idle connection last used that still lives, or None."""

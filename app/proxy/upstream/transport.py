@@ -16,10 +16,12 @@ from requests.adapters import BaseAdapter
 
 from app.core.errors import AddressRefused, UpstreamFault
 from app.core.failures import Failure
+from app.core.forward_proxies import WayOut
 from app.core.model import Upstream
 from app.proxy.messages import RequestBody
-from app.proxy.upstream.dialing import Dialer
+from app.proxy.upstream.dialing import Dialer, by_proxy, no_connection
 from app.proxy.upstream.exchange import NEVER, Exchange, total_timeout
+from app.proxy.upstream.forward_proxy import credentials, refusal
 from app.proxy.upstream.pool import Connection, Pool
 from app.wire.headers import Headers, find
 from app.wire.http1 import CHUNKED
@@ -91,7 +93,8 @@ class Transport(BaseAdapter):
         A kept-alive connection that dies before a byte of the answer is replaced once, under the rule of Go's
         net/http: if the upstream saw nothing of the request, or if the whole body is at hand and it is safe to repeat.
         """
-        key = self._pool.key(request.upstream)
+        way = self._dialer.way_to(request.upstream, switches=bool(request.upgrade))
+        key = self._pool.key(request.upstream, way)
         connection = self._pool.take(key)
         if connection is not None:
             request.attempts = 1
@@ -102,16 +105,16 @@ class Transport(BaseAdapter):
                     fault.failure is not Failure.STALE_WRITTEN or not _repeatable(request)
                 ):
                     raise
-        sock = self._dial(request, timeout)
+        sock = self._dial(request, timeout, way)
         return self._exchange(Connection(key, sock), request, timeout)
 
-    def _dial(self, request: OutboundRequest, deadline_s: float) -> Any:
+    def _dial(self, request: OutboundRequest, deadline_s: float, way: WayOut | None) -> Any:
         upstream = request.upstream
         request.attempts += 1
         left_s = deadline_s - time.monotonic()
         connect_s = upstream.limits.connect_timeout
         try:
-            return self._dialer.dial(upstream, max(0.0, min(connect_s, left_s)))
+            return self._dialer.dial(upstream, max(0.0, min(connect_s, left_s)), way)
         except AddressRefused:
             request.attempts -= 1  # nothing was dialled
             raise
@@ -124,19 +127,27 @@ class Transport(BaseAdapter):
         upstream = request.upstream
         give_back = self._pool.give_back if upstream.scheme == "http" else partial(self._give_back_tls, upstream)
         exchange = request.exchange = Exchange(connection, upstream, deadline_s, give_back)
+        target, fields = request.target, _framed(request)
+        way = connection.key[4]
+        proxy = way.proxy if way is not None and not way.tunnels else None
+        if proxy is not None:
+            target, fields = f"http://{upstream.authority}{target}", [*fields, *credentials(proxy)]
         try:
             exchange.send(
                 request.method or "",
-                request.target,
-                _framed(request),
+                target,
+                fields,
                 request.content,
                 expect=request.expect,
                 upgrade=request.upgrade,
             )
+            response = UpstreamResponse(request, exchange)
+            if proxy is not None and response.status_code == 407:
+                raise no_connection(upstream, by_proxy(refusal(response.status_code, response.reason)))
         except BaseException:
             exchange.close()
             raise
-        return UpstreamResponse(request, exchange)
+        return response
 
     def _give_back_tls(self, upstream: Upstream, connection: Connection) -> None:
         self._dialer.keep_tls_session(upstream, connection.sock)

@@ -1,0 +1,89 @@
+"""Whose certificates are trusted, and what is wrong with one that is not. Certificates are always checked."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from pathlib import Path
+
+import certifi
+from gevent.ssl import SSLContext
+
+from app.certificate_files import CertificateFiles
+
+_HASHED_NAME = re.compile(r"[0-9a-f]{8}\.[0-9]+")  # as `openssl rehash` names the files of a directory
+_TRUST_IT = "the operator can trust it with CA_FILE"
+
+# https://docs.openssl.org/master/man3/X509_STORE_CTX_get_error/
+_EXPIRED, _NOT_YET_VALID, _OTHER_NAME, _OTHER_ADDRESS = 10, 9, 62, 64
+_SELF_SIGNED, _SELF_SIGNED_ISSUER, _UNKNOWN_ISSUER = 18, 19, (2, 20, 21)
+
+
+def verifying_context(files: CertificateFiles = CertificateFiles()) -> SSLContext:  # noqa: B008 - frozen
+    """A context for connections to upstreams and proxies. Raises OSError for a file that cannot be read."""
+    context = SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks certificate and name
+    context.set_alpn_protocols(["http/1.1"])
+    # What the operator names is trusted itself, also if it is no root: an intermediate, or the server's own.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    if files.bundle is not None:
+        _trust(context, files.bundle)
+    else:
+        _trust_system(context, files)
+    if files.added is not None:
+        _trust(context, files.added)
+    return context
+
+
+def _trust(context: SSLContext, path: Path) -> None:
+    if path.is_dir():
+        context.load_verify_locations(capath=path)
+    else:
+        context.load_verify_locations(cafile=path)
+
+
+def _trust_system(context: SSLContext, files: CertificateFiles) -> None:
+    """The store that OpenSSL was built for; where that is empty (python.org's Python on macOS), certifi's."""
+    usual = ssl.get_default_verify_paths()
+    file = files.file or Path(usual.openssl_cafile)
+    folder = files.folder or Path(usual.openssl_capath)
+    if file.is_file():
+        _trust(context, file)
+    if folder.is_dir():
+        _trust(context, folder)
+    if not context.cert_store_stats()["x509"] and not _holds_certificates(folder):
+        _trust(context, Path(certifi.where()))
+
+
+def _holds_certificates(folder: Path) -> bool:
+    return folder.is_dir() and any(_HASHED_NAME.fullmatch(entry.name) for entry in folder.iterdir())
+
+
+def handshake_fault(error: OSError) -> str:
+    """Why a TLS handshake failed, and what to do, as a clause about the server."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _certificate_fault(error)
+    reason = getattr(error, "reason", None) or ""
+    if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
+        return "it does not speak TLS at this port; should its URL begin with http://?"
+    if isinstance(error, ssl.SSLEOFError | ConnectionError):
+        return "it broke off the TLS handshake"
+    return f"the TLS handshake failed: {reason.replace('_', ' ').lower() or error.strerror or error}"
+
+
+def _certificate_fault(error: ssl.SSLCertVerificationError) -> str:
+    code = error.verify_code
+    if code == _EXPIRED:
+        return "its certificate has expired; whoever runs it must renew it (or the clock here is wrong)"
+    if code == _NOT_YET_VALID:
+        return "its certificate is not valid yet (or the clock here is wrong)"
+    if code in (_OTHER_NAME, _OTHER_ADDRESS):
+        return "its certificate is for another name; the URL must hold a name that stands in the certificate"
+    if code == _SELF_SIGNED:
+        return f"its certificate is self-signed; if it is the right one, {_TRUST_IT}"
+    if code == _SELF_SIGNED_ISSUER:
+        text = "its certificate goes back to an authority that is not trusted here (a private one, or a device that "
+        return f"{text}opens TLS on the way); if it is the right one, {_TRUST_IT}"
+    if code in _UNKNOWN_ISSUER:
+        text = "the issuer of its certificate is unknown here; if it is a private one,"
+        return f"{text} {_TRUST_IT}; if not, the server fails to send its intermediate certificates"
+    return f"its certificate is not accepted: {error.verify_message}"
