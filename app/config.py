@@ -69,6 +69,11 @@ class Config:
     """`TCP_KEEPALIVE_IDLE`, `_INTERVAL`, `_COUNT`: on connections of clients, upstreams and Redis."""
     trusted_proxy_count: int
     """How many reverse proxies stand in front of us, so how many `X-Forwarded-*` values are believed."""
+    forwarded_fields: str
+    """What of `X-Forwarded-For` and its like goes on to upstreams: `drop`, `pass`, or `auto` (wire.headers.outbound).
+
+    `FORWARDED_FIELDS`; with reverse proxies in front, `auto` is `drop`.
+    """
     enable_stats: bool
     stats_queue_size: int
     cors: bool
@@ -160,6 +165,7 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
             read("TCP_KEEPALIVE_COUNT", _integer(1, 127), 3),
         ),
         trusted_proxy_count=read("TRUSTED_PROXY_COUNT", _integer(0, 16), 0),
+        forwarded_fields=read("FORWARDED_FIELDS", _one_of("auto", "drop", "pass"), "auto"),
         enable_stats=read("ENABLE_STATS", _boolean, True),
         stats_queue_size=read("STATS_QUEUE_SIZE", _integer(1, 10_000_000), 10_000),
         cors=read("CORS", _boolean, True),
@@ -185,6 +191,8 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
         log_format=read("LOG_FORMAT", _one_of("text", "json"), "text"),
         start_trace=read("START_TRACE", _boolean, False),
     )
+    if config.forwarded_fields == "auto" and config.trusted_proxy_count:
+        config = replace(config, forwarded_fields="drop")
     if config.web_proxy == "open" and "WEB_PROXY" not in given and not only_here(config.host):
         config = replace(config, web_proxy="token")
         doubts.append(

@@ -84,7 +84,7 @@ def build_gateway(config: Config) -> Gateway:
     quick = partial(connect, socket_timeout_s=READER_TIMEOUT_S)
     admission = Admission(Rates(quick()), Slots(quick()))
     transport = Transport(dialer, config.pool_max_idle, config.pool_idle_timeout_s)
-    engine = Engine(transport, admission, config.held_body_max_bytes)
+    engine = Engine(transport, admission, config.held_body_max_bytes, config.forwarded_fields)
     recorder = _build_recorder(config, connect(), engine) if config.enable_stats else None
     request_log = RequestLog(config.log_format)
     engine.observers = [observer.record for observer in (recorder, request_log) if observer is not None]

@@ -38,6 +38,8 @@ class Engine:
     admission: Admission
     held_body_max_bytes: int
     """Longest body that is held to be edited."""
+    forwarded_fields: str
+    """See wire.headers.outbound."""
     observers: list[Callable[[RequestEvent], None]] = field(default_factory=list)
     """Who is told of each finished request. They must not wait."""
     active_calls: int = 0
@@ -62,7 +64,7 @@ class Engine:
                 upstream,
                 inbound.method,
                 target,
-                _outbound_fields(inbound, upstream),
+                _outbound_fields(inbound, upstream, self.forwarded_fields),
                 body,
                 expect=inbound.expects_continue and body.read_more is not None,
                 upgrade=inbound.upgrade,
@@ -197,8 +199,8 @@ class _Call:
             observe(event)
 
 
-def _outbound_fields(inbound: Inbound, upstream: Upstream) -> Headers:
-    fields = header_fields.outbound(inbound.headers, upstream.authority, inbound.connection)
+def _outbound_fields(inbound: Inbound, upstream: Upstream, forwarded_fields: str) -> Headers:
+    fields = header_fields.outbound(inbound.headers, upstream.authority, inbound.connection, forwarded_fields)
     if inbound.trace is None:
         return fields
     return [*[field for field in fields if field[0].lower() != "traceparent"], ("traceparent", str(inbound.trace))]

@@ -15,7 +15,7 @@ from app.servers.body import RequestInput
 from app.servers.framing import LINGER_S, READ_BYTES, Response, linger, refuse
 from app.waiting import Patience, peek
 from app.wire import http1
-from app.wire.headers import Headers
+from app.wire.headers import MAX_KNOWN_NAME_BYTES, MAX_KNOWN_NAMES, Headers
 from app.wire.http1 import HttpSyntaxError, RequestHead
 
 FIRST_REQUEST_S = 1.0
@@ -233,8 +233,8 @@ class _EnvironNames(dict[str, str]):
             key = f"INVALID_{key}"  # `X_Y` must not pass for `X-Y`, which a proxy before us may have set
         elif key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = f"HTTP_{key}"
-        if len(name) <= http1.MAX_KNOWN_NAME_BYTES:
-            if len(self) >= http1.MAX_KNOWN_NAMES:
+        if len(name) <= MAX_KNOWN_NAME_BYTES:
+            if len(self) >= MAX_KNOWN_NAMES:
                 self.clear()
             self[name] = key
         return key

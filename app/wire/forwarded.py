@@ -1,7 +1,8 @@
-"""What reverse proxies before us say of a client: `X-Forwarded-For` and `X-Forwarded-Proto`.
+"""What hops before us say: of the client, which we read, and of us, which is no upstream's business.
 
-Each proxy adds what it saw on the right of the list, so the n-th member from the right is the word of the outermost of
-n trusted proxies, and all that stands left of it anybody may have written.
+Of `X-Forwarded-For` and `X-Forwarded-Proto` each proxy adds what it saw on the right of the list, so the n-th
+member from the right is the word of the outermost of n trusted proxies, and all that stands left of it anybody may have
+written.
 """
 
 from __future__ import annotations
@@ -9,9 +10,49 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from ipaddress import ip_address
+from typing import Final
 
 _WITH_PORT = re.compile(r"([0-9.]+|\[[^][]+\]):\d{1,5}")
 """`203.0.113.9:50001`, as Azure's gateways write it, and `[2001:db8::1]:50001`."""
+
+_OF_A_HOP: Final = frozenset(
+    # Cloudflare, Akamai, Fastly, CloudFront
+    "cdn-loop true-client-ip akamai-origin-hop x-akamai-edgescape fastly-client fastly-client-ip fastly-ff fastly-ssl "
+    "x-amz-cf-id "
+    # the load balancers of AWS and Azure, and Azure's Front Door and App Service
+    "x-amzn-trace-id x-amzn-tls-cipher-suite x-amzn-tls-version x-azure-clientip x-azure-fdid x-azure-ref "
+    "x-azure-requestchain x-azure-socketip x-appgw-trace-id client-ip disguised-host was-default-hostname "
+    "x-client-port x-site-deployment-id x-waws-unencoded-url "
+    # Heroku, Render, DigitalOcean, Hugging Face, Google's Identity-Aware Proxy
+    "connect-time total-route-time x-request-start rndr-id do-connecting-ip x-ip-token x-goog-iap-jwt-assertion "
+    "x-goog-authenticated-user-email x-goog-authenticated-user-id".split()
+)
+_OF_A_HOP_BEGIN: Final = (
+    "cf-", "cloudfront-", "fly-", "x-amzn-mtls-", "x-amzn-oidc-", "x-appengine-", "x-arr-", "x-envoy-", "x-heroku-",
+    "x-ms-client-principal", "x-nf-", "x-railway-", "x-vercel-",
+)  # fmt: skip
+_OF_CLIENTS_BEGIN: Final = (
+    "cf-access-client-", "cf-access-token", "cf-aig-", "fly-force-", "fly-prefer-", "x-vercel-protection-bypass",
+    "x-vercel-set-bypass",
+)  # fmt: skip
+"""What clients send to upstreams at such a place, keys of Cloudflare's AI Gateway and Access among them."""
+
+_FORWARDED: Final = frozenset(
+    "forwarded via x-client-ip x-cluster-client-ip x-original-forwarded-for x-real-ip x-scheme".split()
+)
+
+
+def is_of_a_hop(name: str) -> bool:
+    """True for a field (in lower case) that only a CDN or a platform's router adds: who its client is, where it ran.
+
+    Upstreams behind such a CDN themselves refuse requests that bear its fields.
+    """
+    return name in _OF_A_HOP or (name.startswith(_OF_A_HOP_BEGIN) and not name.startswith(_OF_CLIENTS_BEGIN))
+
+
+def is_forwarded(name: str) -> bool:
+    """True for a field (in lower case) that any reverse proxy may add, and a client too, such as a proxy of its own."""
+    return name in _FORWARDED or name.startswith("x-forwarded-")
 
 
 def client_of(peer: str, forwarded_for: str, proxies: int) -> str:

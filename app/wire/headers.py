@@ -8,8 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from app.wire.forwarded import is_forwarded, is_of_a_hop
+
 Headers = list[tuple[str, str]]
 
+MAX_KNOWN_NAMES: Final = 2048
+MAX_KNOWN_NAME_BYTES: Final = 64
 KNOWN_NAMES: Final[dict[str, str]] = {}
 """Field names that `wire.http1` has judged, and the same in lower case: clients and upstreams use few."""
 
@@ -27,26 +31,68 @@ HOP_BY_HOP = frozenset(
         "upgrade",
     }
 )
-_NOT_TO_UPSTREAM = HOP_BY_HOP | {"content-length", "expect"}
 _NOT_TO_CLIENT = HOP_BY_HOP
 _USUAL_CONNECTION = frozenset({"", "keep-alive", "Keep-Alive", "close"})
 """Values of `Connection` that name no field which is not hop-by-hop already."""
 
 
-def outbound(inbound: Headers, authority: str, connection: str) -> Headers:
+# What a request's field is to us. How most are is one look-up in `_KINDS`.
+_UNKNOWN: Final = 0
+_END_TO_END: Final = 1
+_HOST: Final = 2
+_OURS: Final = 3
+"""Hop-by-hop, or of the framing, which is the transport's to say."""
+_OF_A_HOP: Final = 4
+_FORWARDED: Final = 5
+_KINDS: Final[dict[str, int]] = {}
+
+
+def outbound(inbound: Headers, authority: str, connection: str, forwarded_fields: str) -> Headers:
     """What goes on to the upstream: the caller's end-to-end fields, with the target's `Host`.
 
-    `connection` is the value of their `Connection`. How the body is framed is the transport's to say.
+    `connection` is the value of their `Connection`. What a CDN or a router before us added never goes on; what any
+    reverse proxy may have added (`X-Forwarded-For` and its like) goes by `forwarded_fields`: `drop`, `pass`, or `auto`,
+    which drops it where another field shows that a CDN was there.
     """
-    dropped = _NOT_TO_UPSTREAM
+    fields: Headers = []
+    has_host = was_forwarded = met_a_hop = False
+    for field in inbound:
+        kind = _KINDS.get(field[0], _UNKNOWN) or _learn(field[0])
+        if kind == _END_TO_END:
+            fields.append(field)
+        elif kind == _HOST:
+            has_host = True
+            fields.append(("Host", authority))
+        elif kind == _OF_A_HOP:
+            met_a_hop = True
+        elif kind == _FORWARDED and forwarded_fields != "drop":
+            was_forwarded = True
+            fields.append(field)
+    if was_forwarded and met_a_hop and forwarded_fields == "auto":
+        fields = [field for field in fields if not is_forwarded(lower(field[0]))]
     if connection not in _USUAL_CONNECTION:
-        dropped = dropped.union(tokens(connection)) - {"host"}
-    fields = [field for field in inbound if lower(field[0]) not in dropped]
-    for place, field in enumerate(fields):  # it is among the first
-        if lower(field[0]) == "host":
-            fields[place] = ("Host", authority)
-            return fields
-    return [("Host", authority), *fields]
+        dropped = frozenset(tokens(connection)) - {"host"}
+        fields = [field for field in fields if lower(field[0]) not in dropped]
+    return fields if has_host else [("Host", authority), *fields]
+
+
+def _learn(name: str) -> int:
+    """The kind of a field by its name. Whoever sends odd names must not slow the usual ones for good."""
+    key = name.lower()
+    kind = _END_TO_END
+    if key == "host":
+        kind = _HOST
+    elif key in HOP_BY_HOP or key in ("content-length", "expect"):
+        kind = _OURS
+    elif is_of_a_hop(key):
+        kind = _OF_A_HOP
+    elif is_forwarded(key):
+        kind = _FORWARDED
+    if len(name) <= MAX_KNOWN_NAME_BYTES:
+        if len(_KINDS) >= MAX_KNOWN_NAMES:
+            _KINDS.clear()
+        _KINDS[name] = kind
+    return kind
 
 
 def to_client(upstream: Headers, connection: str) -> Headers:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from app.wire.headers import KNOWN_NAMES, Headers, by_name, tokens
+from app.wire.headers import KNOWN_NAMES, MAX_KNOWN_NAME_BYTES, MAX_KNOWN_NAMES, Headers, by_name, tokens
 
 MAX_HEAD_BYTES: Final = 32 * 1024
 MAX_HEADERS: Final = 200
@@ -19,8 +19,6 @@ MAX_CHUNK_EXCESS_BYTES: Final = 16 * 1024
 """How much longer than usual a body's chunk lines may be together, see ChunkedDecoder."""
 MAX_TRAILER_BYTES: Final = 8 * 1024
 
-MAX_KNOWN_NAMES: Final = 2048
-MAX_KNOWN_NAME_BYTES: Final = 64
 """Names that nobody else would send are not remembered: they would hold memory for as long as the process lives."""
 
 UNTIL_CLOSE: Final = -1

@@ -1,4 +1,4 @@
-"""Behind reverse proxies: every door takes the client's address from the same place."""
+"""Behind reverse proxies: every door takes the client's address from the same place, and none tells what they say."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from collections.abc import Iterator
 import pytest
 import redis
 
+from app.config import load_config
+from app.gateway import build_gateway
 from app.storage.connections import ADMIN_FAILURES
+from app.wire.headers import outbound
 from tests.support.gateway import GatewayProcess, wait_until
-from tests.support.upstream import Upstream
+from tests.support.upstream import Peer, Upstream
 
 
 @pytest.fixture(scope="module")
 def behind(redis_url: str) -> Iterator[GatewayProcess]:
-    gateway = GatewayProcess(redis_url, {"TRUSTED_PROXY_COUNT": "1"}).start()
+    gateway = GatewayProcess(redis_url, {"TRUSTED_PROXY_COUNT": "1", "EGRESS_PORTS": "*"}).start()
     yield gateway
     gateway.stop()
 
@@ -62,3 +65,63 @@ def test_garbage_is_the_proxys_own_address(behind: GatewayProcess) -> None:
     for number in range(5):
         assert try_token(behind, "/api/mappings", f"garbage{number}") == 401
     assert try_token(behind, "/api/mappings", "other garbage") == 429
+
+
+HOPS = {"X-Forwarded-For": "203.0.113.9", "Via": "1.1 front", "X-Real-IP": "203.0.113.9", "X-Forwarded-Proto": "https"}
+
+
+def told(gateway: GatewayProcess, sent: dict[str, str]) -> set[str]:
+    """What of these the upstream behind `/up` is told."""
+    fields = gateway.request("GET", "/up/", headers=sent).json()["fields"]
+    return {name for name, _ in fields} & sent.keys()
+
+
+def test_what_a_proxy_says_of_us_stays_here(
+    behind: GatewayProcess, gateway: GatewayProcess, upstream: Upstream
+) -> None:
+    """With a trusted proxy nothing of it goes on; from a direct client all does, but what only a CDN adds."""
+    behind.map("/up", upstream.url)
+    assert told(behind, HOPS) == set()
+    assert told(gateway, HOPS) == HOPS.keys()
+    assert told(gateway, HOPS | {"CF-Connecting-IP": "203.0.113.9"}) == set()
+
+
+@pytest.mark.parametrize(
+    ("environ", "passes"),
+    [
+        ({"FORWARDED_FIELDS": "pass", "TRUSTED_PROXY_COUNT": "1"}, True),
+        ({"FORWARDED_FIELDS": "drop"}, False),
+        ({"TRUSTED_PROXY_COUNT": "1"}, False),
+        ({}, True),
+    ],
+)
+def test_the_operator_decides_otherwise(environ: dict[str, str], passes: bool) -> None:
+    """FORWARDED_FIELDS says it for all; what only a CDN adds stays here in any case."""
+    gateway = build_gateway(load_config({"REDIS_URL": "redis://127.0.0.1:1", **environ}))
+    asked = [("Host", "x"), *HOPS.items()]
+    forwarded_fields = gateway.engine.forwarded_fields
+    assert (outbound(asked, "x", "", forwarded_fields)[1:] == asked[1:]) == passes
+    assert len(outbound([*asked, ("CF-Ray", "1")], "x", "", forwarded_fields)) < len(asked) + 1
+
+
+def test_a_websocket_says_no_more_than_a_call(gateway: GatewayProcess, upstream: Upstream) -> None:
+    """The request for the switch goes the same way."""
+
+    def serve(peer: Peer) -> None:
+        peer.read_head()
+        peer.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+
+    upstream.handler = serve
+    head = b"GET /up/ HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Forwarded-For: 1.1.1.1\r\n"
+    assert b" 101 " in gateway.raw(head + b"CF-Visitor: x\r\nX-Mine: 1\r\n\r\n")
+    names = {name.lower() for name, _ in upstream.seen[-1].fields}
+    assert names == {"host", "connection", "upgrade", "x-mine"}
+
+
+def test_a_web_page_is_asked_for_without_it(behind: GatewayProcess, upstream: Upstream) -> None:
+    """Here nothing of it is a client's own."""
+    sent = HOPS | dict.fromkeys(("CDN-Loop", "X-Request-Start", "Fly-Region", "X-Vercel-Id", "X-Amzn-Trace-Id"), "1")
+    own = {"Proxy-Authorization": f"Bearer {behind.admin_token}", "X-Mine": "1"}
+    assert behind.request("GET", f"/proxy/{upstream.url}/", headers=sent | own).status == 200
+    names = {name for name, _ in upstream.seen[-1].fields}
+    assert names & (sent | own).keys() == {"X-Mine"}

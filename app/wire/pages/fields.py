@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from app.wire.codings import is_undone
+from app.wire.forwarded import is_forwarded, is_of_a_hop
 from app.wire.headers import Headers, find, tokens
 from app.wire.pages.address import InvalidAddress, WebAddress, parse_address
 from app.wire.pages.cookies import cookie_from, cookies_for
@@ -24,13 +25,13 @@ ROOT = "/proxy/"
 _PROXIED = re.compile(r"(?:https?://[^/?#]*)?(/proxy/(?:~[\w.-]+/)?)(https?:.*)", re.IGNORECASE | re.DOTALL)
 
 _NOT_TO_SITE = frozenset(
-    "available-dictionary cookie dictionary-id forwarded origin referer service-worker true-client-ip via x-client-ip "
-    "x-original-uri x-original-url x-real-ip x-rewrite-url".split()
+    "available-dictionary cookie dictionary-id origin referer service-worker x-original-uri x-original-url "
+    "x-rewrite-url".split()
 )
-_NOT_TO_SITE_BEGINS = ("cf-", "x-envoy-", "x-forwarded-")
 """Of the browser's view of the gateway, or of the reverse proxies before us; some come back mapped.
 
-Those of reverse proxies hold the person's address, and some our own address of the page with the ticket in it.
+What reverse proxies add (wire.forwarded, too) holds the person's address, and some of it our own address of the page
+with the ticket in it. Here it never goes on: a browser says nothing of the kind by itself.
 """
 _NOT_TO_BROWSER = frozenset(
     "accept-ch access-control-allow-credentials access-control-allow-headers access-control-allow-methods "
@@ -90,7 +91,7 @@ def request_fields(fields: Headers, site: Site) -> Headers:
         lower = name.lower()
         if lower == "accept-encoding":
             value = ", ".join(token for token in tokens(value) if _is_decoded(token))
-        if lower in _NOT_TO_SITE or lower.startswith(_NOT_TO_SITE_BEGINS):
+        if lower in _NOT_TO_SITE or is_of_a_hop(lower) or is_forwarded(lower):
             continue
         if value and (cookies or not lower.startswith("sec-fetch-")):
             mapped.append((name, value))
