@@ -7,6 +7,7 @@ that (as redis-py does) would keep the unpatched ones.
 
 from __future__ import annotations
 
+import mmap
 import os
 import signal
 import sys
@@ -78,11 +79,17 @@ def on_starting(server: Any) -> None:
 
     Ends the process with 1 when Redis does not answer in time. A child does the work and takes redis-py with it.
     """
+    server.reloads = mmap.mmap(-1, 1)  # shared with the web processes
     child = os.fork()
     if child == 0:
         os._exit(_prepare_redis())
     if os.waitpid(child, 0)[1]:
         sys.exit(1)
+
+
+def on_reload(server: Any) -> None:
+    """Tells the web processes that new ones take their place."""
+    server.reloads[0] = (server.reloads[0] + 1) % 256
 
 
 def post_fork(server: Any, worker: Any) -> None:
@@ -96,6 +103,8 @@ def post_fork(server: Any, worker: Any) -> None:
     worker.cfg.set("graceful_timeout", deployment.graceful_timeout_s)
     worker.head_timeout_s = deployment.head_timeout_s
     worker.client_timeout_s = deployment.client_timeout_s
+    begun_at = server.reloads[0]
+    worker.is_replaced = lambda: server.reloads[0] != begun_at
     for listener in server.LISTENERS:
         deployment.tcp_keepalive.set_on(listener.sock)  # what it accepts has it, too
 

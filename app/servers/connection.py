@@ -18,8 +18,8 @@ from app.wire import http1
 from app.wire.headers import MAX_KNOWN_NAME_BYTES, MAX_KNOWN_NAMES, Headers
 from app.wire.http1 import HttpSyntaxError, RequestHead
 
-FIRST_REQUEST_S = 1.0
-"""How long a worker that stops waits for the first request of a connection that it has accepted."""
+LAST_REQUEST_S = 1.0
+"""How long a worker that stops waits for one more request of a client that may be just about to send it."""
 
 _REASONS = {400: "Bad Request", 414: "URI Too Long", 417: "Expectation Failed"}
 _REASONS |= {431: "Request Header Fields Too Large", 505: "HTTP Version Not Supported"}
@@ -60,14 +60,13 @@ class KeptResponse(Response):
 class ClientConnection:
     """One client's connection: requests one after the other, each answered before the next is read."""
 
-    __slots__ = ("_asked", "_base_environ", "_patience", "buffer", "sock", "worker")
+    __slots__ = ("_base_environ", "_patience", "buffer", "sock", "worker")
 
     def __init__(self, worker: Worker, sock: Any, address: Any) -> None:
         self.worker = worker
         self.sock = sock
         self._patience = Patience(max(0.001, worker.cfg.keepalive))
         self.buffer = b""
-        self._asked = False
         self._base_environ = worker.base_environ | _address_environ(sock, address) | {"gunicorn.socket": sock}
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -82,20 +81,12 @@ class ClientConnection:
                 return
             if head is None:
                 return
-            self._asked = True
             if not self._answer(head):
                 return
 
     def stop_waiting(self) -> None:
-        """Ends a connection that waits for a request, because the worker stops.
-
-        What has come already is answered, and a new connection gets a moment to ask: its client has chosen this
-        server and is just about to.
-        """
-        if not self._asked:
-            self._asked = True
-            gevent.spawn_later(FIRST_REQUEST_S, self.stop_waiting)
-        elif self in self.worker.idle and not peek(self.sock):
+        """Ends a connection that waits for a request, because the worker stops. What has come already is answered."""
+        if not peek(self.sock):
             try:
                 self.sock.shutdown(socket.SHUT_RDWR)
             except OSError:
@@ -132,7 +123,7 @@ class ClientConnection:
     def _wait_for_request(self) -> bool:
         patience = self._patience
         if self.worker.stopping:
-            patience = Patience(0.001 if self._asked else FIRST_REQUEST_S)
+            patience = Patience(LAST_REQUEST_S)  # the last answer may not have said that it is the last
         self.worker.idle.add(self)
         try:
             self.buffer = patience.receive(self.sock, READ_BYTES)
@@ -181,7 +172,7 @@ class ClientConnection:
                 refuse(response, "500 Internal Server Error", "internal_error", "the gateway failed; its log says why")
                 linger(self.sock)
             return False
-        if response.keep_alive and not self.worker.stopping and (body.at_end or body.skip()):
+        if response.keep_alive and (body.at_end or body.skip()):
             return True
         if not body.at_end:
             linger(self.sock)

@@ -24,8 +24,10 @@ from gunicorn.http.wsgi import base_environ
 from gunicorn.workers.ggevent import GeventWorker
 
 from app.client_gone import ClientGone
-from app.servers.connection import ClientConnection
+from app.servers.connection import LAST_REQUEST_S, ClientConnection
 
+REPLACED_S = 5.0
+"""How long idle connections are kept after a reload. gunicorn's master does nothing else until the old process ends."""
 GC_THRESHOLD = 20_000
 """Objects made before the collector looks for cycles. A request makes next to none, and is not to pay for looking."""
 
@@ -42,6 +44,11 @@ class GatewayWorker(GeventWorker):
     """Longest time a client may send or take nothing while it should."""
 
     _stop_event: Any = None
+
+    @staticmethod
+    def is_replaced() -> bool:
+        """True when other processes serve in this one's place already; for `post_fork` to set, too."""
+        return False
 
     def run(self) -> None:
         self.stopping = False
@@ -65,8 +72,6 @@ class GatewayWorker(GeventWorker):
         self.stopping = True
         for server in servers:
             server.close()
-        for connection in list(self.idle):
-            connection.stop_waiting()
         self._drain()
 
     def _start_server(self, sock: Any) -> StreamServer:
@@ -78,17 +83,34 @@ class GatewayWorker(GeventWorker):
         return server
 
     def _drain(self) -> None:
-        """Lets requests in flight end by themselves, then ends them visibly."""
-        deadline = time.monotonic() + self.cfg.graceful_timeout
+        """Lets requests in flight end by themselves, then ends them visibly.
+
+        A client with an idle connection may send its next request at any moment, and would find the connection closed
+        (RFC 9112, 9.3.1). It is answered and told then that this was the last. Where others serve already there is
+        time to wait for it; where all ends there is a moment.
+        """
+        began = time.monotonic()
+        deadline = began + self.cfg.graceful_timeout
+        idle_until = began + (REPLACED_S if self.is_replaced() else LAST_REQUEST_S)
         self._pool.join(timeout=min(0.3, self.cfg.graceful_timeout))
-        if len(self._pool):
-            self.log.warning("calls in flight: %d; they may go on for %s s", len(self._pool), self.cfg.graceful_timeout)
-        while len(self._pool) and time.monotonic() < deadline:
+        in_flight = len(self._pool) - len(self.idle)
+        if in_flight:
+            self.log.warning("calls in flight: %d; they may go on for %s s", in_flight, self.cfg.graceful_timeout)
+        while len(self._pool) and (now := time.monotonic()) < deadline:
             self.notify()
-            self._pool.join(timeout=min(1.0, deadline - time.monotonic()))
+            if now >= idle_until:
+                self._close_idle()
+            self._pool.join(timeout=min(0.25, deadline - now))
+        self._close_idle()
         if len(self._pool):
             self.log.warning("%d requests did not end within %s s", len(self._pool), self.cfg.graceful_timeout)
             self._pool.kill(timeout=1.0)
+
+    def _close_idle(self) -> None:
+        if self.idle:
+            for connection in list(self.idle):
+                connection.stop_waiting()
+            self._pool.join(timeout=0.01)
 
     def handle_exit(self, sig: Any, frame: Any) -> None:
         super().handle_exit(sig, frame)
