@@ -84,7 +84,7 @@ def _url(given: str | None, config: Config) -> str:
 def _seed_and_tell(url: str, config: Config, mappings: Mapping[str, str]) -> int:
     try:
         with open_redis(url, tls_verify=config.redis_tls_verify) as client:
-            added = seed(client, mappings)
+            added = seed(client, mappings, by_operator=mappings is not DEFAULT_MAPPINGS)
     except RedisError as error:
         print(f"Redis at {mask_url(url)} {describe(error)}", file=sys.stderr)
         if url == embedded_url(config.data_dir):

@@ -58,6 +58,8 @@ class Stored(NamedTuple):
     options: MappingOf[str, str]
     """By prefix, a JSON object of settings."""
     settings: MappingOf[str, str]
+    origin: str = ""
+    """Who stored it, where that was no operator; see `core.readings.origin`."""
 
 
 def build_snapshot(stored: Stored, limits: Limits, settings: Settings) -> Snapshot:

@@ -109,9 +109,14 @@ def build_public(gateway: Gateway) -> Blueprint:
         age_s = gateway.stats.worker_age_s() if redis_answers else None
         worker_alive = age_s is not None and age_s <= STALE_AFTER_S
         can_serve = redis_answers or bool(snapshot.mappings)
-        whole = redis_answers and (worker_alive or gateway.recorder is None)
+        reasons = [] if redis_answers else ["Redis does not answer"]
+        if redis_answers and not worker_alive and gateway.recorder is not None:
+            reasons.append("the worker does not roll up, so statistics wait")
+        if gateway.catalog.doubt:
+            reasons.append(f"{gateway.catalog.doubt}; those last known go on serving")
         report = {
-            "status": "ok" if whole else "degraded" if can_serve else "unavailable",
+            "status": "ok" if not reasons else "degraded" if can_serve else "unavailable",
+            "reasons": reasons,
             "redis": redis_answers,
             "worker": {"alive": worker_alive, "last_roll_up_age_s": age_s},
             "mappings": len(snapshot.mappings),

@@ -3,6 +3,8 @@
 A change is one script in Redis: entry, version and the word to all processes. Each process hears it at once;
 and because somebody may write the hash by hand, each also compares it every few seconds.
 The Snapshot is replaced by one assignment, so the request path reads it without a lock.
+What Redis holds is not always what the operator said (`core/readings.py`): what is known then goes on serving, and what
+Redis lost is written back, by whoever notices first.
 """
 
 from __future__ import annotations
@@ -10,50 +12,29 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping as MappingOf
 
 import orjson
 
 from app.core.model import Snapshot
+from app.core.readings import Meaning, judge
 from app.core.routing import Stored, build_snapshot, parse_mapping
 from app.core.settings import SETTINGS, Limits, Settings, Value
-from app.storage.connections import (
-    MAPPINGS,
-    MAPPINGS_OPTIONS,
-    MAPPINGS_UPDATES,
-    MAPPINGS_VERSION,
-    SETTINGS_SET,
-    Redis,
-    RedisError,
-    messages,
-)
+from app.storage.connections import MAPPINGS_UPDATES, Redis, RedisError, messages
+from app.storage.refusals import describe
+from app.storage.stored_catalog import ACCEPT, ADD, DELETE, SET, UPDATE, StoredCatalog
 
 POLL_S = 4.0
 RETRY_S = 1.0
+TRIES = 3
+"""How often a change is begun anew because Redis lost what it is built on."""
 
 log = logging.getLogger(__name__)
 
-# KEYS: mappings, version, updates, options, settings. ARGV: the word to all processes, then the script's own.
-_TELL = "redis.call('INCR', KEYS[2]) redis.call('PUBLISH', KEYS[3], ARGV[1]) return 1"
-_OPTIONS = """
-if ARGV[4] == '{}' then redis.call('HDEL', KEYS[4], ARGV[2])
-elseif ARGV[4] ~= '' then redis.call('HSET', KEYS[4], ARGV[2], ARGV[4]) end
-"""
-_ADD = "if redis.call('HSETNX', KEYS[1], ARGV[2], ARGV[3]) == 0 then return 0 end" + _OPTIONS + _TELL
-_UPDATE = (
-    "if redis.call('HEXISTS', KEYS[1], ARGV[2]) == 0 then return 0 end "
-    "if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], ARGV[2], ARGV[3]) end" + _OPTIONS + _TELL
-)
-_DELETE = "redis.call('HDEL', KEYS[4], ARGV[2]) if redis.call('HDEL', KEYS[1], ARGV[2]) == 0 then return 0 end " + _TELL
-_SET = (
-    """
-for i = 2, #ARGV, 2 do
-    if ARGV[i + 1] == '' then redis.call('HDEL', KEYS[5], ARGV[i])
-    else redis.call('HSET', KEYS[5], ARGV[i], ARGV[i + 1]) end
-end
-"""
-    + _TELL
-)
+REASONS = {
+    Meaning.LOST: "Redis lost the mappings or a part of them",
+    Meaning.OVERLAID: "Redis lost the mappings, and others were stored in their place by no operator",
+    Meaning.BEHIND: "Redis holds an older state of the mappings than this one knows",
+}
 
 
 class MappingExists(ValueError):
@@ -72,10 +53,15 @@ class Catalog:
         self.snapshot = Snapshot(limits=limits, settings=settings)
         self.loaded = False
         """False until what is stored was read for the first time."""
+        self.doubt = ""
+        """Why the Snapshot is not what Redis holds; empty when it is."""
         self._redis = client
         self._limits = limits
         self._settings = settings
+        self._store = StoredCatalog(client)
         self._stored: Stored | None = None
+        self._behind: Stored | None = None
+        """What Redis holds, when that is older."""
         self._load_lock = threading.Lock()
         self._stopped = threading.Event()
 
@@ -86,7 +72,7 @@ class Catalog:
         try:
             self.load()
         except RedisError as error:
-            log.warning("Redis does not answer (%s); nothing can be served until it does", error)
+            log.warning("Redis %s; nothing can be served until it answers", describe(error))
         for watch in (self._listen, self._poll):
             threading.Thread(target=watch, name=watch.__name__, daemon=True).start()
 
@@ -94,25 +80,52 @@ class Catalog:
         self._stopped.set()
 
     def load(self) -> Snapshot:
-        """Reads what is stored and makes it the Snapshot. Raises RedisError; the old Snapshot then stays."""
+        """Reads what is stored and, where it is the operator's word, makes it the Snapshot.
+
+        What Redis has lost is written back. Raises RedisError; the old Snapshot then stays.
+        """
         with self._load_lock:  # an older reading must not overtake a newer one
-            stored = self._read()
-            if stored != self._stored:
-                self._stored = stored
-                self.snapshot = build_snapshot(stored, self._limits, self._settings)
-                for name, reason in self.snapshot.rejected.items():
-                    log.warning("%r is left out: %s", name, reason)
+            found = self._store.read()
+            meaning = judge(self._stored, found, self._behind)
+            if self._stored is not None and meaning in (Meaning.LOST, Meaning.OVERLAID):
+                self._write_back(meaning, self._stored, found)
+                found = self._store.read()
+                meaning = judge(self._stored, found, self._behind)
+            if meaning is Meaning.WORD:
+                self._take(found)
+            else:
+                self._doubt(meaning, found)
             self.loaded = True
             return self.snapshot
 
-    def _read(self) -> Stored:
-        pipe = self._redis.pipeline()
-        for key in (MAPPINGS, MAPPINGS_OPTIONS, SETTINGS_SET):
-            pipe.hgetall(key)
-        pipe.get(MAPPINGS_VERSION)
-        mappings, options, settings, version = pipe.execute()
-        number = int(version) if version and version.isdigit() else 0
-        return Stored(number, _decode(mappings), _decode(options), _decode(settings))
+    def _write_back(self, meaning: Meaning, known: Stored, found: Stored) -> None:
+        try:
+            done = self._store.write_back(known, found, gives_way=meaning is Meaning.OVERLAID)
+        except RedisError:
+            self._doubt(meaning, found)
+            raise
+        if done:
+            text = "%s (version %d after %d); the %d last known were written back"
+            log.warning(text, REASONS[meaning], found.version, known.version, len(known.mappings))
+
+    def _take(self, found: Stored) -> None:
+        if self.doubt:
+            log.warning("The mappings are those that Redis holds again, version %d", found.version)
+        self.doubt, self._behind = "", None
+        if found == self._stored:
+            return
+        self._stored = found
+        self.snapshot = build_snapshot(found, self._limits, self._settings)
+        for name, reason in self.snapshot.rejected.items():
+            log.warning("%r is left out: %s", name, reason)
+
+    def _doubt(self, meaning: Meaning, found: Stored) -> None:
+        known = self._stored.version if self._stored is not None else 0
+        text = f"{REASONS[meaning]} (version {found.version} after {known})"
+        self._behind = found if meaning is Meaning.BEHIND else None
+        if not self.doubt:
+            log.warning("%s; those last known go on serving", text)
+        self.doubt = text
 
     def _listen(self) -> None:
         while not self._stopped.is_set():
@@ -132,11 +145,12 @@ class Catalog:
         away_since_s = None
         while not self._stopped.wait(POLL_S):
             try:
+                self._store.ask_for_primary()
                 self.load()
             except RedisError as error:
                 if away_since_s is None:
                     away_since_s = time.monotonic()
-                    log.warning("Redis does not answer (%s); the mappings last known go on serving", error)
+                    log.warning("Redis %s; the mappings last known go on serving", describe(error))
             else:
                 if away_since_s is not None:
                     log.warning("Redis answers again after %.0f s", max(1, time.monotonic() - away_since_s))
@@ -147,19 +161,19 @@ class Catalog:
     def add_mapping(self, prefix: str, target: str, options: dict[str, Value] | None = None) -> None:
         """Raises InvalidMapping, MappingExists, RedisError."""
         parse_mapping(prefix, target)
-        if not self._change(_ADD, "mapping_added", prefix, target, _json(options)):
+        if not self._change(ADD, "mapping_added", prefix, target, _json(options)):
             raise MappingExists(f"mapping already exists for prefix: {prefix}")
 
     def update_mapping(self, prefix: str, target: str | None = None, options: dict[str, Value] | None = None) -> None:
         """Changes what is given; the rest stays. Raises InvalidMapping, MappingNotFound, RedisError."""
         if target is not None:
             parse_mapping(prefix, target)
-        if not self._change(_UPDATE, "mapping_updated", prefix, target or "", _json(options)):
+        if not self._change(UPDATE, "mapping_updated", prefix, target or "", _json(options)):
             raise MappingNotFound(f"mapping not found for prefix: {prefix}")
 
     def delete_mapping(self, prefix: str) -> None:
         """Raises MappingNotFound, RedisError."""
-        if not self._change(_DELETE, "mapping_deleted", prefix):
+        if not self._change(DELETE, "mapping_deleted", prefix):
             raise MappingNotFound(f"mapping not found for prefix: {prefix}")
 
     def change_settings(self, values: dict[str, Value | None]) -> None:
@@ -167,20 +181,32 @@ class Catalog:
         arguments: list[str] = []
         for name, value in values.items():
             arguments += name, "" if value is None else SETTINGS[name].kind.written(value)
-        self._change(_SET, "settings_updated", *arguments)
+        self._change(SET, "settings_updated", *arguments)
 
-    def _change(self, script: str, *arguments: str) -> bool:
-        keys = (MAPPINGS, MAPPINGS_VERSION, MAPPINGS_UPDATES, MAPPINGS_OPTIONS, SETTINGS_SET)
-        changed = bool(self._redis.eval(script, len(keys), *keys, *arguments))
-        if changed:
+    def reload(self) -> Snapshot:
+        """Takes what Redis holds, also when that is older than what is known, here and in all processes.
+
+        Raises RedisError.
+        """
+        self.load()
+        if self._behind is not None:
+            self._change(ACCEPT, "mappings_accepted")
+        return self.snapshot
+
+    def _change(self, script: str, word: str, *arguments: str) -> bool:
+        """An edit takes what Redis holds, so what Redis lost must be there again before."""
+        for _ in range(TRIES):
             self.load()
-        return changed
+            known = self._stored.version if self._stored is not None else 0
+            built_on = known if self._behind is None else self._behind.version
+            changed = self._store.change(script, word, built_on, known, *arguments)
+            if changed > 0:
+                self.load()
+            if changed >= 0:
+                return bool(changed)
+        raise RedisError("it lost the mappings while they were changed")
 
 
 def _json(options: dict[str, Value] | None) -> str:
     """Options as they are stored; an empty text leaves them as they are, `{}` takes them back."""
     return "" if options is None else orjson.dumps(options).decode()
-
-
-def _decode(stored: MappingOf[bytes, bytes]) -> dict[str, str]:
-    return {key.decode("utf-8", "replace"): value.decode("utf-8", "replace") for key, value in stored.items()}

@@ -19,6 +19,8 @@ from app.tcp_keepalive import USUAL, TcpKeepalive
 MAPPINGS = "apiproxy:mappings"
 MAPPINGS_VERSION = "apiproxy:mappings:version"
 MAPPINGS_UPDATES = "apiproxy:mappings:updates"
+MAPPINGS_ORIGIN = "apiproxy:mappings:origin"  # who stored the catalogue, where that was no operator
+MAPPINGS_NONE = "apiproxy:mappings:none"  # never exists
 MAPPINGS_OPTIONS = "apiproxy:mappings:options"  # hash prefix -> JSON object of settings
 SETTINGS_SET = "apiproxy:settings"  # hash name -> number: the general settings that the operator changed
 

@@ -61,7 +61,7 @@ def add_mapping_routes(admin: Blueprint, gateway: Gateway) -> None:
 
     @admin.post("/mappings/reload")
     def reload_mappings() -> Answer:
-        snapshot = catalog.load()
+        snapshot = catalog.reload()
         return jsonify(success=True, message="Mappings reloaded", version=snapshot.version)
 
 
