@@ -133,6 +133,7 @@ const WORDS = {
   error_body_too_large: ['This is too much for one request.', '一次发送的内容过大。'],
   error_internal_error: ['The gateway failed; its log says why.', '网关内部出错，原因写在网关日志中。'],
   error_invalid: ['This value cannot be used.', '此值无法使用。'],
+  error_invalid_options: ['Its limits must be a JSON object of names and numbers.', '它的限制必须是由名称和数字组成的 JSON 对象。'],
   error_invalid_prefix: [
     'A slash and a name, such as /openai: no blanks, no ? or #, no empty part, and not one of the gateway’s own (admin, api, stats, health, metrics, static, proxy).',
     '应为斜杠加名称，例如 /openai：不含空白、? 或 #，没有空的部分，也不能是网关自用的名称（admin、api、stats、health、metrics、static、proxy）。',

@@ -41,7 +41,7 @@ export function fieldValue(text) {
 /** What the server objects to in a limit, in words; empty when its error (or null) is about something else. */
 export function objection(error, field, { whole, minimum, maximum, unit }) {
   if (error?.field !== field) return '';
-  if (error.code !== 'invalid') return problemText(error);
+  if (error.code !== 'invalid' || minimum === undefined) return problemText(error);
   const range = { minimum: exact(minimum), maximum: exact(maximum), unit: limitUnit({ unit }) };
   return t(whole ? 'wholeFrom' : 'numberFrom', range);
 }

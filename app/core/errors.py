@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from app.core.failures import Failure
 
@@ -55,9 +55,15 @@ class OperatorFault(GatewayError):
 class Invalid(ValueError):
     """What the operator said cannot be. The text says what would do; `field` names the value, as its sender does."""
 
+    code: ClassVar[Literal["invalid", "unknown_field"]] = "invalid"
+
     def __init__(self, message: str, field: str = "") -> None:
         super().__init__(message)
         self.field = field
+
+    def told(self) -> dict[str, str]:
+        """For programs and pages: the code, and the field where one is to blame."""
+        return {"code": self.code, "field": self.field} if self.field else {"code": self.code}
 
 
 class InvalidMapping(Invalid):
@@ -70,3 +76,5 @@ class InvalidSetting(Invalid):
 
 class UnknownSetting(InvalidSetting):
     """A setting that does not exist."""
+
+    code = "unknown_field"

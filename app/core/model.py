@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from app.core.errors import Invalid
 from app.core.settings import Limits, Settings, Value
 
 
@@ -54,5 +55,5 @@ class Snapshot:
     """What the operator set of both, by name."""
     options: dict[str, dict[str, Value]] = field(default_factory=dict)
     """What the operator set for one mapping, by prefix."""
-    rejected: dict[str, str] = field(default_factory=dict)
+    rejected: dict[str, Invalid] = field(default_factory=dict)
     """Stored entries that make no sense: prefix or setting, and why."""

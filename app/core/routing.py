@@ -16,9 +16,9 @@ from urllib.parse import quote, urlsplit
 import orjson
 
 from app.core.addresses import canonical_host
-from app.core.errors import InvalidMapping, InvalidSetting
+from app.core.errors import Invalid, InvalidMapping, InvalidSetting
 from app.core.model import Mapping, Snapshot, Upstream
-from app.core.settings import Limits, Settings, Value, check_setting, check_settings
+from app.core.settings import Limits, Settings, Value, check_options, check_setting
 
 RESERVED_SEGMENTS = frozenset(
     {"", "admin", "api", "stats", "health", "metrics", "static", "proxy", "robots.txt", "favicon.ico", "index.html"}
@@ -64,7 +64,7 @@ class Stored(NamedTuple):
 
 def build_snapshot(stored: Stored, limits: Limits, settings: Settings) -> Snapshot:
     """The Snapshot of what is stored, over the deployment's values. What makes no sense is told in `rejected`."""
-    rejected: dict[str, str] = {}
+    rejected: dict[str, Invalid] = {}
     changed: dict[str, Value] = {}
     for name, value in sorted(stored.settings.items()):
         with _telling(rejected, name):
@@ -86,16 +86,16 @@ def _parse_options(text: str) -> dict[str, Value]:
     try:
         values = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise InvalidSetting(f"its options are no JSON: {error}") from None
-    return check_settings(values, for_mapping=True)
+        raise InvalidSetting(f"its options are no JSON: {error}", "options") from None
+    return check_options(values)
 
 
 @contextmanager
-def _telling(rejected: dict[str, str], name: str) -> Iterator[None]:
+def _telling(rejected: dict[str, Invalid], name: str) -> Iterator[None]:
     try:
         yield
-    except (InvalidMapping, InvalidSetting) as error:
-        rejected[name] = str(error)
+    except Invalid as error:
+        rejected[name] = error.with_traceback(None)  # which would keep all that was at hand
 
 
 def parse_mapping(prefix: str, target: str, limits: Limits = Limits()) -> Mapping:  # noqa: B008 - frozen

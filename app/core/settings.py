@@ -170,15 +170,19 @@ def check_setting(name: str, value: Any, *, for_mapping: bool = False) -> Value:
         raise InvalidSetting(f"{name} {error}", name) from None
 
 
-def check_settings(values: Any, *, for_mapping: bool = False) -> dict[str, Value]:
-    """All of a JSON object's values, checked; those that are null are left out. Raises InvalidSetting."""
+def check_options(values: Any) -> dict[str, Value]:
+    """The limits of one mapping, as its `options` hold them; nulls are left out. Raises InvalidSetting."""
     if not isinstance(values, dict):
-        raise InvalidSetting("settings must be a JSON object of names and numbers")
-    return {
-        str(name): check_setting(str(name), value, for_mapping=for_mapping)
-        for name, value in values.items()
-        if value is not None
-    }
+        raise InvalidSetting("options must be a JSON object of names and numbers", "options")
+    try:
+        return {
+            str(name): check_setting(str(name), value, for_mapping=True)
+            for name, value in values.items()
+            if value is not None
+        }
+    except InvalidSetting as error:
+        error.field = f"options.{error.field}"
+        raise
 
 
 def _number(value: Any) -> float | None:

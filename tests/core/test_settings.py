@@ -17,8 +17,8 @@ from app.core.settings import (
     Setting,
     Settings,
     burst_of,
+    check_options,
     check_setting,
-    check_settings,
 )
 
 
@@ -66,12 +66,12 @@ def test_bad_values_are_refused_by_name(name: str, value: Any) -> None:
 def test_global_settings_are_not_a_mappings() -> None:
     """What is the whole gateway's cannot be set for one mapping."""
     with pytest.raises(InvalidSetting):
-        check_settings({"global_burst": 1}, for_mapping=True)
+        check_options({"global_burst": 1})
 
 
 def test_null_means_unset() -> None:
     """A null leaves the setting to whatever stands behind it."""
-    assert check_settings({"burst": None, "idle_timeout": 5}) == {"idle_timeout": 5.0}
+    assert check_options({"burst": None, "idle_timeout": 5}) == {"idle_timeout": 5.0}
 
 
 def test_defaults_are_of_their_kind() -> None:

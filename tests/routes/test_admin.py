@@ -271,6 +271,7 @@ def test_hand_written_entries_appear_and_bad_ones_can_be_deleted(
     listed = gateway.admin("GET", "/api/mappings").json()
     assert listed["mappings"]["/by/hand"] == "https://hand.example"
     assert "http" in listed["rejected"]["/bad"]
+    assert listed["rejected_errors"] == {"/bad": {"code": "invalid", "field": "target"}}
     for path in ("by/hand", "bad"):
         assert gateway.admin("DELETE", f"/api/mappings/{path}").status == 200
 

@@ -1,6 +1,7 @@
 // Bars of requests with the errors among them in front, from the same ground and on the same scale.
 
 const LEAST_PX = 3;
+const LEAST_SHARE = 1 / 15; // of the whole height, where that is small
 const LEAST_ERROR_PX = 2;
 
 /**
@@ -8,7 +9,8 @@ const LEAST_ERROR_PX = 2;
  * higher than the requests that they are among, and as high only when all failed.
  */
 export function barHeights(requests, errors, highest, height) {
-  const tall = requests.map((value) => (value ? Math.max((value / highest) * height, LEAST_PX) : 0));
+  const least = Math.min(LEAST_PX, height * LEAST_SHARE);
+  const tall = requests.map((value) => (value ? Math.max((value / highest) * height, least) : 0));
   const failed = errors.map((value, i) => {
     if (!value) return 0;
     return Math.max((value / requests[i]) * tall[i], Math.min(LEAST_ERROR_PX, tall[i] / 3));

@@ -3,7 +3,7 @@ import { useAction } from '../action.js';
 import { addMapping, deleteMapping, editMapping, mappingIsInReach, readMappings, readSettings, reloadMappings } from '../api.js';
 import { Banner } from '../components/banner.js';
 import { Dialog } from '../components/dialog.js';
-import { Objection, describedBy } from '../components/field.js';
+import { Hint, Objection, hintOf } from '../components/field.js';
 import { Icon } from '../components/icons.js';
 import { toast } from '../components/toasts.js';
 import { html } from '../html.js';
@@ -72,18 +72,16 @@ function MappingDialog({ mapping, settings, onClose, onChanged }) {
       problem=${elsewhere && problemText(error)} onSubmit=${start} onClose=${onClose}>
       <label>${t('prefix')}
         <input name="prefix" value=${prefix} readonly=${!adding} autofocus=${adding} placeholder="/openai" spellcheck=${false}
-          autocapitalize="off" autocomplete="off" aria-invalid=${wrong.prefix} aria-describedby=${describedBy('prefix', wrong.prefix)}
+          autocapitalize="off" autocomplete="off" aria-invalid=${wrong.prefix} aria-describedby=${hintOf('prefix', wrong.prefix)}
           onInput=${(event) => setPrefix(event.target.value)} />
       </label>
-      <${Objection} id="prefix" text=${wrong.prefix && problemText(error)} />
-      <p class="hint" id="prefix-hint">${t(adding ? 'prefixHint' : 'prefixLocked')}</p>
+      <${Hint} id="prefix" text=${t(adding ? 'prefixHint' : 'prefixLocked')} wrong=${wrong.prefix && problemText(error)} />
       <label>${t('target')}
         <input name="target" value=${target} autofocus=${!adding} placeholder="https://api.openai.com" spellcheck=${false} inputmode="url"
-          autocapitalize="off" autocomplete="off" aria-invalid=${wrong.target} aria-describedby=${describedBy('target', wrong.target)}
+          autocapitalize="off" autocomplete="off" aria-invalid=${wrong.target} aria-describedby=${hintOf('target', wrong.target)}
           onInput=${(event) => setTarget(event.target.value)} />
       </label>
-      <${Objection} id="target" text=${wrong.target && problemText(error)} />
-      <p class="hint" id="target-hint">${t('targetHint')}</p>
+      <${Hint} id="target" text=${t('targetHint')} wrong=${wrong.target && problemText(error)} />
       ${count(settings) > 0 && html`
         <${OwnLimits} settings=${settings} texts=${texts ?? before} objections=${objections} onTexts=${setTexts} />`}
     <//>`;
@@ -108,15 +106,21 @@ function DeleteDialog({ prefixes, rejected, onClose, onChanged, onSome }) {
     <//>`;
 }
 
+function reasonText(error, settings) {
+  const limit = error.field?.replace(/^options\./, '');
+  if (!Object.hasOwn(settings, limit)) return problemText(error);
+  return `${limitName(limit)}: ${objection(error, error.field, settings[limit])}`;
+}
+
 /** What is stored but makes no sense, and why. Somebody wrote it by hand. */
-function Rejected({ entries, settings, onDelete }) {
+function Rejected({ entries, errors, settings, onDelete }) {
   return html`
     <section class="banner warn rejected" aria-labelledby="rejected-title">
       <h2 id="rejected-title">${t('rejected', { n: entries.length })}</h2>
       <ul>
         ${entries.map(([name, reason]) => html`
           <li key=${name}>
-            <div><code>${name}</code> <span>${reason}</span></div>
+            <div><code>${name}</code> <span title=${reason}>${reasonText(errors[name], settings)}</span></div>
             ${mappingIsInReach(name) && html`
               <button type="button" aria-label=${t('deleteNamed', { prefix: name })} onClick=${() => onDelete(name)}>${t('delete')}</button>`}
             ${Object.hasOwn(settings, name) && html`<a class="button" href="#/settings">${t('setAnew')}</a>`}
@@ -203,11 +207,11 @@ export function Mappings() {
       <p class="soft">${t('mappingsText')}</p>
       ${problem && html`<${Banner} kind="bad">${problem}<//>`}
       ${rejected.length > 0 && html`
-        <${Rejected} entries=${rejected} settings=${data.settings} onDelete=${(prefix) => openDelete([prefix], true)} />`}
+        <${Rejected} entries=${rejected} errors=${data.rejected_errors} settings=${data.settings} onDelete=${(prefix) => openDelete([prefix], true)} />`}
       ${all.length > 0 && html`
         <table class="mappings-table">
           <thead><tr>
-            <th scope="col"><input type="checkbox" checked=${allSelected} indeterminate=${selected.length > 0 && !allSelected}
+            <th scope="col" data-label=${t('selectAll')}><input type="checkbox" checked=${allSelected} indeterminate=${selected.length > 0 && !allSelected}
               aria-label=${t('selectAll')} title=${t('selectAll')} onChange=${selectAll} /></th>
             <th scope="col">${t('prefix')}</th><th scope="col">${t('target')}</th><th scope="col">${t('actions')}</th>
           </tr></thead>

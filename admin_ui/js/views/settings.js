@@ -4,7 +4,7 @@ import { changeSettings, readSettings } from '../api.js';
 import { Banner } from '../components/banner.js';
 import { Icon } from '../components/icons.js';
 import { toast } from '../components/toasts.js';
-import { Objection, describedBy } from '../components/field.js';
+import { Objection } from '../components/field.js';
 import { html } from '../html.js';
 import { t } from '../i18n.js';
 import { fieldHint, fieldText, fieldValue, inOrder, limitMeaning, limitName, limitText, limitUnit, objection } from '../limits.js';
@@ -24,7 +24,7 @@ function Limit({ name, setting, text, wrong, busy, onText }) {
       </th>
       <td class="limit-field">
         <input id=${id} name=${name} value=${text} placeholder=${fieldHint(name, setting.default)} inputmode="decimal" autocomplete="off"
-          spellcheck=${false} readonly=${busy} aria-invalid=${Boolean(wrong)} aria-describedby=${describedBy(id, wrong)}
+          spellcheck=${false} readonly=${busy} aria-invalid=${Boolean(wrong)} aria-describedby="${id}-hint ${wrong ? `${id}-wrong` : ''}"
           onInput=${(event) => onText(event.target.value)} />
         <span class="soft">${limitUnit(setting)}</span>
         <button type="button" class="bare" disabled=${busy} hidden=${!text} aria-label=${restore} title=${restore} onClick=${() => onText('')}>

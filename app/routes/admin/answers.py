@@ -12,7 +12,7 @@ from typing import Any, Literal
 from flask import Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from app.core.errors import AddressRefused, Invalid, UnknownSetting
+from app.core.errors import AddressRefused, Invalid
 from app.storage.catalog import MappingExists, MappingNotFound
 from app.storage.connections import RedisError
 from app.storage.refusals import describe, refusal_of
@@ -89,10 +89,8 @@ def error_answer(error: Exception) -> tuple[Response, int, dict[str, str]]:
 
 def _translated(error: Exception) -> AdminError:
     match error:
-        case UnknownSetting():
-            return AdminError(400, "unknown_field", str(error), error.field)
         case Invalid():
-            return AdminError(400, "invalid", str(error), error.field)
+            return AdminError(400, error.code, str(error), error.field)
         case AddressRefused():
             return AdminError(400, "address_refused", str(error), "target")
         case MappingExists():

@@ -6,9 +6,9 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from app.core.errors import InvalidMapping, InvalidSetting
+from app.core.errors import InvalidMapping
 from app.core.routing import parse_mapping
-from app.core.settings import Value, check_settings
+from app.core.settings import Value, check_options
 from app.gateway import Gateway
 from app.routes.admin.answers import read_object
 
@@ -27,7 +27,8 @@ def add_mapping_routes(admin: Blueprint, gateway: Gateway) -> None:
             count=len(mappings),
             mappings=mappings,
             options=snapshot.options,
-            rejected=snapshot.rejected,
+            rejected={name: str(error) for name, error in snapshot.rejected.items()},
+            rejected_errors={name: error.told() for name, error in snapshot.rejected.items()},
             version=snapshot.version,
         )
 
@@ -73,11 +74,7 @@ def _body() -> dict[str, Any]:
 def _options() -> dict[str, Value] | None:
     """The limits that the body sets for this mapping; None when it says nothing of them."""
     options = _body().get("options")
-    try:
-        return None if options is None else check_settings(options, for_mapping=True)
-    except InvalidSetting as error:
-        error.field = f"options.{error.field}" if error.field else "options"
-        raise
+    return None if options is None else check_options(options)
 
 
 def _text(name: str) -> str:
