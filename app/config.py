@@ -32,6 +32,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 _READ_ELSEWHERE = {"GATEWAY_ENV_FILE", "GUNICORN_CMD_ARGS", "TEST_SERVER"}
 """Names that are ours or gunicorn's and have no field."""
+_BEHIND_A_ROUTER = frozenset({"SPACE_ID", "DYNO"})
+"""What a Hugging Face Space and a Heroku dyno have in their environment: there one router stands before us."""
 _PLATFORM = re.compile(r"(x86_64|aarch64|arm64|i\d86|ppc64le|powerpc64le|s390x)-\w+-(linux|darwin|macos)[\w.-]*")
 
 
@@ -68,7 +70,10 @@ class Config:
     tcp_keepalive: TcpKeepalive
     """`TCP_KEEPALIVE_IDLE`, `_INTERVAL`, `_COUNT`: on connections of clients, upstreams and Redis."""
     trusted_proxy_count: int
-    """How many reverse proxies stand in front of us, so how many `X-Forwarded-*` values are believed."""
+    """How many reverse proxies stand in front of us, so how many `X-Forwarded-*` values are believed.
+
+    Where a platform's router does (a Space, a dyno) 1 unless it is said.
+    """
     forwarded_fields: str
     """What of `X-Forwarded-For` and its like goes on to upstreams: `drop`, `pass`, or `auto` (wire.headers.outbound).
 
@@ -164,7 +169,7 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
             read("TCP_KEEPALIVE_INTERVAL", _integer(1, 32_767), 10),
             read("TCP_KEEPALIVE_COUNT", _integer(1, 127), 3),
         ),
-        trusted_proxy_count=read("TRUSTED_PROXY_COUNT", _integer(0, 16), 0),
+        trusted_proxy_count=read("TRUSTED_PROXY_COUNT", _integer(0, 16), 1 if _BEHIND_A_ROUTER & given.keys() else 0),
         forwarded_fields=read("FORWARDED_FIELDS", _one_of("auto", "drop", "pass"), "auto"),
         enable_stats=read("ENABLE_STATS", _boolean, True),
         stats_queue_size=read("STATS_QUEUE_SIZE", _integer(1, 10_000_000), 10_000),

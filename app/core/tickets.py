@@ -2,6 +2,9 @@
 
 A ticket stands in the addresses of proxied pages, because a browser sends no cookie with what a sandboxed page loads.
 The page's own scripts can read it there; so it opens nothing but the web proxy, and only to the client it was made for.
+
+A ticket of another kind of holder opens nothing: it proves that a browser was logged in before
+(`routes/admin/guard.py`).
 """
 
 from __future__ import annotations

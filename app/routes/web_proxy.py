@@ -108,7 +108,7 @@ class WebProxyDoor:
         expires_s = tickets.expiry(_cookie(environ), BROWSER, now_s)
         if expires_s is not None:
             return f"{ROOT}~{tickets.issue(caller, expires_s)}/"
-        self._check_token(own or _bearer(inbound.headers, "authorization"), caller)
+        self._check_token(own or _bearer(inbound.headers, "authorization"), inbound.client)
         return ROOT
 
     def _take_own_token(self, inbound: Inbound) -> str:
@@ -123,13 +123,13 @@ class WebProxyDoor:
             inbound.headers = sites
         return shown
 
-    def _check_token(self, token: str, caller: str) -> None:
+    def _check_token(self, token: str, client: str) -> None:
         login = "log in at /admin in this browser (if you are, and came by a link of another site, open the address "
         login += "once more), or send Proxy-Authorization: Bearer ADMIN_TOKEN"
         if not token or self._access is None:
             raise ClientFault(401, "login_required", f"web pages are for the admin here: {login}")
         try:
-            self._access.check_token(token, caller)
+            self._access.check_token(token, client)
         except WrongToken:
             raise ClientFault(401, "login_required", f"this is not the admin's token: {login}") from None
         except AddressLocked as lock:

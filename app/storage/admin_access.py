@@ -1,27 +1,32 @@
-"""What Redis remembers of the admin's logins: sessions, and wrong tries by address."""
+"""What Redis remembers of the admin's logins: sessions, and wrong tries by address or browser."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import secrets
 
+from app.core.callers import caller_of
 from app.core.wording import counted
 from app.storage.connections import ADMIN_FAILURES, ADMIN_SESSION, Redis
+
+log = logging.getLogger(__name__)
 
 SESSION_S = 12 * 3600
 MAX_FAILURES = 5
 LOCK_S = 15 * 60
 
 # One script, so that a burst of guesses is counted one by one and the sixth fails even when it is right.
-# KEYS: failures of the address. ARGV: 1 when the token is right, the limit, the lock's seconds.
+# KEYS: failures of the account. ARGV: 1 when the token is right, the limit, the lock's seconds.
+# Above 0: seconds that the lock still holds. 0: right. Below 0: wrong, for so many times.
 _JUDGE = """
 local failures = tonumber(redis.call('GET', KEYS[1]) or '0')
 if failures >= tonumber(ARGV[2]) then return math.max(1, redis.call('TTL', KEYS[1])) end
 if ARGV[1] == '1' then redis.call('DEL', KEYS[1]) return 0 end
 redis.call('INCR', KEYS[1])
 redis.call('EXPIRE', KEYS[1], ARGV[3])
-return -1
+return -failures - 1
 """
 
 
@@ -46,13 +51,24 @@ class AdminAccess:
         self._token = admin_token.encode()
         self._seal = hmac.digest(self._token, b"admin session", "sha256")
 
-    def check_token(self, token: str, address: str) -> None:
-        """Raises WrongToken, AddressLocked, redis.RedisError. Comparison takes the same time for every token."""
+    def check_token(self, token: str, client: str, device: str = "") -> None:
+        """Raises WrongToken, AddressLocked, redis.RedisError. Comparison takes the same time for every token.
+
+        Wrong tries count for the client's address; those of a `device`, a browser that has proved to have been logged
+        in, for itself alone, so that no stranger at the same address locks it out. No token is no try.
+        """
+        if not token.strip():
+            raise WrongToken
         right = hmac.compare_digest(token.encode("utf-8", "surrogatepass"), self._token)
-        verdict = self._redis.eval(_JUDGE, 1, ADMIN_FAILURES + address, int(right), MAX_FAILURES, LOCK_S)
+        account = ADMIN_FAILURES + (device or caller_of(client))
+        verdict = self._redis.eval(_JUDGE, 1, account, int(right), MAX_FAILURES, LOCK_S)
         if verdict > 0:
             raise AddressLocked(verdict)
         if verdict < 0:
+            whose = f"{client or 'an unknown address'}{' (a browser that was logged in before)' if device else ''}"
+            log.warning("wrong admin token from %s: try %d of %d", whose, -verdict, MAX_FAILURES)
+            if -verdict >= MAX_FAILURES:
+                log.warning("logins from %s are locked for %d minutes", whose, LOCK_S // 60)
             raise WrongToken
 
     def open_session(self) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import secrets
 import time
 
 from flask import Blueprint, Response, jsonify, request
 
-from app.core.callers import caller_of
+from app.core.tickets import Tickets
 from app.gateway import Gateway
 from app.routes import web_proxy
 from app.routes.admin.answers import EXPECTED, MAX_OPEN_BODY_BYTES, AdminError, error_answer
@@ -15,6 +17,12 @@ from app.storage.admin_access import SESSION_S, AddressLocked, AdminAccess, Wron
 COOKIE = "api_proxy_admin"
 COOKIE_PATH = "/api"
 """Not `/`: the cookie must never travel to an upstream with a proxied call of the same browser."""
+DEVICE_COOKIE = "api_proxy_device"
+"""Says that this browser was logged in with the token of today; it opens nothing. Its wrong tries count for it alone:
+behind a router all visitors may have one address, and any of them could lock the admin out for good."""
+DEVICE_S = 400 * 86_400
+"""Longer than that no browser keeps a cookie (RFC 6265bis, 5.5)."""
+_DEVICE = re.compile(r"([0-9a-f]{32})\.(.+)")
 
 _DISABLED = "Admin functionality is disabled (ADMIN_TOKEN not set)"
 _OPEN_ENDPOINTS = frozenset({"admin.login", "admin.logout"})
@@ -42,23 +50,17 @@ def build_admin(gateway: Gateway) -> Blueprint:
         token = body.get("token") if isinstance(body, dict) else None
         if not isinstance(token, str):
             raise AdminError(400, "bad_json", "Invalid request body")
-        _check_token(access, token, "Invalid token")
-        response = jsonify(success=True, message="Login successful")
         assert gateway.tickets is not None  # noqa: S101 - there is a token, so there are tickets
-        web_ticket = gateway.tickets.issue(web_proxy.BROWSER, int(time.time()) + SESSION_S)
-        for name, value, path in (
-            (COOKIE, access.open_session(), COOKIE_PATH),
-            (web_proxy.COOKIE, web_ticket, web_proxy.COOKIE_PATH),
-        ):
-            response.set_cookie(
-                name,
-                value,
-                max_age=SESSION_S,
-                path=path,
-                secure=request.is_secure,
-                httponly=True,
-                samesite="Strict",  # else any site could open itself here, and its scripts read what we may reach
-            )
+        device = _known_device(gateway.tickets)
+        _check_token(access, token, "Invalid token", device)
+        response = jsonify(success=True, message="Login successful")
+        device = device or secrets.token_hex(16)
+        now_s = int(time.time())
+        web_ticket = gateway.tickets.issue(web_proxy.BROWSER, now_s + SESSION_S)
+        device_ticket = gateway.tickets.issue(_holder(device), now_s + DEVICE_S)
+        _set_cookie(response, COOKIE, access.open_session(), COOKIE_PATH, SESSION_S)
+        _set_cookie(response, web_proxy.COOKIE, web_ticket, web_proxy.COOKIE_PATH, SESSION_S)
+        _set_cookie(response, DEVICE_COOKIE, f"{device}.{device_ticket}", COOKIE_PATH, DEVICE_S)
         return response
 
     @admin.post("/admin/logout")
@@ -78,6 +80,18 @@ def build_admin(gateway: Gateway) -> Blueprint:
     return admin
 
 
+def _set_cookie(response: Response, name: str, value: str, path: str, max_age_s: int) -> None:
+    response.set_cookie(
+        name,
+        value,
+        max_age=max_age_s,
+        path=path,
+        secure=request.is_secure,
+        httponly=True,
+        samesite="Strict",  # else any site could open itself here, and its scripts read what we may reach
+    )
+
+
 def _check_caller(access: AdminAccess) -> None:
     authorization = request.headers.get("Authorization", "")
     session_id = request.cookies.get(COOKIE)
@@ -92,10 +106,21 @@ def _check_caller(access: AdminAccess) -> None:
         raise AdminError(401, "session_ended", "The session has ended; log in again")
 
 
-def _check_token(access: AdminAccess, token: str, wrong: str) -> None:
+def _check_token(access: AdminAccess, token: str, wrong: str, device: str = "") -> None:
     try:
-        access.check_token(token, caller_of(request.remote_addr or ""))
+        access.check_token(token, request.remote_addr or "", device and _holder(device))
     except WrongToken:
         raise AdminError(401, "token_wrong", wrong) from None
     except AddressLocked as lock:
         raise AdminError(429, "locked", str(lock), headers={"Retry-After": str(lock.retry_after_s)}) from None
+
+
+def _known_device(tickets: Tickets) -> str:
+    """The id of a browser that was logged in before; empty for any other."""
+    cookie = _DEVICE.fullmatch(request.cookies.get(DEVICE_COOKIE, ""))
+    return cookie[1] if cookie and tickets.expiry(cookie[2], _holder(cookie[1]), time.time()) else ""
+
+
+def _holder(device: str) -> str:
+    """What its ticket names, and what its wrong tries count for: never an address."""
+    return f"browser:{device}"
