@@ -19,6 +19,10 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))
 
 from app.config import ConfigError, load_config  # noqa: E402 - the console script does not look here by itself
+from app.telemetry.log_sink import end_all  # noqa: E402
+from app.telemetry.standard_error import take_over_stderr  # noqa: E402
+
+take_over_stderr()  # the master must not wait for whoever reads its log
 
 
 def _say(text: str) -> None:
@@ -65,7 +69,7 @@ logconfig_dict = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"ours": {"()": f"app.telemetry.logs.{deployment.log_format.title()}Formatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "ours", "stream": "ext://sys.stderr"}},
+    "handlers": {"stderr": {"class": "app.telemetry.standard_error.SinkHandler", "formatter": "ours"}},
     "root": {"level": deployment.log_level, "handlers": ["stderr"]},
     "loggers": {"gunicorn.error": {"level": loglevel.upper(), "handlers": [], "propagate": True}},
 }
@@ -82,7 +86,9 @@ def on_starting(server: Any) -> None:
     server.reloads = mmap.mmap(-1, 1)  # shared with the web processes
     child = os.fork()
     if child == 0:
-        os._exit(_prepare_redis())
+        code = _prepare_redis()
+        end_all()
+        os._exit(code)
     if os.waitpid(child, 0)[1]:
         sys.exit(1)
 

@@ -33,6 +33,8 @@ from app.signals import Interrupted, Signals
 from app.storage.connections import RedisError, mask_url, open_redis, wait_for_redis
 from app.storage.embedded import EmbeddedRedis, EmbeddedRedisError, end, spawn
 from app.storage.refusals import describe
+from app.telemetry.log_sink import sink_of
+from app.telemetry.standard_error import take_over_stderr
 
 WORKER_STOP_S = 20.0
 GUNICORN_SLACK_S = 12.0
@@ -156,7 +158,7 @@ class Supervisor:
                 _complain(f"the web server ended unexpectedly ({_ending(code)}); stopping everything")
                 return 1
             if not announced and (announced := self._answers()):
-                print(self._welcome(), flush=True)
+                sink_of(1).write(self._welcome().encode())
             self.signals.wait(self._until_due(now) if announced else 0.05)
 
     def _until_due(self, now: float) -> float:
@@ -191,6 +193,7 @@ class Supervisor:
                 f"  way out     {self.config.forward_proxies or 'direct'}",
                 f"  hot path    {'compiled' if IS_COMPILED else 'interpreted: `make compile` makes calls cheaper'}",
                 "  stop        Ctrl-C",
+                "",
                 "",
             ]
         )
@@ -289,6 +292,7 @@ def main() -> int:
     if parser.parse_args().version:
         print(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
         return 0
+    take_over_stderr()  # nor does this process wait for whoever reads what it says
     try:
         config = load_config()
     except ConfigError as error:

@@ -21,8 +21,9 @@ from app.storage.connections import Redis, open_redis
 from app.storage.rates import Rates
 from app.storage.slots import Slots
 from app.storage.stats import Stats
-from app.telemetry.logs import RequestLog
+from app.telemetry.log_sink import LogSink, sink_of
 from app.telemetry.recorder import Recorder
+from app.telemetry.standard_error import STDERR
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class Gateway:
     stats: Stats
     recorder: Recorder | None
     """None when statistics are switched off."""
-    request_log: RequestLog
+    log_sink: LogSink
     tickets: Tickets | None
     """To the web proxy; None without an admin token."""
     dialer: Dialer
@@ -56,7 +57,6 @@ class Gateway:
             log.info("the way out to upstreams: %s", way_out)
         self.catalog.start()
         self.engine.admission.start()
-        self.request_log.start()
         if self.recorder is not None:
             self.recorder.start()
 
@@ -66,8 +66,8 @@ class Gateway:
         self.engine.admission.stop()
         if self.recorder is not None:
             self.recorder.stop(FLUSH_S)
-        self.request_log.stop(FLUSH_S)
         self.engine.transport.close()
+        self.log_sink.flush()
 
 
 def build_gateway(config: Config) -> Gateway:
@@ -86,15 +86,15 @@ def build_gateway(config: Config) -> Gateway:
     transport = Transport(dialer, config.pool_max_idle, config.pool_idle_timeout_s)
     engine = Engine(transport, admission, config.held_body_max_bytes, config.forwarded_fields)
     recorder = _build_recorder(config, connect(), engine) if config.enable_stats else None
-    request_log = RequestLog(config.log_format)
-    engine.observers = [observer.record for observer in (recorder, request_log) if observer is not None]
+    log_sink = sink_of(STDERR)
+    engine.observers = [observer.record for observer in (recorder, log_sink) if observer is not None]
     return Gateway(
         config=config,
         redis=connect(),
         catalog=Catalog(connect(), config.limits, config.settings),
         stats=Stats(quick(), enabled=config.enable_stats),
         recorder=recorder,
-        request_log=request_log,
+        log_sink=log_sink,
         tickets=Tickets(config.admin_token) if config.admin_token else None,
         dialer=dialer,
         engine=engine,

@@ -24,6 +24,7 @@ from app.config import ConfigError, load_config
 from app.storage.connections import Redis, mask_url, open_redis, wait_for_redis
 from app.storage.refusals import describe
 from app.telemetry.logs import set_up_logging
+from app.telemetry.standard_error import take_over_stderr
 from worker.roll_up import prepare, roll_up
 from worker.ticker import QUEUE, Ticker
 
@@ -59,6 +60,7 @@ class RollUpWorker(SimpleWorker):
 def main() -> int:
     """The process's exit code."""
     argparse.ArgumentParser(prog="python -m worker", description="Rolls up what the web processes saw.").parse_args()
+    take_over_stderr()
     try:
         config = load_config()
     except ConfigError as error:

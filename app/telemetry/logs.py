@@ -1,17 +1,13 @@
 """Log lines, as text or JSON, each with the request id and trace id of the request that it is about.
 
-One line for each finished request, made from its event by a thread of its own, so that the request does not wait for
-whoever reads our log. No header, query or path is ever logged: some APIs carry their keys there.
+One line for each finished request, made from its event. All of them go through telemetry/log_sink.py, so that nobody
+waits for whoever reads our log. No header, query or path is ever logged: some APIs carry their keys there.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import sys
-import threading
 import time
-from collections import deque
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -20,9 +16,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from app.core.events import RequestEvent
-
-PERIOD_S = 0.1
-MAX_WAITING_LINES = 20_000
+from app.telemetry.log_sink import sink_of
+from app.telemetry.standard_error import STDERR, SinkHandler, take_over_stderr
 
 
 class RequestIds(NamedTuple):
@@ -35,9 +30,15 @@ current_ids: ContextVar[RequestIds] = ContextVar("current_ids", default=RequestI
 
 
 def set_up_logging(level: str, log_format: str) -> None:
-    """Sends everything that is logged to standard error, `log_format` being `text` or `json`."""
-    handler = logging.StreamHandler(sys.stderr)
+    """Sends everything that is said to standard error through its sink, `log_format` being `text` or `json`."""
+    sink = sink_of(STDERR)
+    sink.describe, sink.notice = (
+        (describe_as_json, _notice_as_json) if log_format == "json" else (describe_as_text, _notice_as_text)
+    )
+    handler = SinkHandler()
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+    take_over_stderr()
+    logging.captureWarnings(True)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
@@ -74,53 +75,6 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return orjson.dumps(line, default=str).decode()
-
-
-class RequestLog:
-    """Writes a line for each finished request; of those that come faster than it can write, it counts what it drops."""
-
-    def __init__(self, log_format: str, *, fd: int = 2) -> None:
-        self._describe = describe_as_json if log_format == "json" else describe_as_text
-        self._fd = fd
-        self._waiting: deque[RequestEvent] = deque()
-        self._dropped = 0
-        self._stopping = threading.Event()
-        self._runner: threading.Thread | None = None
-
-    def record(self, event: RequestEvent) -> None:
-        if len(self._waiting) < MAX_WAITING_LINES:
-            self._waiting.append(event)
-        else:
-            self._dropped += 1
-
-    def start(self) -> None:
-        self._runner = threading.Thread(target=self._run, name="request log", daemon=True)
-        self._runner.start()
-
-    def stop(self, timeout_s: float) -> None:
-        """Writes what waits."""
-        self._stopping.set()
-        if self._runner is not None:
-            self._runner.join(timeout_s)
-
-    def _run(self) -> None:
-        while not self._stopping.wait(PERIOD_S):
-            self._write()
-        self._write()
-
-    def _write(self) -> None:
-        left = len(self._waiting)
-        while left > 0:
-            lines = [self._describe(self._waiting.popleft()) for _ in range(min(200, left))]
-            left -= len(lines)
-            try:
-                os.write(self._fd, b"".join(lines))
-            except OSError:
-                return  # nobody reads our log; the requests matter more
-            time.sleep(0)  # let requests run between two batches
-        if self._dropped:
-            dropped, self._dropped = self._dropped, 0
-            logging.getLogger(__name__).warning("%d request lines were dropped: too many at once", dropped)
 
 
 def _figures(event: RequestEvent) -> dict[str, Any]:
@@ -166,3 +120,18 @@ def describe_as_text(event: RequestEvent) -> bytes:
 @lru_cache(maxsize=4)
 def _local_time(seconds: int) -> str:
     return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S")
+
+
+# Made by hand, because the sink's thread makes them: logging would ask gevent which thread that is. ---------------
+
+_NOTICE = "%d log lines were dropped: they came faster than they were read"
+
+
+def _notice_as_text(dropped: int) -> bytes:
+    now_s, ms = divmod(time.time_ns() // 1_000_000, 1000)
+    return f"{_local_time(now_s)},{ms:03d} WARNING {__name__}: {_NOTICE % dropped}\n".encode()
+
+
+def _notice_as_json(dropped: int) -> bytes:
+    stamp = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds")
+    return orjson.dumps({"time": stamp, "level": "WARNING", "logger": __name__, "message": _NOTICE % dropped}) + b"\n"

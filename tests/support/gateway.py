@@ -71,6 +71,8 @@ class GatewayProcess:
     """One of SERVERS."""
     root: Path = ROOT
     """Where its sources are."""
+    log_to: int | None = None
+    """A file descriptor for its log; None: a file, which `read_log` reads."""
 
     def __post_init__(self) -> None:
         self.port = free_port()
@@ -89,7 +91,8 @@ class GatewayProcess:
         }
         self.log = open(f"/tmp/gateway-test-{self.port}.log", "w+b")  # noqa: SIM115 - closed by stop()
         command = SERVERS[self.server]
-        self.process = subprocess.Popen(command, cwd=self.root, env=environ, stdout=self.log, stderr=self.log)
+        log = self.log if self.log_to is None else self.log_to
+        self.process = subprocess.Popen(command, cwd=self.root, env=environ, stdout=log, stderr=log)
         wait_until(self._is_up, f"the gateway answers; its log:\n{self.read_log()}", timeout_s=60)
         return self
 
