@@ -135,12 +135,12 @@ const WORDS = {
   error_invalid: ['This value cannot be used.', '此值无法使用。'],
   error_invalid_options: ['Its limits must be a JSON object of names and numbers.', '它的限制必须是由名称和数字组成的 JSON 对象。'],
   error_invalid_prefix: [
-    'A slash and a name, such as /openai: no blanks, no ? or #, no empty part, and not one of the gateway’s own (admin, api, stats, health, metrics, static, proxy).',
-    '应为斜杠加名称，例如 /openai：不含空白、? 或 #，没有空的部分，也不能是网关自用的名称（admin、api、stats、health、metrics、static、proxy）。',
+    'A prefix is a slash and a name, such as /openai, without blanks, ?, # or an empty part; admin, api, stats, health, metrics, static and proxy are the gateway’s own.',
+    '前缀应为斜杠加名称，例如 /openai：不含空白、? 或 #，没有空的部分，也不能是网关自用的名称（admin、api、stats、health、metrics、static、proxy）。',
   ],
   error_invalid_target: [
-    'A base URL that begins with http:// or https:// and names a host: no blanks, user name, password, ? or #.',
-    '应为以 http:// 或 https:// 开头并带主机名的基础 URL：不含空白、用户名、密码、? 或 #。',
+    'A target is a base URL that begins with http:// or https:// and names a host, without blanks, user name, password, ? or #.',
+    '目标应为以 http:// 或 https:// 开头并带主机名的基础 URL：不含空白、用户名、密码、? 或 #。',
   ],
   error_locked: ['Too many wrong tokens came from your address.', '您的地址多次输入错误令牌，已被锁定。'],
   error_method_not_allowed: ['This gateway does not know what the page asked for. Reload the page.', '此网关不支持该操作，请刷新页面。'],

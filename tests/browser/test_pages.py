@@ -355,7 +355,7 @@ def test_stored_nonsense_is_told_and_can_be_deleted(
         page = open_page("/admin")
         log_in(page, gateway.admin_token)
         told = page.locator(".rejected li")
-        expect(told.filter(has_text="/by//hand")).to_contain_text("no empty part")
+        expect(told.filter(has_text="/by//hand")).to_contain_text("or an empty part")
         page.locator("#language").click()
         expect(told.filter(has_text="/by//hand")).to_contain_text("没有空的部分")
         page.locator("#language").click()

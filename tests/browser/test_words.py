@@ -96,7 +96,7 @@ def test_no_code_is_sent_that_is_not_listed() -> None:
 @pytest.mark.parametrize(
     ("locale", "prefix_says", "target_says", "limit_says"),
     [
-        ("en-US", "not one of the gateway’s own", "begins with http://", "A whole number from 0 to 1,000,000 (calls)."),
+        ("en-US", "are the gateway’s own", "begins with http://", "A whole number from 0 to 1,000,000 (calls)."),
         ("zh-CN", "网关自用的名称", "以 http:// 或 https:// 开头", "应为 0 到 1,000,000 之间的整数（个请求）。"),
     ],
 )
