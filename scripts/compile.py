@@ -31,10 +31,14 @@ app/core/settings.py
 app/proxy/admission.py
 app/proxy/client_watch.py
 app/proxy/engine.py
-app/proxy/upstream/exchange.py
 app/proxy/messages.py
-app/proxy/upstream/pool.py
 app/proxy/relay.py
+app/proxy/upstream/answer_body.py
+app/proxy/upstream/answer_head.py
+app/proxy/upstream/exchange.py
+app/proxy/upstream/faults.py
+app/proxy/upstream/incoming.py
+app/proxy/upstream/pool.py
 app/proxy/upstream/transport.py
 app/proxy/upstream/uploading.py
 app/routes/inbound.py

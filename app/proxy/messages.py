@@ -90,3 +90,7 @@ class RequestBody:
         self.length = length
         self.at_hand = at_hand
         self.read_more = read_more
+
+    def again(self) -> RequestBody | None:
+        """The same body from its start; None where what was read of it is gone."""
+        return self if self.read_more is None else None

@@ -228,12 +228,12 @@ def test_a_mapping_to_the_gateway_itself_is_refused(
 
 def ask(transport: Transport, upstream: model.Upstream) -> int:
     request = OutboundRequest(upstream, "GET", "/", [("Host", upstream.authority)], RequestBody(0))
-    response = transport.send(request)
-    response.raw.read_at_hand()
-    while response.raw.read1(65536):
+    exchange = transport.send(request)
+    exchange.read_at_hand()
+    while exchange.read1(65536):
         pass
-    response.raw.close()
-    return response.status_code
+    exchange.close()
+    return exchange.answer.status
 
 
 def test_a_page_uses_no_connection_that_was_opened_for_a_mapping() -> None:

@@ -106,11 +106,11 @@ def at(target: str, *, from_caller: bool = False) -> model.Upstream:
 
 def ask(transport: Transport, upstream: model.Upstream, method: str = "GET") -> bytes:
     request = OutboundRequest(upstream, method, "/a?b", [("Host", upstream.authority)], RequestBody(2, b"{}"))
-    response = transport.send(request)
+    exchange = transport.send(request)
     body = b""
-    while piece := response.raw.read1(65536):
+    while piece := exchange.read1(65536):
         body += piece
-    assert response.status_code == 200
+    assert exchange.answer.status == 200
     return body
 
 
@@ -207,8 +207,8 @@ def test_no_connection_is_shared_between_ways(
     started.append(transport)
     upstream = at(f"http://up.test:{upstreams['http'].port}")
     request = OutboundRequest(upstream, "GET", "/", [("Host", "up.test")], RequestBody(0), upgrade="websocket")
-    response = transport.send(request)
-    while response.raw.read1(65536):
+    exchange = transport.send(request)
+    while exchange.read1(65536):
         pass
     ask(transport, upstream)
     assert [line.split(" ")[0] for line in proxy.asked] == ["CONNECT", "GET"]

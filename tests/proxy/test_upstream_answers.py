@@ -670,9 +670,9 @@ def test_request_of_which_nothing_was_written_is_sent_again(streamed: bool) -> N
     body = RequestBody(10, b"begin", lambda size: rest.pop()) if streamed else RequestBody(5, b"begin")
     request = OutboundRequest(address, "POST", "/x", [("Host", "a")], body)
     try:
-        response = transport.send(request)
+        exchange = transport.send(request)
         content = b""
-        while piece := response.raw.read1():
+        while piece := exchange.read1():
             content += piece
         assert json.loads(content)["body"] == ("begin-rest" if streamed else "begin")
         assert dead.closed

@@ -1,8 +1,4 @@
-"""The only door to upstreams: our transport adapter for requests.
-
-`requests` as usually used spends most of its time preparing, guessing proxies and parsing. Here a request is prepared
-by hand and given to the adapter itself, past the Session, whose cookies, hooks and redirects a proxy must not have.
-"""
+"""Sends requests to upstreams, on connections that are kept alive and bounded."""
 
 from __future__ import annotations
 
@@ -11,16 +7,15 @@ from functools import partial
 from typing import Any
 
 import gevent
-import requests
-from requests.adapters import BaseAdapter
 
 from app.core.errors import AddressRefused, UpstreamFault
 from app.core.failures import Failure
 from app.core.forward_proxies import WayOut
 from app.core.model import Upstream
 from app.proxy.messages import RequestBody
+from app.proxy.upstream import faults
 from app.proxy.upstream.dialing import Dialer, by_proxy, no_connection
-from app.proxy.upstream.exchange import NEVER, Exchange, total_timeout
+from app.proxy.upstream.exchange import NEVER, Exchange
 from app.proxy.upstream.forward_proxy import credentials, refusal
 from app.proxy.upstream.pool import Connection, Pool
 from app.wire.headers import Headers, find
@@ -29,8 +24,10 @@ from app.wire.http1 import CHUNKED
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
-class OutboundRequest(requests.PreparedRequest):
+class OutboundRequest:
     """A request as it will stand on the wire: its fields in their order, number and spelling."""
+
+    __slots__ = ("attempts", "body", "exchange", "expect", "fields", "method", "target", "upgrade", "upstream")
 
     def __init__(
         self,
@@ -47,7 +44,7 @@ class OutboundRequest(requests.PreparedRequest):
         self.method = method
         self.target = target
         self.fields = fields
-        self.content = body
+        self.body = body
         self.expect = expect
         self.upgrade = upgrade
         self.attempts = 0
@@ -56,42 +53,22 @@ class OutboundRequest(requests.PreparedRequest):
         """The latest of them, at work."""
 
 
-class UpstreamResponse(requests.Response):
-    """An answer whose body is read with `raw.read1`; `fields` are its header fields as they came."""
-
-    raw: Exchange
-    fields: Headers
-    connection_options: str
-    """The value of the field `Connection`; empty when there is none."""
-
-    def __init__(self, request: OutboundRequest, exchange: Exchange) -> None:
-        head = exchange.head
-        assert head is not None  # noqa: S101 - Exchange.send has read it
-        self.request = request
-        self.raw = exchange
-        self.status_code = head.status
-        self.reason = head.reason
-        self.fields = head.headers
-        self.connection_options = head.connection
-
-
-class Transport(BaseAdapter):
-    """A requests transport adapter over gevent sockets, which are kept alive and bounded."""
+class Transport:
+    """The only door to upstreams."""
 
     def __init__(self, dialer: Dialer, max_idle_per_upstream: int = 256, idle_timeout_s: float = 60.0) -> None:
-        super().__init__()
         self._dialer = dialer
         self._pool = Pool(max_idle_per_upstream, idle_timeout_s)
         self._janitor = gevent.spawn(self._close_expired, idle_timeout_s / 4)
 
-    def send(self, request: OutboundRequest, stream: bool = True, timeout: Any = NEVER, **_: Any) -> UpstreamResponse:  # type: ignore[override]
+    def send(self, request: OutboundRequest, deadline_s: float = NEVER) -> Exchange:
         """Sends on a kept-alive connection or a new one; returns when the head of the answer is there.
 
-        The limits are the upstream's; `timeout` is when all must be over, by time.monotonic(), or NEVER.
+        The limits are the upstream's; `deadline_s` is when all must be over, by time.monotonic(), or NEVER.
         Raises UpstreamFault, AddressRefused, or what reading the request's body raised.
 
         A kept-alive connection that dies before a byte of the answer is replaced once, under the rule of Go's
-        net/http: if the upstream saw nothing of the request, or if the whole body is at hand and it is safe to repeat.
+        net/http: if the upstream saw nothing of the request, or if its body can begin again and it is safe to repeat.
         """
         way = self._dialer.way_to(request.upstream, switches=bool(request.upgrade))
         key = self._pool.key(request.upstream, way)
@@ -99,14 +76,17 @@ class Transport(BaseAdapter):
         if connection is not None:
             request.attempts = 1
             try:
-                return self._exchange(connection, request, timeout)
+                return self._exchange(connection, request, deadline_s)
             except UpstreamFault as fault:
-                if fault.failure is not Failure.STALE and (
-                    fault.failure is not Failure.STALE_WRITTEN or not _repeatable(request)
-                ):
+                if fault.failure is Failure.STALE_WRITTEN:
+                    again = request.body.again() if _may_repeat(request) else None
+                    if again is None:
+                        raise
+                    request.body = again
+                elif fault.failure is not Failure.STALE:
                     raise
-        sock = self._dial(request, timeout, way)
-        return self._exchange(Connection(key, sock), request, timeout)
+        sock = self._dial(request, deadline_s, way)
+        return self._exchange(Connection(key, sock), request, deadline_s)
 
     def _dial(self, request: OutboundRequest, deadline_s: float, way: WayOut | None) -> Any:
         upstream = request.upstream
@@ -120,34 +100,27 @@ class Transport(BaseAdapter):
             raise
         except UpstreamFault:
             if left_s < connect_s and deadline_s <= time.monotonic():
-                raise total_timeout(upstream) from None
+                raise faults.total_timeout(upstream) from None
             raise
 
-    def _exchange(self, connection: Connection, request: OutboundRequest, deadline_s: float) -> UpstreamResponse:
+    def _exchange(self, connection: Connection, request: OutboundRequest, deadline_s: float) -> Exchange:
         upstream = request.upstream
         give_back = self._pool.give_back if upstream.scheme == "http" else partial(self._give_back_tls, upstream)
-        exchange = request.exchange = Exchange(connection, upstream, deadline_s, give_back)
+        exchange = Exchange(connection, upstream, request.method, request.upgrade, deadline_s, give_back)
+        request.exchange = exchange
         target, fields = request.target, _framed(request)
         way = connection.key[4]
         proxy = way.proxy if way is not None and not way.tunnels else None
         if proxy is not None:
             target, fields = f"http://{upstream.authority}{target}", [*fields, *credentials(proxy)]
         try:
-            exchange.send(
-                request.method or "",
-                target,
-                fields,
-                request.content,
-                expect=request.expect,
-                upgrade=request.upgrade,
-            )
-            response = UpstreamResponse(request, exchange)
-            if proxy is not None and response.status_code == 407:
-                raise no_connection(upstream, by_proxy(refusal(response.status_code, response.reason)))
+            exchange.send(f"{request.method} {target} HTTP/1.1", fields, request.body, expect=request.expect)
+            if proxy is not None and exchange.answer.status == 407:
+                raise no_connection(upstream, by_proxy(refusal(407, exchange.answer.reason)))
         except BaseException:
             exchange.close()
             raise
-        return response
+        return exchange
 
     def _give_back_tls(self, upstream: Upstream, connection: Connection) -> None:
         self._dialer.keep_tls_session(upstream, connection.sock)
@@ -170,7 +143,7 @@ def _framed(request: OutboundRequest) -> Headers:
     """
     if request.upgrade:
         return [*request.fields, ("Connection", "Upgrade"), ("Upgrade", request.upgrade)]
-    length = request.content.length
+    length = request.body.length
     expectation = [("Expect", "100-continue")] if request.expect else []
     if length == CHUNKED:
         return [*request.fields, ("Transfer-Encoding", "chunked"), *expectation]
@@ -179,9 +152,8 @@ def _framed(request: OutboundRequest) -> Headers:
     return request.fields
 
 
-def _repeatable(request: OutboundRequest) -> bool:
-    if request.content.read_more is not None:
-        return False
+def _may_repeat(request: OutboundRequest) -> bool:
+    """True when sending it twice does what sending it once does (RFC 9110, 9.2.2), or when it bears a key for that."""
     if request.method in _SAFE_METHODS:
         return True
     return find(request.fields, "idempotency-key") is not None or find(request.fields, "x-idempotency-key") is not None
