@@ -48,12 +48,15 @@ class Plan(NamedTuple):
 class Lease:
     """One upstream's slots in this process. Bookkeeping only; `lock` is held around every call."""
 
-    def __init__(self, upstream: str, limit: int) -> None:
+    def __init__(self, upstream: str, limit: int, number: int = 0) -> None:
+        """`number` is at least that of any plan that this process ever made for this upstream."""
         self.upstream = upstream
         self.limit = limit
         self.lock = threading.Lock()
         self.in_use = 0
         self.waiters: deque[Waiter] = deque()
+        self.forgotten = False
+        """Its keeper has let go of it; whoever needs the upstream takes a new one."""
         self.recorded = 0
         """What Redis believes that we have leased; -1: that is to be told afresh."""
         self._leased = 0
@@ -65,7 +68,8 @@ class Lease:
         self._trusted_until_s = self._renew_at_s = self._ask_at_s = self._owed_until_s = 0.0
         self._came_free = False
         """Word of a slot came after the last question was sent."""
-        self._number = 0
+        self._number = number
+        self._first_number = number
         self._peak = self._peak_before = 0
         """Most slots in use in this span of `IDLE_S` and in the one before."""
         self._peak_until_s = 0.0
@@ -130,7 +134,7 @@ class Lease:
     def doubt(self) -> None:
         """What Redis has of us is uncertain."""
         self._doubts += 1
-        if self._number:
+        if self._number > self._first_number:
             self.recorded = -1
 
     def _in_doubt(self, now_s: float) -> bool:
@@ -187,6 +191,13 @@ class Lease:
         self._renew_at_s = sent_s + RENEWED * ttl_s
         if leased > plan.kept:
             self._peak = max(self._peak, leased)  # they count as used, or they would go back at once
+
+    def forget(self) -> int | None:
+        """The number of its last plan when nothing is left to remember: no call, nobody who waits, nothing leased."""
+        if self.in_use or self.waiters or self.recorded or self._leased:
+            return None
+        self.forgotten = True
+        return self._number
 
     def farewell(self) -> Plan:
         self._number += 1

@@ -33,6 +33,9 @@ PAUSE_SHARE = 0.25
 """Part of the hold time for which a refused process waits at least: tokens then come in blocks under overload too."""
 CLOCK_SHARE = 0.05
 """Part of the hold time that is given away, for clocks that differ in speed."""
+FORGET_S = 60.0
+"""A key that was asked for neither in this span nor in the one before is forgotten. All that a process knows of it has
+expired long before, but the bucket of its own, so nothing is forgotten while that counts."""
 AWAY_S = 1.0
 """Pause between two tries to reach a Redis that did not answer."""
 
@@ -76,6 +79,10 @@ class Rates:
     def __init__(self, redis_client: Redis) -> None:
         self._redis = redis_client
         self._accounts: dict[str, _Account] = {}
+        """Of this span of `FORGET_S`."""
+        self._before: dict[str, _Account] = {}
+        """Of the span before, and not asked for since."""
+        self._span_ends_s = 0.0
         self._alone = False
         self._try_at_s = 0.0
 
@@ -84,10 +91,21 @@ class Rates:
 
         `rate` is in tokens per second and above 0; `burst`, at least 1, is how many may be granted at once.
         """
-        account = self._accounts.get(key) or self._accounts.setdefault(key, _Account(rate, burst))
+        now_s = time.monotonic()
+        if now_s >= self._span_ends_s:
+            self._begin_span(now_s)
+        account = self._accounts.get(key)
+        if account is None:
+            before = self._before.pop(key) if key in self._before else _Account(rate, burst)
+            account = self._accounts.setdefault(key, before)
         with account.lock:
-            verdict = account.spend(rate, burst, time.monotonic())
+            verdict = account.spend(rate, burst, now_s)
         return self._take_slowly(key, account, rate, burst) if verdict is None else verdict
+
+    def _begin_span(self, now_s: float) -> None:
+        self._span_ends_s = now_s + FORGET_S
+        if not self._alone:
+            self._before, self._accounts = self._accounts, {}
 
     def _take_slowly(self, key: str, account: _Account, rate: float, burst: int) -> float:
         with account.fetching:  # one question at a time: its answer is likely to do for all

@@ -115,6 +115,9 @@ class Slots:
         self._id = process_id or ""
         self._ttl_s = ttl_s
         self._leases: dict[str, Lease] = {}
+        """Those with something to remember; the keeper forgets the others."""
+        self._last_number = 0
+        """The greatest number of a plan of a lease that was forgotten."""
         self._calls: deque[Lease] = deque()
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -148,19 +151,24 @@ class Slots:
 
     def acquire(self, upstream: str, limit: int, wait_s: float = 0.0) -> Slot | None:
         """One of the upstream's `limit` slots; None when none came free within `wait_s`, or at most `FULL_S`."""
-        lease = self._leases.get(upstream) or self._leases.setdefault(upstream, Lease(upstream, limit))
-        now_s = time.monotonic()
-        with lease.lock:
-            if limit != lease.limit:
-                lease.set_limit(limit)
-            if not lease.waiters and lease.take(now_s, self.alone):
-                return Slot(self, lease)
-            if wait_s <= 0 and lease.usable(now_s, self.alone) >= limit:
-                return None  # we hold them all, so no other process can give us one
-            waiter = Waiter(now_s, wait_s)
-            lease.waiters.append(waiter)
-        self.call(lease)
-        return Slot(self, lease) if self._await(lease, waiter) else None
+        while True:
+            lease = self._leases.get(upstream)
+            if lease is None:
+                lease = self._leases.setdefault(upstream, Lease(upstream, limit, self._last_number))
+            now_s = time.monotonic()
+            with lease.lock:
+                if lease.forgotten:
+                    continue
+                if limit != lease.limit:
+                    lease.set_limit(limit)
+                if not lease.waiters and lease.take(now_s, self.alone):
+                    return Slot(self, lease)
+                if wait_s <= 0 and lease.usable(now_s, self.alone) >= limit:
+                    return None  # we hold them all, so no other process can give us one
+                waiter = Waiter(now_s, wait_s)
+                lease.waiters.append(waiter)
+            self.call(lease)
+            return Slot(self, lease) if self._await(lease, waiter) else None
 
     def in_use(self, upstream: str) -> int:
         """Calls of this process that are in flight."""
@@ -217,6 +225,9 @@ class Slots:
                 lease.settle(time.monotonic(), self.alone)
                 if lease.waiters:
                     self._calls.append(lease)
+                elif not lease.forgotten and (number := lease.forget()) is not None:
+                    self._last_number = max(self._last_number, number)
+                    del self._leases[lease.upstream]
 
     def _tell(self, plans: Iterable[tuple[Lease, Plan]]) -> list[tuple[int, int]]:
         """One round trip. Raises RedisError."""
