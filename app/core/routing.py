@@ -26,7 +26,7 @@ RESERVED_SEGMENTS = frozenset(
 """First path segments that are the gateway's own."""
 
 _PATH_SAFE = "/%:@!$&'()*+,;=~"
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+DEFAULT_PORTS = {"http": 80, "https": 443}
 _BLANK_OR_CONTROL = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\.?|[0-9A-Fa-f:.]+")
 
@@ -77,9 +77,14 @@ def build_snapshot(stored: Stored, limits: Limits, settings: Settings) -> Snapsh
             if prefix in stored.options:
                 options[prefix] = _parse_options(stored.options[prefix])
             mappings[prefix] = parse_mapping(prefix, target, limits.with_overrides(options.get(prefix, {})))
-    routes = {quote(prefix.rstrip("/"), safe=_PATH_SAFE): mapping for prefix, mapping in mappings.items()}
+    routes = {wire_prefix(prefix): mapping for prefix, mapping in mappings.items()}
     depth = max((prefix.count("/") for prefix in routes), default=0)
     return Snapshot(stored.version, mappings, routes, depth, limits, settings, changed, options, rejected)
+
+
+def wire_prefix(prefix: str) -> str:
+    """A mapping's prefix as it stands in a request's target, in its usual spelling."""
+    return quote(prefix.rstrip("/"), safe=_PATH_SAFE)
 
 
 def _parse_options(text: str) -> dict[str, Value]:
@@ -117,8 +122,8 @@ def parse_mapping(prefix: str, target: str, limits: Limits = Limits()) -> Mappin
     upstream = Upstream(
         scheme=parts.scheme,
         host=host,
-        port=port or _DEFAULT_PORTS[parts.scheme],
-        authority=shown_host if port in (None, _DEFAULT_PORTS[parts.scheme]) else f"{shown_host}:{port}",
+        port=port or DEFAULT_PORTS[parts.scheme],
+        authority=shown_host if port in (None, DEFAULT_PORTS[parts.scheme]) else f"{shown_host}:{port}",
         base_path=quote(parts.path.rstrip("/"), safe=_PATH_SAFE),
         limits=limits,
     )
@@ -140,7 +145,7 @@ def check_prefix(prefix: str) -> None:
 
 
 def _check_target_parts(target: str, scheme: str, host: str | None, has_user: bool, has_query: bool) -> None:
-    if scheme not in _DEFAULT_PORTS:
+    if scheme not in DEFAULT_PORTS:
         raise InvalidMapping(f"target {target!r} must start with http:// or https://", "target")
     if not host or not _HOST.fullmatch(host):
         raise InvalidMapping(f"target {target!r} must name a host, such as https://api.openai.com", "target")

@@ -8,19 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from random import Random
+from typing import Final
 
 from app.core import routing
 from app.core.errors import ClientFault, GatewayError
+from app.core.model import Mapping
+from app.core.proxy_redirect import ADDRESS_FIELDS, lead_back
 from app.gateway import Gateway
 from app.proxy.messages import Reply
 from app.routes import cors
 from app.routes.errors import error_reply
 from app.routes.inbound import inbound_of
-from app.routes.wsgi_environ import Environ, StartResponse, WsgiApp, believe_proxies, raw_headers, raw_target
+from app.routes.wsgi_environ import (
+    Environ,
+    StartResponse,
+    WsgiApp,
+    believe_proxies,
+    own_origin,
+    raw_headers,
+    raw_target,
+)
 from app.telemetry.logs import RequestIds, current_ids
 from app.wire.browsers import confine, is_from_browser, without_own_cookies
-from app.wire.headers import Headers, find
+from app.wire.headers import Headers, find, has_any
 from app.wire.trace import TraceParent, begin_trace, continue_trace, parse_traceparent
+
+_LOOKED_AT: Final = ADDRESS_FIELDS | {"set-cookie"}
 
 
 class ProxyDoor:
@@ -58,13 +71,29 @@ class ProxyDoor:
             status, answer, text = error_reply(error, request_id)
             body = [text]
         else:
-            status, answer, body = f"{reply.status} {reply.reason}", _answer_fields(environ, reply), reply.body
+            status, answer, body = (
+                f"{reply.status} {reply.reason}",
+                self._answer_fields(environ, reply, *route),
+                reply.body,
+            )
         if find(answer, "x-request-id") is None:
             answer.append(("X-Request-Id", request_id))
         if config.cors and "HTTP_ORIGIN" in environ:
             cors.add_access(answer)
         start_response(status, answer)
         return body
+
+    def _answer_fields(self, environ: Environ, reply: Reply, mapping: Mapping, asked: str) -> Headers:
+        """The upstream's fields: its own addresses lead back to the mapping, and nothing acts as ours in a browser."""
+        fields = reply.headers
+        if has_any(fields, _LOOKED_AT):
+            if find(fields, "set-cookie") is not None:
+                fields = without_own_cookies(fields)
+            if has_any(fields, ADDRESS_FIELDS):
+                fields = lead_back(fields, mapping, asked, own_origin(environ, self._trusted_proxies))
+        if is_from_browser(environ.get("HTTP_SEC_FETCH_DEST"), environ.get("HTTP_ACCEPT")):
+            confine(fields, reply.status)
+        return fields
 
     def _trace(self, environ: Environ) -> TraceParent | None:
         """Our step in the caller's trace, or in one of our own."""
@@ -73,13 +102,3 @@ class ProxyDoor:
         if parent is not None:
             return continue_trace(parent, self._random_bits(64))
         return begin_trace(self._random_bits(192)) if sent is None else None
-
-
-def _answer_fields(environ: Environ, reply: Reply) -> Headers:
-    """The upstream's fields, kept from acting as ours in a browser."""
-    fields = reply.headers
-    if find(fields, "set-cookie") is not None:
-        fields = without_own_cookies(fields)
-    if is_from_browser(environ.get("HTTP_SEC_FETCH_DEST"), environ.get("HTTP_ACCEPT")):
-        confine(fields, reply.status)
-    return fields

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from app.client_gone import ClientGone
 from app.proxy.messages import BodyReader
-from app.wire.forwarded import client_of, scheme_of
+from app.wire.forwarded import client_of, host_of, scheme_of
 from app.wire.headers import Headers, tokens
 from app.wire.http1 import CHUNKED, HttpSyntaxError
 
@@ -56,6 +56,14 @@ def believe_proxies(environ: Environ, count: int) -> None:
     environ["REMOTE_ADDR"] = client_of(environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", ""), count)
     forwarded_proto = environ.get("HTTP_X_FORWARDED_PROTO", "")
     environ["wsgi.url_scheme"] = scheme_of(environ["wsgi.url_scheme"], forwarded_proto, count)
+
+
+def own_origin(environ: Environ, proxies: int) -> str:
+    """The gateway's own origin as the client calls it, behind so many trusted proxies; empty when it does not say."""
+    host = environ.get("HTTP_HOST", "")
+    if proxies:
+        host = host_of(host, environ.get("HTTP_X_FORWARDED_HOST", ""), proxies)
+    return f"{environ['wsgi.url_scheme']}://{host}" if host else ""
 
 
 def wants_page(environ: Environ) -> bool:

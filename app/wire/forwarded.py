@@ -1,6 +1,6 @@
 """What hops before us say: of the client, which we read, and of us, which is no upstream's business.
 
-Of `X-Forwarded-For` and `X-Forwarded-Proto` each proxy adds what it saw on the right of the list, so the n-th
+Of `X-Forwarded-For`, `-Proto` and `-Host` each proxy adds what it saw on the right of the list, so the n-th
 member from the right is the word of the outermost of n trusted proxies, and all that stands left of it anybody may have
 written.
 """
@@ -14,6 +14,7 @@ from typing import Final
 
 _WITH_PORT = re.compile(r"([0-9.]+|\[[^][]+\]):\d{1,5}")
 """`203.0.113.9:50001`, as Azure's gateways write it, and `[2001:db8::1]:50001`."""
+_AUTHORITY = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
 
 _OF_A_HOP: Final = frozenset(
     # Cloudflare, Akamai, Fastly, CloudFront
@@ -69,6 +70,11 @@ def scheme_of(scheme: str, forwarded_proto: str, proxies: int) -> str:
     return _trusted(forwarded_proto, proxies, _scheme) or scheme
 
 
+def host_of(host: str, forwarded_host: str, proxies: int) -> str:
+    """The authority by which the client calls the outermost of so many trusted proxies; by the same rule."""
+    return _trusted(forwarded_host, proxies, _authority) or host
+
+
 def _trusted(listed: str, proxies: int, read: Callable[[str], str]) -> str:
     members = listed.split(",")[-proxies:]
     return next(filter(None, map(read, members)), "")
@@ -87,6 +93,11 @@ def _address(member: str) -> str:
     except ValueError:
         return ""
     return str((address.version == 6 and address.ipv4_mapped) or address)
+
+
+def _authority(member: str) -> str:
+    authority = member.strip(" \t")
+    return authority if _AUTHORITY.fullmatch(authority) else ""
 
 
 def _scheme(member: str) -> str:

@@ -128,6 +128,14 @@ def find(headers: Iterable[tuple[str, str]], name: str) -> str | None:
     return None
 
 
+def has_any(headers: Headers, names: frozenset[str]) -> bool:
+    """True when there is a field with one of these names (in lower case)."""
+    for field, _ in headers:  # noqa: SIM110 - a generator would cost more than the rest
+        if (KNOWN_NAMES.get(field) or field.lower()) in names:
+            return True
+    return False
+
+
 def find_all(headers: Iterable[tuple[str, str]], name: str) -> list[str]:
     """The values of all fields `name` (in lower case), in their order."""
     return [value for field, value in headers if field.lower() == name]
