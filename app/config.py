@@ -103,8 +103,12 @@ class Config:
     """The deployment's settings of the whole gateway, likewise."""
     pool_max_idle: int
     """Idle connections that one web process keeps to each upstream."""
+    pool_max_idle_total: int
+    """Idle connections that one web process keeps to all upstreams together."""
     pool_idle_timeout_s: float
     """`POOL_IDLE_TIMEOUT`: how long an idle connection is kept."""
+    pool_max_age_s: float
+    """`POOL_MAX_AGE`: how long after it was opened a connection may be used again."""
     held_body_max_bytes: int
     """Longest request body that is held in memory, on routes that must read it."""
     redis_server_bin: str | None
@@ -188,6 +192,8 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
         limits=Limits().with_overrides(operator_values),
         settings=Settings().with_overrides(operator_values),
         pool_max_idle=read("POOL_MAX_IDLE", _integer(0, 100_000), 256),
+        pool_max_idle_total=read("POOL_MAX_IDLE_TOTAL", _integer(0, 1_000_000), 1024),
+        pool_max_age_s=read("POOL_MAX_AGE", _seconds, 300.0),
         pool_idle_timeout_s=read("POOL_IDLE_TIMEOUT", _seconds, 60.0),
         held_body_max_bytes=read("HELD_BODY_MAX_BYTES", _integer(1, 2**40), 64 * 1024 * 1024),
         redis_server_bin=read("REDIS_SERVER_BIN", str, None),

@@ -15,6 +15,7 @@ from app.proxy.admission import Admission
 from app.proxy.engine import Engine
 from app.proxy.upstream.certificates import verifying_context
 from app.proxy.upstream.dialing import Dialer, OwnAddress
+from app.proxy.upstream.pool import PoolLimits
 from app.proxy.upstream.transport import Transport
 from app.storage.catalog import Catalog
 from app.storage.connections import Redis, open_redis
@@ -83,7 +84,10 @@ def build_gateway(config: Config) -> Gateway:
     dialer = Dialer(egress, own, config.tcp_keepalive, config.forward_proxies, tls)
     quick = partial(connect, socket_timeout_s=READER_TIMEOUT_S)
     admission = Admission(Rates(quick()), Slots(quick()))
-    transport = Transport(dialer, config.pool_max_idle, config.pool_idle_timeout_s)
+    transport = Transport(
+        dialer,
+        PoolLimits(config.pool_max_idle, config.pool_max_idle_total, config.pool_idle_timeout_s, config.pool_max_age_s),
+    )
     engine = Engine(transport, admission, config.held_body_max_bytes, config.forwarded_fields)
     recorder = _build_recorder(config, connect(), engine) if config.enable_stats else None
     log_sink = sink_of(STDERR)

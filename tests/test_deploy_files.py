@@ -58,6 +58,7 @@ OTHER_NAMES = {
     "keepalive_s": ("KEEPALIVE_TIMEOUT",),
     "redis_patience_s": ("REDIS_PATIENCE",),
     "pool_idle_timeout_s": ("POOL_IDLE_TIMEOUT",),
+    "pool_max_age_s": ("POOL_MAX_AGE",),
     "tcp_keepalive": ("TCP_KEEPALIVE_IDLE", "TCP_KEEPALIVE_INTERVAL", "TCP_KEEPALIVE_COUNT"),
     "doubts": (),
     "forward_proxies": ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"),

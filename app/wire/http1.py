@@ -7,6 +7,7 @@ Nothing here reads a socket: callers feed bytes as they come, in any pieces.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Final
 
@@ -41,6 +42,7 @@ CHUNK_EXTENSIONS: Final = (
     rb"(?:;[ \t]*+" + _TOKEN + rb"++(?:[ \t]*+=[ \t]*+(?:" + _TOKEN + rb"++|" + _QUOTED + rb"))?+)*+"
 )
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})" + CHUNK_EXTENSIONS + rb"\r\n")
+_KEEP_ALIVE_TIMEOUT = re.compile(r"(?:^|[\s,])timeout\s*=\s*\"?([0-9]{1,9})", re.IGNORECASE)
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%!$&'()*+,;=]*)(?::[0-9]*)?")
 _ABSOLUTE = re.compile(r"https?://([^/?#@]+)([/?].*)?", re.IGNORECASE)
 
@@ -94,7 +96,7 @@ class RequestHead:
 class ResponseHead:
     """What an answer says before its body."""
 
-    __slots__ = ("body_length", "connection", "headers", "keep_alive", "reason", "status", "version")
+    __slots__ = ("body_length", "connection", "headers", "idle_s", "keep_alive", "reason", "status", "version")
 
     def __init__(
         self,
@@ -105,6 +107,7 @@ class ResponseHead:
         body_length: int,
         keep_alive: bool,
         connection: str,
+        idle_s: float,
     ) -> None:
         self.status = status
         self.reason = reason
@@ -116,6 +119,8 @@ class ResponseHead:
         self.keep_alive = keep_alive
         self.connection = connection
         """The value of `Connection`; empty when there is none."""
+        self.idle_s = idle_s
+        """For how long the upstream keeps the connection idle; infinite when it does not say."""
 
 
 def find_head_end(data: bytes | bytearray, start: int = 0, max_bytes: int = MAX_HEAD_BYTES) -> int:
@@ -178,7 +183,15 @@ def parse_response_head(block: bytes, request_method: str) -> ResponseHead:
     length = answer_length(fields, request_method, status)
     connection = fields.get("connection", "")
     keep_alive = length != UNTIL_CLOSE and (_keeps_alive(connection, version) if connection else version == 11)
-    return ResponseHead(status, reason, version, headers, length, keep_alive, connection)
+    kept = fields.get("keep-alive")
+    idle_s = math.inf if kept is None else _told_idle_s(kept)
+    return ResponseHead(status, reason, version, headers, length, keep_alive, connection, idle_s)
+
+
+def _told_idle_s(keep_alive: str) -> float:
+    """The `timeout` of a field Keep-Alive (RFC 2068, 19.7.1.1), in seconds."""
+    told = _KEEP_ALIVE_TIMEOUT.search(keep_alive)
+    return float(told[1]) if told else math.inf
 
 
 def parse_status_line(text: str) -> tuple[int, str, int, int]:

@@ -44,7 +44,7 @@ def parse_response_head(block: bytes, request_method: str) -> ResponseHead:
     headers = _framed_once(_fields(_unfolded(lines)))
     fields = by_name(headers)
     length = answer_length(fields, request_method, status)
-    return ResponseHead(status, reason, version, headers, length, False, fields.get("connection", ""))
+    return ResponseHead(status, reason, version, headers, length, False, fields.get("connection", ""), 0.0)
 
 
 def _unfolded(lines: list[str]) -> list[str]:

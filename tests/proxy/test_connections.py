@@ -186,3 +186,75 @@ def test_an_idle_connection_is_not_kept_for_ever(
     pid = own.worker_pids()[0]
     assert dialling(pid, upstream.port) == 2
     wait_until(lambda: dialling(pid, upstream.port) == 0, "both are closed", timeout_s=2)
+
+
+def test_those_idle_for_longest_make_room_for_others(start_gateway: Callable[..., GatewayProcess]) -> None:
+    """Of idle connections to all upstreams POOL_MAX_IDLE_TOTAL are kept, those that were used last."""
+    own = start_gateway(POOL_MAX_IDLE_TOTAL="3")
+    upstreams = [Upstream() for _ in range(5)]
+    for number, upstream in enumerate(upstreams):
+        own.map(f"/total{number}", upstream.url)
+    for number in (0, 1, 2, 0, 3, 4):  # so that it is the use that counts, not the age
+        assert own.request("GET", f"/total{number}/x").status == 200
+    pid = own.worker_pids()[0]
+    kept = [1, 0, 0, 1, 1]
+    wait_until(lambda: [dialling(pid, upstream.port) for upstream in upstreams] == kept, "three are kept")
+    assert upstreams[0].connections == 1
+    for upstream in upstreams:
+        upstream.close()
+
+
+def test_a_connection_that_is_never_idle_ends_too(
+    start_gateway: Callable[..., GatewayProcess], upstream: Upstream
+) -> None:
+    """After POOL_MAX_AGE a connection serves no further call, so that a name that moves is followed under traffic."""
+    own = start_gateway(POOL_MAX_AGE="0.4")
+    began = time.monotonic()
+    served: dict[int, list[float]] = {}
+    while time.monotonic() < began + 1.5:
+        assert own.request("GET", "/up/x").status == 200
+        served.setdefault(upstream.seen[-1].connection, []).append(time.monotonic())
+    assert len(served) >= 3
+    assert all(len(times) > 1 for times in list(served.values())[:-1])
+    assert max(times[-1] - times[0] for times in served.values()) < 0.6
+    wait_until(lambda: dialling(own.worker_pids()[0], upstream.port) <= 1, "the old ones are closed")
+
+
+@pytest.mark.parametrize(
+    ("field", "again"),
+    [
+        ("timeout=0", False),
+        ("timeout=1", False),
+        ("max=5, Timeout = 1", False),
+        ("timeout=5, max=100", True),
+        ("max=100", True),
+        ("timeout=never", True),
+    ],
+)
+def test_an_upstream_says_how_long_it_keeps_a_connection(
+    gateway: GatewayProcess, upstream: Upstream, field: str, again: bool
+) -> None:
+    """With `Keep-Alive: timeout=N` a connection is used again until a second before N is over."""
+
+    def handler(peer: Peer) -> None:
+        while peer.read_request() is not None:
+            peer.answer(fields=f"Keep-Alive: {field}\r\n")
+
+    upstream.handler = handler
+    for _ in range(2):
+        assert gateway.request("GET", "/up/x").status == 200
+    assert upstream.connections == (1 if again else 2)
+
+
+def test_a_connection_is_left_alone_before_its_upstream_lets_go(gateway: GatewayProcess, upstream: Upstream) -> None:
+    """With `Keep-Alive: timeout=2` it is used again within a second, and after that no more."""
+
+    def handler(peer: Peer) -> None:
+        while peer.read_request() is not None:
+            peer.answer(fields="Keep-Alive: timeout=2\r\n")
+
+    upstream.handler = handler
+    for pause_s, connections in ((0, 1), (0, 1), (1.1, 2)):
+        time.sleep(pause_s)
+        assert gateway.request("GET", "/up/x").status == 200
+        assert upstream.connections == connections

@@ -6,6 +6,7 @@ uploader greenlet sends while this one already waits for the answer, so an upstr
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -169,6 +170,8 @@ class Exchange:
 
     def _begin_body(self, head: ResponseHead) -> None:
         self.head = head
+        if head.idle_s != math.inf:
+            self._connection.told_idle_s = head.idle_s
         if self._timer is not None:
             self._timer.stop()
         limit: Patience | None = None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from gevent.ssl import SSLSocket, SSLWantReadError
@@ -17,16 +20,27 @@ PoolKey = tuple[str, str, int, bool, WayOut | None]
 the way that it takes."""
 
 
+CROSSING_S = 1.0
+"""So long before the upstream lets go of an idle connection it is not used any more: a request is on its way, too."""
+
+
 class Connection:
     """An open connection to one upstream, in use or idle."""
 
-    __slots__ = ("_patiences", "_resting", "idle_since_s", "is_tls", "key", "reused", "sock", "write_timeout_s")
+    __slots__ = (
+        "_patiences", "_resting", "is_tls", "key", "opened_s", "reused", "sock", "told_idle_s", "usable_until_s",
+        "write_timeout_s",
+    )  # fmt: skip
 
     def __init__(self, key: PoolKey, sock: Any) -> None:
         self.key = key
         self.sock = sock
         self.reused = False
-        self.idle_since_s = 0.0
+        self.opened_s = time.monotonic()
+        self.told_idle_s = math.inf
+        """How long the upstream says that it keeps this one idle (`Keep-Alive: timeout`)."""
+        self.usable_until_s = 0.0
+        """By time.monotonic(); set where it begins to be idle."""
         self.write_timeout_s = 0.0
         self.is_tls = isinstance(sock, SSLSocket)
         self._resting = False
@@ -91,13 +105,29 @@ class Connection:
             self.sock._read_event.stop()
 
 
-class Pool:
-    """At most `max_idle` idle connections for each upstream, each for at most `idle_timeout_s`."""
+@dataclass(frozen=True, slots=True)
+class PoolLimits:
+    """How many idle connections are kept, and for how long."""
 
-    def __init__(self, max_idle: int, idle_timeout_s: float) -> None:
-        self._max_idle = max_idle
-        self._idle_timeout_s = idle_timeout_s
-        self._idle: dict[PoolKey, list[Connection]] = {}
+    max_idle: int = 256
+    """To each upstream."""
+    max_idle_total: int = 1024
+    idle_timeout_s: float = 60.0
+    max_age_s: float = 300.0
+    """None older is used again, so that a name that moves is followed although its upstream is never idle."""
+
+
+class Pool:
+    """Idle connections within `limits`. Of too many those go that have been idle for longest."""
+
+    def __init__(self, limits: PoolLimits) -> None:
+        self._max_idle = min(limits.max_idle, limits.max_idle_total)
+        self._max_idle_total = limits.max_idle_total
+        self._idle_timeout_s = limits.idle_timeout_s
+        self._max_age_s = limits.max_age_s
+        self._idle: dict[PoolKey, dict[Connection, None]] = {}
+        """By upstream; the one used last stands last, as in `_all`."""
+        self._all: OrderedDict[Connection, None] = OrderedDict()
 
     @staticmethod
     def key(upstream: Upstream, way: WayOut | None = None) -> PoolKey:
@@ -106,10 +136,11 @@ class Pool:
     def take(self, key: PoolKey) -> Connection | None:
         """The idle connection last used that still lives, or None."""
         idle = self._idle.get(key)
-        oldest_s = time.monotonic() - self._idle_timeout_s
+        now_s = time.monotonic()
         while idle:
-            connection = idle.pop()
-            if connection.rest_ends() and connection.idle_since_s >= oldest_s:
+            connection, _ = idle.popitem()
+            del self._all[connection]
+            if connection.rest_ends() and connection.usable_until_s > now_s:
                 connection.reused = True
                 return connection
             connection.close()
@@ -117,35 +148,39 @@ class Pool:
 
     def give_back(self, connection: Connection) -> None:
         """Takes a connection on which nothing is outstanding."""
-        idle = self._idle.setdefault(connection.key, [])
-        if not self._max_idle:
+        now_s = time.monotonic()
+        connection.usable_until_s = min(
+            now_s + min(self._idle_timeout_s, connection.told_idle_s - CROSSING_S),
+            connection.opened_s + self._max_age_s,
+        )
+        if not self._max_idle or connection.usable_until_s <= now_s:
             connection.close()
             return
+        idle = self._idle.setdefault(connection.key, {})
         if len(idle) >= self._max_idle:
-            idle.pop(0).close()
-        connection.idle_since_s = time.monotonic()
-        idle.append(connection)
+            self._drop(next(iter(idle)))
+        elif len(self._all) >= self._max_idle_total:
+            self._drop(next(iter(self._all)))
+        idle[connection] = self._all[connection] = None
         connection.rest(self._drop)
 
     def close_expired(self) -> None:
         """Closes what nobody took for too long, or what the upstream closed."""
-        oldest_s = time.monotonic() - self._idle_timeout_s
-        for key, idle in list(self._idle.items()):
-            for connection in list(idle):
-                if connection.idle_since_s < oldest_s or not connection.is_quiet():
-                    self._drop(connection)
-            if not idle:
-                del self._idle[key]
+        now_s = time.monotonic()
+        for connection in list(self._all):
+            if connection.usable_until_s <= now_s or not connection.is_quiet():
+                self._drop(connection)
+        for key in [key for key, idle in self._idle.items() if not idle]:
+            del self._idle[key]
 
     def _drop(self, connection: Connection) -> None:
         """Forgets an idle connection that its upstream has closed, or on which it speaks unasked."""
-        idle = self._idle.get(connection.key, [])
-        if connection in idle:
-            idle.remove(connection)
+        if connection in self._all:
+            del self._all[connection], self._idle[connection.key][connection]
         connection.close()
 
     def close(self) -> None:
-        for idle in self._idle.values():
-            for connection in idle:
-                connection.close()
+        for connection in self._all:
+            connection.close()
+        self._all.clear()
         self._idle.clear()

@@ -17,7 +17,7 @@ from app.proxy.upstream import faults
 from app.proxy.upstream.dialing import Dialer, by_proxy, no_connection
 from app.proxy.upstream.exchange import NEVER, Exchange
 from app.proxy.upstream.forward_proxy import credentials, refusal
-from app.proxy.upstream.pool import Connection, Pool
+from app.proxy.upstream.pool import Connection, Pool, PoolLimits
 from app.wire.headers import Headers, find
 from app.wire.http1 import CHUNKED
 
@@ -56,10 +56,11 @@ class OutboundRequest:
 class Transport:
     """The only door to upstreams."""
 
-    def __init__(self, dialer: Dialer, max_idle_per_upstream: int = 256, idle_timeout_s: float = 60.0) -> None:
+    def __init__(self, dialer: Dialer, limits: PoolLimits | None = None) -> None:
         self._dialer = dialer
-        self._pool = Pool(max_idle_per_upstream, idle_timeout_s)
-        self._janitor = gevent.spawn(self._close_expired, idle_timeout_s / 4)
+        limits = limits or PoolLimits()
+        self._pool = Pool(limits)
+        self._janitor = gevent.spawn(self._close_expired, limits.idle_timeout_s / 4)
 
     def send(self, request: OutboundRequest, deadline_s: float = NEVER) -> Exchange:
         """Sends on a kept-alive connection or a new one; returns when the head of the answer is there.
