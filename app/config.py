@@ -74,6 +74,8 @@ class Config:
 
     Where a platform's router does (a Space, a dyno) 1 unless it is said.
     """
+    in_space: bool
+    """True in a Hugging Face Space (`SPACE_ID`), whose page shows ours in a frame."""
     forwarded_fields: str
     """What of `X-Forwarded-For` and its like goes on to upstreams: `drop`, `pass`, or `auto` (wire.headers.outbound).
 
@@ -174,6 +176,7 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
             read("TCP_KEEPALIVE_COUNT", _integer(1, 127), 3),
         ),
         trusted_proxy_count=read("TRUSTED_PROXY_COUNT", _integer(0, 16), 1 if _BEHIND_A_ROUTER & given.keys() else 0),
+        in_space="SPACE_ID" in given,
         forwarded_fields=read("FORWARDED_FIELDS", _one_of("auto", "drop", "pass"), "auto"),
         enable_stats=read("ENABLE_STATS", _boolean, True),
         stats_queue_size=read("STATS_QUEUE_SIZE", _integer(1, 10_000_000), 10_000),

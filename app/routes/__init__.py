@@ -18,7 +18,7 @@ from app.routes.admin.mappings import add_mapping_routes
 from app.routes.admin.settings import add_settings_routes
 from app.routes.errors import error_reply
 from app.routes.proxy import ProxyDoor
-from app.routes.public import PAGE_FIELDS, build_public
+from app.routes.public import FRAMED_ENDPOINTS, PAGE_FIELDS, build_public, public_page_fields
 from app.routes.unknown_path import UnknownPaths
 from app.routes.web_proxy import WebProxyDoor
 from app.routes.wsgi_environ import raw_headers
@@ -42,7 +42,8 @@ def build_flask(gateway: Gateway) -> Flask:
     flask.register_error_handler(HTTPException, lambda error: _http_error(error, gateway, unknown_paths))
     flask.register_error_handler(GatewayError, _reply)
     flask.register_error_handler(Exception, _failure)
-    flask.after_request(_finish)
+    public_fields = public_page_fields(gateway.config)
+    flask.after_request(lambda response: _finish(response, public_fields))
     if gateway.config.cors:
         flask.after_request(_let_origins_read)  # Flask goes through these from the last to the first
     flask.wsgi_app = ProxyDoor(gateway, WebProxyDoor(gateway, flask.wsgi_app))  # type: ignore[method-assign]
@@ -91,10 +92,11 @@ def _is_admin(path: str) -> bool:
     return path.startswith("/api/")
 
 
-def _finish(response: Response) -> Response:
+def _finish(response: Response, public_fields: dict[str, str]) -> Response:
     response.headers["X-Request-Id"] = request.environ["gateway.request_id"]
     if _is_admin(request.path):
         response.headers.setdefault("Cache-Control", "no-store")
-    for name, value in PAGE_FIELDS.items():
+    fields = public_fields if request.endpoint in FRAMED_ENDPOINTS and not _is_admin(request.path) else PAGE_FIELDS
+    for name, value in fields.items():
         response.headers.setdefault(name, value)
     return response

@@ -9,11 +9,11 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response, request
 
-from app.config import ROOT
+from app.config import ROOT, Config
 from app.core.errors import ClientFault, GatewayError
 from app.gateway import Gateway
 from app.routes.errors import ErrorReply, error_reply
-from app.routes.public import PAGE_FIELDS
+from app.routes.public import public_page_fields
 from app.routes.wsgi_environ import Environ, StartResponse, wants_page
 from app.wire.pages.address import InvalidAddress, parse_address
 
@@ -61,13 +61,15 @@ def address_page(problem: str = "") -> bytes:
     return _PAGE.replace(_PROBLEM, said).encode()
 
 
-def answer_with_error(error: GatewayError, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+def answer_with_error(
+    error: GatewayError, environ: Environ, start_response: StartResponse, config: Config
+) -> Iterable[bytes]:
     """The error as a page for a person, as JSON for a program."""
     request_id = environ["gateway.request_id"]
     reply = error_reply(error, request_id)
     if wants_page(environ):
         reply = _as_page(reply, error)
-    start_response(reply.status, [*reply.headers, *PAGE_FIELDS.items(), ("X-Request-Id", request_id)])
+    start_response(reply.status, [*reply.headers, *public_page_fields(config).items(), ("X-Request-Id", request_id)])
     return [reply.body]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flask import Blueprint, Response, jsonify, request, send_from_directory
 
-from app.config import ROOT
+from app.config import ROOT, Config
 from app.core.errors import ClientFault
 from app.core.windows import WINDOW_NAMES
 from app.gateway import Gateway
@@ -42,6 +42,16 @@ PAGE_FIELDS = {
 }
 """Of every answer of our own, unless it says otherwise."""
 
+_IN_SPACE = PAGE_FIELDS | {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY.replace(
+        "frame-ancestors 'none'", "frame-ancestors https://huggingface.co"
+    )
+}
+del _IN_SPACE["X-Frame-Options"]  # it can name nobody
+
+FRAMED_ENDPOINTS = frozenset({"public.dashboard", "address_page.address", None})
+"""Pages that the page of a Space may show in a frame, that of an unknown path among them; never the admin's."""
+
 STATS_ACCESS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, OPTIONS",
@@ -58,6 +68,11 @@ _SPELLINGS = {
     "/stats/": "/stats",
 }
 """What people type, and what they mean. A mapping of that name goes first."""
+
+
+def public_page_fields(config: Config) -> dict[str, str]:
+    """PAGE_FIELDS of a page for anybody: in a Hugging Face Space it may stand in the frame of the Space's own page."""
+    return _IN_SPACE if config.in_space else PAGE_FIELDS
 
 
 def build_public(gateway: Gateway) -> Blueprint:

@@ -56,7 +56,7 @@ class WebProxyDoor:
                 return self._otherwise(environ, start_response)
             return self._serve(environ, start_response, rest)
         except GatewayError as error:
-            return answer_with_error(error, environ, start_response)
+            return answer_with_error(error, environ, start_response, self._gateway.config)
 
     def _serve(self, environ: Environ, start_response: StartResponse, rest: str) -> Iterable[bytes]:
         if self._gateway.config.web_proxy == "off":
