@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
+from typing import get_args
 
 import pytest
 
+from app.routes.admin.answers import Code
 from app.storage.connections import Redis
 from app.storage.embedded import EmbeddedRedis
-from tests.support.gateway import GatewayProcess, Reply, wait_until
+from tests.support.gateway import ROOT, GatewayProcess, Reply, wait_until
 from tests.support.own_redis import kill, own_redis, own_server, revive
 
 __all__ = ["own_redis", "own_server"]
@@ -50,3 +53,10 @@ def test_a_redis_that_refuses_is_told_apart_from_one_that_is_away(
         assert (reply.status, reply.json()["code"]) == (503, "storage_away")
     finally:
         revive(own_server)
+
+
+def test_every_code_stands_in_the_documents() -> None:
+    """docs/operations.md names what a program may get, and nothing else."""
+    chapter = (ROOT / "docs/operations.md").read_text().partition("## Errors of the admin API")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?) \|", chapter, re.MULTILINE)
+    assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(get_args(Code))

@@ -9,7 +9,9 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from flask import Request
 
+from app.routes import prepared
 from app.storage.connections import Redis
 from app.storage.embedded import EmbeddedRedis
 from tests.support.gateway import GatewayProcess
@@ -73,3 +75,15 @@ def test_what_a_client_has_of_the_statistics_is_not_sent_again(quiet: GatewayPro
     assert quiet.request("GET", "/stats", headers={"If-None-Match": '"other"'}).status == 200
     quiet.map("/new", "http://127.0.0.1:1")
     assert quiet.request("GET", "/stats", headers={"If-None-Match": tags[0]}).status == 200
+
+
+def test_what_stays_the_same_is_compressed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many ask, and whether or not they have it already."""
+    compress, calls = prepared.zlib.compressobj, []
+    monkeypatch.setattr(prepared.zlib, "compressobj", lambda *how: calls.append(how) or compress(*how))
+    content = prepared.Prepared(b"figures" * 1000)
+    takes_gzip = Request.from_values(headers={"Accept-Encoding": "gzip"})
+    bodies = {content.answer(takes_gzip, {}).get_data() for _ in range(3)}
+    assert [gzip.decompress(body) for body in bodies] == [b"figures" * 1000]
+    content.answer(Request.from_values(), {})
+    assert len(calls) == 1
