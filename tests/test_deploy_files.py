@@ -22,7 +22,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from app.config import Config
+from app.config import Config, load_config
 from app.core.settings import GATEWAY_SETTINGS, LIMITS
 from app.storage.connections import STATS_ROLLED_AT, Redis
 from tests.support.clone import LOCKS, clone, make
@@ -304,6 +304,15 @@ def test_a_platform_s_defaults_stand_in_the_procfile() -> None:
     for setting in ("HOST:-0.0.0.0", "REDIS_TLS_VERIFY:-false", "TRUSTED_PROXY_COUNT:-1"):
         assert "${" + setting + "}" in procfile()["web"]
     assert "${REDIS_TLS_VERIFY:-false}" in procfile()["worker"]
+
+
+def test_idle_connections_outlive_the_routers_patience() -> None:
+    """Heroku's router closes them after 90 s; a server that closes first may meet a request that is on its way."""
+    said = re.search(r"KEEPALIVE_TIMEOUT=\$\{KEEPALIVE_TIMEOUT:-(\d+)\}", procfile()["web"])
+    assert said is not None
+    assert load_config({"KEEPALIVE_TIMEOUT": said[1]}).keepalive_s > 90
+    for limit in ("H12", "30 s to the first byte", "FIRST_BYTE_TIMEOUT", "KEEPALIVE_TIMEOUT=100"):
+        assert limit in text("docs/operations.md")
 
 
 def test_the_web_alone_gives_up_on_a_redis_that_is_away() -> None:
