@@ -91,7 +91,7 @@ def build_gateway(config: Config) -> Gateway:
     engine = Engine(transport, admission, config.held_body_max_bytes, config.forwarded_fields)
     recorder = _build_recorder(config, connect(), engine) if config.enable_stats else None
     log_sink = sink_of(STDERR)
-    engine.observers = [observer.record for observer in (recorder, log_sink) if observer is not None]
+    engine.calls.observers = [observer.record for observer in (recorder, log_sink) if observer is not None]
     return Gateway(
         config=config,
         redis=connect(),
@@ -107,6 +107,6 @@ def build_gateway(config: Config) -> Gateway:
 
 def _build_recorder(config: Config, redis: Redis, engine: Engine) -> Recorder:
     def task_count() -> int:
-        return threading.active_count() + engine.active_calls
+        return threading.active_count() + engine.calls.active
 
     return Recorder(redis, queue_size=config.stats_queue_size, task_count=task_count)

@@ -29,6 +29,8 @@ app/core/model.py
 app/core/routing.py
 app/core/settings.py
 app/proxy/admission.py
+app/proxy/attempt.py
+app/proxy/call.py
 app/proxy/client_watch.py
 app/proxy/engine.py
 app/proxy/messages.py

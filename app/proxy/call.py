@@ -1,0 +1,94 @@
+"""One request of a client, whatever is tried for it: its watch, its deadline, and the one event that tells of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from app.core.events import RequestEvent
+from app.core.model import Upstream
+from app.proxy.attempt import Attempt
+from app.proxy.client_watch import ClientWatch
+from app.proxy.messages import Inbound
+from app.proxy.relay import Relay
+from app.proxy.tunnel import Tunnel
+from app.proxy.upstream.exchange import NEVER
+
+
+@dataclass(slots=True)
+class Calls:
+    """All calls of this process."""
+
+    observers: list[Callable[[RequestEvent], None]] = field(default_factory=list)
+    """Who is told of each finished one. They must not wait."""
+    active: int = 0
+
+
+class Call:
+    """What one request has to account for: it is told of once, at its end, by `settle` or `end`."""
+
+    __slots__ = (
+        "_calls", "_endpoint", "_first_byte_s", "_inbound", "_started_s", "_status", "attempt", "deadline_s", "watch",
+    )  # fmt: skip
+
+    def __init__(self, calls: Calls, inbound: Inbound, endpoint: str, upstream: Upstream) -> None:
+        """`upstream`: the first to be tried."""
+        self._calls = calls
+        self._inbound = inbound
+        self._endpoint = endpoint
+        self._started_s = time.monotonic()
+        self._first_byte_s = 0.0
+        self._status = 0
+        self.attempt = Attempt(upstream)
+        """The latest."""
+        self.watch: ClientWatch | None = None
+        total_s = upstream.limits.total_timeout
+        self.deadline_s = self._started_s + total_s if total_s else NEVER
+        """When all must be over, by time.monotonic()."""
+        calls.active += 1
+
+    def watch_client(self) -> None:
+        """From now on a client that leaves is ClientGone, wherever this greenlet waits."""
+        if self._inbound.client_socket is not None:
+            self.watch = ClientWatch(self._inbound.client_socket)
+
+    def answered(self, status: int) -> None:
+        """The head of the answer that the client is to get has come."""
+        self._first_byte_s = time.monotonic()
+        self._status = status
+
+    def settle(self, body: Relay | Tunnel) -> None:
+        """Ends a call whose answer went to the client, as far as it did."""
+        self._record(body.status or self._status, body.error_code, body.sent_bytes)
+
+    def end(self, status: int, error_code: str) -> None:
+        """Ends a call that got no answer."""
+        if self.watch is not None:
+            self.watch.stop()
+        self._record(status, error_code, 0)
+
+    def _record(self, status: int, error_code: str, sent_bytes: int) -> None:
+        now_s = time.monotonic()
+        self._calls.active -= 1
+        attempt = self.attempt
+        attempt.end()
+        inbound = self._inbound
+        event = RequestEvent(
+            inbound.request_id,
+            int(time.time() * 1000),
+            self._endpoint,
+            inbound.method,
+            status,
+            error_code,
+            attempt.sent_body_bytes,
+            sent_bytes,
+            (now_s - self._started_s) * 1000,
+            (self._first_byte_s - self._started_s) * 1000 if self._first_byte_s else None,
+            inbound.trace.trace_id if inbound.trace else "",
+            inbound.client,
+            attempt.upstream.authority,
+            attempt.connections,
+        )
+        for observe in self._calls.observers:
+            observe(event)
