@@ -13,7 +13,10 @@ from app.storage.connections import open_redis
 from app.storage.embedded import EmbeddedRedis
 from tests.support.environ import NO_ENV_FILE
 from tests.support.gateway import GatewayProcess
+from tests.support.leftovers import nothing_is_left_running
 from tests.support.upstream import Upstream
+
+__all__ = ["nothing_is_left_running"]
 
 os.environ |= NO_ENV_FILE
 
@@ -59,11 +62,12 @@ def gateway(gateway_session: GatewayProcess) -> GatewayProcess:
 
 @pytest.fixture
 def start_gateway(redis_url: str) -> Iterator[Callable[..., GatewayProcess]]:
-    """Starts a gateway of the test's own, with environment variables of its own."""
+    """Starts a gateway of the test's own, with environment variables of its own, and stops it in the end."""
     started: list[GatewayProcess] = []
 
-    def start(**environ: str) -> GatewayProcess:
+    def start(server: str | None = None, **environ: str) -> GatewayProcess:
         process = GatewayProcess(redis_url, environ)
+        process.server = process.server if server is None else server
         started.append(process)
         return process.start()
 

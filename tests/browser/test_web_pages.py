@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from html import escape
 from pathlib import Path
@@ -212,10 +212,10 @@ def test_a_hostile_page_cannot_administer_the_gateway(
 
 
 def test_another_site_cannot_open_pages_with_the_admins_login(
-    context: BrowserContext, redis_url: str, serve: Serve
+    context: BrowserContext, start_gateway: Callable[..., GatewayProcess], serve: Serve
 ) -> None:
     """It could open itself, and its scripts would read what the gateway alone may reach. The admin says yes first."""
-    gateway = GatewayProcess(redis_url, {"WEB_PROXY": "token", "EGRESS_PORTS": "*"}).start()
+    gateway = start_gateway(WEB_PROXY="token", EGRESS_PORTS="*")
     inside = serve({"/secret": ("text/plain", "secret")})
     code = f"fetch('{inside.url}/secret').then((reply) => reply.text()).then((text) => {{ document.title = text; }})"
     site = serve({"/attack": ("text/html", f"<title>attack</title><script>{code}</script>")})
@@ -233,7 +233,6 @@ def test_another_site_cannot_open_pages_with_the_admins_login(
     page.get_by_role("button", name="Open").click()  # as typing the address would
     expect(page).to_have_title("secret")
     assert "/proxy/~" in page.url
-    gateway.stop()
 
 
 def test_a_framed_page_cannot_leave_its_frame(context: BrowserContext, gateway: GatewayProcess, serve: Serve) -> None:

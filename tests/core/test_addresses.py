@@ -83,9 +83,9 @@ def is_reachable(address: Address) -> bool:
     """What the tables above say: the registries' narrowest block decides, and the second table goes before them."""
     if any(address in ip_network(block) for block in REFUSED_TOO):
         return False
-    blocks = [ip_network(block) for block in REGISTRY if address in ip_network(block)]
+    blocks = [block for block in REGISTRY if address in ip_network(block)]
     if blocks:
-        return REGISTRY[str(max(blocks, key=lambda block: block.prefixlen))]
+        return REGISTRY[max(blocks, key=lambda block: ip_network(block).prefixlen)]
     return address.version == 4 or address in ip_network("2000::/3")
 
 

@@ -111,6 +111,7 @@ def test_a_prefix_of_several_segments_is_found() -> None:
 HOSTILE = ["/" + "a" * 60_000, "/" + "a/" * 30_000, "/" + "%61" * 64, "/" + "%" * 9_000, "/v1/models/" + "a" * 60_000]
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("path", ["/mapping-12345x/v1", "/v1/chat/completions", *HOSTILE], ids=lambda path: path[:12])
 def test_a_look_up_is_bounded(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With 10,000 mappings and whatever path, only so many are compared, and it takes but a moment of the processor."""

@@ -65,6 +65,7 @@ def test_it_serves_while_redis_is_dead_and_recovers(
     wait_until(lambda: gateway.request("GET", "/later/x").status == 502, "mappings are watched again")
 
 
+@pytest.mark.timing
 def test_a_redis_that_hangs_holds_up_nothing(own_redis: EmbeddedRedis, served: tuple[GatewayProcess, Upstream]) -> None:
     """With Redis stopped (it accepts and never answers) calls pass at once and pages answer within seconds."""
     gateway, _ = served

@@ -45,6 +45,7 @@ def slow_name(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     return asked
 
 
+@pytest.mark.timing
 def test_a_name_that_hangs_holds_up_no_other(slow_name: list[bytes]) -> None:
     """While a hundred calls wait for one name the loop runs on and other names are found at once."""
     resolver = Resolver()
@@ -58,6 +59,7 @@ def test_a_name_that_hangs_holds_up_no_other(slow_name: list[bytes]) -> None:
     assert slow_name.count(b"slow.test") == 1
 
 
+@pytest.mark.timing
 def test_many_names_that_hang_hold_up_no_other(slow_name: list[bytes]) -> None:
     """While fifty names hang another is found at once."""
     resolver = Resolver()

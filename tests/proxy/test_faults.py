@@ -290,6 +290,7 @@ def test_client_that_leaves_frees_the_upstream(
     assert closed_at[0] - left_at < LET_GO_S + 0.1
 
 
+@pytest.mark.timing
 def test_client_that_leaves_while_connecting(impatient: GatewayProcess) -> None:
     """A client that leaves while we connect ends the attempt: the web process holds no such connection any more."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
@@ -314,6 +315,7 @@ def test_client_that_leaves_while_connecting(impatient: GatewayProcess) -> None:
                 filler.close()
 
 
+@pytest.mark.timing
 def test_client_that_leaves_in_a_blocked_upload(gateway: GatewayProcess, upstream: Upstream) -> None:
     """A client that is killed while the upstream takes no more of its body is noticed although its bytes wait unread.
 

@@ -143,6 +143,7 @@ def calls_in_flight(gateway: GatewayProcess, upstream: Upstream, count: int) -> 
         yield sockets
 
 
+@pytest.mark.timing
 def test_no_more_calls_at_once_than_allowed(
     gateway: GatewayProcess, upstream: Upstream, limit: Callable[..., None]
 ) -> None:
@@ -327,6 +328,7 @@ def test_all_mappings_together_have_a_rate_too(
 HANGING_CALLS = 300
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("where", ["at its answer", "at its connections", "at its queue"])
 def test_a_hanging_upstream_slows_no_other(gateway: GatewayProcess, upstream: Upstream, where: str) -> None:
     """With hundreds of calls hanging on one upstream, another's slowest calls are as quick as before, and as cheap."""

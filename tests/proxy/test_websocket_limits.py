@@ -132,6 +132,7 @@ def test_a_handshake_without_answer_is_a_504(
     wait_until(lambda: closed_at, "the upstream is let go")
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("act", ["before the switch", "after the switch"])
 @pytest.mark.parametrize("how", ["close", "reset"])
 def test_a_client_that_leaves_frees_the_upstream_at_once(
@@ -161,6 +162,7 @@ def test_a_client_that_leaves_frees_the_upstream_at_once(
     assert closed_at[0] - left_at < 0.2
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("how", ["close", "reset"])
 def test_an_upstream_that_leaves_frees_the_client_at_once(
     gateway: GatewayProcess, upstream: Upstream, how: str

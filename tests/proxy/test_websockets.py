@@ -141,6 +141,7 @@ def test_close_code_of_the_client_reaches_the_upstream(gateway: GatewayProcess, 
     assert server.closed == [(4001, "done")]
 
 
+@pytest.mark.timing
 def test_client_that_vanishes_frees_the_upstream(gateway: GatewayProcess, server: SocketServer) -> None:
     """A client whose connection is cut leaves no connection to the upstream behind."""
     pid = gateway.worker_pids()[0]

@@ -39,12 +39,13 @@ def test_an_open_door_to_the_world_is_warned_of(start_gateway: Callable[..., Gat
     assert "WEB_PROXY" not in start_gateway(WEB_PROXY="open", EGRESS_ALLOW="").read_log()
 
 
-def test_without_an_admin_token_nobody_can_be_let_in(redis_url: str, site: Upstream) -> None:
+def test_without_an_admin_token_nobody_can_be_let_in(
+    start_gateway: Callable[..., GatewayProcess], site: Upstream
+) -> None:
     """The default is closed, not open."""
-    gateway = GatewayProcess(redis_url, admin_token="").start()
+    gateway = start_gateway(ADMIN_TOKEN="")
     reply = gateway.request("GET", f"/proxy/{site.url}/")
     assert (reply.status, reply.json()["error"]["code"]) == (503, "web_proxy_unavailable")
-    gateway.stop()
 
 
 def test_strangers_are_asked_to_log_in(token_gateway: GatewayProcess, site: Upstream) -> None:

@@ -573,6 +573,7 @@ def test_idle_connection_is_closed(hasty: GatewayProcess) -> None:
             assert 1.5 < time.monotonic() - began < 4, how
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize(
     "before", [b"", b"GET /health HTTP/1.1\r\nHost: g\r\n\r\n"], ids=["at first", "between requests"]
 )

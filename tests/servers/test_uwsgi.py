@@ -6,7 +6,7 @@ import http.client
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -143,12 +143,12 @@ def test_bodies_that_only_the_end_delimits(under_uwsgi: GatewayProcess, upstream
 
 
 @pytest.mark.parametrize("patience", [10, 1])
-def test_streams_in_flight_at_the_stop(redis_url: str, patience: int) -> None:
+def test_streams_in_flight_at_the_stop(start_gateway: Callable[..., GatewayProcess], patience: int) -> None:
     """SIGTERM lets a stream end within GRACEFUL_TIMEOUT; after that it is cut, visibly. Its target is in no log."""
     upstream = Upstream()
     go_on = threading.Event()
     stream_until(go_on, b"0\r\n\r\n", upstream)
-    process = GatewayProcess(redis_url, {"GRACEFUL_TIMEOUT": str(patience)}, server="uwsgi").start()
+    process = start_gateway("uwsgi", GRACEFUL_TIMEOUT=str(patience))
     process.map("/stopped", upstream.url)
     client = http.client.HTTPConnection("127.0.0.1", process.port, timeout=10)
     client.request("GET", "/stopped/x?key=CANARY")

@@ -13,6 +13,7 @@ from tests.support.wire import Wire
 TARGET = "https://one.example"
 
 
+@pytest.mark.timing
 def test_a_change_arrives_although_the_channel_died_in_silence(wire: Wire, own_redis: Redis) -> None:
     """A connection that a firewall forgot tells nobody: it is missed within a second, long before the poll's turn."""
     there, here = Catalog(own_redis, Limits(), Settings()), Catalog(open_redis(wire.url), Limits(), Settings())
@@ -31,6 +32,7 @@ def test_a_change_arrives_although_the_channel_died_in_silence(wire: Wire, own_r
         here.stop()
 
 
+@pytest.mark.timing
 def test_a_channel_that_lives_is_kept(wire: Wire, own_redis: Redis) -> None:
     """Silence alone is no reason to leave: one subscription lasts, and what comes on it is heard at once."""
     there, here = Catalog(own_redis, Limits(), Settings()), Catalog(open_redis(wire.url), Limits(), Settings())

@@ -118,6 +118,7 @@ def test_blocks_make_questions_rare(client: Redis) -> None:
     assert questions(client) - before < 30
 
 
+@pytest.mark.timing
 def test_a_refusal_is_remembered(client: Redis) -> None:
     """Nobody is asked again before the token is due; then it is there."""
     rates = Rates(client)
@@ -195,6 +196,7 @@ def test_an_idle_bucket_leaves_redis(client: Redis) -> None:
     assert 2000 < client.pttl(RATES + UP) <= 3100
 
 
+@pytest.mark.timing
 def test_without_redis_each_process_keeps_the_rate(own_server: EmbeddedRedis, client: Redis) -> None:
     """Killed in the middle: nobody waits or fails; the same rate and burst hold here; back again, Redis decides."""
     rates = Rates(client)
@@ -212,6 +214,7 @@ def test_without_redis_each_process_keeps_the_rate(own_server: EmbeddedRedis, cl
     poll(lambda: rates.take(UP, 100.0, 10) >= 0 and questions(client) > before, 3)
 
 
+@pytest.mark.timing
 def test_a_redis_that_hangs_costs_its_timeout_once(own_redis: Redis, client: Redis) -> None:
     """The first one waits for the client's timeout, those after it do not."""
     rates = Rates(client)

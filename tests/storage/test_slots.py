@@ -102,6 +102,7 @@ def hold(client: Redis, slots: Slots, name: str, limit: int, wait_s: float, span
         client.hincrbyfloat(f"{name}:used", slots._id, used_s)
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize(("limit", "wait_s"), [(5, 0.0), (5, 2.0), (3, 2.0)], ids=["full", "waiting", "few"])
 def test_never_more_than_the_limit_and_hardly_less(
     own_server: EmbeddedRedis, own_redis: Redis, crowd: Crowd, limit: int, wait_s: float
@@ -130,6 +131,7 @@ time.sleep(60)
 """
 
 
+@pytest.mark.timing
 def test_the_slots_of_a_killed_process_come_back(
     own_server: EmbeddedRedis, own_redis: Redis, new_slots: Callable[..., Slots]
 ) -> None:
@@ -199,6 +201,7 @@ def test_killed_greenlets_leave_nothing_behind(own_server: EmbeddedRedis, own_re
 # Between processes. -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.timing
 def test_full_is_said_at_once(new_slots: Callable[..., Slots]) -> None:
     """To the holder of all slots without any delay, to another process after a short search."""
     holder, other = new_slots(), new_slots()
@@ -331,6 +334,7 @@ def test_who_came_first_goes_first(new_slots: Callable[..., Slots]) -> None:
     assert order == list(range(8))
 
 
+@pytest.mark.timing
 def test_waiting_ends_in_time(new_slots: Callable[..., Slots]) -> None:
     """Whether the slots are held here or in another process."""
     holder, other = new_slots(), new_slots()
@@ -405,6 +409,7 @@ def test_a_redis_that_forgot_is_told_again(new_slots: Callable[..., Slots], own_
     assert two.acquire(UP, 3) is None
 
 
+@pytest.mark.timing
 def test_a_redis_that_hangs_costs_its_timeout_once(new_slots: Callable[..., Slots], own_redis: Redis) -> None:
     """The first call waits for the client's timeout and is served; the next ones do not wait."""
     slots = new_slots()

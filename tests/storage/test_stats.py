@@ -193,6 +193,7 @@ def test_figures_are_stale_when_the_worker_is_silent(own_redis: Redis, stats: St
     assert read(stats)["total"] == 1
 
 
+@pytest.mark.timing
 def test_last_figures_while_redis_is_away(own_server: EmbeddedRedis, own_redis: Redis, stats: Stats) -> None:
     """When Redis is gone the last known figures come at once, marked stale; when it is back so are fresh ones."""
     roll_up(own_redis, event())
@@ -210,6 +211,7 @@ def test_last_figures_while_redis_is_away(own_server: EmbeddedRedis, own_redis: 
     poll(lambda: not read(stats)["stale"], 5)
 
 
+@pytest.mark.timing
 def test_a_hanging_redis_holds_up_one_reader_at_most(own_server: EmbeddedRedis, own_redis: Redis, stats: Stats) -> None:
     """While Redis accepts and says nothing, one reader a second waits for its timeout, the others do not."""
     roll_up(own_redis, event())

@@ -65,6 +65,7 @@ def booked(client: Redis) -> tuple[int, int]:
     return accounts[0].windows.total.tallies[None].requests, accounts[0].dropped
 
 
+@pytest.mark.timing
 def test_events_arrive_in_order_and_numbered(make: Make, own_redis: Redis) -> None:
     """What is recorded is on the list within a fraction of a second, as it was, in envelopes 1, 2, 3, ..."""
     recorder = make(process_id="me")
@@ -122,6 +123,7 @@ def test_stop_sends_what_waits(make: Make, own_redis: Redis) -> None:
     assert own_redis.hgetall(STATS_PROCESSES) == {}
 
 
+@pytest.mark.timing
 def test_stop_ends_in_time_without_redis(
     make: Make, own_server: EmbeddedRedis, caplog: pytest.LogCaptureFixture
 ) -> None:
