@@ -26,10 +26,12 @@ dev: $(VENV)/installed-dev ## the same, and loads the code again when it changes
 compile: $(VENV)/installed-compile ## compile the hot path: a small call costs about half (wants a C compiler)
 	@$(PY) scripts/compile.py
 
-# What judges how long something takes runs alone, after the rest, which takes all cores. 5: there was no such test.
+# What judges how long something takes runs alone, after the rest, which takes all cores. 5 means that there was no such test.
 test: $(VENV)/installed-dev ## run all tests, against a real Redis
-	@$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not soak and not timing" $(ARGS)
-	@$(PY) -m pytest -m "timing and not soak" $(ARGS) || test $$? -eq 5
+	@$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not soak and not timing" $(ARGS); first=$$?; \
+	case $$first in 0|5) ;; *) exit $$first ;; esac; \
+	$(PY) -m pytest -m "timing and not soak" $(ARGS); second=$$?; \
+	if [ $$second -eq 5 ]; then exit $$first; fi; exit $$second
 
 soak: $(VENV)/installed-dev ## run the tests that are long by nature
 	@$(PY) -m pytest -m soak $(ARGS)

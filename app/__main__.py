@@ -44,7 +44,7 @@ BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 15.0, 30.0)
 """The pauses before a dead child is started again."""
 
 HINT_S = 1.5
-"""How long gunicorn may take to end before it is said how to hurry it; without calls in flight it takes less."""
+"""How long gunicorn may take to end before it is said how to hurry it."""
 
 STEADY_S = 60.0
 """A child that lived as long starts again with the first pause."""
@@ -221,7 +221,7 @@ class Supervisor:
                 self.gunicorn.send_signal(signal.SIGQUIT)  # asked twice: now
                 hint_at = None
             elif hint_at is not None and now >= hint_at:
-                _complain("waiting for calls in flight; Ctrl-C (or SIGTERM) once more cuts them")
+                _complain("still stopping; Ctrl-C (or SIGTERM) once more cuts the calls in flight")
                 hint_at = None
             self.signals.wait((hint_at or deadline) - now)
         if self.gunicorn.poll() is None:
