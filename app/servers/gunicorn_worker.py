@@ -103,7 +103,7 @@ class GatewayWorker(GeventWorker):
             self._pool.join(timeout=min(0.25, deadline - now))
         self._close_idle()
         if len(self._pool):
-            self.log.warning("%d requests did not end within %s s", len(self._pool), self.cfg.graceful_timeout)
+            self.log.warning("requests that did not end within %s s: %d", self.cfg.graceful_timeout, len(self._pool))
             self._pool.kill(timeout=1.0)
 
     def _close_idle(self) -> None:

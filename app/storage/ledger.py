@@ -21,6 +21,7 @@ import orjson
 from app.core.events import RequestEvent
 from app.core.tallies import Tally
 from app.core.windows import DAY_MS, HOUR_MS, MINUTE_MS, Deltas, Windows, fold
+from app.core.wording import counted
 from app.storage.connections import (
     STATS_BACKLOG,
     STATS_CURSOR,
@@ -190,7 +191,7 @@ class Ledger:
         deltas = fold(batch.events, now_ms)
         batch.dropped += deltas.rejected
         if batch.dropped:
-            log.debug("%d events were dropped on the way", batch.dropped)
+            log.debug("dropped on the way: %s", counted(batch.dropped, "event"))
         sums = self._summed(deltas, now_ms)
         account.cursor = f"{_count(account.cursor) + batch.envelopes}:{uuid4().hex[:12]}".encode()
         pipe.multi()

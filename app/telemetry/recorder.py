@@ -22,6 +22,7 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from app.core.events import RequestEvent
+from app.core.wording import counted
 from app.storage.connections import STATS_PROCESSES, Redis, RedisError
 from app.storage.envelopes import backlog, pack, push
 from app.storage.stats import Heartbeat
@@ -100,7 +101,7 @@ class Recorder:
         self._runner.join(timeout_s)
         lost = len(self._queue) + (self._parcel.events if self._parcel else 0)
         if lost:
-            log.warning("%d events were not sent before the end: Redis did not take them", lost)
+            log.warning("Redis did not take %s before the end", counted(lost, "event"))
 
     # In the thread. ---------------------------------------------------------------------------------------------
 
@@ -122,7 +123,7 @@ class Recorder:
             self._away = True
             return False
         if self._away:
-            log.warning("Statistics go to Redis again; %d events were dropped so far", self.dropped)
+            log.warning("Statistics go to Redis again; dropped so far: %s", counted(self.dropped, "event"))
         self._away = False
         return True
 
