@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -31,7 +32,7 @@ def forgive(redis_client: redis.Redis) -> Iterator[None]:
 
 
 def try_token(gateway: GatewayProcess, path: str, forwarded_for: str) -> int:
-    sent = {"Authorization": "Bearer wrong", "X-Forwarded-For": forwarded_for}
+    sent = {"Authorization": "Bearer a guess", "X-Forwarded-For": forwarded_for}
     return gateway.request("GET", path, headers=sent).status
 
 
@@ -65,6 +66,37 @@ def test_garbage_is_the_proxys_own_address(behind: GatewayProcess) -> None:
     for number in range(5):
         assert try_token(behind, "/api/mappings", f"garbage{number}") == 401
     assert try_token(behind, "/api/mappings", "other garbage") == 429
+
+
+def test_wrong_tries_and_locks_are_logged(behind: GatewayProcess) -> None:
+    """With the client's address and without what was tried; one line for a lock, however often it is met."""
+    for _ in range(5):
+        assert try_token(behind, "/api/mappings", "203.0.113.60:1") == 401
+    for _ in range(3):
+        assert try_token(behind, "/api/mappings", "203.0.113.60:1") == 429
+    said = "logins from 203.0.113.60 are locked for 15 minutes"
+    wait_until(lambda: said in behind.read_log(), "the lock's line")
+    told = behind.read_log()
+    for number in range(1, 6):
+        assert (
+            told.count(f"WARNING app.storage.admin_access: wrong admin token from 203.0.113.60: try {number} of 5") == 1
+        )
+    assert told.count(said) == 1
+    assert "Bearer" not in told
+    assert "guess" not in told
+
+
+def test_a_ticket_is_good_whatever_port_its_client_comes_from(behind: GatewayProcess, upstream: Upstream) -> None:
+    """And for nobody else."""
+    login = json.dumps({"token": behind.admin_token})
+    reply = behind.request("POST", "/api/admin/login", login, {"Content-Type": "application/json"})
+    cookie = next(value for name, value in reply.fields if value.startswith("api_proxy_web=")).partition(";")[0]
+    path = f"/proxy/{upstream.url}/"
+    led = behind.request("GET", path, headers={"Cookie": cookie, "X-Forwarded-For": "203.0.113.9:50001"})
+    ticket_path = led.field("location") or ""
+    assert ticket_path.startswith("/proxy/~")
+    for client, status in (("203.0.113.9:50002", 200), ("203.0.113.9", 200), ("203.0.113.10:50001", 401)):
+        assert behind.request("GET", ticket_path, headers={"X-Forwarded-For": client}).status == status
 
 
 HOPS = {"X-Forwarded-For": "203.0.113.9", "Via": "1.1 front", "X-Real-IP": "203.0.113.9", "X-Forwarded-Proto": "https"}

@@ -11,7 +11,7 @@ import redis
 from app.config import load_config
 from app.core.tickets import Tickets
 from app.storage.connections import ADMIN_FAILURES
-from tests.support.gateway import ADMIN_TOKEN, GatewayProcess, Reply, wait_until
+from tests.support.gateway import ADMIN_TOKEN, GatewayProcess, Reply
 
 JSON = {"Content-Type": "application/json"}
 
@@ -100,20 +100,6 @@ def test_no_token_is_no_try(gateway: GatewayProcess, redis_client: redis.Redis, 
         assert gateway.request("GET", "/proxy/https://a.example/", headers=sent).status == 401
     assert not list(redis_client.scan_iter(ADMIN_FAILURES + "*"))
     assert login(gateway).status == 200
-
-
-def test_wrong_tries_and_locks_are_logged(gateway: GatewayProcess) -> None:
-    """With the client's address and without what was tried; one line for a lock, however often it is met."""
-    before = len(gateway.read_log())
-    lock(gateway)
-    lock_lines = wait_until(lambda: "are locked for 15 minutes" in gateway.read_log()[before:], "the lock's line")
-    assert lock_lines
-    told = gateway.read_log()[before:]
-    for number in range(1, 6):
-        assert told.count(f"WARNING app.storage.admin_access: wrong admin token from 127.0.0.1: try {number} of 5") == 1
-    assert told.count("logins from 127.0.0.1 are locked for 15 minutes") == 1
-    assert "stranger's guess" not in told
-    assert ADMIN_TOKEN not in told
 
 
 @pytest.mark.parametrize(
