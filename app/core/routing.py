@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping as MappingOf
 from contextlib import contextmanager
 from typing import NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
 
 import orjson
 
@@ -25,29 +25,54 @@ RESERVED_SEGMENTS = frozenset(
 )
 """First path segments that are the gateway's own."""
 
-_PATH_SAFE = "/%:@!$&'()*+,;=~"
+_SEGMENT_SAFE = ":@!$&'()*+,;=~"
+_PATH_SAFE = f"/%{_SEGMENT_SAFE}"
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _BLANK_OR_CONTROL = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\.?|[0-9A-Fa-f:.]+")
 
 
 def match(snapshot: Snapshot, raw_target: str) -> tuple[Mapping, str] | None:
     """The mapping of a request target in origin form (`/openai/v1/models?x=1`), and what to ask its upstream for.
 
-    The longest prefix that ends at a `/`, a `?` or the end wins. What follows it is appended verbatim.
+    The longest prefix that ends at a `/`, a `?` or the end wins, in whatever spelling: encoded or as raw UTF-8, which
+    WSGI shows as Latin-1. What follows it is appended verbatim.
     """
     path = raw_target.partition("?")[0]
     prefix = "/".join(path.split("/", snapshot.depth + 1)[: snapshot.depth + 1])
+    if "%" in prefix or not prefix.isascii():
+        return _match_respelled(snapshot, raw_target, prefix)
     while prefix:
         mapping = snapshot.routes.get(prefix)
         if mapping is not None:
-            rest = raw_target[len(prefix) :]
-            base_path = mapping.upstream.base_path
-            if not base_path and not rest.startswith("/"):
-                rest = "/" + rest
-            return mapping, base_path + rest
+            return mapping, _asked(mapping, raw_target[len(prefix) :])
         prefix = prefix.rpartition("/")[0]
     return None
+
+
+def _match_respelled(snapshot: Snapshot, raw_target: str, prefix: str) -> tuple[Mapping, str] | None:
+    """The same, for a beginning that may be written in several ways. Both spellings have the same segments."""
+    spelled = _usual_spelling(prefix.encode("latin-1", "backslashreplace"))
+    while prefix:
+        mapping = snapshot.routes.get(spelled)
+        if mapping is not None:
+            return mapping, _asked(mapping, raw_target[len(prefix) :])
+        prefix, spelled = prefix.rpartition("/")[0], spelled.rpartition("/")[0]
+    return None
+
+
+def _asked(mapping: Mapping, rest: str) -> str:
+    base_path = mapping.upstream.base_path
+    return base_path + rest if base_path or rest.startswith("/") else "/" + rest
+
+
+def _usual_spelling(path: bytes) -> str:
+    """One spelling for all that mean the same path (RFC 3986, 6.2.2), decoded once, segment by segment.
+
+    So `%2F` stays a part of its segment, and `%2563` is the text `%63` and no `c`.
+    """
+    return "/".join([quote(unquote_to_bytes(segment), safe=_SEGMENT_SAFE) for segment in path.split(b"/")])
 
 
 class Stored(NamedTuple):
@@ -71,20 +96,22 @@ def build_snapshot(stored: Stored, limits: Limits, settings: Settings) -> Snapsh
             changed[name] = check_setting(name, value)
     limits, settings = limits.with_overrides(changed), settings.with_overrides(changed)
     mappings: dict[str, Mapping] = {}
+    routes: dict[str, Mapping] = {}
     options: dict[str, dict[str, Value]] = {}
     for prefix, target in sorted(stored.mappings.items()):
         with _telling(rejected, prefix):
             if prefix in stored.options:
                 options[prefix] = _parse_options(stored.options[prefix])
-            mappings[prefix] = parse_mapping(prefix, target, limits.with_overrides(options.get(prefix, {})))
-    routes = {wire_prefix(prefix): mapping for prefix, mapping in mappings.items()}
+            mapping = parse_mapping(prefix, target, limits.with_overrides(options.get(prefix, {})))
+            check_spelling(prefix, routes)
+            mappings[prefix] = routes[wire_prefix(prefix)] = mapping
     depth = max((prefix.count("/") for prefix in routes), default=0)
     return Snapshot(stored.version, mappings, routes, depth, limits, settings, changed, options, rejected)
 
 
 def wire_prefix(prefix: str) -> str:
     """A mapping's prefix as it stands in a request's target, in its usual spelling."""
-    return quote(prefix.rstrip("/"), safe=_PATH_SAFE)
+    return _usual_spelling(prefix.rstrip("/").encode())
 
 
 def _parse_options(text: str) -> dict[str, Value]:
@@ -137,11 +164,20 @@ def check_prefix(prefix: str) -> None:
         raise InvalidMapping(f"prefix {prefix!r} must start with '/', such as '/openai'", "prefix")
     if "?" in prefix or "#" in prefix:
         raise InvalidMapping(f"prefix {prefix!r} must be a path: leave out '?' and '#'", "prefix")
-    segments = prefix.rstrip("/").split("/")[1:]
-    if not segments or segments[0].lower() in RESERVED_SEGMENTS:
+    segments = [unquote(segment) for segment in prefix.rstrip("/").split("/")[1:]]  # as whoever serves it reads them
+    if any(_CONTROL.search(segment) for segment in segments):
+        raise InvalidMapping(f"prefix {prefix!r} must not hold control characters", "prefix")
+    if not segments or segments[0].partition("/")[0].lower() in RESERVED_SEGMENTS:
         raise InvalidMapping(f"prefix {prefix!r} belongs to the gateway itself; choose another first segment", "prefix")
     if any(segment in ("", ".", "..") for segment in segments):
         raise InvalidMapping(f"prefix {prefix!r} must not hold empty, '.' or '..' segments", "prefix")
+
+
+def check_spelling(prefix: str, routes: MappingOf[str, Mapping]) -> None:
+    """Raises InvalidMapping when `prefix` is another spelling of one that is in force: a request could mean both."""
+    other = routes.get(wire_prefix(prefix))
+    if other is not None and other.prefix != prefix:
+        raise InvalidMapping(f"prefix {prefix!r} is another spelling of {other.prefix!r}, which is there", "prefix")
 
 
 def _check_target_parts(target: str, scheme: str, host: str | None, has_user: bool, has_query: bool) -> None:

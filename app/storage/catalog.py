@@ -17,7 +17,7 @@ import orjson
 
 from app.core.model import Snapshot
 from app.core.readings import Meaning, judge
-from app.core.routing import Stored, build_snapshot, parse_mapping
+from app.core.routing import Stored, build_snapshot, check_spelling, parse_mapping
 from app.core.settings import SETTINGS, Limits, Settings, Value
 from app.storage.connections import MAPPINGS_UPDATES, Redis, RedisError, messages
 from app.storage.refusals import describe
@@ -161,6 +161,7 @@ class Catalog:
     def add_mapping(self, prefix: str, target: str, options: dict[str, Value] | None = None) -> None:
         """Raises InvalidMapping, MappingExists, RedisError."""
         parse_mapping(prefix, target)
+        check_spelling(prefix, self.snapshot.routes)
         if not self._change(ADD, "mapping_added", prefix, target, _json(options)):
             raise MappingExists(f"mapping already exists for prefix: {prefix}")
 

@@ -135,6 +135,25 @@ def test_own_request_id_where_the_upstream_has_none(gateway: GatewayProcess, ups
     assert None not in ids
 
 
+@pytest.mark.own_server
+@pytest.mark.parametrize("spelled", ["%E6%A8%A1%E5%9E%8B", "%e6%a8%a1%e5%9e%8b", "模型", "模%E5%9e%8B"])
+def test_a_prefix_is_served_in_any_spelling(gateway: GatewayProcess, upstream: Upstream, spelled: str) -> None:
+    """Encoded in either case or as raw UTF-8; what follows reaches the upstream byte for byte."""
+    gateway.map("/模型", upstream.url)
+    rest = b"/%e6%A8/\xe6\xa8\xa1/%2F?q=%7E"
+    answer = gateway.raw(b"GET /" + spelled.encode() + rest + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert upstream.seen[-1].head.startswith(b"GET " + rest + b" HTTP/1.1\r\n")
+
+
+def test_another_spelling_of_a_prefix_cannot_be_added(gateway: GatewayProcess, upstream: Upstream) -> None:
+    """The API names the one that is there."""
+    gateway.map("/spelled~x", upstream.url)
+    made = gateway.admin("POST", "/api/mappings", {"prefix": "/spelled%7Ex", "target": upstream.url})
+    assert made.status == 400
+    assert "another spelling of '/spelled~x'" in made.json()["error"]
+
+
 def test_redirect_is_passed_on(gateway: GatewayProcess, upstream: Upstream) -> None:
     """A redirect is the caller's to follow."""
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from tests.support.environ import clean_environ
 
@@ -169,7 +170,7 @@ class GatewayProcess:
         """Makes `prefix` lead to `target`, in every process by the time this returns for one process."""
         reply = self.admin("POST", "/api/mappings", {"prefix": prefix, "target": target})
         if reply.status == 400 and b"exists" in reply.body:
-            reply = self.admin("PUT", f"/api/mappings{prefix}", {"target": target})
+            reply = self.admin("PUT", f"/api/mappings{quote(prefix)}", {"target": target})
         assert reply.status in (200, 201), reply.body
 
 
