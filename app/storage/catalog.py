@@ -114,6 +114,9 @@ class Catalog:
         self.doubt, self._behind = "", None
         if found == self._stored:
             return
+        if self._stored is None and found.version and not found.mappings:
+            text = "Redis holds no mappings, but version %d of them: either all were deleted, or they are lost"
+            log.warning(text, found.version)
         self._stored = found
         self.snapshot = build_snapshot(found, self._limits, self._settings)
         for name, reason in self.snapshot.rejected.items():
