@@ -18,6 +18,8 @@ class BareRedis:
 
     def __init__(self, folder: Path, *options: str) -> None:
         folder.mkdir(exist_ok=True)
+        self.dump = folder / "dump.rdb"
+        """What `SAVE` writes, and what the next start reads."""
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}"
         self._command = [str(find_server()), "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
