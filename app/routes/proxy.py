@@ -62,7 +62,7 @@ class ProxyDoor:
             return []
         body: Iterable[bytes]
         try:
-            if "HTTP_SERVICE_WORKER" in environ:
+            if "HTTP_SERVICE_WORKER" in environ or environ.get("HTTP_SEC_FETCH_DEST") == "serviceworker":
                 raise ClientFault(403, "service_worker_refused", "a mapping's answer cannot be a service worker")
             mapping, target = route
             inbound = inbound_of(environ, headers, trace)

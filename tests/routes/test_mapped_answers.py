@@ -153,9 +153,10 @@ def test_every_cookie_of_ours_has_a_name_that_is_guarded(gateway: GatewayProcess
     assert all(name.startswith(OWN_COOKIES_BEGIN) for name in names if name != "/proxy")
 
 
-def test_no_answer_becomes_a_service_worker(gateway: GatewayProcess, upstream: Upstream) -> None:
-    """Browsers alone send the field, and scripts cannot."""
+@pytest.mark.parametrize("sent", [{"Service-Worker": "script"}, {"Sec-Fetch-Dest": "serviceworker"}])
+def test_no_answer_becomes_a_service_worker(gateway: GatewayProcess, upstream: Upstream, sent: dict[str, str]) -> None:
+    """Browsers alone send these fields, and scripts cannot."""
     before = len(upstream.seen)
-    reply = ask(gateway, upstream, "Content-Type: text/javascript\r\n", {"Service-Worker": "script"})
+    reply = ask(gateway, upstream, "Content-Type: text/javascript\r\n", sent)
     assert (reply.status, reply.json()["error"]["code"]) == (403, "service_worker_refused")
     assert len(upstream.seen) == before
