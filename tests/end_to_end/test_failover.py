@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from app.storage.connections import RedisError, open_redis
+from app.core.settings import Limits, Settings
+from app.storage.catalog import POLL_S, Catalog
+from app.storage.connections import MAPPINGS_UPDATES, RedisError, open_redis
 from app.storage.refusals import REFUSALS, refusal_of
 from app.storage.servers import PAUSE_S
 from tests.support.failover import Address, BareRedis
@@ -150,6 +152,20 @@ def test_a_change_of_server_that_comes_late_is_followed(pair: tuple[Address, Bar
             reader.get("a")
         address.server = new
         wait_until(lambda: reader.config_get("port")["port"] == str(new.port), "the reader goes over", PAUSE_S + 1)
+
+
+def test_a_process_that_only_reads_goes_over_too(pair: tuple[Address, BareRedis, BareRedis]) -> None:
+    """Nothing is refused to it, so it asks as a writer does; then its channel and its readings are the new one's."""
+    address, old, new = pair
+    here = Catalog(open_redis(address.url), Limits(), Settings())
+    here.start()
+    try:
+        wait_until(lambda: address.open_to(old) == 2, "it reads and listens")
+        promote(address, old, new)
+        wait_until(lambda: address.open_to(old) == 0, "it goes over", POLL_S + GONE_OVER_S)
+        wait_until(lambda: new.client.pubsub_numsub(MAPPINGS_UPDATES)[0][1] == 1, "it listens there")
+    finally:
+        here.stop()
 
 
 def test_a_changed_password_is_a_refusal(pair: tuple[Address, BareRedis, BareRedis]) -> None:
