@@ -11,9 +11,9 @@ from app.core.errors import ClientFault, GatewayError, OperatorFault
 from app.core.events import CLIENT_GONE
 from app.core.model import Upstream
 from app.core.settings import Limits, Settings
-from app.core.wording import counted
 from app.proxy.admission import Admission
 from app.proxy.call import Call, Calls
+from app.proxy.held_body import BoundedReader, hold, too_large
 from app.proxy.messages import BodyReader, Inbound, Reply, RequestBody
 from app.proxy.relay import Relay
 from app.proxy.tunnel import Tunnel
@@ -94,17 +94,18 @@ class Engine:
         return attempt.send(self.transport, request, call.deadline_s)
 
     def _request_body(self, inbound: Inbound, endpoint: str, limits: Limits) -> RequestBody:
-        reader = inbound.body
+        reader: BodyReader = inbound.body
         if reader.length == 0:
             return RequestBody(0)
         max_bytes = limits.max_body_bytes
         if max_bytes:
             if reader.length > max_bytes:
-                raise _too_large(max_bytes)
+                raise too_large(max_bytes)
             if reader.length == CHUNKED:
-                reader = _BoundedReader(reader, max_bytes)
+                reader = BoundedReader(reader, max_bytes)
         if endpoint == NOTHINK_PREFIX and _is_json_post(inbound):
-            edited = without_gemini_thinking(_read_all(reader, self.held_body_max_bytes))
+            whole = hold(reader, self.held_body_max_bytes, memory_bytes=self.held_body_max_bytes)
+            edited = without_gemini_thinking(whole.content())
             return RequestBody(len(edited), edited)
         if inbound.expects_continue:
             return RequestBody(reader.length, b"", reader.read1)
@@ -135,40 +136,3 @@ def _outbound_fields(inbound: Inbound, upstream: Upstream, forwarded_fields: str
 def _is_json_post(inbound: Inbound) -> bool:
     media_type = header_fields.find(inbound.headers, "content-type") or ""
     return inbound.method == "POST" and "application/json" in media_type.lower()
-
-
-class _BoundedReader:
-    """A body of unknown length that must not become longer than `max_bytes`."""
-
-    def __init__(self, reader: BodyReader, max_bytes: int) -> None:
-        self.length = reader.length
-        self._reader = reader
-        self._max_bytes = max_bytes
-        self._left = max_bytes
-
-    @property
-    def at_end(self) -> bool:
-        return self._reader.at_end
-
-    def read1(self, size: int) -> bytes:
-        data = self._reader.read1(size)
-        self._left -= len(data)
-        if self._left < 0:
-            raise _too_large(self._max_bytes)
-        return data
-
-
-def _too_large(max_bytes: int) -> ClientFault:
-    text = f"the request's body is longer than the {counted(max_bytes, 'byte')} allowed here"
-    return ClientFault(413, "body_too_large", text)
-
-
-def _read_all(reader: BodyReader, max_bytes: int) -> bytes:
-    pieces = []
-    size = 0
-    while piece := reader.read1(READ_BYTES):
-        size += len(piece)
-        if size > max_bytes:
-            raise _too_large(max_bytes)
-        pieces.append(piece)
-    return b"".join(pieces)

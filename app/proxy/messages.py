@@ -83,14 +83,23 @@ class Reply:
 class RequestBody:
     """A request's body: what is at hand, and where the rest comes from."""
 
-    __slots__ = ("at_hand", "length", "read_more")
+    __slots__ = ("_begin_again", "at_hand", "length", "read_more")
 
-    def __init__(self, length: int, at_hand: bytes = b"", read_more: Callable[[int], bytes] | None = None) -> None:
+    def __init__(
+        self,
+        length: int,
+        at_hand: bytes = b"",
+        read_more: Callable[[int], bytes] | None = None,
+        begin_again: Callable[[], RequestBody] | None = None,
+    ) -> None:
         """`length`: bytes, or CHUNKED. `read_more` reads up to n bytes more, b"" at the end; None: that was all."""
         self.length = length
         self.at_hand = at_hand
         self.read_more = read_more
+        self._begin_again = begin_again
 
     def again(self) -> RequestBody | None:
         """The same body from its start; None where what was read of it is gone."""
+        if self._begin_again is not None:
+            return self._begin_again()
         return self if self.read_more is None else None
