@@ -11,7 +11,7 @@ import pytest
 
 from app.core.tickets import Tickets
 from tests.support.answers import HTML, answering, values
-from tests.support.gateway import ADMIN_TOKEN, GatewayProcess
+from tests.support.gateway import ADMIN_TOKEN, GatewayProcess, wait_until
 from tests.support.upstream import Upstream
 
 pytestmark = pytest.mark.usefixtures("forgive")
@@ -145,7 +145,7 @@ def test_private_addresses_are_not_dialled(start_gateway: Callable[..., GatewayP
             reply = gateway.request("GET", reply.field("location") or "")
         assert (reply.status, reply.json()["error"]["code"]) == (403, "address_refused"), host
     assert not site.connections
-    assert gateway.read_log().count("address_refused: ") == 6
+    wait_until(lambda: gateway.read_log().count("address_refused: ") == 6, "each has its line")
 
 
 def test_a_redirect_gains_nothing(start_gateway: Callable[..., GatewayProcess], site: Upstream) -> None:

@@ -46,4 +46,5 @@ def nothing_is_left_running() -> Iterator[None]:
         time.sleep(0.05)
     for pid in left:
         os.kill(pid, signal.SIGKILL)
-    assert not left, "tests left processes running"
+    if left:
+        pytest.fail(f"tests left processes running: {left}", pytrace=False)
