@@ -33,9 +33,9 @@ def test_pages_can_be_switched_off(start_gateway: Callable[..., GatewayProcess],
 
 def test_an_open_door_to_the_world_is_warned_of(start_gateway: Callable[..., GatewayProcess]) -> None:
     """The log says so at the start, and what EGRESS_ALLOW means then; on loopback alone it is as it should be."""
-    to_all = start_gateway(WEB_PROXY="open", HOST="0.0.0.0").read_log()
-    assert "whoever reaches 0.0.0.0 may see web pages" in to_all
-    assert "can read what EGRESS_ALLOW opens" in to_all
+    to_all = start_gateway(WEB_PROXY="open", HOST="0.0.0.0")
+    wait_until(lambda: "whoever reaches 0.0.0.0 may see web pages" in to_all.read_log(), "the warning")
+    assert "can read what EGRESS_ALLOW opens" in to_all.read_log()
     assert "WEB_PROXY" not in start_gateway(WEB_PROXY="open", EGRESS_ALLOW="").read_log()
 
 
