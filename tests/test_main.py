@@ -316,6 +316,14 @@ def test_the_environment_wins_over_the_env_file(launch: Launch, project: Path) -
     assert gateway.stop() == 0
 
 
+def test_the_banner_names_the_way_out_without_its_password(launch: Launch) -> None:
+    """Whoever starts the gateway sees through which proxy it reaches upstreams; no process says the password."""
+    gateway = launch(HTTPS_PROXY="http://me:hush@proxy.test:3128").until_healthy()
+    wait_until(lambda: "way out     http://proxy.test:3128 for https://\n" in gateway.said(), "the welcome", 20)
+    assert gateway.stop() == 0
+    assert "hush" not in gateway.said()
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("PORT", "eighty"), ("WEB_CONCURRENCY", "0"), ("REDIS_URL", "http://x:hush@y"), ("CORS", "maybe")],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import ssl
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 MAX_TLS_SESSIONS = 1024
 """Upstreams, web pages' among them, whose TLS session is remembered."""
 
+MAX_WAYS = 1024
+"""Upstreams of which it is remembered through which proxy they are reached."""
 
 # How far a connection is on its way, and what it means when the time is over then.
 _TO_UPSTREAM, _TLS, _TO_PROXY, _PROXY_TLS, _AT_PROXY = range(5)
@@ -108,8 +111,8 @@ class Dialer:
         self._egress = egress
         self._own = own
         self._keepalive = keepalive
-        self._proxies = proxies
         self._has_proxies = proxies != ForwardProxies()
+        self._way_to = lru_cache(MAX_WAYS)(proxies.way_to)
         self._resolver = Resolver()
         self._tls = tls or verifying_context()
         self._tls_sessions: dict[tuple[str, int], ssl.SSLSession] = {}
@@ -118,7 +121,7 @@ class Dialer:
         """Through which proxy an upstream is reached; None when directly. See ForwardProxies.way_to."""
         if not self._has_proxies:
             return None
-        return self._proxies.way_to(upstream.scheme, upstream.host, upstream.port, switches=switches)
+        return self._way_to(upstream.scheme, upstream.host, upstream.port, switches=switches)
 
     def dial(self, upstream: Upstream, timeout_s: float, way: WayOut | None = None) -> Any:
         """A connected gevent socket. `timeout_s` covers name, connection, the proxy's answers and TLS.
