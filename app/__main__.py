@@ -190,7 +190,7 @@ class Supervisor:
                 f"  admin       {base}/admin",
                 f"  token       {token_place(self.config, os.environ)}",
                 f"  data        {data}",
-                f"  way out     {self.config.forward_proxies or 'direct'}",
+                f"  way out     {str(self.config.forward_proxies) or 'direct'}",
                 f"  hot path    {'compiled' if IS_COMPILED else 'interpreted: `make compile` makes calls cheaper'}",
                 "  stop        Ctrl-C",
                 "",

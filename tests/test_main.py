@@ -170,6 +170,7 @@ def test_one_command_starts_everything_and_sigterm_ends_all_of_it(launch: Launch
     said = gateway.said()
     assert f"http://127.0.0.1:{gateway.port}/admin" in said
     assert "ADMIN_TOKEN in the environment" in said
+    assert "  way out     direct\n" in said
     assert "very-secret-word" not in said
     assert "they may go on" not in said
     assert "Traceback" not in said
