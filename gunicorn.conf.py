@@ -109,6 +109,7 @@ def post_fork(server: Any, worker: Any) -> None:
     worker.cfg.set("graceful_timeout", deployment.graceful_timeout_s)
     worker.head_timeout_s = deployment.head_timeout_s
     worker.client_timeout_s = deployment.client_timeout_s
+    worker.has_vanished = deployment.tcp_keepalive.has_vanished
     begun_at = server.reloads[0]
     worker.is_replaced = lambda: server.reloads[0] != begun_at
     for listener in server.LISTENERS:

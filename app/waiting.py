@@ -93,3 +93,12 @@ def peek(sock: Any) -> bytes | None:
         return None
     except OSError:
         return b""
+
+
+def wake_reader(sock: Any) -> None:
+    """Ends a connection for whoever reads from it or writes to it."""
+    try:
+        # Not SSLSocket.shutdown, which would take the TLS object from under a reader.
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+    except OSError:
+        pass  # it is shut already, so its reader is awake

@@ -80,3 +80,15 @@ def test_a_unix_socket_is_left_alone() -> None:
     with socket.socket(socket.AF_UNIX) as sock:
         TcpKeepalive().set_on(sock)
         assert not sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+
+
+def test_who_lives_has_not_vanished() -> None:
+    """A peer that acknowledges, one that takes nothing, and a socket that is closed are no peers that vanished."""
+    keepalive = TcpKeepalive(idle_s=1, interval_s=1, count=1)
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as sock:
+        assert not keepalive.has_vanished(sock)
+        sock.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            sock.sendall(b"x" * 100_000_000)
+        assert not keepalive.has_vanished(sock)
+    assert not keepalive.has_vanished(sock)

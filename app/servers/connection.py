@@ -13,7 +13,7 @@ from gevent import socket
 
 from app.servers.body import RequestInput
 from app.servers.framing import LINGER_S, READ_BYTES, Response, linger, refuse
-from app.waiting import Patience, peek
+from app.waiting import Patience, peek, wake_reader
 from app.wire import http1
 from app.wire.headers import MAX_KNOWN_NAME_BYTES, MAX_KNOWN_NAMES, Headers
 from app.wire.http1 import HttpSyntaxError, RequestHead
@@ -87,10 +87,7 @@ class ClientConnection:
     def stop_waiting(self) -> None:
         """Ends a connection that waits for a request, because the worker stops. What has come already is answered."""
         if not peek(self.sock):
-            try:
-                self.sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # the client was faster
+            wake_reader(self.sock)
 
     # --- reading ---
 

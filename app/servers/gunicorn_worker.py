@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import gc
 import time
+from collections.abc import Callable
 from typing import Any
 
 from gevent.event import Event
@@ -25,9 +26,12 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from app.client_gone import ClientGone
 from app.servers.connection import LAST_REQUEST_S, ClientConnection
+from app.waiting import wake_reader
 
 REPLACED_S = 5.0
 """How long idle connections are kept after a reload. gunicorn's master does nothing else until the old process ends."""
+LOOK_S = 5.0
+"""Between two looks for clients that vanished."""
 GC_THRESHOLD = 20_000
 """Objects made before the collector looks for cycles. A request makes next to none, and is not to pay for looking."""
 
@@ -43,6 +47,9 @@ class GatewayWorker(GeventWorker):
     client_timeout_s = 300.0
     """Longest time a client may send or take nothing while it should."""
 
+    has_vanished: Callable[[Any], bool] | None = None
+    """Says of a client's socket whether nobody is at its other end any more."""
+
     _stop_event: Any = None
 
     @staticmethod
@@ -53,6 +60,7 @@ class GatewayWorker(GeventWorker):
     def run(self) -> None:
         self.stopping = False
         self.idle: set[ClientConnection] = set()
+        self._sockets: set[Any] = set()
         self._stop_event = stop_event = Event()
         self.base_environ = {
             **base_environ(self.cfg),
@@ -66,9 +74,13 @@ class GatewayWorker(GeventWorker):
         servers = [self._start_server(sock) for sock in self.sockets]
         gc.freeze()  # what is there now stays: the collector need not look at it again and again
         gc.set_threshold(GC_THRESHOLD, 10, 10)
+        look_at = time.monotonic() + LOOK_S
         while self.alive:
             self.notify()
             stop_event.wait(1.0)
+            if time.monotonic() >= look_at:
+                self._end_vanished()
+                look_at = time.monotonic() + LOOK_S
         self.stopping = True
         for server in servers:
             server.close()
@@ -81,6 +93,14 @@ class GatewayWorker(GeventWorker):
             server.max_accept = 1  # leave some for the other processes
         server.start()
         return server
+
+    def _end_vanished(self) -> None:
+        """Ends the connections of clients that vanished while something was on its way to them."""
+        if self.has_vanished is None:
+            return
+        for sock in list(self._sockets):
+            if self.has_vanished(sock):
+                wake_reader(sock)
 
     def _drain(self) -> None:
         """Lets requests in flight end by themselves, then ends them visibly.
@@ -118,9 +138,11 @@ class GatewayWorker(GeventWorker):
             self._stop_event.set()
 
     def _serve(self, sock: Any, address: Any) -> None:
+        self._sockets.add(sock)
         try:
             ClientConnection(self, sock, address).serve()
         except (ClientGone, OSError):
             pass  # the client went away; what it asked for has been settled by the application's close()
         finally:
+            self._sockets.discard(sock)
             sock.close()

@@ -110,7 +110,7 @@ class Dialer:
     ) -> None:
         self._egress = egress
         self._own = own
-        self._keepalive = keepalive
+        self.keepalive = keepalive
         self._has_proxies = proxies != ForwardProxies()
         self._way_to = lru_cache(MAX_WAYS)(proxies.way_to)
         self._resolver = Resolver()
@@ -176,7 +176,7 @@ class Dialer:
 
     def _connect(self, addresses: list[Any]) -> Any:
         sock = connect_first(addresses)
-        self._keepalive.set_on(sock)
+        self.keepalive.set_on(sock)
         return sock
 
     def _connect_to(self, proxy: ForwardProxy, dialling: _Dialling) -> Any:

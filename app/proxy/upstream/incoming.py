@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from gevent import socket
-
 from app.proxy.upstream.pool import Connection
-from app.waiting import Patience, give_way, receive
+from app.waiting import Patience, give_way, receive, wake_reader
 
 READ_BYTES = 64 * 1024
 BULK_BYTES = 16 * 1024
@@ -68,8 +66,4 @@ class Incoming:
     def break_off(self, fault: BaseException) -> None:
         """Lays down why nothing more is to be read, and wakes the reader."""
         self.fault = fault
-        try:
-            # Not SSLSocket.shutdown, which would take the TLS object from under a reader.
-            socket.socket.shutdown(self.connection.sock, socket.SHUT_RDWR)
-        except OSError:
-            pass  # it is shut already, so its reader is awake
+        wake_reader(self.connection.sock)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 import gevent
 
@@ -18,9 +19,12 @@ from app.proxy.upstream.dialing import Dialer, by_proxy, no_connection
 from app.proxy.upstream.exchange import NEVER, Exchange
 from app.proxy.upstream.forward_proxy import credentials, refusal
 from app.proxy.upstream.pool import Connection, Pool, PoolLimits
+from app.waiting import wake_reader
 from app.wire.headers import Headers, find
 from app.wire.http1 import CHUNKED
 
+LOOK_S = 5.0
+"""Between two looks for idle connections that are of no use, and for upstreams that vanished."""
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
@@ -60,7 +64,9 @@ class Transport:
         self._dialer = dialer
         limits = limits or PoolLimits()
         self._pool = Pool(limits)
-        self._janitor = gevent.spawn(self._close_expired, limits.idle_timeout_s / 4)
+        self._sockets: WeakSet[Any] = WeakSet()
+        """All that were dialled and are open."""
+        self._janitor = gevent.spawn(self._clear_up, min(LOOK_S, limits.idle_timeout_s / 4))
 
     def send(self, request: OutboundRequest, deadline_s: float = NEVER) -> Exchange:
         """Sends on a kept-alive connection or a new one; returns when the head of the answer is there.
@@ -87,6 +93,7 @@ class Transport:
                 elif fault.failure is not Failure.STALE:
                     raise
         sock = self._dial(request, deadline_s, way)
+        self._sockets.add(sock)
         return self._exchange(Connection(key, sock), request, deadline_s)
 
     def _dial(self, request: OutboundRequest, deadline_s: float, way: WayOut | None) -> Any:
@@ -127,10 +134,13 @@ class Transport:
         self._dialer.keep_tls_session(upstream, connection.sock)
         self._pool.give_back(connection)
 
-    def _close_expired(self, pause_s: float) -> None:
+    def _clear_up(self, pause_s: float) -> None:
         while True:
             gevent.sleep(pause_s)
             self._pool.close_expired()
+            for sock in list(self._sockets):
+                if self._dialer.keepalive.has_vanished(sock):
+                    wake_reader(sock)
 
     def close(self) -> None:
         self._janitor.kill(block=False)
