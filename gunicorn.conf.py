@@ -117,8 +117,9 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def _prepare_redis() -> int:
+    from app.core.addresses import mask_url
     from app.core.defaults import DEFAULT_MAPPINGS
-    from app.storage.connections import RedisError, mask_url, open_redis, wait_for_redis
+    from app.storage.connections import RedisError, open_redis, wait_for_redis
     from app.storage.refusals import describe
     from app.storage.seeding import seed_first_time
 

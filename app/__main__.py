@@ -29,8 +29,9 @@ from dataclasses import dataclass
 
 from app import IS_COMPILED
 from app.config import ROOT, Config, ConfigError, env_file, load_config
+from app.core.addresses import mask_url
 from app.signals import Interrupted, Signals
-from app.storage.connections import RedisError, mask_url, open_redis, wait_for_redis
+from app.storage.connections import RedisError, open_redis, wait_for_redis
 from app.storage.embedded import EmbeddedRedis, EmbeddedRedisError, end, spawn
 from app.storage.refusals import describe
 from app.telemetry.log_sink import sink_of

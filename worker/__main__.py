@@ -21,7 +21,8 @@ from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 
 from app.config import ConfigError, load_config
-from app.storage.connections import Redis, mask_url, open_redis, wait_for_redis
+from app.core.addresses import mask_url
+from app.storage.connections import Redis, open_redis, wait_for_redis
 from app.storage.refusals import describe
 from app.telemetry.logs import set_up_logging
 from app.telemetry.standard_error import take_over_stderr

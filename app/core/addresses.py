@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from urllib.parse import urlsplit, urlunsplit
 
 import ada_url
 
@@ -133,3 +134,12 @@ def canonical_host(text: str) -> str:
     if len(name) > 253 or any(not 0 < len(label) <= 63 for label in name.split(".")):
         raise ValueError(f"{text!r} is no host name: each of its labels has 1 to 63 characters, all together 253")
     return host.strip("[]")
+
+
+def mask_url(url: str) -> str:
+    """The URL with its password replaced, fit for a log."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    userinfo, _, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{userinfo.partition(':')[0]}:***@{host}"))

@@ -85,7 +85,7 @@ class ForwardProxies:
         proxy = self.https if scheme == "https" else self.http
         if proxy is None or self._exempts(host.removesuffix("."), port):
             return None
-        return WayOut(proxy, scheme == "https" or switches or proxy.scheme not in ("http", "https"))
+        return way_through(proxy, scheme, switches=switches)
 
     def _exempts(self, host: str, port: int) -> bool:
         address = _address(host)
@@ -99,6 +99,11 @@ class ForwardProxies:
             return str(self.http or "")
         proxies = (("https", self.https), ("http", self.http))
         return ", ".join(f"{proxy} for {scheme}://" for scheme, proxy in proxies if proxy is not None)
+
+
+def way_through(proxy: ForwardProxy, scheme: str, *, switches: bool = False) -> WayOut:
+    """The way through a proxy to an upstream of `scheme`; see ForwardProxies.way_to for `switches`."""
+    return WayOut(proxy, scheme == "https" or switches or proxy.scheme not in ("http", "https"))
 
 
 def parse_forward_proxies(variables: MappingOf[str, str]) -> ForwardProxies:

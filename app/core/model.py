@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from app.core.errors import Invalid
+from app.core.forward_proxies import ForwardProxy
 from app.core.settings import Limits, Settings, Value
 
 
@@ -22,6 +23,8 @@ class Upstream:
     """What stands before the path of every request, without a trailing slash; empty for a bare host."""
     limits: Limits = Limits()
     """Those in force: the mapping's own over the operator's general ones over the deployment's."""
+    proxy: ForwardProxy | None = None
+    """The proxy through which it is reached; None: as the deployment says."""
     from_caller: bool = False
     """True when not the operator but the caller names it, as with web pages: its port is then judged too."""
 

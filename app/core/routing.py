@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from collections.abc import Mapping as MappingOf
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
 
@@ -17,6 +18,7 @@ import orjson
 
 from app.core.addresses import canonical_host
 from app.core.errors import Invalid, InvalidMapping, InvalidSetting
+from app.core.forward_proxies import parse_proxy_url
 from app.core.model import Mapping, Snapshot, Upstream
 from app.core.settings import Limits, Settings, Value, check_options, check_setting
 
@@ -102,7 +104,7 @@ def build_snapshot(stored: Stored, limits: Limits, settings: Settings) -> Snapsh
         with _telling(rejected, prefix):
             if prefix in stored.options:
                 options[prefix] = _parse_options(stored.options[prefix])
-            mapping = parse_mapping(prefix, target, limits.with_overrides(options.get(prefix, {})))
+            mapping = parse_mapping(prefix, target, limits, options.get(prefix, {}))
             check_spelling(prefix, routes)
             mappings[prefix] = routes[wire_prefix(prefix)] = mapping
     depth = max((prefix.count("/") for prefix in routes), default=0)
@@ -130,8 +132,13 @@ def _telling(rejected: dict[str, Invalid], name: str) -> Iterator[None]:
         rejected[name] = error.with_traceback(None)  # which would keep all that was at hand
 
 
-def parse_mapping(prefix: str, target: str, limits: Limits = Limits()) -> Mapping:  # noqa: B008 - frozen
-    """Checks both and takes the target apart. Raises InvalidMapping."""
+def parse_mapping(
+    prefix: str,
+    target: str,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    options: MappingOf[str, Value] = MappingProxyType({}),
+) -> Mapping:
+    """Checks both and takes the target apart. `options` go over `limits`. Raises InvalidMapping."""
     check_prefix(prefix)
     _refuse_blanks("target", target)
     try:
@@ -152,7 +159,8 @@ def parse_mapping(prefix: str, target: str, limits: Limits = Limits()) -> Mappin
         port=port or DEFAULT_PORTS[parts.scheme],
         authority=shown_host if port in (None, DEFAULT_PORTS[parts.scheme]) else f"{shown_host}:{port}",
         base_path=quote(parts.path.rstrip("/"), safe=_PATH_SAFE),
-        limits=limits,
+        limits=limits.with_overrides(options),
+        proxy=parse_proxy_url(str(options["proxy_url"])) if "proxy_url" in options else None,
     )
     return Mapping(prefix, target, upstream)
 

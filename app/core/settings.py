@@ -12,9 +12,11 @@ from collections.abc import Mapping as MappingOf
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
+from app.core.addresses import mask_url
 from app.core.errors import InvalidSetting, UnknownSetting
+from app.core.forward_proxies import parse_proxy_url
 
-Value = int | float
+Value = int | float | str
 """A value in its right kind. Not only `float`: compiled code would make floats of whole numbers then."""
 
 _DAY_S = 86_400
@@ -28,6 +30,9 @@ class Kind(Protocol):
 
     def written(self, value: Value) -> str:
         """The value as it is stored; `parse` reads it."""
+
+    def shown(self, value: Value) -> Value:
+        """The value as the operator may see it."""
 
     def describe(self) -> dict[str, Any]:
         """What a page must know to ask for a value."""
@@ -53,6 +58,9 @@ class Number:
     def written(self, value: Value) -> str:
         return repr(value)
 
+    def shown(self, value: Value) -> Value:
+        return value
+
     def describe(self) -> dict[str, Any]:
         return {
             "kind": self.of.__name__,
@@ -61,6 +69,29 @@ class Number:
             "unit": self.unit,
             "whole": self.of is int,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyUrl:
+    """The URL of a proxy on the way out; its password is shown to nobody."""
+
+    def parse(self, value: Any) -> Value:
+        text = value.strip() if isinstance(value, str) else ""
+        text = text if "://" in text else f"http://{text}"
+        try:
+            parse_proxy_url(text)
+        except ValueError as error:
+            raise ValueError(f"is no proxy's URL: {error}") from None
+        return text
+
+    def written(self, value: Value) -> str:
+        return str(value)
+
+    def shown(self, value: Value) -> Value:
+        return mask_url(str(value))
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": "text", "unit": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +143,14 @@ GATEWAY_SETTINGS = {
 
 SETTINGS = LIMITS | GATEWAY_SETTINGS
 
+OPTIONS = LIMITS | {
+    setting.name: setting
+    for setting in (
+        Setting("proxy_url", ProxyUrl(), "", "Proxy to the upstream; empty: as HTTPS_PROXY and its like say"),
+    )
+}
+"""What one mapping may have of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -160,7 +199,7 @@ def burst_of(rate: float, burst: int) -> int:
 
 def check_setting(name: str, value: Any, *, for_mapping: bool = False) -> Value:
     """The value in its right kind. Numbers may come as text. Raises InvalidSetting, which says what would do."""
-    known = LIMITS if for_mapping else SETTINGS
+    known = OPTIONS if for_mapping else SETTINGS
     setting = known.get(name)
     if setting is None:
         raise UnknownSetting(f"there is no setting {name!r} here; there are {', '.join(known)}", name)
@@ -171,9 +210,9 @@ def check_setting(name: str, value: Any, *, for_mapping: bool = False) -> Value:
 
 
 def check_options(values: Any) -> dict[str, Value]:
-    """The limits of one mapping, as its `options` hold them; nulls are left out. Raises InvalidSetting."""
+    """What one mapping has of its own, as its `options` say; nulls are left out. Raises InvalidSetting."""
     if not isinstance(values, dict):
-        raise InvalidSetting("options must be a JSON object of names and numbers", "options")
+        raise InvalidSetting("options must be a JSON object of names and values", "options")
     try:
         return {
             str(name): check_setting(str(name), value, for_mapping=True)
@@ -183,6 +222,19 @@ def check_options(values: Any) -> dict[str, Value]:
     except InvalidSetting as error:
         error.field = f"options.{error.field}"
         raise
+
+
+def shown_options(options: MappingOf[str, Value]) -> dict[str, Value]:
+    """A mapping's options as the operator may see them."""
+    return {name: OPTIONS[name].kind.shown(value) for name, value in options.items()}
+
+
+def unmasked_options(options: MappingOf[str, Any], stored: MappingOf[str, Value]) -> dict[str, Any]:
+    """Options that an operator sends, with what was shown to him masked, and stayed so, as it is stored."""
+    return {
+        name: stored[name] if name in stored and value == OPTIONS[name].kind.shown(stored[name]) else value
+        for name, value in options.items()
+    }
 
 
 def _number(value: Any) -> float | None:

@@ -6,12 +6,12 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
-from urllib.parse import urlsplit, urlunsplit
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from app.core.addresses import mask_url
 from app.storage.refusals import LOGIN, describe, kind_of
 from app.storage.servers import is_given_up, open_pool
 from app.tcp_keepalive import USUAL, TcpKeepalive
@@ -105,15 +105,6 @@ def messages(channel: Any) -> Iterator[bytes | None]:
         if message is None:
             channel.ping()
         yield message["data"] if message is not None and message["type"] == "message" else None
-
-
-def mask_url(url: str) -> str:
-    """The URL with its password replaced, fit for a log."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    userinfo, _, host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{userinfo.partition(':')[0]}:***@{host}"))
 
 
 def wait_for_redis(

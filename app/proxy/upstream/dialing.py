@@ -20,7 +20,7 @@ from app.core.addresses import canonical_host
 from app.core.egress import EgressPolicy, Refusal
 from app.core.errors import AddressRefused, UpstreamFault
 from app.core.failures import Failure
-from app.core.forward_proxies import ForwardProxies, ForwardProxy, WayOut
+from app.core.forward_proxies import ForwardProxies, ForwardProxy, WayOut, way_through
 from app.core.model import Upstream
 from app.proxy.upstream.certificates import handshake_fault, verifying_context
 from app.proxy.upstream.forward_proxy import NoWayThere, ProxyRefusal, ask_for_tunnel, end_for_tls
@@ -119,6 +119,8 @@ class Dialer:
 
     def way_to(self, upstream: Upstream, *, switches: bool = False) -> WayOut | None:
         """Through which proxy an upstream is reached; None when directly. See ForwardProxies.way_to."""
+        if upstream.proxy is not None:
+            return way_through(upstream.proxy, upstream.scheme, switches=switches)
         if not self._has_proxies:
             return None
         return self._way_to(upstream.scheme, upstream.host, upstream.port, switches=switches)

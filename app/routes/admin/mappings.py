@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
 from app.core.errors import InvalidMapping
 from app.core.routing import parse_mapping
-from app.core.settings import Value, check_options
+from app.core.settings import Value, check_options, shown_options, unmasked_options
 from app.gateway import Gateway
 from app.routes.admin.answers import read_object
 
@@ -26,7 +28,7 @@ def add_mapping_routes(admin: Blueprint, gateway: Gateway) -> None:
             success=True,
             count=len(mappings),
             mappings=mappings,
-            options=snapshot.options,
+            options={prefix: shown_options(options) for prefix, options in snapshot.options.items()},
             rejected={name: str(error) for name, error in snapshot.rejected.items()},
             rejected_errors={name: error.told() for name, error in snapshot.rejected.items()},
             version=snapshot.version,
@@ -40,19 +42,19 @@ def add_mapping_routes(admin: Blueprint, gateway: Gateway) -> None:
         catalog.add_mapping(prefix, target, options)
         mapping: dict[str, Any] = {"prefix": prefix, "target": target}
         if options is not None:
-            mapping["options"] = options
+            mapping["options"] = shown_options(options)
         return jsonify(success=True, message="Mapping added successfully", mapping=mapping), 201
 
     @admin.put("/mappings/<path:prefix>")
     def update_mapping(prefix: str) -> Answer:
-        options = _options()
+        options = _options(catalog.snapshot.options.get(f"/{prefix}", {}))
         target = None if options is not None and "target" not in _body() else _text("target")
         if target is not None:
             gateway.dialer.check(parse_mapping(f"/{prefix}", target).upstream)
         catalog.update_mapping(f"/{prefix}", target, options)
         mapping: dict[str, Any] = {"prefix": f"/{prefix}"}
         mapping |= {} if target is None else {"target": target}
-        mapping |= {} if options is None else {"options": options}
+        mapping |= {} if options is None else {"options": shown_options(options)}
         return jsonify(success=True, message="Mapping updated successfully", mapping=mapping)
 
     @admin.delete("/mappings/<path:prefix>")
@@ -71,10 +73,12 @@ def _body() -> dict[str, Any]:
     return read_object('{"prefix": "/openai", "target": "https://..."}', known=("prefix", "target", "options"))
 
 
-def _options() -> dict[str, Value] | None:
-    """The limits that the body sets for this mapping; None when it says nothing of them."""
+def _options(stored: Mapping[str, Value] = MappingProxyType({})) -> dict[str, Value] | None:
+    """What the body sets for this mapping; None when it says nothing of it. `stored`: what holds until then."""
     options = _body().get("options")
-    return None if options is None else check_options(options)
+    if options is None:
+        return None
+    return check_options(unmasked_options(options, stored) if isinstance(options, dict) else options)
 
 
 def _text(name: str) -> str:
