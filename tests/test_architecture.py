@@ -21,7 +21,7 @@ BESIDE = {
     "signals": set(),
     "tcp_keepalive": set(),
     "waiting": set(),
-    "__main__": {"__init__", "config", "core", "storage"},
+    "__main__": {"__init__", "config", "core", "signals", "storage", "telemetry"},
 }
 """What stands beside the tower, and what of ours each of it may import besides itself."""
 LEAVES = {"certificate_files", "client_gone", "compiled", "config", "servers", "tcp_keepalive", "waiting"}
