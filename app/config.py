@@ -115,6 +115,8 @@ class Config:
     """Longest request body that is held in memory, on routes that must read it."""
     redis_server_bin: str | None
     """The embedded Redis's program. None: the packaged one, else one on PATH."""
+    journal_dir: Path | None
+    """Where events stand that Redis has not taken. None: in shared memory, else below `data_dir`."""
     data_dir: Path
     """Where the embedded Redis keeps its data. A relative path counts from the project's directory."""
     log_level: str
@@ -200,6 +202,7 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
         pool_idle_timeout_s=read("POOL_IDLE_TIMEOUT", _seconds, 60.0),
         held_body_max_bytes=read("HELD_BODY_MAX_BYTES", _integer(1, 2**40), 64 * 1024 * 1024),
         redis_server_bin=read("REDIS_SERVER_BIN", str, None),
+        journal_dir=read("JOURNAL_DIR", _path(Path), None),
         data_dir=read("DATA_DIR", _path(Path), ROOT / "data"),
         log_level=read("LOG_LEVEL", _log_level, "INFO"),
         log_format=read("LOG_FORMAT", _one_of("text", "json"), "text"),

@@ -19,6 +19,7 @@ from app.proxy.upstream.pool import PoolLimits
 from app.proxy.upstream.transport import Transport
 from app.storage.catalog import Catalog
 from app.storage.connections import Redis, open_redis
+from app.storage.journal_files import folder_of
 from app.storage.rates import Rates
 from app.storage.slots import Slots
 from app.storage.stats import Stats
@@ -109,4 +110,5 @@ def _build_recorder(config: Config, redis: Redis, engine: Engine) -> Recorder:
     def task_count() -> int:
         return threading.active_count() + engine.calls.active
 
-    return Recorder(redis, queue_size=config.stats_queue_size, task_count=task_count)
+    folder = folder_of(config.journal_dir, config.data_dir, config.redis_url or "")
+    return Recorder(redis, queue_size=config.stats_queue_size, task_count=task_count, journal_folder=folder)

@@ -21,7 +21,7 @@ from app.core.tallies import Tally
 from app.core.windows import DAY_MS, HOUR_MS, MINUTE_MS, fold
 from app.storage.connections import STATS_DAYS, STATS_HOUR, STATS_MINUTE, STATS_SUMMARY, STATS_TOTAL, Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
-from app.storage.envelopes import pack, push
+from app.storage.envelopes import encode, pack, push
 from app.storage.stats import Stats
 from app.telemetry.recorder import Recorder, memory_mb
 from worker.roll_up import RollUp
@@ -49,7 +49,7 @@ def measure(client: Redis, endpoints: list[str], now_ms: int) -> None:
     say(f"Redis holds {DAYS} days of {len(endpoints)} endpoints in", used_mb, "MB")
     say("record(), one event", record_us(), "us")
     batch = [event(endpoint, now_ms) for endpoint in endpoints] * max(1, 10_000 // len(endpoints))
-    say("pack, one event", best(lambda: pack("p", 1, 0, batch), 5) / len(batch) * 1e6, "us")
+    say("pack, one event", best(lambda: pack("p", 1, 0, [encode(one) for one in batch]), 5) / len(batch) * 1e6, "us")
     say("fold, one event", best(lambda: fold(batch, now_ms), 5) / len(batch) * 1e6, "us")
 
     roll_up = RollUp(client)
@@ -106,14 +106,14 @@ def event(endpoint: str, now_ms: int, dice: random.Random | None = None) -> Requ
 
 
 def record_us() -> float:
-    recorder = Recorder(open_redis("redis://127.0.0.1:1"), queue_size=200_000)
     one = event("/a", 0)
 
     def run() -> None:
+        recorder = Recorder(open_redis("redis://127.0.0.1:1"), queue_size=200_000)
         record = recorder.record
         for _ in range(100_000):
             record(one)
-        recorder._queue.clear()
+        recorder.stop(0)
 
     return best(run, 5) / 100_000 * 1e6
 
@@ -122,7 +122,8 @@ def second(client: Redis, roll_up: RollUp, endpoints: list[str], now_ms: int) ->
     """One roll-up of five events for each of the endpoints, in ms."""
     spent = []
     for _ in range(10):
-        push(client, *pack(str(random.random()), 1, 0, [event(name, now_ms) for name in endpoints] * 5))
+        events = [encode(event(name, now_ms)) for name in endpoints] * 5
+        push(client, pack(str(random.random()), 1, 0, events), len(events))
         spent.append(once(lambda: roll_up.run(now_ms)))
     return min(spent) * 1000
 

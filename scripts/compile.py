@@ -50,6 +50,7 @@ app/servers/body.py
 app/servers/connection.py
 app/servers/framing.py
 app/storage/envelopes.py
+app/storage/journal.py
 app/telemetry/log_sink.py
 app/telemetry/logs.py
 app/telemetry/recorder.py

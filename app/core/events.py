@@ -13,7 +13,7 @@ class RequestEvent(NamedTuple):
 
     request_id: str
     ended_at_ms: int
-    """Milliseconds since the epoch at which the last byte went to the client."""
+    """Milliseconds since the epoch at which the last piece was there for the client."""
     endpoint: str
     """The mapping's prefix, such as `/openai`."""
     method: str

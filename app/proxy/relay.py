@@ -1,4 +1,8 @@
-"""The body on its way to the client. `close()` is the one exit, where every request that got an answer is settled."""
+"""The body on its way to the client.
+
+A request is settled once, before the last piece of its answer leaves: whoever has read a whole answer finds it counted,
+even if this process is killed the moment after. What does not come so far is settled by `close()`, the one exit.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +30,12 @@ class Relay:
         "_begun",
         "_closed",
         "_exchange",
+        "_is_settled",
         "_settle",
         "_watch",
         "at_hand",
         "error_code",
+        "is_rewritten",
         "sent_bytes",
         "status",
     )
@@ -44,6 +50,9 @@ class Relay:
         self._settle = settle
         self._begun = False
         self._closed = False
+        self._is_settled = False
+        self.is_rewritten = False
+        """True when another body takes from this one: that one knows which piece is its last, and settles."""
         self.sent_bytes = 0
         self.error_code = ""
         self.status = 0
@@ -56,6 +65,8 @@ class Relay:
         if not self._begun:
             self._begun = True
             self.sent_bytes = len(self.at_hand)
+            if self._exchange.is_complete:
+                self._end()
             if self.at_hand or not self._exchange.is_complete:
                 return self.at_hand
         if self._exchange.is_complete:
@@ -70,10 +81,22 @@ class Relay:
             log.warning("%s in the body: %s", error.code, error.message)
             # What WSGI servers take for a connection that is gone: they close it and say no more.
             raise ConnectionResetError(errno.ECONNRESET, error.message) from error
+        self.sent_bytes += len(piece)
+        if self._exchange.is_complete:
+            self._end()
         if not piece:
             raise StopIteration
-        self.sent_bytes += len(piece)
         return piece
+
+    def _end(self) -> None:
+        if not self.is_rewritten:
+            self.settle()
+
+    def settle(self) -> None:
+        """Tells of the request, the first time."""
+        if not self._is_settled:
+            self._is_settled = True
+            self._settle(self)
 
     def close(self) -> None:
         if self._closed:
@@ -84,4 +107,4 @@ class Relay:
         if not self._exchange.is_complete:
             self.error_code = self.error_code or CLIENT_GONE
             self._exchange.close()
-        self._settle(self)
+        self.settle()

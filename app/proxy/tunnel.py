@@ -120,5 +120,5 @@ class Tunnel:
         self._silence.close()
         self._exchange.close()
         self._copier.kill(timeout=1.0)
+        self._settle(self)  # before the client sees the end
         self._shut_client()  # so that no server waits for another request here
-        self._settle(self)

@@ -109,6 +109,7 @@ class RewrittenBody:
 
     def __init__(self, relay: Relay, decoder: Decoder, rewriter: EncodedRewriter | SniffingRewriter) -> None:
         self._relay = relay
+        relay.is_rewritten = True
         self._decoder = decoder
         self._rewriter = rewriter
         self._pieces: Iterator[bytes] = self._rewritten()
@@ -157,7 +158,10 @@ class RewrittenBody:
                 is_first = False
                 yield b""  # nothing is at hand: the head may go
         self._decoder.finish()
-        yield self._rewriter.finish()
+        last = self._rewriter.finish()
+        self._relay.sent_bytes = self._sent_bytes + len(last)
+        self._relay.settle()
+        yield last
 
     def close(self) -> None:
         self._relay.sent_bytes = self._sent_bytes

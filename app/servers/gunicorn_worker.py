@@ -14,6 +14,7 @@ It knows nothing of the gateway. Beyond PEP 3333 it gives the application:
 from __future__ import annotations
 
 import gc
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -131,6 +132,13 @@ class GatewayWorker(GeventWorker):
             for connection in list(self.idle):
                 connection.stop_waiting()
             self._pool.join(timeout=0.01)
+
+    def notify(self) -> None:
+        """Tells the master that we live. When it is gone we stop in order: that is no reason to cut calls in flight."""
+        self.tmp.notify()
+        if self.alive and self.ppid != os.getppid():
+            self.log.warning("gunicorn's master is gone: this web process stops")
+            self.handle_exit(None, None)
 
     def handle_exit(self, sig: Any, frame: Any) -> None:
         super().handle_exit(sig, frame)

@@ -1,11 +1,12 @@
-"""Carries events from the request path to Redis. May lose them when all is full, never slows a request down.
+"""Carries events from the request path to Redis. May give them up when all is full, never slows a request down.
 
-record() appends to a bounded queue and that is all. A thread (in the web process, where threading is patched,
-a greenlet) empties the queue every `PERIOD_S` into an envelope and pushes it. An envelope whose push failed
-is pushed again, the same one, until Redis confirms it; the worker skips what it has seen. Events that find
-the queue full are counted, and the count travels with the next envelope.
+record() appends to this process's journal, which outlives a kill of the process, and that is all. A thread (in the web
+process, where threading is patched, a greenlet) makes an envelope every `PERIOD_S` of what has come, and pushes it.
+An envelope whose push failed is pushed again, the same one, until Redis confirms it; the worker skips what it has seen.
+Events that find the journal full are counted, and the count travels with the next envelope.
 
-The thread also reports every `BEAT_S` how the process does; see storage.stats.Heartbeat.
+The thread also reports every `BEAT_S` how the process does (see storage.stats.Heartbeat), and sends what processes of
+this machine left behind that were killed, under their names and numbers, so that nothing counts twice.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 from uuid import uuid4
 
 from app.core.events import RequestEvent
 from app.core.wording import counted
 from app.storage.connections import STATS_PROCESSES, Redis, RedisError
-from app.storage.envelopes import backlog, pack, push
+from app.storage.envelopes import backlog, encode, pack, push
+from app.storage.journal import Journal
+from app.storage.journal_files import create, left_behind
 from app.storage.stats import Heartbeat
 
 log = logging.getLogger(__name__)
@@ -37,16 +39,14 @@ ENVELOPE_EVENTS = 500
 BACKLOG_EVENTS = 1_000_000
 """So many events may wait in Redis (about 100 bytes each) while no worker runs; then the queue is left to fill."""
 
+DOUBT_MS = 6 * 24 * 3_600_000
+"""What may have arrived is not sent again after this: the worker remembers a sender's last number for 7 days."""
+
 _STATM = Path("/proc/self/statm")
 
 
-class _Parcel(NamedTuple):
-    packed: bytes
-    events: int
-
-
 class Recorder:
-    """One for each process; start() it in the process whose events it carries, after any fork."""
+    """One for each process; made in the process whose events it carries, after any fork."""
 
     def __init__(
         self,
@@ -54,54 +54,76 @@ class Recorder:
         *,
         queue_size: int,
         process_id: str | None = None,
+        journal_folder: Path | None = None,
         backlog_events: int = BACKLOG_EVENTS,
         task_count: Callable[[], int] = threading.active_count,
     ) -> None:
-        """`process_id` must be new for each start of each process; None makes one up when it starts."""
-        self.dropped = 0
-        """Events of this process that found the queue full."""
-        self.process_id = process_id or ""
+        """`process_id` must be new for each start of each process; None makes one up.
+
+        `queue_size`: so many events may wait. `journal_folder`: where they outlive the process; None: nowhere.
+        """
+        self.process_id = process_id or uuid4().hex
         self._redis = redis_client
-        self._queue: deque[RequestEvent] = deque()
+        self._folder = journal_folder
         self._queue_size = queue_size
+        self._journal = create(None, self.process_id, queue_size)
         self._backlog_events = backlog_events
         self._task_count = task_count
         self._stopping = threading.Event()
         self._deadline = float("inf")
         self._runner: threading.Thread | None = None
-        self._seq = 0
-        self._taken = 0
-        self._dropped_reported = 0
-        self._parcel: _Parcel | None = None
         self._redis_full = False
         self._away = False
         self._beat_at = 0.0
         self._totals: deque[tuple[float, int]] = deque()
 
+    @property
+    def dropped(self) -> int:
+        """Events of this process that found no room."""
+        return self._journal.dropped
+
+    @property
+    def waiting(self) -> int:
+        """Events that Redis has not confirmed."""
+        return self._journal.waiting
+
     def record(self, event: RequestEvent) -> None:
-        """Takes note of a finished request. Called on the request path: no lock, no system call, no waiting."""
-        if len(self._queue) < self._queue_size:
-            self._queue.append(event)
+        """Takes note of a finished request. Called on the request path: no system call, no waiting."""
+        try:
+            row = encode(event)
+        except TypeError:  # it must not hold up the others
+            self._journal.drop()
         else:
-            self.dropped += 1
+            self._journal.append(row)
 
     def start(self) -> None:
-        """Begins to carry."""
-        # Not before: two processes forked from one must not send under one id.
-        self.process_id = self.process_id or uuid4().hex
+        """Begins to carry, and to keep what is recorded where it outlives the process."""
+        if self._folder is not None:
+            self.keep_in(self._folder)
         self._runner = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._runner.start()
 
+    def keep_in(self, folder: Path) -> None:
+        """From here on what is recorded stands in a file."""
+        early, self._journal = self._journal, create(folder, self.process_id, self._queue_size)
+        while batch := early.next_batch(ENVELOPE_EVENTS):
+            for row in batch.rows:
+                self._journal.append(row)
+            early.confirm()
+        early.close()
+
     def stop(self, timeout_s: float) -> None:
-        """Sends what waits, then ends. After `timeout_s` what still waits is lost, and the log says how much."""
-        if self._runner is None:
-            return
-        self._deadline = time.monotonic() + timeout_s
-        self._stopping.set()
-        self._runner.join(timeout_s)
-        lost = len(self._queue) + (self._parcel.events if self._parcel else 0)
-        if lost:
-            log.warning("Redis did not take %s before the end", counted(lost, "event"))
+        """Sends what waits, then ends. The log says what still waits after `timeout_s`: the next start sends it."""
+        if self._runner is not None:
+            self._deadline = time.monotonic() + timeout_s
+            self._stopping.set()
+            self._runner.join(timeout_s)
+            if self.waiting:
+                kept = f"left in {self._journal.path} for the next start" if self._journal.path else "lost"
+                log.warning("Redis did not take %s before the end: %s", counted(self.waiting, "event"), kept)
+            if self.waiting or self._runner.is_alive():
+                return  # what comes now stands beside it
+        self._journal.close()
 
     # In the thread. ---------------------------------------------------------------------------------------------
 
@@ -110,7 +132,9 @@ class Recorder:
             self._guarded(self._carry)
         while time.monotonic() < self._deadline and not self._guarded(self._carry):
             time.sleep(PERIOD_S)
-        self._guarded(self._sign_off)
+        if not self._away:
+            self._guarded(self._send_left_behind)
+            self._guarded(self._sign_off)
 
     def _guarded(self, act: Callable[[], None]) -> bool:
         """True when Redis did what it was asked; says so when that changes."""
@@ -128,34 +152,37 @@ class Recorder:
         return True
 
     def _carry(self) -> None:
-        """Sends what waits, and a heartbeat when it is time for one.
-
-        What comes meanwhile waits for the next turn: on a busy gateway it would go off in ever smaller envelopes.
-        """
+        """Sends what waits, and a heartbeat when it is time for one."""
         if self._redis_full:
             self._redis_full = backlog(self._redis) > self._backlog_events
-        left = len(self._queue) + (self._parcel.events if self._parcel else 0)
-        while not self._redis_full:
-            self._parcel = self._parcel or self._next_parcel()
-            if self._parcel is None:
-                break
-            self._redis_full = push(self._redis, *self._parcel) > self._backlog_events
-            left -= self._parcel.events
-            self._parcel = None
-            if left <= 0:
-                break
+        self._send(self._journal)
         if time.monotonic() >= self._beat_at:
             self._beat()
+            self._send_left_behind()
 
-    def _next_parcel(self) -> _Parcel | None:
-        events = [self._queue.popleft() for _ in range(min(len(self._queue), ENVELOPE_EVENTS))]
-        dropped = self.dropped - self._dropped_reported
-        if not events and not dropped:
-            return None
-        self._dropped_reported += dropped
-        self._taken += len(events)
-        self._seq += 1
-        return _Parcel(*pack(self.process_id, self._seq, dropped, events))
+    def _send(self, journal: Journal) -> None:
+        """What comes meanwhile waits for the next turn: on a busy gateway it would go off in ever smaller envelopes."""
+        left = journal.waiting
+        while not self._redis_full and (batch := journal.next_batch(ENVELOPE_EVENTS)) is not None:
+            packed = pack(journal.sender, batch.seq, batch.dropped, batch.rows)
+            self._redis_full = push(self._redis, packed, len(batch.rows)) > self._backlog_events
+            journal.confirm()
+            left -= len(batch.rows)
+            if left <= 0:
+                break
+
+    def _send_left_behind(self) -> None:
+        if self._folder is None:
+            return
+        for journal in left_behind(self._folder):
+            try:
+                is_doubtful = time.time_ns() // 1_000_000 - journal.claimed_at_ms > DOUBT_MS
+                if journal.is_open and is_doubtful and journal.next_batch(ENVELOPE_EVENTS):
+                    journal.confirm()
+                log.info("Sending %s that process %s left behind", counted(journal.waiting, "event"), journal.sender)
+                self._send(journal)
+            finally:
+                journal.close()
 
     def _beat(self) -> None:
         now_s = time.monotonic()
@@ -171,7 +198,7 @@ class Recorder:
 
     def _recent_requests(self, now_s: float) -> int:
         """Requests finished in the last RATE_SPAN_S. Counted here, so that record() need not look at a clock."""
-        total = self._taken + self.dropped + len(self._queue)
+        total = self._journal.appended + self.dropped
         self._totals.append((now_s, total))
         while len(self._totals) > 1 and self._totals[1][0] <= now_s - RATE_SPAN_S:
             self._totals.popleft()

@@ -23,8 +23,8 @@ from app.storage.connections import (
     STATS_TOTAL,
     Redis,
 )
-from app.storage.envelopes import pack, push
 from app.storage.ledger import Account, Ledger
+from tests.support.envelopes import send_events
 
 NOON_MS = 1_790_000_000_000 // DAY_MS * DAY_MS + DAY_MS // 2
 
@@ -35,7 +35,7 @@ def event(ended_at_ms: int = NOON_MS, endpoint: str = "/a", status: int = 200, *
 
 
 def send(client: Redis, *events: RequestEvent, process: str = "p", seq: int = 1, dropped: int = 0) -> None:
-    push(client, *pack(process, seq, dropped, events))
+    send_events(client, process, seq, events, dropped)
 
 
 def account_of(ledger: Ledger, now_ms: int = NOON_MS) -> Account:
@@ -176,15 +176,6 @@ def test_an_endpoint_is_only_text(own_redis: Redis, endpoint: str) -> None:
     for window in windows.by_name().values():
         assert set(window.tallies) == {None, endpoint}
         assert window.describe(endpoint)["series"]["errors"][-1] == 1
-
-
-def test_events_that_json_cannot_hold_are_left_out(own_redis: Redis) -> None:
-    """A text that is not Unicode drops its own event and none of its neighbours."""
-    ledger = Ledger(own_redis)
-    send(own_redis, event(), event(endpoint="\udcff"), event(response_bytes=1 << 70), event(error_code=object()))
-    ledger.roll_up(NOON_MS)
-    account = account_of(ledger)
-    assert (account.windows.total.tallies[None].requests, account.dropped) == (1, 3)
 
 
 def test_buckets_leave_redis_by_themselves(own_redis: Redis) -> None:

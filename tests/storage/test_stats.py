@@ -18,8 +18,8 @@ from app.core.windows import DAY_MS, MINUTE_MS, WINDOW_NAMES
 from app.storage import stats as stats_module
 from app.storage.connections import STATS_PROCESSES, STATS_ROLLED_AT, STATS_SUMMARY, Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
-from app.storage.envelopes import pack, push
 from app.storage.stats import Heartbeat, Stats, Summary
+from tests.support.envelopes import send_events
 from tests.support.own_redis import kill, poll, revive
 from worker.roll_up import RollUp
 
@@ -38,7 +38,7 @@ def event(ended_at_ms: int = NOW_MS, endpoint: str = "/openai", status: int = 20
 
 
 def roll_up(client: Redis, *events: RequestEvent, dropped: int = 0, now_ms: int = NOW_MS) -> None:
-    push(client, *pack(os.urandom(4).hex(), 1, dropped, events))
+    send_events(client, os.urandom(4).hex(), 1, events, dropped)
     RollUp(client).run(now_ms)
 
 

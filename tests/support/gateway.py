@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -100,6 +101,7 @@ class GatewayProcess:
             "EGRESS_ALLOW": "127.0.0.0/8,::1/128",
             "WEB_CONCURRENCY": "1",
             "PYTHONWARNINGS": "error",
+            "JOURNAL_DIR": f"/tmp/gateway-test-{self.port}-journals",
             **self.environ,
         }
         self.log = open(f"/tmp/gateway-test-{self.port}.log", "w+b")  # noqa: SIM115 - closed by stop()
@@ -139,6 +141,7 @@ class GatewayProcess:
             self.process.kill()
             self.log.close()
             Path(self.log.name).unlink(missing_ok=True)
+            shutil.rmtree(f"/tmp/gateway-test-{self.port}-journals", ignore_errors=True)
 
     # --- asking it ---
 

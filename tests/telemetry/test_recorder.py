@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import orjson
 import pytest
@@ -15,11 +16,13 @@ import pytest
 from app.core.events import RequestEvent
 from app.storage.connections import STATS_BACKLOG, STATS_EVENTS, STATS_PROCESSES, Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
-from app.storage.envelopes import Envelope, unpack
+from app.storage.envelopes import Envelope, encode, pack, unpack
+from app.storage.journal_files import create
 from app.storage.ledger import Account, Ledger
 from app.storage.stats import Heartbeat
 from app.telemetry import recorder as recorder_module
 from app.telemetry.recorder import Recorder
+from tests.storage.test_journal import die
 from tests.support.own_redis import kill, poll, revive
 
 NOW_MS = 1_790_000_000_000
@@ -301,3 +304,69 @@ def test_an_envelope_is_plain_json(make: Make, own_redis: Redis) -> None:
     poll(lambda: own_redis.llen(STATS_EVENTS))
     raw = own_redis.lindex(STATS_EVENTS, 0)
     assert orjson.loads(raw) == [1, "me", 1, 0, [list(event(5))]]  # type: ignore[arg-type]
+
+
+def test_events_that_json_cannot_hold_are_left_out(make: Make, own_redis: Redis) -> None:
+    """A text that is not Unicode drops its own event and none of its neighbours."""
+    recorder = make()
+    for one in (event(), event(endpoint="\udcff"), event()._replace(response_bytes=1 << 70), event()):
+        recorder.record(one)
+    recorder.start()
+    poll(lambda: len(sent(own_redis)) == 2)
+    assert booked(own_redis) == (2, 2)
+
+
+def test_what_a_killed_process_left_is_sent_by_another(make: Make, own_redis: Redis, tmp_path: Path) -> None:
+    """A recorder sends what it finds of the dead under their names and numbers, and removes it."""
+    dead = create(tmp_path / "j", "dead", 1000)
+    for number in range(700):
+        dead.append(encode(event(number)))
+    batch = dead.next_batch(500)
+    assert batch is not None
+    recorder_module.push(own_redis, pack("dead", batch.seq, batch.dropped, batch.rows), 500)  # and dies before it knows
+    die(dead)
+    heir = make(process_id="heir", journal_folder=tmp_path / "j")
+    heir.start()
+    heir.record(event(1000))
+    poll(lambda: len(sent(own_redis)) >= 1201)
+    found = envelopes(own_redis)
+    assert {(one.process_id, one.seq, len(one.events)) for one in found} == {
+        ("dead", 1, 500),
+        ("dead", 2, 200),
+        ("heir", 1, 1),
+    }
+    assert booked(own_redis) == (701, 0)
+    poll(lambda: [path.stem for path in (tmp_path / "j").iterdir()] == ["heir"])
+    heir.stop(2)
+    assert not list((tmp_path / "j").iterdir())
+
+
+def test_what_may_have_arrived_long_ago_is_not_sent_again(
+    make: Make, own_redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the worker may have forgotten the number of the open envelope, only the rest is sent."""
+    monkeypatch.setattr(recorder_module, "DOUBT_MS", -1)
+    dead = create(tmp_path / "j", "dead", 1000)
+    for number in range(3):
+        dead.append(encode(event(number)))
+    dead.next_batch(2)
+    die(dead)
+    heir = make(journal_folder=tmp_path / "j")
+    heir.start()
+    poll(lambda: sent(own_redis) == ["2"])
+
+
+def test_a_stop_without_redis_leaves_all_for_the_next_start(
+    make: Make, own_server: EmbeddedRedis, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What Redis did not take stays in the journal, and the log says where."""
+    recorder = make(journal_folder=tmp_path)
+    kill(own_server)
+    try:
+        recorder.start()
+        recorder.record(event())
+        recorder.stop(0.3)
+    finally:
+        revive(own_server)
+    assert f"left in {tmp_path}" in caplog.text
+    assert len(list(tmp_path.glob("*.journal"))) == 1

@@ -41,7 +41,7 @@ while not told:
         recorder.record(RequestEvent(str(count), now_ms, endpoint, "GET", status, "", 3, 9, 5.0, 1.0))
     time.sleep(0.005)
 recorder.stop(20)
-print(count, errors, recorder.dropped, len(recorder._queue))
+print(count, errors, recorder.dropped, recorder.waiting)
 """
 
 

@@ -14,8 +14,8 @@ import pytest
 from app.core.events import RequestEvent
 from app.storage.connections import STATS_LEASE, STATS_ROLLED_AT, Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
-from app.storage.envelopes import pack, push
 from app.storage.stats import Stats
+from tests.support.envelopes import send_events
 from tests.support.environ import clean_environ
 from tests.support.own_redis import kill, poll, revive
 from tests.worker.conftest import ROOT, StartWorker
@@ -31,7 +31,7 @@ def stats(own_server: EmbeddedRedis) -> Iterator[Stats]:
 
 def send(client: Redis, seq: int, process: str = "p") -> None:
     event = RequestEvent("id", time.time_ns() // 1_000_000, "/a", "GET", 200, "", 1, 2, 10.0, 5.0)
-    push(client, *pack(process, seq, 0, [event]))
+    send_events(client, process, seq, [event])
 
 
 def total(stats: Stats) -> int:

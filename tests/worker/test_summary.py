@@ -9,15 +9,15 @@ import orjson
 from app.core.events import RequestEvent
 from app.core.windows import DAY_MS, HOUR_MS, MINUTE_MS
 from app.storage.connections import STATS_SUMMARY, Redis
-from app.storage.envelopes import pack, push
 from app.storage.stats import Summary
+from tests.support.envelopes import send_events
 from worker.roll_up import RollUp
 
 NOON_MS = 1_790_000_000_000 // DAY_MS * DAY_MS + DAY_MS // 2
 
 
 def send(client: Redis, seq: int, *events: RequestEvent) -> None:
-    push(client, *pack("p", seq, 0, events))
+    send_events(client, "p", seq, events)
 
 
 def event(ended_at_ms: int = NOON_MS, endpoint: str = "/a") -> RequestEvent:
