@@ -37,6 +37,10 @@ class RequestEvent(NamedTuple):
     """Host and port of the upstream."""
     attempts: int = 1
     """How often the upstream was tried: 0 when the call was refused here, 2 when a stale connection was replaced."""
+    span_id: str = ""
+    """Our step in that trace, which the upstream is given as its parent."""
+    parent_span_id: str = ""
+    """The caller's step that ours belongs to; empty when ours is the first."""
 
     @property
     def is_error(self) -> bool:

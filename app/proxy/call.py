@@ -14,6 +14,7 @@ from app.proxy.messages import Inbound
 from app.proxy.relay import Relay
 from app.proxy.tunnel import Tunnel
 from app.proxy.upstream.exchange import NEVER
+from app.wire.trace import NO_TRACE
 
 
 @dataclass(slots=True)
@@ -74,6 +75,7 @@ class Call:
         attempt = self.attempt
         attempt.end()
         inbound = self._inbound
+        trace = inbound.trace or NO_TRACE
         event = RequestEvent(
             inbound.request_id,
             int(time.time() * 1000),
@@ -85,10 +87,12 @@ class Call:
             sent_bytes,
             (now_s - self._started_s) * 1000,
             (self._first_byte_s - self._started_s) * 1000 if self._first_byte_s else None,
-            inbound.trace.trace_id if inbound.trace else "",
+            trace.trace_id,
             inbound.client,
             attempt.upstream.authority,
             attempt.connections,
+            trace.span_id,
+            trace.parent_span_id,
         )
         for observe in self._calls.observers:
             observe(event)

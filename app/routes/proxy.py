@@ -50,7 +50,7 @@ class ProxyDoor:
             believe_proxies(environ, self._trusted_proxies)
         config = self._gateway.config
         trace = self._trace(environ) if config.start_trace or "HTTP_TRACEPARENT" in environ else None
-        current_ids.set(RequestIds(request_id, trace.trace_id if trace else ""))
+        current_ids.set(RequestIds(request_id, trace.trace_id, trace.span_id) if trace else RequestIds(request_id))
         snapshot = self._gateway.catalog.snapshot
         route = routing.match(snapshot, raw_target(environ))
         if route is None:

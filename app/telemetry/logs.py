@@ -1,4 +1,4 @@
-"""Log lines, as text or JSON, each with the request id and trace id of the request that it is about.
+"""Log lines, as text or JSON, each with the request id and the trace ids of the request that it is about.
 
 One line for each finished request, made from its event. All of them go through telemetry/log_sink.py, so that nobody
 waits for whoever reads our log. No header, query or path is ever logged: some APIs carry their keys there.
@@ -23,6 +23,7 @@ from app.telemetry.standard_error import STDERR, SinkHandler, take_over_stderr
 class RequestIds(NamedTuple):
     request_id: str = ""
     trace_id: str = ""
+    span_id: str = ""
 
 
 current_ids: ContextVar[RequestIds] = ContextVar("current_ids", default=RequestIds())
@@ -48,7 +49,7 @@ def set_up_logging(level: str, log_format: str) -> None:
 
 
 class TextFormatter(logging.Formatter):
-    """`time LEVEL logger: message [request_id=... trace_id=...]`"""
+    """`time LEVEL logger: message [request_id=... trace_id=... span_id=...]`"""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -58,7 +59,7 @@ class TextFormatter(logging.Formatter):
         ids = current_ids.get()
         if ids.request_id:
             line += f" request_id={ids.request_id}"
-        return f"{line} trace_id={ids.trace_id}" if ids.trace_id else line
+        return f"{line} trace_id={ids.trace_id} span_id={ids.span_id}" if ids.trace_id else line
 
 
 class JsonFormatter(logging.Formatter):
@@ -81,6 +82,8 @@ def _figures(event: RequestEvent) -> dict[str, Any]:
     figures = {
         "request_id": event.request_id,
         "trace_id": event.trace_id,
+        "span_id": event.span_id,
+        "parent_span_id": event.parent_span_id,
         "client": event.client,
         "method": event.method,
         "mapping": event.endpoint,
@@ -105,7 +108,9 @@ def describe_as_json(event: RequestEvent) -> bytes:
 def describe_as_text(event: RequestEvent) -> bytes:
     """The same as `name=value`, put together by hand: this is made for every request."""
     seconds, ms = divmod(event.ended_at_ms, 1000)
-    trace = f" trace_id={event.trace_id}" if event.trace_id else ""
+    trace = f" trace_id={event.trace_id} span_id={event.span_id}" if event.trace_id else ""
+    if event.parent_span_id:
+        trace += f" parent_span_id={event.parent_span_id}"
     error = f" error={event.error_code}" if event.error_code else ""
     first_byte = "" if event.first_byte_ms is None else f" first_byte_ms={event.first_byte_ms:.1f}"
     line = (

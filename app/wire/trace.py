@@ -15,9 +15,15 @@ class TraceParent(NamedTuple):
     span_id: str
     """16 hexadecimal digits: the step that made the request."""
     flags: str
+    parent_span_id: str = ""
+    """The caller's step that ours belongs to; empty when ours is the first. It is in no `traceparent` of ours."""
 
     def __str__(self) -> str:
         return f"00-{self.trace_id}-{self.span_id}-{self.flags}"
+
+
+NO_TRACE = TraceParent("", "", "")
+"""In place of one where there is none."""
 
 
 def parse_traceparent(value: str) -> TraceParent | None:
@@ -32,7 +38,7 @@ def parse_traceparent(value: str) -> TraceParent | None:
 
 def continue_trace(parent: TraceParent, random_bits: int) -> TraceParent:
     """Our own step in the caller's trace. `random_bits`: 64 fresh random bits."""
-    return parent._replace(span_id=f"{random_bits or 1:016x}")
+    return TraceParent(parent.trace_id, f"{random_bits or 1:016x}", parent.flags, parent.span_id)
 
 
 def begin_trace(random_bits: int) -> TraceParent:

@@ -66,6 +66,34 @@ def test_every_line_of_a_request_bears_its_ids(
     assert other["first_byte_ms"] <= other["duration_ms"]
 
 
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_the_trace_can_be_put_together(
+    start_gateway: Callable[..., GatewayProcess], upstream: Upstream, log_format: str
+) -> None:
+    """The line names the caller's span as its parent, and the upstream is given the span that the line names."""
+    logged = start_gateway(LOG_FORMAT=log_format, START_TRACE="true")
+
+    def line_of(headers: dict[str, str]) -> str:
+        request_id = str(logged.request("GET", "/up/x", headers=headers).field("x-request-id"))
+        wait_until(lambda: request_id in logged.read_log(), "the line is written")
+        return next(line for line in logged.read_log().splitlines() if request_id in line)
+
+    def field(line: str, name: str) -> str | None:
+        found = re.search(rf'\b{name}(?:=|":")([0-9a-f]+)', line)
+        return found and found[1]
+
+    line = line_of({"traceparent": SENT})
+    ours = str(upstream.seen[-1].field("traceparent")).split("-")[2]
+    assert (field(line, "trace_id"), field(line, "span_id")) == (TRACE, ours)
+    assert field(line, "parent_span_id") == "00f067aa0ba902b7"
+    line = line_of({})  # a trace of our own has no parent
+    _, trace_id, ours, _ = str(upstream.seen[-1].field("traceparent")).split("-")
+    assert (field(line, "trace_id"), field(line, "span_id")) == (trace_id, ours)
+    assert field(line, "parent_span_id") is None
+    line = line_of({"traceparent": "nonsense"})
+    assert "span_id" not in line
+
+
 def test_attempts_are_counted(
     start_gateway: Callable[..., GatewayProcess], upstream: Upstream, redis_client: Redis
 ) -> None:

@@ -39,6 +39,7 @@ def test_a_trace_is_continued_with_a_step_of_ours() -> None:
     parent = TraceParent(TRACE, SPAN, "01")
     assert str(continue_trace(parent, 0xABC)) == f"00-{TRACE}-0000000000000abc-01"
     assert continue_trace(parent, 0).span_id == "0000000000000001"
+    assert continue_trace(parent, 0xABC).parent_span_id == SPAN
 
 
 def test_a_trace_is_begun_valid() -> None:
