@@ -22,10 +22,10 @@ from app.proxy.upstream.pool import Connection, Pool
 from app.proxy.upstream.transport import OutboundRequest, Transport
 from app.wire import lenient
 from tests.support.gateway import GatewayProcess, Reply, receive_all, wait_until
+from tests.support.http1_cases import BAD_ANSWERS, BAD_CHUNKS
+from tests.support.lenient_cases import FORGIVEN_ANSWERS, FORGIVEN_CHUNKS, LONG, READ, READ_CHUNKS
 from tests.support.tls import Authority, TlsUpstream
 from tests.support.upstream import Handler, Peer, Upstream
-from tests.wire.test_http1 import BAD_ANSWERS, BAD_CHUNKS
-from tests.wire.test_lenient import FORGIVEN_ANSWERS, FORGIVEN_CHUNKS, LONG, READ, READ_CHUNKS
 
 GET = b"GET /up/x HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n"
 

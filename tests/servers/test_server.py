@@ -20,8 +20,9 @@ import pytest
 from app.servers.connection import LAST_REQUEST_S
 from app.wire import http1
 from tests.support.gateway import GatewayProcess, receive_all, wait_until
+from tests.support.http1_cases import BAD_CHUNKS, BAD_REQUESTS
+from tests.support.http1_reading import request, with_field
 from tests.support.upstream import Peer, Upstream
-from tests.wire.test_http1 import BAD_CHUNKS, BAD_REQUESTS, request, with_field
 
 GET = b"GET /up/x HTTP/1.1\r\nHost: g\r\n\r\n"
 LAST = b"GET /up/last HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n"
