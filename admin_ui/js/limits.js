@@ -7,7 +7,7 @@ const said = (key, otherwise, values) => (knows(key) ? t(key, values) : otherwis
 
 // Related ones stand together; the server's answer is sorted by name.
 const ORDER = ['connect_timeout', 'first_byte_timeout', 'idle_timeout', 'total_timeout', 'max_body_bytes', 'max_concurrency', 'queue_timeout',
-  'requests_per_second', 'burst', 'global_requests_per_second', 'global_burst', 'web_first_byte_timeout', 'web_idle_timeout'];
+  'requests_per_second', 'burst', 'global_requests_per_second', 'global_burst', 'web_first_byte_timeout', 'web_idle_timeout', 'proxy_url'];
 const place = (name) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
 
 /** [name, setting] of each limit, as they are read. */
@@ -18,24 +18,27 @@ export const limitMeaning = (name, setting) => said(`meaning_${name}`, setting.m
 /** The unit of a limit, as it stands beside `n`; without `n`, beside any number. */
 export const limitUnit = ({ unit }, n) => said(`unit_${unit}`, unit, { n });
 
+export const isText = ({ kind }) => kind === 'text';
+
 const zero = (name) => said(`zero_${name}`, t('unlimited'));
 
 /** A value as it is read. No limit has a meaning at 0 except “none”. */
 export function limitText(name, setting, value) {
   if (value === 0) return zero(name);
+  if (isText(setting)) return value;
   return setting.unit === 'bytes' ? bytes(value) : `${exact(value)} ${limitUnit(setting, value)}`;
 }
 
 /** A value as it stands in its field: empty where there is none. */
 export const fieldText = (value) => (value === undefined ? '' : String(value));
 
-/** The same in an empty field, for what holds instead. */
-export const fieldHint = (name, value) => (value === 0 ? zero(name) : String(value));
+/** The same in an empty field: what holds instead, or for a text how one reads. */
+export const fieldHint = (name, setting, value) => (isText(setting) ? setting.example : value === 0 ? zero(name) : String(value));
 
 /** What a field says, for the server to judge; null for an empty one. */
-export function fieldValue(text) {
+export function fieldValue(text, setting) {
   const number = Number(text);
-  return text.trim() === '' ? null : Number.isFinite(number) ? number : text.trim();
+  return text.trim() === '' ? null : Number.isFinite(number) && !isText(setting) ? number : text.trim();
 }
 
 /** What the server objects to in a limit, in words; empty when its error (or null) is about something else. */

@@ -136,10 +136,14 @@ def canonical_host(text: str) -> str:
     return host.strip("[]")
 
 
+MASK = "***"
+"""What is shown for a password."""
+
+
 def mask_url(url: str) -> str:
     """The URL with its password replaced, fit for a log."""
     parts = urlsplit(url)
     if parts.password is None:
         return url
     userinfo, _, host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{userinfo.partition(':')[0]}:***@{host}"))
+    return urlunsplit(parts._replace(netloc=f"{userinfo.partition(':')[0]}:{MASK}@{host}"))

@@ -12,7 +12,7 @@ from collections.abc import Mapping as MappingOf
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
-from app.core.addresses import mask_url
+from app.core.addresses import MASK, mask_url
 from app.core.errors import InvalidSetting, UnknownSetting
 from app.core.forward_proxies import parse_proxy_url
 
@@ -79,9 +79,11 @@ class ProxyUrl:
         text = value.strip() if isinstance(value, str) else ""
         text = text if "://" in text else f"http://{text}"
         try:
-            parse_proxy_url(text)
+            proxy = parse_proxy_url(text)
         except ValueError as error:
             raise ValueError(f"is no proxy's URL: {error}") from None
+        if proxy.password == MASK:  # what was shown, with another part of it changed
+            raise ValueError(f"has {MASK} for a password, as it is shown; write the password itself")
         return text
 
     def written(self, value: Value) -> str:
@@ -91,7 +93,7 @@ class ProxyUrl:
         return mask_url(str(value))
 
     def describe(self) -> dict[str, Any]:
-        return {"kind": "text", "unit": ""}
+        return {"kind": "text", "unit": "", "example": "http://user:password@proxy.example:3128"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +145,15 @@ GATEWAY_SETTINGS = {
 
 SETTINGS = LIMITS | GATEWAY_SETTINGS
 
-OPTIONS = LIMITS | {
+MAPPING_OPTIONS = {
     setting.name: setting
     for setting in (
         Setting("proxy_url", ProxyUrl(), "", "Proxy to the upstream; empty: as HTTPS_PROXY and its like say"),
     )
 }
+"""What only makes sense for one mapping."""
+
+OPTIONS = LIMITS | MAPPING_OPTIONS
 """What one mapping may have of its own."""
 
 

@@ -12,7 +12,7 @@ import redis
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from app.core.settings import SETTINGS
-from app.storage.connections import MAPPINGS
+from app.storage.connections import MAPPINGS, MAPPINGS_OPTIONS
 from tests.support.environ import clean_environ
 from tests.support.gateway import ROOT, GatewayProcess, wait_until
 from tests.support.upstream import Upstream
@@ -331,7 +331,7 @@ def test_a_mapping_gets_limits_of_its_own(
     expect(dialog.get_by_role("alert")).to_contain_text("A whole number from 0")
     field.fill("3")
     save.click()
-    expect(row).to_contain_text("1 limit")
+    expect(row).to_contain_text("1 option")
     assert stored() == {"max_concurrency": 3}
 
     open_limits()
@@ -339,9 +339,55 @@ def test_a_mapping_gets_limits_of_its_own(
     field.fill("")
     save.click()
     expect(dialog).to_have_count(0)
-    expect(row).not_to_contain_text("1 limit")
+    expect(row).not_to_contain_text("1 option")
     assert stored() is None
     gateway.admin("DELETE", "/api/mappings/limited")
+    assert complaints == []
+
+
+def test_a_mapping_gets_a_proxy_of_its_own(
+    open_page: OpenPage, gateway: GatewayProcess, upstream: Upstream, redis_client: redis.Redis, complaints: list[str]
+) -> None:
+    """Refused beside its field, saved, shown masked; an edit of something else keeps the password."""
+    gateway.map("/proxied", upstream.url)
+    page = open_page("/admin")
+    log_in(page, gateway.admin_token)
+    row = page.get_by_role("row").filter(has_text="/proxied")
+    dialog = page.get_by_role("dialog")
+    field = dialog.get_by_label("Proxy", exact=True)
+    save = dialog.get_by_role("button", name="Save")
+
+    def open_options() -> None:
+        page.get_by_role("button", name="Edit /proxied").click()
+        dialog.locator("summary").click()
+
+    open_options()
+    expect(field).to_have_attribute("placeholder", "http://user:password@proxy.example:3128")
+    field.fill("ftp://proxy.example")
+    save.click()
+    expect(dialog.get_by_role("alert")).to_contain_text("begins with http://, https://, socks5://")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    field.fill("http://ann:p-secret-w@proxy.example:3128")
+    save.click()
+    expect(dialog).to_have_count(0)
+    expect(row.get_by_title("Proxy: http://ann:***@proxy.example:3128")).to_have_text("1 option")
+
+    open_options()
+    expect(field).to_have_value("http://ann:***@proxy.example:3128")
+    dialog.locator("input[name=burst]").fill("5")
+    save.click()
+    expect(row).to_contain_text("2 options")
+    assert "p-secret-w" in str(redis_client.hgetall(MAPPINGS_OPTIONS))
+    assert "p-secret-w" not in page.content()
+    open_options()
+    field.fill("http://ann:***@elsewhere.example:3128")
+    save.click()
+    expect(dialog.get_by_role("alert")).to_contain_text("type it anew")
+    field.fill("")
+    save.click()
+    expect(row).to_contain_text("1 option")
+    assert "p-secret-w" not in str(redis_client.hgetall(MAPPINGS_OPTIONS))
+    gateway.admin("DELETE", "/api/mappings/proxied")
     assert complaints == []
 
 

@@ -56,7 +56,7 @@ def test_a_mappings_own_proxy_is_used_by_it_alone(
 def test_what_was_shown_masked_can_be_sent_back(
     gateway: GatewayProcess, upstream: Upstream, mapped: str, proxy: tuple[str, ForwardProxy]
 ) -> None:
-    """The password leaves in no answer and no line of the log, and an edit of something else keeps it."""
+    """The password leaves in no answer and no line of the log; an edit of something else keeps it; the mask is none."""
     url, _ = proxy
     shown = set_proxy(gateway, url)["proxy_url"]
     assert shown == url.replace(LOGIN[1], "***")
@@ -67,6 +67,9 @@ def test_what_was_shown_masked_can_be_sent_back(
     assert reply.status == 200
     request_id = str(reply.field("x-request-id"))
     wait_until(lambda: request_id in gateway.read_log(), "the call's line")
+    other = {"options": {"proxy_url": str(shown).replace("127.0.0.1", "127.0.0.2")}}
+    refused = gateway.admin("PUT", "/api/mappings/far", other)
+    assert (refused.status, refused.json()["field"]) == (400, "options.proxy_url")
     assert LOGIN[1] not in gateway.read_log()
     assert LOGIN[1].encode() not in listed.body
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.core.settings import SETTINGS
+from app.core.settings import MAPPING_OPTIONS, SETTINGS
 from tests.support.gateway import GatewayProcess
 from tests.support.upstream import Peer, Upstream
 
@@ -45,6 +45,19 @@ def test_a_general_setting_is_listed_changed_and_taken_back(gateway: GatewayProc
     assert (told["value"], told["set"], told["default"]) == (7.0, True, 300.0)
     assert gateway.admin("PUT", "/api/settings", {"idle_timeout": None}).status == 200
     assert gateway.admin("GET", "/api/settings").json()["settings"]["idle_timeout"]["value"] == 300.0
+
+
+def test_what_only_a_mapping_may_have_is_told_too(gateway: GatewayProcess) -> None:
+    """Pages learn of it where they learn of the settings, and it is none of them: it cannot be set for all."""
+    told = gateway.admin("GET", "/api/settings").json()["mapping_options"]
+    assert told["proxy_url"] == {
+        "kind": "text",
+        "unit": "",
+        "example": "http://user:password@proxy.example:3128",
+        "meaning": MAPPING_OPTIONS["proxy_url"].meaning,
+    }
+    reply = gateway.admin("PUT", "/api/settings", {"proxy_url": "http://proxy.example:3128"})
+    assert (reply.status, reply.json()["field"]) == (400, "proxy_url")
 
 
 def test_a_general_setting_works_at_once(gateway: GatewayProcess, upstream: Upstream) -> None:

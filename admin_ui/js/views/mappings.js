@@ -8,46 +8,54 @@ import { Icon } from '../components/icons.js';
 import { toast } from '../components/toasts.js';
 import { html } from '../html.js';
 import { t } from '../i18n.js';
-import { fieldHint, fieldText, fieldValue, inOrder, limitMeaning, limitName, limitText, limitUnit, objection } from '../limits.js';
+import { fieldHint, fieldText, fieldValue, inOrder, isText, limitMeaning, limitName, limitText, limitUnit, objection } from '../limits.js';
 import { problemText } from '../problem.js';
 import { useReading } from '../reading.js';
 
 const readAll = async () => {
-  const [mappings, { settings }] = await Promise.all([readMappings(), readSettings()]);
-  return { ...mappings, settings };
+  const [mappings, { settings, mapping_options: only }] = await Promise.all([readMappings(), readSettings()]);
+  const known = { ...Object.fromEntries(Object.entries(settings).filter(([, setting]) => setting.per_mapping)), ...only };
+  return { ...mappings, settings, known };
 };
 
 const count = (names) => Object.keys(names).length;
 
-/** One field for each limit that a mapping may have of its own; closed at first. */
-function OwnLimits({ settings, texts, objections, onTexts }) {
-  const limits = inOrder(settings).filter(([, setting]) => setting.per_mapping);
-  const own = limits.filter(([name]) => texts[name]?.trim()).length;
+function Option({ name, setting, text, wrong, onText }) {
+  const meaning = limitMeaning(name, setting);
+  const id = `option-${name}`;
+  const told = isText(setting) ? html`<${Hint} id=${id} text=${meaning} wrong=${wrong} />` : html`<${Objection} id=${id} text=${wrong} />`;
   return html`
-    <details class="own-limits">
-      <summary>${t('settings')} ${own > 0 ? html`<span class="badge">${own}</span>` : html`<small>${t('ownNone')}</small>`}</summary>
+    <div class=${isText(setting) ? 'wide' : ''}>
+      <label title="${name}: ${meaning}">
+        <span>${limitName(name)} <small>${limitUnit(setting)}</small></span>
+        <input name=${name} value=${text} placeholder=${fieldHint(name, setting, setting.value)} inputmode=${isText(setting) ? null : 'decimal'}
+          autocomplete="off" autocapitalize="off" spellcheck=${false} aria-invalid=${Boolean(wrong)}
+          aria-describedby=${isText(setting) || wrong ? hintOf(id, wrong) : null} onInput=${(event) => onText(event.target.value)} />
+      </label>
+      ${told}
+    </div>`;
+}
+
+/** One field for each option that a mapping may have, `known` by the server; closed at first. */
+function Options({ known, texts, objections, onTexts }) {
+  const own = Object.keys(known).filter((name) => texts[name]?.trim()).length;
+  return html`
+    <details class="options">
+      <summary>${t('options')} ${own > 0 ? html`<span class="badge">${own}</span>` : html`<small>${t('ownNone')}</small>`}</summary>
       <p class="hint">${t('ownHint')}</p>
-      <div class="own-fields">
-        ${limits.map(([name, setting]) => html`
-          <div key=${name}>
-            <label title="${name}: ${limitMeaning(name, setting)}">
-              <span>${limitName(name)} <small>${limitUnit(setting)}</small></span>
-              <input name=${name} value=${texts[name] ?? ''} placeholder=${fieldHint(name, setting.value)} inputmode="decimal"
-                autocomplete="off" spellcheck=${false} aria-invalid=${Boolean(objections[name])}
-                aria-describedby=${objections[name] ? `own-${name}-wrong` : null}
-                onInput=${(event) => onTexts({ ...texts, [name]: event.target.value })} />
-            </label>
-            <${Objection} id="own-${name}" text=${objections[name]} />
-          </div>`)}
+      <div class="option-fields">
+        ${inOrder(known).map(([name, setting]) => html`
+          <${Option} key=${name} name=${name} setting=${setting} text=${texts[name] ?? ''} wrong=${objections[name]}
+            onText=${(text) => onTexts({ ...texts, [name]: text })} />`)}
       </div>
     </details>`;
 }
 
-const optionsOf = (texts) => Object.fromEntries(
-  Object.entries(texts).map(([name, text]) => [name, fieldValue(text)]).filter(([, value]) => value !== null),
+const optionsOf = (texts, known) => Object.fromEntries(
+  Object.entries(texts).map(([name, text]) => [name, fieldValue(text, known[name])]).filter(([, value]) => value !== null),
 );
 
-function MappingDialog({ mapping, settings, onClose, onChanged }) {
+function MappingDialog({ mapping, known, onClose, onChanged }) {
   const adding = mapping === null;
   const [prefix, setPrefix] = useState(mapping?.prefix ?? '');
   const [target, setTarget] = useState(mapping?.target ?? '');
@@ -55,8 +63,8 @@ function MappingDialog({ mapping, settings, onClose, onChanged }) {
   const before = Object.fromEntries(Object.entries(mapping?.options ?? {}).map(([name, value]) => [name, fieldText(value)]));
   const { error, busy, start } = useAction(
     () => {
-      // untouched limits are not sent, so that they do not undo what somebody else set meanwhile
-      const options = texts ? optionsOf(texts) : undefined;
+      // untouched options are not sent, so that they do not undo what somebody else set meanwhile
+      const options = texts ? optionsOf(texts, known) : undefined;
       return adding ? addMapping(prefix.trim(), target.trim(), options) : editMapping(prefix, target.trim(), options);
     },
     () => onChanged(t(adding ? 'added' : 'saved', { prefix: prefix.trim() })),
@@ -64,7 +72,7 @@ function MappingDialog({ mapping, settings, onClose, onChanged }) {
   // What the server objects to, by field; what is about none of them stands beside the buttons.
   const wrong = { prefix: adding && error?.field === 'prefix', target: error?.field === 'target' };
   const objections = Object.fromEntries(
-    Object.entries(settings).map(([name, setting]) => [name, objection(error, `options.${name}`, setting)]),
+    Object.entries(known).map(([name, setting]) => [name, objection(error, `options.${name}`, setting)]),
   );
   const elsewhere = error && !wrong.prefix && !wrong.target && !Object.values(objections).some(Boolean);
   return html`
@@ -82,8 +90,8 @@ function MappingDialog({ mapping, settings, onClose, onChanged }) {
           onInput=${(event) => setTarget(event.target.value)} />
       </label>
       <${Hint} id="target" text=${t('targetHint')} wrong=${wrong.target && problemText(error)} />
-      ${count(settings) > 0 && html`
-        <${OwnLimits} settings=${settings} texts=${texts ?? before} objections=${objections} onTexts=${setTexts} />`}
+      ${count(known) > 0 && html`
+        <${Options} known=${known} texts=${texts ?? before} objections=${objections} onTexts=${setTexts} />`}
     <//>`;
 }
 
@@ -107,20 +115,20 @@ function DeleteDialog({ prefixes, rejected, onClose, onChanged, onSome }) {
 }
 
 function reasonText(error, settings) {
-  const limit = error.field?.replace(/^options\./, '');
-  if (!Object.hasOwn(settings, limit)) return problemText(error);
-  return `${limitName(limit)}: ${objection(error, error.field, settings[limit])}`;
+  const name = error.field?.replace(/^options\./, '');
+  if (!Object.hasOwn(settings, name)) return problemText(error);
+  return `${limitName(name)}: ${objection(error, error.field, settings[name])}`;
 }
 
 /** What is stored but makes no sense, and why. Somebody wrote it by hand. */
-function Rejected({ entries, errors, settings, onDelete }) {
+function Rejected({ entries, errors, settings, known, onDelete }) {
   return html`
     <section class="banner warn rejected" aria-labelledby="rejected-title">
       <h2 id="rejected-title">${t('rejected', { n: entries.length })}</h2>
       <ul>
         ${entries.map(([name, reason]) => html`
           <li key=${name}>
-            <div><code>${name}</code> <span title=${reason}>${reasonText(errors[name], settings)}</span></div>
+            <div><code>${name}</code> <span title=${reason}>${reasonText(errors[name], { ...settings, ...known })}</span></div>
             ${mappingIsInReach(name) && html`
               <button type="button" aria-label=${t('deleteNamed', { prefix: name })} onClick=${() => onDelete(name)}>${t('delete')}</button>`}
             ${Object.hasOwn(settings, name) && html`<a class="button" href="#/settings">${t('setAnew')}</a>`}
@@ -130,15 +138,15 @@ function Rejected({ entries, errors, settings, onDelete }) {
     </section>`;
 }
 
-const limitsText = (options, settings) =>
-  Object.entries(options).map(([name, value]) => `${limitName(name)}: ${limitText(name, settings[name], value)}`).join('\n');
+const optionsText = (options, known) =>
+  Object.entries(options).map(([name, value]) => `${limitName(name)}: ${limitText(name, known[name], value)}`).join('\n');
 
-function Row({ prefix, target, options, settings, selected, onSelect, onEdit, onDelete }) {
+function Row({ prefix, target, options, known, selected, onSelect, onEdit, onDelete }) {
   return html`
     <tr class=${selected ? 'selected' : ''}>
       <td><input type="checkbox" checked=${selected} aria-label=${t('selectNamed', { prefix })} onChange=${onSelect} /></td>
       <th scope="row"><code>${prefix}</code>
-        ${count(options) > 0 && html` <span class="badge" title=${limitsText(options, settings)}>${t('ownLimits', { n: count(options) })}</span>`}
+        ${count(options) > 0 && html` <span class="badge" title=${optionsText(options, known)}>${t('ownOptions', { n: count(options) })}</span>`}
       </th>
       <td><code class="soft">${target}</code></td>
       <td class="row-actions">
@@ -207,7 +215,7 @@ export function Mappings() {
       <p class="soft">${t('mappingsText')}</p>
       ${problem && html`<${Banner} kind="bad">${problem}<//>`}
       ${rejected.length > 0 && html`
-        <${Rejected} entries=${rejected} errors=${data.rejected_errors} settings=${data.settings} onDelete=${(prefix) => openDelete([prefix], true)} />`}
+        <${Rejected} entries=${rejected} errors=${data.rejected_errors} settings=${data.settings} known=${data.known} onDelete=${(prefix) => openDelete([prefix], true)} />`}
       ${all.length > 0 && html`
         <table class="mappings-table">
           <thead><tr>
@@ -217,7 +225,7 @@ export function Mappings() {
           </tr></thead>
           <tbody>
             ${rows.map(([prefix, target]) => html`
-              <${Row} key=${prefix} prefix=${prefix} target=${target} options=${optionsFor(prefix)} settings=${data.settings} selected=${chosen.has(prefix)}
+              <${Row} key=${prefix} prefix=${prefix} target=${target} options=${optionsFor(prefix)} known=${data.known} selected=${chosen.has(prefix)}
                 onSelect=${() => setChosen(toggled(chosen, prefix))}
                 onEdit=${() => openEditor({ prefix, target, options: optionsFor(prefix) })} onDelete=${() => openDelete([prefix])} />`)}
           </tbody>
@@ -228,7 +236,7 @@ export function Mappings() {
       ${data && html`<footer>${t('footer', { n: data.count, version: String(data.version) })}</footer>`}
     </section>
     ${dialog?.kind === 'edit' && html`
-      <${MappingDialog} mapping=${dialog.mapping} settings=${data?.settings ?? {}} onClose=${close} onChanged=${changed} />`}
+      <${MappingDialog} mapping=${dialog.mapping} known=${data?.known ?? {}} onClose=${close} onChanged=${changed} />`}
     ${dialog?.kind === 'delete' && html`
       <${DeleteDialog} prefixes=${dialog.prefixes} rejected=${dialog.rejected} onClose=${close} onChanged=${changed}
         onSome=${(prefix) => setChosen((names) => without(names, prefix))} />`}`;

@@ -23,7 +23,7 @@ function Limit({ name, setting, text, wrong, busy, onText }) {
         <span class="soft" id="${id}-hint">${limitMeaning(name, setting)}</span>
       </th>
       <td class="limit-field">
-        <input id=${id} name=${name} value=${text} placeholder=${fieldHint(name, setting.default)} inputmode="decimal" autocomplete="off"
+        <input id=${id} name=${name} value=${text} placeholder=${fieldHint(name, setting, setting.default)} inputmode="decimal" autocomplete="off"
           spellcheck=${false} readonly=${busy} aria-invalid=${Boolean(wrong)} aria-describedby="${id}-hint ${wrong ? `${id}-wrong` : ''}"
           onInput=${(event) => onText(event.target.value)} />
         <span class="soft">${limitUnit(setting)}</span>
@@ -53,7 +53,7 @@ export function Settings() {
   const changed = limits.filter(([name, setting]) => shown(name, setting).trim() !== stored(setting));
   const { error, setError, busy, start } = useAction(
     async () => {
-      await changeSettings(Object.fromEntries(changed.map(([name]) => [name, fieldValue(edits[name])])));
+      await changeSettings(Object.fromEntries(changed.map(([name, setting]) => [name, fieldValue(edits[name], setting)])));
       await load();
     },
     () => {

@@ -1,10 +1,12 @@
-"""The operator's general limits: list and change."""
+"""The operator's general limits: list and change; and what else a mapping may have of its own."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, Response, jsonify
 
-from app.core.settings import LIMITS, SETTINGS, check_setting, values_of
+from app.core.settings import LIMITS, MAPPING_OPTIONS, SETTINGS, Setting, check_setting, values_of
 from app.gateway import Gateway
 from app.routes.admin.answers import AdminError, read_object
 
@@ -22,13 +24,13 @@ def add_settings_routes(admin: Blueprint, gateway: Gateway) -> None:
                 "value": in_force[name],
                 "set": name in snapshot.changed,
                 "default": deployed[name],
-                **setting.kind.describe(),
                 "per_mapping": name in LIMITS,
-                "meaning": setting.meaning,
+                **_described(setting),
             }
             for name, setting in SETTINGS.items()
         }
-        return jsonify(success=True, settings=told, version=snapshot.version)
+        own = {name: _described(setting) for name, setting in MAPPING_OPTIONS.items()}
+        return jsonify(success=True, settings=told, mapping_options=own, version=snapshot.version)
 
     @admin.put("/settings")
     def change_settings() -> Response:
@@ -41,3 +43,7 @@ def add_settings_routes(admin: Blueprint, gateway: Gateway) -> None:
         }
         catalog.change_settings(values)
         return jsonify(success=True, message="Settings changed", version=catalog.snapshot.version)
+
+
+def _described(setting: Setting) -> dict[str, Any]:
+    return {**setting.kind.describe(), "meaning": setting.meaning}
