@@ -56,6 +56,7 @@ app/telemetry/logs.py
 app/telemetry/recorder.py
 app/waiting.py
 app/wire/browsers.py
+app/wire/chunked.py
 app/wire/forwarded.py
 app/wire/headers.py
 app/wire/http1.py

@@ -14,6 +14,7 @@ Headers = list[tuple[str, str]]
 
 MAX_KNOWN_NAMES: Final = 2048
 MAX_KNOWN_NAME_BYTES: Final = 64
+"""Names that nobody else would send are not remembered: they would hold memory for as long as the process lives."""
 KNOWN_NAMES: Final[dict[str, str]] = {}
 """Field names that `wire.http1` has judged, and the same in lower case: clients and upstreams use few."""
 

@@ -1,4 +1,4 @@
-"""HTTP/1.1 heads and bodies, in and out: bytes in, values out, for the server's side and the upstream's.
+"""HTTP/1.1 heads, in and out: bytes in, values out, for the server's side and the upstream's.
 
 Strict where leniency is an attack (RFC 9112, sections 2.2, 5.1, 6.1, 6.3, 7.1; RFC 9110, section 7.2): whatever two
 implementations could read differently is refused, so no request can be smuggled in another's body.
@@ -15,43 +15,24 @@ from app.wire.headers import KNOWN_NAMES, MAX_KNOWN_NAME_BYTES, MAX_KNOWN_NAMES,
 
 MAX_HEAD_BYTES: Final = 32 * 1024
 MAX_HEADERS: Final = 200
-MAX_CHUNK_LINE_BYTES: Final = 1024
-MAX_CHUNK_EXCESS_BYTES: Final = 16 * 1024
-"""How much longer than usual a body's chunk lines may be together, see ChunkedDecoder."""
-MAX_TRAILER_BYTES: Final = 8 * 1024
-
-"""Names that nobody else would send are not remembered: they would hold memory for as long as the process lives."""
 
 UNTIL_CLOSE: Final = -1
 """Body length: until the upstream closes the connection."""
 CHUNKED: Final = -2
-"""Body length: told by chunks."""
+"""Body length: told by chunks, see `chunked`."""
 
-_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
+TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 _VALUE = rb"[\t\x20-\x7e\x80-\xff]"
 _REQUEST_LINE = re.compile(
-    (rb"(" + _TOKEN + rb"++) ([\x21-\x22\x24-\x7e\x80-\xff]++) HTTP/([0-9])\.([0-9])\r\n").decode()
+    (rb"(" + TOKEN + rb"++) ([\x21-\x22\x24-\x7e\x80-\xff]++) HTTP/([0-9])\.([0-9])\r\n").decode()
 )
 _STATUS_LINE = re.compile((rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: (" + _VALUE + rb"*+))?\r\n").decode())
-FIELD_LINE = re.compile((rb"(" + _TOKEN + rb"++):[ \t]*+((?:" + _VALUE + rb"*[\x21-\x7e\x80-\xff])?+)[ \t]*+").decode())
+FIELD_LINE = re.compile((rb"(" + TOKEN + rb"++):[ \t]*+((?:" + _VALUE + rb"*[\x21-\x7e\x80-\xff])?+)[ \t]*+").decode())
 LONE_LF = re.compile(rb"(?<!\r)\n")
-_FIRST_BYTE = re.compile(_TOKEN + rb"|\r")  # a server may pass over one empty line
-_QUOTED = rb'"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*+"'
-# RFC 9112, 7.1.1, less the blank that it would suffer before the semicolon: nobody sends it, and few accept it.
-CHUNK_EXTENSIONS: Final = (
-    rb"(?:;[ \t]*+" + _TOKEN + rb"++(?:[ \t]*+=[ \t]*+(?:" + _TOKEN + rb"++|" + _QUOTED + rb"))?+)*+"
-)
-_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})" + CHUNK_EXTENSIONS + rb"\r\n")
+_FIRST_BYTE = re.compile(TOKEN + rb"|\r")  # a server may pass over one empty line
 _KEEP_ALIVE_TIMEOUT = re.compile(r"(?:^|[\s,])timeout\s*=\s*\"?([0-9]{1,9})", re.IGNORECASE)
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%!$&'()*+,;=]*)(?::[0-9]*)?")
 _ABSOLUTE = re.compile(r"https?://([^/?#@]+)([/?].*)?", re.IGNORECASE)
-
-# RFC 9110, 6.5.1: fields that frame, route, authenticate or describe the content have no place after it.
-_FORBIDDEN_TRAILERS = frozenset(
-    "authorization cache-control connection content-encoding content-length content-range content-type cookie expect "
-    "host keep-alive max-forwards proxy-authenticate proxy-authorization range set-cookie te trailer "
-    "transfer-encoding upgrade www-authenticate".split()
-)
 
 
 class HttpSyntaxError(ValueError):
@@ -151,7 +132,7 @@ def parse_request_head(block: bytes) -> RequestHead:
     if major != "1":
         raise HttpSyntaxError("only HTTP/1.0 and HTTP/1.1 are spoken here", 505)
     version = 10 if minor == "0" else 11
-    headers, fields = _parse_fields(text, line.end())
+    headers, fields = parse_fields(text, line.end())
     host = fields.get("host")
     if host is None and version == 11:
         raise HttpSyntaxError("a request needs a Host")
@@ -177,7 +158,7 @@ def parse_response_head(block: bytes, request_method: str) -> ResponseHead:
         raise HttpSyntaxError(f"the head is longer than {MAX_HEAD_BYTES} bytes")
     text = block.decode("latin-1")
     status, reason, version, start = parse_status_line(text)
-    headers, fields = _parse_fields(text, start)
+    headers, fields = parse_fields(text, start)
     if version == 10 and "transfer-encoding" in fields:
         raise HttpSyntaxError("Transfer-Encoding in an HTTP/1.0 response")
     length = answer_length(fields, request_method, status)
@@ -225,114 +206,6 @@ def format_head(first_line: str, headers: Headers) -> bytes:
     return head
 
 
-class ChunkedDecoder:
-    """Takes a chunked body apart (RFC 9112, 7.1). Extensions and trailers are checked and dropped.
-
-    Extensions cost work and carry nothing, so a body may not be made of them. As in Go's net/http, 16 bytes and twice
-    the content are usual for a chunk's line; what lines have beyond that adds up, and shorter ones take it back.
-    """
-
-    __slots__ = ("_chunk_left", "_excess", "_in_trailer", "_pending", "done", "is_odd")
-
-    def __init__(self) -> None:
-        self._chunk_left = -1
-        """Bytes that the current chunk still lacks, its closing CRLF included; -1 where a chunk line is due."""
-        self._excess = 0
-        self._pending = b""
-        """The beginning of a line that is not complete."""
-        self._in_trailer = False
-        self.done = False
-        self.is_odd = False
-        """True when something broke the rules and was read all the same; here never."""
-
-    @property
-    def rest(self) -> bytes:
-        """Once done: what was fed beyond the body's end."""
-        return self._pending
-
-    def feed(self, data: bytes) -> bytes:
-        """The content in `data`; b"" while there is none. Raises HttpSyntaxError."""
-        if self._pending:
-            data = self._pending + data
-            self._pending = b""
-        content = []
-        position = 0
-        size = len(data)
-        while position < size and not self.done:
-            if self._in_trailer:
-                position = self._end_trailer(data, position)
-            elif self._chunk_left < 0:
-                position = self._begin_chunk(data, position)
-            else:
-                end = min(position + self._chunk_left, size)
-                content.append(self._take(data, position, end))
-                position = end
-        if self.done:
-            self._pending = data[position:]
-        return content[0] if len(content) == 1 else b"".join(content)
-
-    def _begin_chunk(self, data: bytes, position: int) -> int:
-        line = _CHUNK_LINE.match(data, position) or self._other_chunk_line(data, position)
-        if line is None:
-            if data.find(b"\n", position) >= 0 or len(data) - position > MAX_CHUNK_LINE_BYTES:
-                raise HttpSyntaxError("malformed chunk size or extension")
-            self._check_line_start(data, position)
-            self._pending = data[position:]
-            return len(data)
-        line_bytes = line.end() - position
-        length = int(line[1], 16)
-        excess = self._excess + line_bytes - 16 - 2 * length
-        self._excess = excess if excess > 0 else 0
-        if line_bytes > MAX_CHUNK_LINE_BYTES or excess > MAX_CHUNK_EXCESS_BYTES:
-            raise HttpSyntaxError("chunk extension too long")
-        if length == 0:
-            self._in_trailer = True
-        else:
-            self._chunk_left = length + 2
-        return line.end()
-
-    def _other_chunk_line(self, data: bytes, position: int) -> re.Match[bytes] | None:
-        """A chunk line that is not as it should be; its first group is the size."""
-        return None
-
-    @staticmethod
-    def _check_line_start(data: bytes, position: int) -> None:
-        if data[position : position + 1] not in b"0123456789abcdefABCDEF":
-            raise HttpSyntaxError("malformed chunk size")
-
-    def _take(self, data: bytes, start: int, end: int) -> bytes:
-        """The content of the current chunk in data[start:end], which may reach into its closing CRLF."""
-        left_after = self._chunk_left - (end - start)
-        content_end = end - max(0, 2 - left_after)
-        ending = data[max(start, content_end) : end]
-        expected = b"\r\n"[2 - left_after - len(ending) : 2 - left_after] if left_after < 2 else b""
-        if ending != expected:
-            raise HttpSyntaxError("a chunk is longer than its size says")
-        self._chunk_left = left_after or -1
-        return data[start : max(start, content_end)]
-
-    def _end_trailer(self, data: bytes, position: int) -> int:
-        if data.startswith(b"\r\n", position):
-            self.done = True
-            return position + 2
-        end = data.find(b"\r\n\r\n", position)
-        if (end + 4 if end >= 0 else len(data)) - position > MAX_TRAILER_BYTES:
-            raise HttpSyntaxError("trailer too long")
-        if end < 0:
-            if LONE_LF.search(data, position):
-                raise HttpSyntaxError("malformed trailer")
-            self._pending = data[position:]
-            return len(data)
-        self._check_trailer(data[position : end + 4])
-        self.done = True
-        return end + 4
-
-    def _check_trailer(self, block: bytes) -> None:
-        _, trailers = _parse_fields(block.decode("latin-1"), 0)
-        if not _FORBIDDEN_TRAILERS.isdisjoint(trailers):
-            raise HttpSyntaxError("a field that must not stand in a trailer")
-
-
 def _body_framing(fields: dict[str, str]) -> tuple[bool, int]:
     """Whether the body comes in chunks, and its Content-Length or -1. Raises HttpSyntaxError when they contradict."""
     coding = fields.get("transfer-encoding")
@@ -356,7 +229,7 @@ def _keeps_alive(connection: str, version: int) -> bool:
     return "close" not in options and (version == 11 or "keep-alive" in options)
 
 
-def _parse_fields(text: str, start: int) -> tuple[Headers, dict[str, str]]:
+def parse_fields(text: str, start: int) -> tuple[Headers, dict[str, str]]:
     """The fields between `start` and the empty line that ends `text`, and their values as `headers.by_name` gives them.
 
     What is usual is seen without a regular expression: a name that was one before, and characters that are printable.

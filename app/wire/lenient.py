@@ -11,23 +11,15 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from app.wire.chunked import EXTENSIONS, ChunkedDecoder
 from app.wire.headers import Headers, by_name
-from app.wire.http1 import (
-    CHUNK_EXTENSIONS,
-    FIELD_LINE,
-    LONE_LF,
-    ChunkedDecoder,
-    HttpSyntaxError,
-    ResponseHead,
-    answer_length,
-    parse_status_line,
-)
+from app.wire.http1 import FIELD_LINE, LONE_LF, HttpSyntaxError, ResponseHead, answer_length, parse_status_line
 
 MAX_HEAD_BYTES: Final = 256 * 1024
 MAX_HEADERS: Final = 1000
 
 _FRAMES = re.compile(r"content-length|transfer-encoding", re.IGNORECASE)
-_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*+(?:" + CHUNK_EXTENSIONS + rb"[ \t]*+)?+\r\n")
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*+(?:" + EXTENSIONS + rb"[ \t]*+)?+\r\n")
 
 
 def parse_response_head(block: bytes, request_method: str) -> ResponseHead:

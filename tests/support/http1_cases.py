@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.wire import http1
+from app.wire import chunked, http1
 from tests.support.http1_reading import request, with_field
 
 BAD_REQUESTS: dict[str, tuple[bytes, int]] = {
@@ -227,8 +227,8 @@ BAD_CHUNKS: dict[str, bytes] = {
     "an extension with a NUL": b"5;a=\x00\r\nhello\r\n0\r\n\r\n",
     "an extension after a blank": b"5 ;a\r\nhello\r\n0\r\n\r\n",
     "an extension before a blank": b"5;a \r\nhello\r\n0\r\n\r\n",
-    "an extension too long": b"5;a=" + b"b" * http1.MAX_CHUNK_LINE_BYTES + b"\r\nhello\r\n0\r\n\r\n",
-    "an extension that does not end": b"5;a=" + b"b" * http1.MAX_CHUNK_LINE_BYTES,
+    "an extension too long": b"5;a=" + b"b" * chunked.MAX_CHUNK_LINE_BYTES + b"\r\nhello\r\n0\r\n\r\n",
+    "an extension that does not end": b"5;a=" + b"b" * chunked.MAX_CHUNK_LINE_BYTES,
     "more extensions than a body may have": (b"1;a=" + b"b" * 1000 + b"\r\nx\r\n") * 18,
     "a bare line feed at the end": b"0\r\n\n",
     "a bare line feed as the last": b"0\n\n",
@@ -239,8 +239,8 @@ BAD_CHUNKS: dict[str, bytes] = {
     "a NUL in a trailer": b"0\r\nA: \x00\r\n\r\n",
     "a carriage return at the end": b"0\r\n\rA: b\r\n\r\n",
     "too many trailers": b"0\r\n" + b"A: b\r\n" * 201 + b"\r\n",
-    "trailers too long": b"0\r\nA: " + b"x" * http1.MAX_TRAILER_BYTES + b"\r\n\r\n",
-    "trailers that do not end": b"0\r\nA: " + b"x" * http1.MAX_TRAILER_BYTES,
+    "trailers too long": b"0\r\nA: " + b"x" * chunked.MAX_TRAILER_BYTES + b"\r\n\r\n",
+    "trailers that do not end": b"0\r\nA: " + b"x" * chunked.MAX_TRAILER_BYTES,
 } | {
     f"{name} as a trailer": b"1\r\nx\r\n0\r\nA: b\r\n%b: 1\r\n\r\n" % name.encode()
     for name in (

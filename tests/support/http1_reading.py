@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 from app.wire import http1
-from app.wire.http1 import ChunkedDecoder, RequestHead, ResponseHead
+from app.wire.chunked import ChunkedDecoder
+from app.wire.http1 import RequestHead, ResponseHead
 
 
 def request(*lines: bytes) -> bytes:

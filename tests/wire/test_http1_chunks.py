@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.wire import http1
+from app.wire import chunked
 from app.wire.http1 import HttpSyntaxError
 from tests.support.http1_cases import BAD_CHUNKS, GOOD_CHUNKS
 from tests.support.http1_reading import decode, every_split, one_by_one, split_at
@@ -48,7 +48,7 @@ def test_a_body_is_not_made_of_extensions(size: int) -> None:
     line = b"%x;a=" % size
     line += b"b" * (16 + 2 * size + 64 - len(line) - 2) + b"\r\n"  # 64 bytes beyond what is usual
     wordy = line + b"x" * size + b"\r\n"
-    allowed = http1.MAX_CHUNK_EXCESS_BYTES // 64
+    allowed = chunked.MAX_CHUNK_EXCESS_BYTES // 64
     for pieces in ([wordy * allowed], one_by_one(wordy * allowed), [wordy] * allowed):
         assert decode(pieces) == (b"x" * size * allowed, b"", False)
     for pieces in ([wordy * (allowed + 1)], one_by_one(wordy * (allowed + 1)), [wordy] * (allowed + 1)):
@@ -67,7 +67,7 @@ def test_short_chunk_lines_make_up_for_long_ones() -> None:
 def test_longest_trailer_is_understood_in_every_split() -> None:
     """A trailer of exactly 8 KiB is accepted, one byte more is not, at once and byte by byte."""
     frame = b"A: \r\n\r\n"
-    value = b"x" * (http1.MAX_TRAILER_BYTES - len(frame))
+    value = b"x" * (chunked.MAX_TRAILER_BYTES - len(frame))
     for pieces in ([b"0\r\nA: " + value + b"\r\n\r\n"], one_by_one(b"0\r\nA: " + value + b"\r\n\r\n")):
         assert decode(pieces)[2]
     for pieces in ([b"0\r\nA: x" + value + b"\r\n\r\n"], one_by_one(b"0\r\nA: x" + value + b"\r\n\r\n")):

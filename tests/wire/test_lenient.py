@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 
 from app.wire import http1, lenient
+from app.wire.chunked import ChunkedDecoder
 from app.wire.http1 import CHUNKED, UNTIL_CLOSE, HttpSyntaxError
 from app.wire.lenient import LenientChunkedDecoder
 from tests.support.http1_cases import BAD_ANSWERS, BAD_CHUNKS, GOOD_CHUNKS
@@ -39,7 +40,7 @@ REFUSED: dict[str, bytes] = {
 }
 
 
-def content_of(data: bytes, decoder: http1.ChunkedDecoder | None = None) -> bytes:
+def content_of(data: bytes, decoder: ChunkedDecoder | None = None) -> bytes:
     decoder = decoder or LenientChunkedDecoder()
     content = decoder.feed(data)
     assert decoder.done
