@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import errno
-import logging
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import chain
 
-from app.core.errors import UpstreamFault
+from app.core.errors import GatewayError, UpstreamFault
 from app.core.failures import Failure
 from app.core.model import Upstream
 from app.core.settings import Limits, Settings
@@ -22,8 +19,6 @@ from app.wire.pages.charsets import EncodedRewriter
 from app.wire.pages.fields import Site, request_fields, response_fields
 from app.wire.pages.rewriting import SniffingRewriter, rewriter_for
 from app.wire.pages.sniffing import RESOURCE_HEADER_BYTES, ContentType, begins_as_page, content_type
-
-log = logging.getLogger(__name__)
 
 ENDPOINT = "/proxy"
 """Under this name all pages are counted, and limited, as one upstream."""
@@ -79,9 +74,7 @@ def _adapt(reply: Reply, site: Site, *, has_body: bool) -> None:
     if not has_body:
         return
     assert isinstance(reply.body, Relay)  # noqa: S101 - a Tunnel comes with a 101 only
-    body = RewrittenBody(reply.body, decoder, rewriter)
-    body.begin()
-    reply.body = body
+    reply.body.pass_through(PageStage(decoder, rewriter))
 
 
 def _decoder(fields: Headers) -> Decoder | None:
@@ -104,65 +97,33 @@ def _begins_as_page(at_hand: bytes, fields: Headers) -> bool | None:
     return begins_as_page(body)
 
 
-class RewrittenBody:
-    """A WSGI body like the Relay that it takes from and settles. What it gives counts as sent."""
+class PageStage:
+    """Rewrites a page on its way."""
 
-    def __init__(self, relay: Relay, decoder: Decoder, rewriter: EncodedRewriter | SniffingRewriter) -> None:
-        self._relay = relay
-        relay.is_rewritten = True
+    def __init__(self, decoder: Decoder, rewriter: EncodedRewriter | SniffingRewriter) -> None:
         self._decoder = decoder
         self._rewriter = rewriter
-        self._pieces: Iterator[bytes] = self._rewritten()
-        self._sent_bytes = 0
 
-    def begin(self) -> None:
-        """Rewrites what is at hand, while an error can still be told in words. Raises UpstreamFault."""
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        """See relay.Stage."""
         try:
-            first = next(self._pieces)
-        except CodingError as error:
-            self._note(error)
-            self._relay.status = Failure.MALFORMED.status
-            self.close()
-            raise UpstreamFault(Failure.MALFORMED, f"the page cannot be decoded: {error}") from None
-        except BaseException:  # a client that has gone, too: nobody else knows of this body yet
-            self.close()
-            raise
-        self._pieces = chain((first,), self._pieces)
-
-    def __iter__(self) -> RewrittenBody:
-        return self
-
-    def __next__(self) -> bytes:
-        try:
-            piece = next(self._pieces)
-        except CodingError as error:
-            self._note(error)
-            raise ConnectionResetError(errno.ECONNRESET, str(error)) from error
-        self._sent_bytes += len(piece)
-        return piece
-
-    def _note(self, error: CodingError) -> None:
-        self._relay.error_code = Failure.MALFORMED.code
-        log.warning("%s in the body: %s", Failure.MALFORMED.code, error)
-
-    def _rewritten(self) -> Iterator[bytes]:
-        is_first = True
-        for received in self._relay:
-            for decoded in self._decoder.feed(received) if received else ():
-                piece = self._rewriter.feed(decoded)
-                if piece:
-                    is_first = False
-                    yield piece
+            for decoded in self._decoder.feed(piece):
+                yield self._rewriter.feed(decoded)
                 give_way()  # a long page is work without waiting
-            if is_first:
-                is_first = False
-                yield b""  # nothing is at hand: the head may go
-        self._decoder.finish()
-        last = self._rewriter.finish()
-        self._relay.sent_bytes = self._sent_bytes + len(last)
-        self._relay.settle()
-        yield last
+        except CodingError as error:
+            raise _undecodable(error) from None
 
-    def close(self) -> None:
-        self._relay.sent_bytes = self._sent_bytes
-        self._relay.close()
+    def finish(self) -> bytes:
+        """See relay.Stage."""
+        try:
+            self._decoder.finish()
+        except CodingError as error:
+            raise _undecodable(error) from None
+        return self._rewriter.finish()
+
+    def fail(self, error: GatewayError) -> None:
+        """A page that breaks breaks visibly."""
+
+
+def _undecodable(error: CodingError) -> UpstreamFault:
+    return UpstreamFault(Failure.MALFORMED, f"the page cannot be decoded: {error}")
