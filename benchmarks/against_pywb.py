@@ -136,7 +136,7 @@ def compare(show_wrong: bool) -> int:
 
 def _torture(rewriters: Mapping[str, Rewrite], show_wrong: bool) -> None:
     from benchmarks import page_judge
-    from tests.wire.pages.test_html import TABLE, read
+    from tests.support.page_table import TABLE, read
 
     shares = []
     for name, rewrite in rewriters.items():

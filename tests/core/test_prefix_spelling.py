@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app.core.errors import InvalidMapping
 from app.core.routing import check_prefix, match
-from tests.core.test_routing import snapshot_of
+from tests.support.snapshots import snapshot_of
 
 SNAPSHOT = snapshot_of(
     {

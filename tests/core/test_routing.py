@@ -5,14 +5,9 @@ from __future__ import annotations
 import pytest
 
 from app.core.errors import InvalidMapping
-from app.core.model import Snapshot
 from app.core.routing import Stored, build_snapshot, match, parse_mapping
 from app.core.settings import Limits, Settings
-
-
-def snapshot_of(mappings: dict[str, str], options: dict[str, str] | None = None, **settings: str) -> Snapshot:
-    return build_snapshot(Stored(7, mappings, options or {}, settings), Limits(), Settings())
-
+from tests.support.snapshots import snapshot_of
 
 SNAPSHOT = snapshot_of(
     {

@@ -18,12 +18,10 @@ from app.core.egress import EgressPolicy
 from app.core.routing import parse_mapping
 from app.proxy.upstream.dialing import MAX_TLS_SESSIONS, Dialer, OwnAddress
 from app.proxy.upstream.resolving import Resolver
-from tests.proxy.test_faults import dialling, error_of
-from tests.proxy.test_upstream_answers import TlsUpstream, certificate, secured, trusting
-from tests.support.gateway import GatewayProcess, wait_until
+from tests.support.gateway import GatewayProcess, error_of, wait_until
+from tests.support.open_sockets import dialling
+from tests.support.tls import TlsUpstream
 from tests.support.upstream import Peer, Upstream
-
-__all__ = ["certificate", "secured", "trusting"]
 
 # --- names ---
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
-import os
 import socket
 import threading
 import time
@@ -14,8 +12,9 @@ import pytest
 import redis
 
 from app.storage.connections import MAPPINGS
-from tests.support.gateway import GatewayProcess, free_port, receive_all, wait_until
-from tests.support.upstream import Peer, Upstream
+from tests.support.gateway import GatewayProcess, begin, error_of, free_port, receive_all, wait_until
+from tests.support.open_sockets import dialling
+from tests.support.upstream import Peer, Upstream, leaving_times
 
 LET_GO_S = 0.1
 """How soon after the client has left the upstream must see its connection closed; CI's machines get a little more."""
@@ -37,13 +36,6 @@ def slow(impatient: GatewayProcess) -> Iterator[Upstream]:
     impatient.map("/slow", server.url)
     yield server
     server.close()
-
-
-def error_of(reply: http.client.HTTPResponse | object) -> tuple[int, str]:
-    error = reply.json()["error"]  # type: ignore[attr-defined]
-    assert set(error) == {"message", "type", "code", "request_id"}
-    assert reply.field("x-request-id") == error["request_id"]  # type: ignore[attr-defined]
-    return reply.status, error["code"]  # type: ignore[attr-defined]
 
 
 def test_refused_connection(gateway: GatewayProcess) -> None:
@@ -209,21 +201,6 @@ def test_private_target_is_not_dialled(
 # --- the client leaves ---
 
 
-def leaving_times(upstream: Upstream, act: Callable[[Peer], None]) -> list[float]:
-    """Moments at which the upstream saw its connection closed, after `act` was done."""
-    closed_at: list[float] = []
-
-    def handler(peer: Peer) -> None:
-        act(peer)
-        try:
-            peer.wait_closed()
-        finally:
-            closed_at.append(time.monotonic())
-
-    upstream.handler = handler
-    return closed_at
-
-
 def nothing(peer: Peer) -> None:
     peer.read_request()
 
@@ -351,33 +328,8 @@ def test_aborted_upload_never_looks_complete(gateway: GatewayProcess, upstream: 
     assert isinstance(upstream.failures[0], ConnectionError)
 
 
-@contextlib.contextmanager
-def begin(gateway: GatewayProcess, target: str) -> Iterator[http.client.HTTPResponse]:
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=5)) as connection:
-        connection.request("GET", target)
-        with connection.getresponse() as response:
-            yield response
-
-
 def wait_for(condition: Callable[[], object], timeout_s: float = 5.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, "not in time"
         time.sleep(0.01)
-
-
-def dialling(pid: int, port: int) -> int:
-    """How many TCP connections to `port`, in any state, the process holds."""
-    inodes = set()
-    for name in os.listdir(f"/proc/{pid}/fd"):
-        try:
-            inodes.add(os.readlink(f"/proc/{pid}/fd/{name}"))
-        except OSError:
-            continue
-    count = 0
-    with open(f"/proc/{pid}/net/tcp") as table:
-        for line in table.readlines()[1:]:
-            columns = line.split()
-            if int(columns[2].split(":")[1], 16) == port and f"socket:[{columns[9]}]" in inodes:
-                count += 1
-    return count

@@ -17,21 +17,9 @@ import pytest
 import redis
 
 from app.storage.connections import SLOTS
-from tests.proxy.test_faults import begin, dialling, error_of
-from tests.support.gateway import GatewayProcess, wait_until
+from tests.support.gateway import GatewayProcess, begin, error_of, wait_until
+from tests.support.open_sockets import dialling
 from tests.support.upstream import Peer, Upstream
-
-
-@pytest.fixture
-def limit(gateway: GatewayProcess, upstream: Upstream) -> Iterator[Callable[..., None]]:
-    """Sets limits of the mapping `/up`, and takes them back at the end."""
-
-    def set_limits(**options: float) -> None:
-        assert gateway.admin("PUT", "/api/mappings/up", {"options": options}).status == 200
-
-    yield set_limits
-    set_limits()
-
 
 # --- the whole call's time ---
 
@@ -323,7 +311,6 @@ def test_all_mappings_together_have_a_rate_too(
 
 
 # --- nobody starves another ---
-
 
 HANGING_CALLS = 300
 

@@ -12,7 +12,7 @@ import gevent
 import pytest
 
 from app.proxy.upstream.racing import ATTEMPT_DELAY_S, AddressInfo, alternated, connect_first
-from tests.proxy.test_faults import dialling
+from tests.support.open_sockets import dialling
 
 
 def at(listener: socket.socket) -> AddressInfo:

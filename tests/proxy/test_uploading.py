@@ -9,11 +9,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.proxy.test_upstream_answers import TlsUpstream, certificate, secured, trusting
 from tests.support.gateway import GatewayProcess
+from tests.support.tls import TlsUpstream
 from tests.support.upstream import Peer, Upstream
-
-__all__ = ["certificate", "secured", "trusting"]
 
 JSON = {"Content-Type": "application/json"}
 HELD = b"{" + b",".join(b"%d" % number for number in range(2_000_000))

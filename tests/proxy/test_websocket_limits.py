@@ -12,19 +12,23 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.proxy.test_faults import dialling, leaving_times
-from tests.proxy.test_limits import limit
-from tests.proxy.test_websockets import HANDSHAKE, SWITCH, SocketServer, figures_of_switch, refused, server, url
 from tests.support.gateway import GatewayProcess, receive_all, wait_until
-from tests.support.upstream import Peer, Upstream
-
-__all__ = ["limit", "server"]
+from tests.support.open_sockets import dialling
+from tests.support.upstream import Peer, Upstream, leaving_times
+from tests.support.websocket_upstream import (
+    HANDSHAKE,
+    SWITCH,
+    SocketServer,
+    figures_of_switch,
+    handshake_refusal,
+    ws_url,
+)
 
 ASK = b"GET /up/x HTTP/1.1\r\n" + HANDSHAKE + b"\r\n"
 
 
 def opened(gateway: GatewayProcess) -> ClientConnection:
-    return connect(url(gateway), ping_interval=None, compression=None)
+    return connect(ws_url(gateway), ping_interval=None, compression=None)
 
 
 def refusal(gateway: GatewayProcess) -> tuple[int, bytes]:
@@ -128,7 +132,7 @@ def test_a_handshake_without_answer_is_a_504(
     limit(first_byte_timeout=0.3)
     with gateway.connect() as sock:
         sock.sendall(ASK)
-        assert refused(sock) == (504, "first_byte_timeout")
+        assert handshake_refusal(sock) == (504, "first_byte_timeout")
     wait_until(lambda: closed_at, "the upstream is let go")
 
 

@@ -3,74 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator
 from socket import SHUT_RDWR
-from typing import Any
 
 import pytest
-from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
-from websockets.sync.server import Server, ServerConnection, serve
 
-from tests.proxy.test_faults import dialling
 from tests.support.gateway import GatewayProcess, wait_until
+from tests.support.open_sockets import dialling
 from tests.support.upstream import Peer, Upstream
+from tests.support.websocket_upstream import (
+    HANDSHAKE,
+    SocketServer,
+    figures_of_switch,
+    handshake_refusal,
+    ws_url,
+)
 
 MIB = 1024 * 1024
-
-
-class SocketServer:
-    """An upstream that speaks WebSocket: echoes, and does a few things on command."""
-
-    def __init__(self) -> None:
-        self.paths: list[str] = []
-        self.headers: list[Headers] = []
-        self.closed: list[tuple[int | None, str]] = []
-        self._server: Server = serve(
-            self._talk,
-            "127.0.0.1",
-            0,
-            max_size=64 * MIB,
-            select_subprotocol=lambda _, offered: offered[0] if offered else None,
-            ping_interval=None,
-        )
-        self.port = self._server.socket.getsockname()[1]
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def _talk(self, connection: ServerConnection) -> None:
-        assert connection.request is not None
-        self.paths.append(connection.request.path)
-        self.headers.append(connection.request.headers)
-        try:
-            for message in connection:
-                if message == "close 4321":
-                    connection.close(4321, "as asked")
-                elif message == "ping":
-                    connection.send("pong" if connection.ping().wait(5) else "no pong")
-                elif message == "vanish":
-                    connection.socket.close()
-                    return
-                else:
-                    connection.send(message)
-        except ConnectionClosed:
-            pass
-        self.closed.append((connection.close_code, connection.close_reason or ""))
-
-    def close(self) -> None:
-        self._server.shutdown()
-
-
-@pytest.fixture
-def server(gateway: GatewayProcess) -> Iterator[SocketServer]:
-    server = SocketServer()
-    gateway.map("/ws", f"http://127.0.0.1:{server.port}/base")
-    yield server
-    server.close()
 
 
 @pytest.fixture(scope="module")
@@ -81,14 +34,10 @@ def impatient(redis_url: str) -> Iterator[GatewayProcess]:
     process.stop()
 
 
-def url(gateway: GatewayProcess, path: str = "/ws/v1/realtime?model=gpt-realtime") -> str:
-    return f"ws://127.0.0.1:{gateway.port}{path}"
-
-
 def test_text_and_binary_both_ways(gateway: GatewayProcess, server: SocketServer) -> None:
     """Messages of both kinds come back as they were; target, key and subprotocol reach the upstream."""
     headers = {"Authorization": "Bearer sk-caller", "OpenAI-Beta": "realtime=v1"}
-    with connect(url(gateway), additional_headers=headers, subprotocols=["realtime"], compression=None) as socket:
+    with connect(ws_url(gateway), additional_headers=headers, subprotocols=["realtime"], compression=None) as socket:
         assert socket.subprotocol == "realtime"
         for message in ("hello", "你好", b"\x00\xff binary"):
             socket.send(message)
@@ -101,7 +50,7 @@ def test_text_and_binary_both_ways(gateway: GatewayProcess, server: SocketServer
 
 def test_compression_passes_untouched(gateway: GatewayProcess, server: SocketServer) -> None:
     """The permessage-deflate extension is agreed between client and upstream."""
-    with connect(url(gateway), compression="deflate") as socket:
+    with connect(ws_url(gateway), compression="deflate") as socket:
         assert socket.protocol.extensions
         socket.send("a" * 10_000)
         assert socket.recv(timeout=5) == "a" * 10_000
@@ -110,14 +59,14 @@ def test_compression_passes_untouched(gateway: GatewayProcess, server: SocketSer
 def test_ten_megabytes(gateway: GatewayProcess, server: SocketServer) -> None:
     """A message of 10 MB passes whole in both directions."""
     message = bytes(range(256)) * (10 * MIB // 256)
-    with connect(url(gateway), max_size=64 * MIB, compression=None) as socket:
+    with connect(ws_url(gateway), max_size=64 * MIB, compression=None) as socket:
         socket.send(message)
         assert socket.recv(timeout=20) == message
 
 
 def test_pings_of_both_sides(gateway: GatewayProcess, server: SocketServer) -> None:
     """Ping and pong frames pass in both directions."""
-    with connect(url(gateway), ping_interval=None) as socket:
+    with connect(ws_url(gateway), ping_interval=None) as socket:
         assert socket.ping().wait(5)
         socket.send("ping")
         assert socket.recv(timeout=5) == "pong"
@@ -125,7 +74,7 @@ def test_pings_of_both_sides(gateway: GatewayProcess, server: SocketServer) -> N
 
 def test_close_code_of_the_upstream_reaches_the_client(gateway: GatewayProcess, server: SocketServer) -> None:
     """The upstream's close code and reason arrive."""
-    with connect(url(gateway)) as socket:
+    with connect(ws_url(gateway)) as socket:
         socket.send("close 4321")
         with pytest.raises(ConnectionClosed) as caught:
             socket.recv(timeout=5)
@@ -135,7 +84,7 @@ def test_close_code_of_the_upstream_reaches_the_client(gateway: GatewayProcess, 
 
 def test_close_code_of_the_client_reaches_the_upstream(gateway: GatewayProcess, server: SocketServer) -> None:
     """The client's close code and reason arrive."""
-    with connect(url(gateway)) as socket:
+    with connect(ws_url(gateway)) as socket:
         socket.close(4001, "done")
     wait_until(lambda: server.closed, "the upstream has seen the end")
     assert server.closed == [(4001, "done")]
@@ -145,7 +94,7 @@ def test_close_code_of_the_client_reaches_the_upstream(gateway: GatewayProcess, 
 def test_client_that_vanishes_frees_the_upstream(gateway: GatewayProcess, server: SocketServer) -> None:
     """A client whose connection is cut leaves no connection to the upstream behind."""
     pid = gateway.worker_pids()[0]
-    with connect(url(gateway), ping_interval=None) as socket:
+    with connect(ws_url(gateway), ping_interval=None) as socket:
         socket.send("x")
         socket.recv(timeout=5)
         assert dialling(pid, server.port) == 1
@@ -157,7 +106,7 @@ def test_client_that_vanishes_frees_the_upstream(gateway: GatewayProcess, server
 
 def test_upstream_that_vanishes_cuts_the_client(gateway: GatewayProcess, server: SocketServer) -> None:
     """An upstream whose connection is cut cuts the client's too."""
-    with connect(url(gateway), ping_interval=None) as socket:
+    with connect(ws_url(gateway), ping_interval=None) as socket:
         socket.send("vanish")
         with pytest.raises(ConnectionClosed):
             socket.recv(timeout=5)
@@ -175,16 +124,9 @@ def test_refusal_is_relayed(gateway: GatewayProcess) -> None:
     upstream = Upstream(handler)
     gateway.map("/refuses", upstream.url)
     with pytest.raises(InvalidStatus) as caught:
-        connect(url(gateway, "/refuses/x"))
+        connect(ws_url(gateway, "/refuses/x"))
     assert (caught.value.response.status_code, caught.value.response.body) == (401, b"no")
     upstream.close()
-
-
-def refused(sock: Any) -> tuple[int, str]:
-    """Status and code of the error that answers a handshake."""
-    with contextlib.closing(http.client.HTTPResponse(sock)) as response:
-        response.begin()
-        return response.status, json.loads(response.read())["error"]["code"]
 
 
 @pytest.mark.parametrize("said", [b"", b"Upgrade: h2c\r\n"], ids=["to nothing", "to another protocol"])
@@ -201,7 +143,7 @@ def test_a_switch_to_anything_else_is_garbage(gateway: GatewayProcess, upstream:
     upstream.handler = handler
     with gateway.connect() as sock:
         sock.sendall(b"GET /up/x HTTP/1.1\r\n" + HANDSHAKE + b"\r\n")
-        assert refused(sock) == (502, "upstream_protocol_error")
+        assert handshake_refusal(sock) == (502, "upstream_protocol_error")
         assert let_go.wait(5)
 
 
@@ -219,11 +161,6 @@ def test_unasked_switch_is_garbage(gateway: GatewayProcess) -> None:
     upstream.close()
 
 
-HANDSHAKE = (
-    b"Host: g\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-)
-SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: g\r\n\r\n"
 
 
@@ -255,7 +192,7 @@ def test_what_cannot_be_a_switch_is_a_plain_request(
 def test_silence_ends_it(impatient: GatewayProcess, server: SocketServer) -> None:
     """When nothing is said in either direction for the idle timeout the connection ends; talk of one side keeps it."""
     impatient.map("/ws", f"http://127.0.0.1:{server.port}/base")
-    with connect(url(impatient), ping_interval=None) as socket:
+    with connect(ws_url(impatient), ping_interval=None) as socket:
         for _ in range(4):
             time.sleep(0.3)
             socket.send("still here")
@@ -266,21 +203,10 @@ def test_silence_ends_it(impatient: GatewayProcess, server: SocketServer) -> Non
         assert 0.3 < time.monotonic() - started < 3
 
 
-def figures_of_switch(logged: GatewayProcess) -> dict[str, str]:
-    """What the log line of the one WebSocket says, once it is whole."""
-
-    def lines() -> list[str]:
-        log = logged.read_log()
-        return [line for line in log[: log.rfind("\n")].splitlines() if " status=101 " in line]
-
-    [line] = wait_until(lines, "the line is written")
-    return dict(part.split("=", 1) for part in line.split() if "=" in part)
-
-
 def test_one_event_with_bytes_each_way(start_gateway: Callable[..., GatewayProcess], server: SocketServer) -> None:
     """A WebSocket is one call: status 101, its bytes each way, its whole time."""
     logged = start_gateway(LOG_FORMAT="text")
-    with connect(url(logged), compression=None) as socket:
+    with connect(ws_url(logged), compression=None) as socket:
         socket.send("x" * 1000)
         socket.recv(timeout=5)
     figures = figures_of_switch(logged)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -12,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,6 @@ SERVERS = {
 }
 """How the gateway is started: under our own worker class, gunicorn's `gevent` one, uWSGI."""
 ADMIN_TOKEN = "test-admin-token-0123456789"
-
-
 FIRST_PORT, PORTS_OF_A_WORKER = 10_000, 2_500
 """Below the range that Linux takes for connections: no one's call gets a port between its choice and its use."""
 
@@ -185,3 +184,18 @@ def receive_all(sock: socket.socket) -> bytes:
     except ConnectionResetError:
         pass
     return data
+
+
+def error_of(reply: http.client.HTTPResponse | object) -> tuple[int, str]:
+    error = reply.json()["error"]  # type: ignore[attr-defined]
+    assert set(error) == {"message", "type", "code", "request_id"}
+    assert reply.field("x-request-id") == error["request_id"]  # type: ignore[attr-defined]
+    return reply.status, error["code"]  # type: ignore[attr-defined]
+
+
+@contextlib.contextmanager
+def begin(gateway: GatewayProcess, target: str) -> Iterator[http.client.HTTPResponse]:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=5)) as connection:
+        connection.request("GET", target)
+        with connection.getresponse() as response:
+            yield response

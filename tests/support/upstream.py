@@ -187,3 +187,33 @@ class Upstream:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+
+
+def saying(data: bytes, *, then_close: bool = False) -> Handler:
+    """Answers the first connection's request with these bytes; later connections with a whole answer."""
+
+    def handler(peer: Peer) -> None:
+        while peer.read_request() is not None:
+            if peer.number > 1:
+                peer.answer(b"another")
+                continue
+            peer.send(data)
+            if then_close:
+                return
+
+    return handler
+
+
+def leaving_times(upstream: Upstream, act: Callable[[Peer], None]) -> list[float]:
+    """Moments at which the upstream saw its connection closed, after `act` was done."""
+    closed_at: list[float] = []
+
+    def handler(peer: Peer) -> None:
+        act(peer)
+        try:
+            peer.wait_closed()
+        finally:
+            closed_at.append(time.monotonic())
+
+    upstream.handler = handler
+    return closed_at

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.wire.pages.links import Links
-from tests.wire.pages.test_css import FRAGMENTS, PAGE, REWRITTEN, STAYS, rewritten
+from tests.support.css_table import FRAGMENTS, PAGE, REWRITTEN, STAYS, rewritten
 
 Change = Callable[[str], str]
 IMAGE_FUNCTIONS = {"image-set", "-webkit-image-set", "image"}

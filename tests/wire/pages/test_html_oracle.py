@@ -12,7 +12,7 @@ from selectolax import lexbor
 
 from app.wire.pages.html import PageRewriter
 from app.wire.pages.links import Links
-from tests.wire.pages.test_html import TABLE, read
+from tests.support.page_table import TABLE, read
 
 PAGE = "https://site.example/dir/page?q"
 PROXIED = "http://proxy.example/proxy/"
