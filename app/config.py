@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from functools import partial
-from ipaddress import ip_address
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from dotenv import dotenv_values
 
@@ -24,6 +23,7 @@ from app.core.egress import Entry, Ports, parse_entries, parse_ports
 from app.core.forward_proxies import VARIABLES, ForwardProxies, parse_forward_proxies
 from app.core.settings import SETTINGS, Limits, Settings, check_setting
 from app.tcp_keepalive import TcpKeepalive
+from app.variables import boolean, integer, listen_address, one_of, seconds
 from app.wire.redis_url import check_redis_url
 
 T = TypeVar("T")
@@ -41,31 +41,45 @@ class ConfigError(ValueError):
     """A variable holds a value that the gateway cannot work with. Its text says which, and what would do."""
 
 
-@dataclass(frozen=True, slots=True)
+def _path(judge: Callable[[Path], Path]) -> Callable[[str], Path]:
+    """A relative path counts from the project's directory."""
+    return lambda text: judge(ROOT / Path(text).expanduser())
+
+
+def variable(name: str, parse: Callable[[str], Any], default: Any, *, repr: bool = True) -> Any:
+    """A field of Config for which one variable speaks."""
+    return field(default=default, repr=repr, metadata={"name": name, "parse": parse})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """One deployment's configuration. Field names are the variables' names in lower case unless noted."""
+    """One deployment's configuration: what each variable means, may say and is without a word.
+
+    Fields without a `variable` rest on several, or on what else is said; `_config_of` reads those.
+    """
 
     redis_url: str | None = field(repr=False)
     """`API_PROXY_REDIS_URL`, else `REDIS_URL`. None: `python -m app` starts an embedded Redis and sets it."""
-    redis_tls_verify: bool
+    redis_tls_verify: bool = variable("REDIS_TLS_VERIFY", boolean, True)
     """False accepts the self-signed certificate of a managed Redis such as Heroku's."""
-    redis_patience_s: float
+    redis_patience_s: float = variable("REDIS_PATIENCE", seconds, 30.0)
     """How long a start waits for a Redis that does not answer."""
-    admin_token: str | None = field(repr=False)
+    admin_token: str | None = variable("ADMIN_TOKEN", str, None, repr=False)
     """None: the admin API answers 503."""
-    host: str
-    port: int
-    web_concurrency: int
+    host: str = variable("HOST", listen_address, "127.0.0.1")
+    """0.0.0.0 in the Dockerfile, the Procfile and the compose file."""
+    port: int = variable("PORT", integer(0, 65535), 8000)
+    web_concurrency: int = variable("WEB_CONCURRENCY", integer(1, 1024), 1)
     """Number of web processes."""
-    worker_connections: int
+    worker_connections: int = variable("WORKER_CONNECTIONS", integer(1, 1_000_000), 10_000)
     """Client connections that one web process serves at once."""
-    graceful_timeout_s: int
-    """`GRACEFUL_TIMEOUT`: how long streams in flight may go on after SIGTERM."""
-    keepalive_s: int
+    graceful_timeout_s: int = variable("GRACEFUL_TIMEOUT", integer(0, 86_400), 30)
+    """How long streams in flight may go on after SIGTERM."""
+    keepalive_s: int = variable("KEEPALIVE_TIMEOUT", integer(1, 86_400), 75)  # common load balancers let go after 60 s
     """How long a client's connection may idle between two requests."""
-    head_timeout_s: float
+    head_timeout_s: float = variable("HEAD_TIMEOUT", seconds, 20.0)
     """How long a client may take from a request's first byte to the end of its header fields."""
-    client_timeout_s: float
+    client_timeout_s: float = variable("CLIENT_TIMEOUT", seconds, 300.0)
     """How long a client may send or take nothing while it should."""
     tcp_keepalive: TcpKeepalive
     """`TCP_KEEPALIVE_IDLE`, `_INTERVAL`, `_COUNT`: on connections of clients, upstreams and Redis."""
@@ -76,24 +90,24 @@ class Config:
     """
     in_space: bool
     """True in a Hugging Face Space (`SPACE_ID`), whose page shows ours in a frame."""
-    forwarded_fields: str
+    forwarded_fields: str = variable("FORWARDED_FIELDS", one_of("auto", "drop", "pass"), "auto")
     """What of `X-Forwarded-For` and its like goes on to upstreams: `drop`, `pass`, or `auto` (wire.headers.outbound).
 
-    `FORWARDED_FIELDS`; with reverse proxies in front, `auto` is `drop`.
+    With reverse proxies in front, `auto` is `drop`.
     """
-    enable_stats: bool
-    stats_queue_size: int
-    cors: bool
-    web_proxy: str
+    enable_stats: bool = variable("ENABLE_STATS", boolean, True)
+    stats_queue_size: int = variable("STATS_QUEUE_SIZE", integer(1, 10_000_000), 10_000)
+    cors: bool = variable("CORS", boolean, True)
+    web_proxy: str = variable("WEB_PROXY", one_of("off", "token", "open"), "token")
     """Who may see web pages through the gateway: nobody (`off`), the admin (`token`) or anybody (`open`).
 
     An `open` in a file counts on loopback only: who writes it for this machine does not mean the world.
     """
-    egress_allow: tuple[Entry, ...]
+    egress_allow: tuple[Entry, ...] = variable("EGRESS_ALLOW", parse_entries, ())
     """Networks and host names that may be dialled although they are not public."""
-    egress_deny: tuple[Entry, ...]
+    egress_deny: tuple[Entry, ...] = variable("EGRESS_DENY", parse_entries, ())
     """Networks and host names that may not be dialled although they are public or allowed."""
-    egress_ports: Ports
+    egress_ports: Ports = variable("EGRESS_PORTS", parse_ports, ())
     """Ports of web pages besides the usual ones."""
     certificate_files: CertificateFiles
     """`SSL_CERT_FILE`, `SSL_CERT_DIR`, `REQUESTS_CA_BUNDLE` and `CA_FILE`: whose certificates are trusted."""
@@ -103,26 +117,26 @@ class Config:
     """The deployment's limits: of each in `core/settings.py`, the variable of its name in upper case."""
     settings: Settings
     """The deployment's settings of the whole gateway, likewise."""
-    pool_max_idle: int
+    pool_max_idle: int = variable("POOL_MAX_IDLE", integer(0, 100_000), 256)
     """Idle connections that one web process keeps to each upstream."""
-    pool_max_idle_total: int
+    pool_max_idle_total: int = variable("POOL_MAX_IDLE_TOTAL", integer(0, 1_000_000), 1024)
     """Idle connections that one web process keeps to all upstreams together."""
-    pool_idle_timeout_s: float
-    """`POOL_IDLE_TIMEOUT`: how long an idle connection is kept."""
-    pool_max_age_s: float
-    """`POOL_MAX_AGE`: how long after it was opened a connection may be used again."""
-    held_body_max_bytes: int
+    pool_idle_timeout_s: float = variable("POOL_IDLE_TIMEOUT", seconds, 60.0)
+    """How long an idle connection is kept."""
+    pool_max_age_s: float = variable("POOL_MAX_AGE", seconds, 300.0)
+    """How long after it was opened a connection may be used again."""
+    held_body_max_bytes: int = variable("HELD_BODY_MAX_BYTES", integer(1, 2**40), 64 * 1024 * 1024)
     """Longest request body that is held in memory, on routes that must read it."""
-    redis_server_bin: str | None
+    redis_server_bin: str | None = variable("REDIS_SERVER_BIN", str, None)
     """The embedded Redis's program. None: the packaged one, else one on PATH."""
-    journal_dir: Path | None
+    journal_dir: Path | None = variable("JOURNAL_DIR", _path(Path), None)
     """Where events stand that Redis has not taken. None: in shared memory, else below `data_dir`."""
-    data_dir: Path
+    data_dir: Path = variable("DATA_DIR", _path(Path), ROOT / "data")
     """Where the embedded Redis keeps its data. A relative path counts from the project's directory."""
-    log_level: str
-    log_format: str
+    log_level: str = variable("LOG_LEVEL", one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
+    log_format: str = variable("LOG_FORMAT", one_of("text", "json"), "text")
     """`text` or `json`."""
-    start_trace: bool
+    start_trace: bool = variable("START_TRACE", boolean, False)
     """Begins a trace where the caller sent no `traceparent`; then one is added to the request."""
     doubts: tuple[str, ...] = ()
     """What was passed over, such as names that are nearly ours: sentences for the log of a start."""
@@ -143,71 +157,8 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
     doubts = []
     if _PLATFORM.fullmatch(given.get("HOST", "")):
         doubts.append(f"HOST={given.pop('HOST')} is passed over: conda's compilers set it, and it is no address")
-    values = filed | given
-    known = set(_READ_ELSEWHERE)
-
-    def read(name: str, parse: Callable[[str], T], default: T) -> T:
-        known.add(name)
-        if name not in values:
-            return default
-        try:
-            return parse(values[name])
-        except ValueError as error:
-            shown = name if name.endswith("_URL") else f"{name}={values[name]!r}"  # a URL may hold a password
-            raise ConfigError(f"{shown}: {error}") from None
-
-    operator_values = {
-        name: read(name.upper(), partial(check_setting, name), setting.default) for name, setting in SETTINGS.items()
-    }
-    config = Config(
-        redis_url=read("API_PROXY_REDIS_URL", check_redis_url, None) or read("REDIS_URL", check_redis_url, None),
-        redis_tls_verify=read("REDIS_TLS_VERIFY", _boolean, True),
-        redis_patience_s=read("REDIS_PATIENCE", _seconds, 30.0),
-        admin_token=read("ADMIN_TOKEN", str, None),
-        host=read("HOST", _host, "127.0.0.1"),  # the Dockerfile, the Procfile and the compose file say 0.0.0.0
-        port=read("PORT", _integer(0, 65535), 8000),
-        web_concurrency=read("WEB_CONCURRENCY", _integer(1, 1024), 1),
-        worker_connections=read("WORKER_CONNECTIONS", _integer(1, 1_000_000), 10_000),
-        graceful_timeout_s=read("GRACEFUL_TIMEOUT", _integer(0, 86_400), 30),
-        keepalive_s=read("KEEPALIVE_TIMEOUT", _integer(1, 86_400), 75),  # common load balancers let go after 60 s
-        head_timeout_s=read("HEAD_TIMEOUT", _seconds, 20.0),
-        client_timeout_s=read("CLIENT_TIMEOUT", _seconds, 300.0),
-        tcp_keepalive=TcpKeepalive(  # at most what Linux takes
-            read("TCP_KEEPALIVE_IDLE", _integer(0, 32_767), 30),
-            read("TCP_KEEPALIVE_INTERVAL", _integer(1, 32_767), 10),
-            read("TCP_KEEPALIVE_COUNT", _integer(1, 127), 3),
-        ),
-        trusted_proxy_count=read("TRUSTED_PROXY_COUNT", _integer(0, 16), 1 if _BEHIND_A_ROUTER & given.keys() else 0),
-        in_space="SPACE_ID" in given,
-        forwarded_fields=read("FORWARDED_FIELDS", _one_of("auto", "drop", "pass"), "auto"),
-        enable_stats=read("ENABLE_STATS", _boolean, True),
-        stats_queue_size=read("STATS_QUEUE_SIZE", _integer(1, 10_000_000), 10_000),
-        cors=read("CORS", _boolean, True),
-        web_proxy=read("WEB_PROXY", _one_of("off", "token", "open"), "token"),
-        egress_allow=read("EGRESS_ALLOW", parse_entries, ()),
-        egress_deny=read("EGRESS_DENY", parse_entries, ()),
-        egress_ports=read("EGRESS_PORTS", parse_ports, ()),
-        certificate_files=CertificateFiles(
-            file=read("SSL_CERT_FILE", _path(certificate_file), None),
-            folder=read("SSL_CERT_DIR", _path(certificate_folder), None),
-            bundle=read("REQUESTS_CA_BUNDLE", _path(certificate_bundle), None),
-            added=read("CA_FILE", _path(certificate_file), None),
-        ),
-        forward_proxies=_forward_proxies({name: read(name, str, "") for name in VARIABLES}),
-        limits=Limits().with_overrides(operator_values),
-        settings=Settings().with_overrides(operator_values),
-        pool_max_idle=read("POOL_MAX_IDLE", _integer(0, 100_000), 256),
-        pool_max_idle_total=read("POOL_MAX_IDLE_TOTAL", _integer(0, 1_000_000), 1024),
-        pool_max_age_s=read("POOL_MAX_AGE", _seconds, 300.0),
-        pool_idle_timeout_s=read("POOL_IDLE_TIMEOUT", _seconds, 60.0),
-        held_body_max_bytes=read("HELD_BODY_MAX_BYTES", _integer(1, 2**40), 64 * 1024 * 1024),
-        redis_server_bin=read("REDIS_SERVER_BIN", str, None),
-        journal_dir=read("JOURNAL_DIR", _path(Path), None),
-        data_dir=read("DATA_DIR", _path(Path), ROOT / "data"),
-        log_level=read("LOG_LEVEL", _log_level, "INFO"),
-        log_format=read("LOG_FORMAT", _one_of("text", "json"), "text"),
-        start_trace=read("START_TRACE", _boolean, False),
-    )
+    variables = _Variables(filed | given)
+    config = _config_of(variables, given.keys())
     if config.forwarded_fields == "auto" and config.trusted_proxy_count:
         config = replace(config, forwarded_fields="drop")
     if config.web_proxy == "open" and "WEB_PROXY" not in given and not only_here(config.host):
@@ -220,8 +171,60 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
         f"NO_PROXY: {entry!r} is no name, address or CIDR, and is passed over"
         for entry in config.forward_proxies.ignored
     ]
+    known = variables.known
     doubts += _nearly_known(known, filed, 0.75) + _nearly_known(known, given.keys() - filed.keys(), 0.9)
     return replace(config, doubts=tuple(doubts))
+
+
+class _Variables:
+    """What is said, and which names were asked for."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+        self.known = set(_READ_ELSEWHERE)
+
+    def read(self, name: str, parse: Callable[[str], T], default: T) -> T:
+        self.known.add(name)
+        if name not in self._values:
+            return default
+        try:
+            return parse(self._values[name])
+        except ValueError as error:
+            shown = name if name.endswith("_URL") else f"{name}={self._values[name]!r}"  # a URL may hold a password
+            raise ConfigError(f"{shown}: {error}") from None
+
+
+def _config_of(variables: _Variables, given: Set[str]) -> Config:
+    """What the variables say, each for itself. `given`: the names of those that stand in the environment."""
+    read = variables.read
+    operator_values = {
+        name: read(name.upper(), partial(check_setting, name), setting.default) for name, setting in SETTINGS.items()
+    }
+    singles: dict[str, Any] = {
+        single.name: read(single.metadata["name"], single.metadata["parse"], single.default)
+        for single in fields(Config)
+        if single.metadata
+    }
+    return Config(
+        redis_url=read("API_PROXY_REDIS_URL", check_redis_url, None) or read("REDIS_URL", check_redis_url, None),
+        tcp_keepalive=TcpKeepalive(  # at most what Linux takes
+            read("TCP_KEEPALIVE_IDLE", integer(0, 32_767), 30),
+            read("TCP_KEEPALIVE_INTERVAL", integer(1, 32_767), 10),
+            read("TCP_KEEPALIVE_COUNT", integer(1, 127), 3),
+        ),
+        trusted_proxy_count=read("TRUSTED_PROXY_COUNT", integer(0, 16), 1 if _BEHIND_A_ROUTER & given else 0),
+        in_space="SPACE_ID" in given,
+        certificate_files=CertificateFiles(
+            file=read("SSL_CERT_FILE", _path(certificate_file), None),
+            folder=read("SSL_CERT_DIR", _path(certificate_folder), None),
+            bundle=read("REQUESTS_CA_BUNDLE", _path(certificate_bundle), None),
+            added=read("CA_FILE", _path(certificate_file), None),
+        ),
+        forward_proxies=_forward_proxies({name: read(name, str, "") for name in VARIABLES}),
+        limits=Limits().with_overrides(operator_values),
+        settings=Settings().with_overrides(operator_values),
+        **singles,
+    )
 
 
 def _read_file(file: Path) -> dict[str, str | None]:
@@ -249,65 +252,8 @@ def _nearly_known(known: set[str], names: Iterable[str], likeness: float) -> lis
     return [f"{name} is no setting and is passed over. Is {found[0]} meant?" for name, found in near.items() if found]
 
 
-def _host(text: str) -> str:
-    """An address or a name to listen at. IPv6 comes with or without brackets and leaves without."""
-    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
-    try:
-        return str(ip_address(bare))
-    except ValueError:
-        if bare != text or not re.fullmatch(r"[A-Za-z0-9_.-]+", text):
-            raise ValueError("must be an address or a name, such as 127.0.0.1, ::1 or 0.0.0.0 (all of them)") from None
-        return text
-
-
 def _forward_proxies(variables: Mapping[str, str]) -> ForwardProxies:
     try:
         return parse_forward_proxies(variables)
     except ValueError as error:
         raise ConfigError(str(error)) from None
-
-
-def _path(judge: Callable[[Path], Path]) -> Callable[[str], Path]:
-    """A relative path counts from the project's directory."""
-    return lambda text: judge(ROOT / Path(text).expanduser())
-
-
-def _boolean(text: str) -> bool:
-    words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
-    if text.lower() not in words:
-        raise ValueError("say true or false")
-    return words[text.lower()]
-
-
-def _integer(low: int, high: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
-            raise ValueError(f"must be a whole number from {low} to {high}")
-        return int(text)
-
-    return parse
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 < seconds <= 86_400:
-        raise ValueError("must be a number of seconds above 0, at most 86400")
-    return seconds
-
-
-def _log_level(text: str) -> str:
-    if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
-        raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
-    return text.upper()
-
-
-def _one_of(*words: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text.lower() not in words:
-            raise ValueError(f"must be {', '.join(words[:-1])} or {words[-1]}")
-        return text.lower()
-
-    return parse

@@ -16,10 +16,11 @@ BESIDE = {
     "certificate_files": set(),
     "client_gone": set(),
     "compiled": set(),
-    "config": {"certificate_files", "core", "tcp_keepalive", "wire"},
+    "config": {"certificate_files", "core", "tcp_keepalive", "variables", "wire"},
     "servers": {"client_gone", "waiting", "wire"},
     "signals": set(),
     "tcp_keepalive": set(),
+    "variables": set(),
     "waiting": set(),
     "__main__": {"__init__", "config", "core", "signals", "storage", "telemetry"},
 }
@@ -45,6 +46,7 @@ LIBRARIES = {
     "servers": {"gevent", "gunicorn"},
     "signals": set(),
     "tcp_keepalive": set(),
+    "variables": set(),
     "waiting": {"gevent"},
     "__main__": set(),
 }

@@ -1,0 +1,56 @@
+"""What one variable of the environment may say: text in, a value out; a ValueError says what would do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from ipaddress import ip_address
+
+
+def listen_address(text: str) -> str:
+    """An address or a name to listen at. IPv6 comes with or without brackets and leaves without."""
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    try:
+        return str(ip_address(bare))
+    except ValueError:
+        if bare != text or not re.fullmatch(r"[A-Za-z0-9_.-]+", text):
+            raise ValueError("must be an address or a name, such as 127.0.0.1, ::1 or 0.0.0.0 (all of them)") from None
+        return text
+
+
+def boolean(text: str) -> bool:
+    words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+    if text.lower() not in words:
+        raise ValueError("say true or false")
+    return words[text.lower()]
+
+
+def integer(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def seconds(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 < number <= 86_400:
+        raise ValueError("must be a number of seconds above 0, at most 86400")
+    return number
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """One of the words, in either case; it comes as it is spelled here."""
+
+    def parse(text: str) -> str:
+        for word in words:
+            if text.lower() == word.lower():
+                return word
+        raise ValueError(f"must be {', '.join(words[:-1])} or {words[-1]}")
+
+    return parse
