@@ -14,6 +14,8 @@ import pytest
 from app.proxy.upstream.racing import ATTEMPT_DELAY_S, AddressInfo, alternated, connect_first
 from tests.support.open_sockets import dialling
 
+pytestmark = pytest.mark.timing
+
 
 def at(listener: socket.socket) -> AddressInfo:
     return (listener.family, socket.SOCK_STREAM, 6, "", listener.getsockname())

@@ -229,6 +229,7 @@ def test_an_unused_slot_is_found_wherever_it_is(
     assert told(own_redis) <= 4
 
 
+@pytest.mark.timing
 def test_a_waiting_process_gets_the_slot_that_another_frees(new_slots: Callable[..., Slots]) -> None:
     """Although the other has calls of its own that wait: who has nothing does not come last."""
     holder, other = new_slots(), new_slots()
