@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
-from tests.support.site import Site
-
-Serve = Callable[..., Site]
+from tests.support.site import Serve, Site
 
 
 @pytest.fixture(scope="session")

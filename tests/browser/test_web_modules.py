@@ -11,9 +11,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.conftest import Serve
 from tests.support.gateway import ADMIN_TOKEN, GatewayProcess
-from tests.support.site import Site
+from tests.support.site import Serve, Site
 from tests.support.upstream import Peer, Upstream
 
 pytestmark = pytest.mark.skipif(os.environ.get("SKIP_BROWSER") == "1", reason="SKIP_BROWSER=1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import mimetypes
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -71,3 +72,7 @@ class Site:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+Serve = Callable[..., Site]
+"""Starts a site; it ends with the test."""

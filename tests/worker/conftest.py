@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
 from app.storage.embedded import EmbeddedRedis
-from tests.support.environ import clean_environ
 from tests.support.own_redis import own_redis, own_server
+from tests.support.worker_process import StartWorker, spawn_worker
 
 __all__ = ["own_redis", "own_server", "start_worker"]
-
-ROOT = Path(__file__).resolve().parents[2]
-StartWorker = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
@@ -25,13 +20,7 @@ def start_worker(own_server: EmbeddedRedis) -> Iterator[StartWorker]:
     processes: list[subprocess.Popen[str]] = []
 
     def start(**environ: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "worker"],
-            cwd=ROOT,
-            env=clean_environ(**{"API_PROXY_REDIS_URL": own_server.url, "LOG_LEVEL": "INFO"} | environ),
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        process = spawn_worker(own_server.url, **environ)
         processes.append(process)
         return process
 

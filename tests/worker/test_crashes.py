@@ -15,7 +15,7 @@ from app.storage.connections import STATS_BACKLOG, STATS_EVENTS, Redis, open_red
 from app.storage.embedded import EmbeddedRedis
 from app.storage.stats import Stats
 from tests.support.own_redis import kill, poll, revive
-from tests.worker.conftest import ROOT, StartWorker
+from tests.support.worker_process import ROOT, StartWorker
 
 KILLS = {"worker": 6, "connections": 6, "server": 4}
 PRODUCERS = 3

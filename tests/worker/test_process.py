@@ -18,7 +18,7 @@ from app.storage.stats import Stats
 from tests.support.envelopes import send_events
 from tests.support.environ import clean_environ
 from tests.support.own_redis import kill, poll, revive
-from tests.worker.conftest import ROOT, StartWorker
+from tests.support.worker_process import ROOT, StartWorker
 from worker.__main__ import RollUpWorker, _work
 from worker.ticker import Ticker
 
