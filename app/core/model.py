@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from app.core.errors import Invalid
 from app.core.forward_proxies import ForwardProxy
@@ -37,6 +40,101 @@ class Mapping:
     target: str
     upstream: Upstream
     """What the target says."""
+
+
+class ModelEntry(NamedTuple):
+    """A model that a channel serves."""
+
+    name: str
+    """As clients ask for it; `*` for all."""
+    upstream_name: str
+    """As the upstream is asked for it; empty for the same."""
+
+
+class HeaderRule(NamedTuple):
+    """An edit of a request's fields."""
+
+    action: str
+    """`set`, `remove` or `append`."""
+    name: str
+    value: str
+
+
+class BodyRule(NamedTuple):
+    """An edit of a request's JSON body."""
+
+    action: str
+    """`set` or `remove`."""
+    path: str
+    """Dotted; numbers are places in arrays."""
+    value: Any
+
+
+class Hours(NamedTuple):
+    """When in a day a channel may serve: from the one minute to before the other; the same: all day."""
+
+    begin_minute: int
+    end_minute: int
+    """Before `begin_minute`: over midnight."""
+    time_zone: str
+    """An IANA name; empty for the gateway's."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelUrl:
+    """One of a channel's base URLs."""
+
+    url: str
+    """As the operator wrote it."""
+    weight: int
+    dialects: frozenset[str]
+    """Those of the channel that it speaks."""
+    exact: bool
+    """True: the version segment is dropped from a request's path and not from the URL's."""
+    upstream: Upstream
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """An upstream account. Its keys are not here: see `storage.key_pools`."""
+
+    id: str
+    name: str
+    dialects: frozenset[str]
+    urls: tuple[ChannelUrl, ...]
+    models: tuple[ModelEntry, ...]
+    auth: str = "auto"
+    """How its key is shown; `auto`: as the dialect does."""
+    priority: int = 0
+    """Higher goes first."""
+    weight: int = 0
+    """0: as many as it has usable keys."""
+    enabled: bool = True
+    key_strategy: str = "round_robin"
+    max_concurrency: int = 0
+    """Attempts at once over all processes; 0: no limit."""
+    requests_per_minute: int = 0
+    key_max_concurrency: int = 0
+    key_requests_per_minute: int = 0
+    hours: Hours | None = None
+    header_rules: tuple[HeaderRule, ...] = ()
+    body_rules: tuple[BodyRule, ...] = ()
+    check_model: str = ""
+    limits: Limits = Limits()
+    first_useful_timeout: float | None = None
+    """Its own, in seconds; None: the gateway's."""
+    created_at_ms: int = 0
+    updated_at_ms: int = 0
+    said: MappingOf[str, Any] = MappingProxyType({})
+    """All that the operator said of it, as the API answers it."""
+
+
+class AccessToken(NamedTuple):
+    """A credential that we issue to clients."""
+
+    id: str
+    """Empty for one of AUTH_KEY."""
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
