@@ -19,6 +19,7 @@ from __future__ import annotations
 import mmap
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from struct import Struct
 from threading import Lock
@@ -263,10 +264,12 @@ class Journal:
         return _CLAIM.unpack(claim) if is_whole else None
 
     def close(self) -> None:
-        """Removes the file when nothing waits in it; else it is there for whoever finds it."""
+        """Removes the file when nothing waits in it, and its directory with the last; else it is there to be found."""
         self._max_rows = 0
         if self.path is not None and not self.waiting and not self._is_open and self.dropped == self._told:
             self.path.unlink(missing_ok=True)
+            with suppress(OSError):  # there are others
+                self.path.parent.rmdir()
         self._memory.close()
         fd, self._fd = self._fd, -1
         if fd >= 0:

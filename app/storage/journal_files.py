@@ -52,10 +52,10 @@ def create(folder: Path | None, sender: str, max_rows: int) -> Journal:
 
 def _create_in(folder: Path, sender: str, max_rows: int, size: int) -> Journal | None:
     try:
-        _make_private(folder)
-        if len(list(folder.glob(f"*{SUFFIX}"))) >= MAX_LEFT_BEHIND:
-            raise OSError(f"{MAX_LEFT_BEHIND} journals are there already")
         for _ in range(TRIES):
+            _make_private(folder)
+            if len(list(folder.glob(f"*{SUFFIX}"))) >= MAX_LEFT_BEHIND:
+                raise OSError(f"{MAX_LEFT_BEHIND} journals are there already")
             journal = _create_file(folder / f"{sender}{SUFFIX}", sender, max_rows, size)
             if journal is not None:
                 return journal
@@ -79,8 +79,11 @@ def _make_private(folder: Path) -> None:
 
 
 def _create_file(path: Path, sender: str, max_rows: int, size: int) -> Journal | None:
-    """None when somebody who looked for journals of the dead took it before it was one."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    """None when somebody took the directory or, looking for journals of the dead, the file before it was one."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except FileNotFoundError:
+        return None
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if not fill(fd, 0):

@@ -177,17 +177,24 @@ def test_cut_connections_lose_and_double_nothing(make: Make, own_redis: Redis) -
 def test_a_lost_reply_is_sent_again_under_the_same_number(make: Make, own_redis: Redis) -> None:
     """When Redis did the push and the answer was lost, the repetition is recognised."""
     recorder = make(process_id="me")
-    push = recorder_module.push
+    pipeline = recorder._redis.pipeline
     lost = iter([True, True, False])
 
-    def push_and_lose(client: Redis, packed: bytes, events: int) -> int:
-        backlog = push(client, packed, events)
-        if next(lost, False):
-            raise ConnectionError("the answer was lost")
-        return backlog
+    def losing_pipeline(**options: bool) -> object:
+        pipe = pipeline(**options)
+        execute = pipe.execute
+
+        def execute_and_lose() -> object:
+            answers = execute()
+            if next(lost, False):
+                raise ConnectionError("the answer was lost")
+            return answers
+
+        pipe.execute = execute_and_lose  # type: ignore[method-assign]
+        return pipe
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recorder_module, "push", push_and_lose)
+        patch.setattr(recorder._redis, "pipeline", losing_pipeline)
         patch.setattr(recorder_module, "RETRY_PAUSE_S", 0.01)
         recorder.start()
         recorder.record(event())
@@ -338,7 +345,7 @@ def test_what_a_killed_process_left_is_sent_by_another(make: Make, own_redis: Re
     assert booked(own_redis) == (701, 0)
     poll(lambda: [path.stem for path in (tmp_path / "j").iterdir()] == ["heir"])
     heir.stop(2)
-    assert not list((tmp_path / "j").iterdir())
+    assert not (tmp_path / "j").exists()
 
 
 def test_what_may_have_arrived_long_ago_is_not_sent_again(
