@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from app.core.errors import Invalid
@@ -125,7 +123,7 @@ class Channel:
     """Its own, in seconds; None: the gateway's."""
     created_at_ms: int = 0
     updated_at_ms: int = 0
-    said: MappingOf[str, Any] = MappingProxyType({})
+    said: dict[str, Any] = field(default_factory=dict)
     """All that the operator said of it, as the API answers it."""
 
 
