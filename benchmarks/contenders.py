@@ -162,7 +162,8 @@ def gateway(
             "WEB_CONCURRENCY": "1",
             "GRACEFUL_TIMEOUT": "1",
             "ENABLE_STATS": "true",
-            "REDIS_URL": "",  # and not what `.env` says
+            "REDIS_URL": "",
+            "GATEWAY_ENV_FILE": os.devnull,
             "API_PROXY_REDIS_URL": "",
             "LOG_LEVEL": "WARNING",
             **(more_settings or {}),
