@@ -116,12 +116,32 @@ def test_the_application_never_imports_the_worker() -> None:
         assert not any(name.split(".")[0] == "worker" for name in imports(path)), path
 
 
+MAX_FUNCTION_LINES = 45
+MAX_FILE_LINES = 350
+
+
+def files_of_the_house() -> list[Path]:
+    folders = (ROOT / name for name in ("app", "worker", "scripts"))
+    return sorted(path for folder in folders for path in folder.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", files_of_the_house(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_functions_and_files_are_short(path: Path) -> None:
+    """What grows past a page is split along its duties."""
+    text = path.read_text()
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    lengths = [(node.name, (node.end_lineno or 0) - node.lineno + 1) for node in functions]
+    long = [(name, lines) for name, lines in lengths if lines > MAX_FUNCTION_LINES]
+    assert not long, f"these have more than {MAX_FUNCTION_LINES} lines: {long}"
+    assert len(text.splitlines()) <= MAX_FILE_LINES
+
+
 # --- docs/design.md ---
 
 FILE = re.compile(r"(?<![\w/.-])[\w/]+\.(?:py|js)(?![\w/])")
 
 
-def files_of_the_house() -> set[str]:
+def told_files() -> set[str]:
     """Every file that the tree in docs/design.md names, as a path."""
     tree = (ROOT / "docs" / "design.md").read_text().split("```\n")[1]
     folders: list[tuple[int, str]] = []
@@ -140,7 +160,7 @@ def files_of_the_house() -> set[str]:
 
 def test_the_house_in_the_documents_is_the_house_that_stands() -> None:
     """Every module stands in docs/design.md, and every file that it names exists."""
-    told = files_of_the_house()
+    told = told_files()
     gone = {path for path in told if not (ROOT / path).is_file()}
     assert not gone, f"docs/design.md names what does not exist: {sorted(gone)}"
     stand = {str(path.relative_to(ROOT)) for folder in ("app", "worker") for path in (ROOT / folder).rglob("*.py")}

@@ -90,17 +90,25 @@ class EgressPolicy:
         if resolved_elsewhere and not self._opens_port(port, named, any_port=any_port):
             return _port_refusal(port)
         for text in addresses:
-            address = ip_address(text)
-            opened = named or self._allowing(address, port)
-            purpose = special_use(address) or ("not loopback, as the name says" if is_here else None)
             if text in own:
                 return Refusal("leads to the gateway itself", text)
-            if self._denied(address, port):
-                return Refusal("has an address that EGRESS_DENY closes", text)
-            if purpose and not opened:
-                return Refusal(f"is not public: its address is {purpose}{_ALLOW_IT}", text)
-            if not self._opens_port(port, opened, any_port=any_port):
-                return _port_refusal(port, text)
+            if refusal := self._judge_address(text, port, named, is_here=is_here, any_port=any_port):
+                return refusal
+        return None
+
+    def _judge_address(
+        self, text: str, port: int, named: list[Entry], *, is_here: bool, any_port: bool
+    ) -> Refusal | None:
+        """`named`: the entries of EGRESS_ALLOW that open the name. `is_here`: it means the gateway's own machine."""
+        address = ip_address(text)
+        opened = named or self._allowing(address, port)
+        purpose = special_use(address) or ("not loopback, as the name says" if is_here else None)
+        if self._denied(address, port):
+            return Refusal("has an address that EGRESS_DENY closes", text)
+        if purpose and not opened:
+            return Refusal(f"is not public: its address is {purpose}{_ALLOW_IT}", text)
+        if not self._opens_port(port, opened, any_port=any_port):
+            return _port_refusal(port, text)
         return None
 
     def _denied(self, address: Address, port: int) -> bool:

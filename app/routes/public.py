@@ -77,7 +77,7 @@ def public_page_fields(config: Config) -> dict[str, str]:
 
 def build_public(gateway: Gateway) -> Blueprint:
     public = Blueprint("public", __name__)
-    prepared: dict[str, Prepared] = {}  # what /stats said last, by window
+    prepared: dict[str, Prepared] = {}
 
     @public.get("/")
     @public.get("/index.html")
@@ -107,40 +107,50 @@ def build_public(gateway: Gateway) -> Blueprint:
     def stats() -> Response:
         if request.method == "OPTIONS":
             return Response(status=204, headers=STATS_ACCESS)
-        pages = [] if gateway.config.web_proxy == "off" else [web_page.ENDPOINT]
-        window = request.args.get("window", "")
-        if window not in ("", *WINDOW_NAMES):
-            text = f"there is no window {window!r}; there are {', '.join(WINDOW_NAMES)}, and all without the parameter"
-            raise ClientFault(400, "unknown_window", text)
-        body = gateway.stats.read([*gateway.catalog.snapshot.mappings, *pages], int(time.time() * 1000), window)
-        if window not in prepared or prepared[window].body != body:
-            prepared[window] = Prepared(body)
-        return prepared[window].answer(request, STATS_ACCESS)
+        return _stats(gateway, prepared)
 
     @public.get("/health")
     def health() -> tuple[Response, int]:
-        snapshot = gateway.catalog.snapshot
-        redis_answers = gateway.stats.redis_answers()
-        age_s = gateway.stats.worker_age_s() if redis_answers else None
-        worker_alive = age_s is not None and age_s <= STALE_AFTER_S
-        can_serve = redis_answers or bool(snapshot.mappings)
-        reasons = [] if redis_answers else ["Redis does not answer"]
-        if redis_answers and not worker_alive and gateway.recorder is not None:
-            reasons.append("the worker does not roll up, so statistics wait")
-        if gateway.catalog.doubt:
-            reasons.append(f"{gateway.catalog.doubt}; those last known go on serving")
-        report = {
-            "status": "ok" if not reasons else "degraded" if can_serve else "unavailable",
-            "reasons": reasons,
-            "redis": redis_answers,
-            "worker": {"alive": worker_alive, "last_roll_up_age_s": age_s},
-            "mappings": len(snapshot.mappings),
-            "rejected_mappings": len(snapshot.rejected),
-            "version": snapshot.version,
-        }
-        return jsonify(report), 200 if can_serve else 503
+        return _health(gateway)
 
     return public
+
+
+def _stats(gateway: Gateway, prepared: dict[str, Prepared]) -> Response:
+    """The statistics of the window that is asked for. `prepared`: what was said last, by window."""
+    pages = [] if gateway.config.web_proxy == "off" else [web_page.ENDPOINT]
+    window = request.args.get("window", "")
+    if window not in ("", *WINDOW_NAMES):
+        text = f"there is no window {window!r}; there are {', '.join(WINDOW_NAMES)}, and all without the parameter"
+        raise ClientFault(400, "unknown_window", text)
+    body = gateway.stats.read([*gateway.catalog.snapshot.mappings, *pages], int(time.time() * 1000), window)
+    if window not in prepared or prepared[window].body != body:
+        prepared[window] = Prepared(body)
+    return prepared[window].answer(request, STATS_ACCESS)
+
+
+def _health(gateway: Gateway) -> tuple[Response, int]:
+    """How the gateway is, and 503 when it can serve nothing."""
+    snapshot = gateway.catalog.snapshot
+    redis_answers = gateway.stats.redis_answers()
+    age_s = gateway.stats.worker_age_s() if redis_answers else None
+    worker_alive = age_s is not None and age_s <= STALE_AFTER_S
+    can_serve = redis_answers or bool(snapshot.mappings)
+    reasons = [] if redis_answers else ["Redis does not answer"]
+    if redis_answers and not worker_alive and gateway.recorder is not None:
+        reasons.append("the worker does not roll up, so statistics wait")
+    if gateway.catalog.doubt:
+        reasons.append(f"{gateway.catalog.doubt}; those last known go on serving")
+    report = {
+        "status": "ok" if not reasons else "degraded" if can_serve else "unavailable",
+        "reasons": reasons,
+        "redis": redis_answers,
+        "worker": {"alive": worker_alive, "last_roll_up_age_s": age_s},
+        "mappings": len(snapshot.mappings),
+        "rejected_mappings": len(snapshot.rejected),
+        "version": snapshot.version,
+    }
+    return jsonify(report), 200 if can_serve else 503
 
 
 def _lead(meant: str) -> Response:

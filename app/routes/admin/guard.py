@@ -54,13 +54,8 @@ def build_admin(gateway: Gateway) -> Blueprint:
         device = _known_device(gateway.tickets)
         _check_token(access, token, "Invalid token", device)
         response = jsonify(success=True, message="Login successful")
-        device = device or secrets.token_hex(16)
-        now_s = int(time.time())
-        web_ticket = gateway.tickets.issue(web_proxy.BROWSER, now_s + SESSION_S)
-        device_ticket = gateway.tickets.issue(_holder(device), now_s + DEVICE_S)
         _set_cookie(response, COOKIE, access.open_session(), COOKIE_PATH, SESSION_S)
-        _set_cookie(response, web_proxy.COOKIE, web_ticket, web_proxy.COOKIE_PATH, SESSION_S)
-        _set_cookie(response, DEVICE_COOKIE, f"{device}.{device_ticket}", COOKIE_PATH, DEVICE_S)
+        _set_tickets(response, gateway.tickets, device or secrets.token_hex(16))
         return response
 
     @admin.post("/admin/logout")
@@ -78,6 +73,15 @@ def build_admin(gateway: Gateway) -> Blueprint:
     for kind in EXPECTED:
         admin.register_error_handler(kind, error_answer)
     return admin
+
+
+def _set_tickets(response: Response, tickets: Tickets, device: str) -> None:
+    """The cookies that open web pages for this browser, and that know it again."""
+    now_s = int(time.time())
+    web_ticket = tickets.issue(web_proxy.BROWSER, now_s + SESSION_S)
+    device_ticket = tickets.issue(_holder(device), now_s + DEVICE_S)
+    _set_cookie(response, web_proxy.COOKIE, web_ticket, web_proxy.COOKIE_PATH, SESSION_S)
+    _set_cookie(response, DEVICE_COOKIE, f"{device}.{device_ticket}", COOKIE_PATH, DEVICE_S)
 
 
 def _set_cookie(response: Response, name: str, value: str, path: str, max_age_s: int) -> None:

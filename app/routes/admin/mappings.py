@@ -40,9 +40,7 @@ def add_mapping_routes(admin: Blueprint, gateway: Gateway) -> None:
         options = _options()
         gateway.dialer.check(parse_mapping(prefix, target).upstream)
         catalog.add_mapping(prefix, target, options)
-        mapping: dict[str, Any] = {"prefix": prefix, "target": target}
-        if options is not None:
-            mapping["options"] = shown_options(options)
+        mapping = _told(prefix, target, options)
         return jsonify(success=True, message="Mapping added successfully", mapping=mapping), 201
 
     @admin.put("/mappings/<path:prefix>")
@@ -52,9 +50,7 @@ def add_mapping_routes(admin: Blueprint, gateway: Gateway) -> None:
         if target is not None:
             gateway.dialer.check(parse_mapping(f"/{prefix}", target).upstream)
         catalog.update_mapping(f"/{prefix}", target, options)
-        mapping: dict[str, Any] = {"prefix": f"/{prefix}"}
-        mapping |= {} if target is None else {"target": target}
-        mapping |= {} if options is None else {"options": shown_options(options)}
+        mapping = _told(f"/{prefix}", target, options)
         return jsonify(success=True, message="Mapping updated successfully", mapping=mapping)
 
     @admin.delete("/mappings/<path:prefix>")
@@ -79,6 +75,12 @@ def _options(stored: Mapping[str, Value] = MappingProxyType({})) -> dict[str, Va
     if options is None:
         return None
     return check_options(unmasked_options(options, stored) if isinstance(options, dict) else options)
+
+
+def _told(prefix: str, target: str | None, options: dict[str, Value] | None) -> dict[str, Any]:
+    """A mapping that was set, as the answer shows it: without what the request did not say."""
+    said = {"target": target, "options": options and shown_options(options)}
+    return {"prefix": prefix} | {name: value for name, value in said.items() if value is not None}
 
 
 def _text(name: str) -> str:

@@ -15,6 +15,8 @@ from app.wire.pages.srcset import rewrite_srcset
 
 MAX_ATTRIBUTE_BYTES: Final = 64 * 1024
 """A longer attribute passes unchanged, without being collected; a longer tag is not looked at as a whole."""
+SURELY_SHORT: Final = MAX_ATTRIBUTE_BYTES // 2
+"""A shorter value is not one of an attribute that is too long."""
 
 ADDRESSES: Final = frozenset(
     "action background cite codebase dynsrc formaction href longdesc lowsrc manifest poster src xlink:href".split()
@@ -41,6 +43,10 @@ Rewrite = Callable[[bytes, str], bytes | None]
 """A value, its character references decoded, and its encoding; None = it stays as it is."""
 _Kinds = Mapping[bytes, Rewrite | None]
 """What becomes of the attributes of that name; None = they are dropped."""
+
+
+def holds_long_value(values: bytes) -> bool:
+    return any(len(value) >= SURELY_SHORT for value in values.split(b'"'))
 
 
 class TagRewriter:

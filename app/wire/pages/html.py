@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from app.wire.pages import places, raw_text
-from app.wire.pages.attributes import MAX_ATTRIBUTE_BYTES, TagRewriter
+from app.wire.pages import markup, places, raw_text
+from app.wire.pages.attributes import SURELY_SHORT, TagRewriter, holds_long_value
 from app.wire.pages.css import StylesheetRewriter
 from app.wire.pages.foreign import ForeignContent
 from app.wire.pages.grammar import TAG_NAME, WHOLE_TAG, after_name, is_self_closing
@@ -27,8 +27,6 @@ MAX_NESTED_PAGES: Final = 4
 
 _Step = Callable[[bytes, int], int]
 _COMMENT_END = re.compile(rb"--!?>")
-_SURELY_SHORT: Final = MAX_ATTRIBUTE_BYTES // 2
-"""A shorter value is not one of an attribute that is too long."""
 _SLASH = ord("/")
 
 
@@ -137,7 +135,7 @@ class PageRewriter:
             if kind < FURTHER:
                 first, begun, self._copied = found, len(out), copied
             start, at = found.span(kind)
-            if kind == ODD or (at - start >= _SURELY_SHORT and _holds_long_value(data[start:at])):
+            if kind == ODD or (at - start >= SURELY_SHORT and holds_long_value(data[start:at])):
                 del out[begun:]
                 return first.start(TAG) - 1
             insert, rewrite = edits[kind]
@@ -167,32 +165,16 @@ class PageRewriter:
 
     def _markup(self, data: bytes, at: int) -> int:
         """Whatever begins with `<`."""
-        second = data[at + 1 : at + 2]
-        third = data[at + 2 : at + 3]
-        if not second or (second == b"/" and not third):
-            return at
-        if second.isalpha() or (second == b"/" and third.isalpha()):
+        kind, after = markup.beginning(data, at, has_cdata=self._foreign.inside or self._xml)
+        if kind == markup.TAG:
             return self._tag(data, at)
-        if second == b"!":
-            return self._declaration(data, at)
-        if second == b"?" or (second == b"/" and third != b">"):
-            self._step = self._bogus_comment
-            return at + 2
-        return at + 1  # the sign alone
-
-    def _declaration(self, data: bytes, at: int) -> int:
-        begun = data[at : at + 9]
-        has_cdata = self._foreign.inside or self._xml
-        if begun.startswith(b"<!--"):
+        if kind == markup.COMMENT:
             self._step = self._comment_start
-            return at + 4
-        if has_cdata and begun == b"<![CDATA[":
+        elif kind == markup.BOGUS_COMMENT:
+            self._step = self._bogus_comment
+        elif kind == markup.CDATA:
             self._step = self._cdata
-            return at + 9
-        if b"<!--".startswith(begun) or (has_cdata and b"<![CDATA[".startswith(begun)):
-            return at
-        self._step = self._bogus_comment
-        return at + 2
+        return after
 
     def _comment_start(self, data: bytes, at: int) -> int:
         begun = data[at : at + 2]
@@ -362,7 +344,3 @@ class PageRewriter:
             nesting=self._nesting + 1,
         )
         return rewriter.feed(page) + rewriter.finish()
-
-
-def _holds_long_value(values: bytes) -> bool:
-    return any(len(value) >= _SURELY_SHORT for value in values.split(b'"'))
