@@ -22,10 +22,10 @@ sys.path.insert(0, str(ROOT))
 
 from app.compiled import COPIES, copy_of_sources  # noqa: E402
 
-# What runs for each request. Left out is what extends classes of gunicorn and gevent: mypyc cannot see those.
 HOT_PATH = """
 app/core/events.py
 app/core/model.py
+app/core/proxy_redirect.py
 app/core/routing.py
 app/core/settings.py
 app/proxy/admission.py
@@ -43,6 +43,7 @@ app/proxy/upstream/incoming.py
 app/proxy/upstream/pool.py
 app/proxy/upstream/transport.py
 app/proxy/upstream/uploading.py
+app/routes/cors.py
 app/routes/inbound.py
 app/routes/proxy.py
 app/routes/wsgi_environ.py
@@ -63,6 +64,18 @@ app/wire/http1.py
 app/wire/lenient.py
 app/wire/trace.py
 """.split()
+"""What runs for each request. None of it extends classes of gunicorn and gevent, which mypyc cannot see."""
+
+LEFT_OUT = {
+    "app/core/errors.py": "an exception or none; a call that goes well makes one at most, for a timer",
+    "app/proxy/held_body.py": "for the one route that edits bodies: what costs there is the bytes, joined in C",
+    "app/proxy/upstream/dialing.py": "asked by one comparison for the way; else it waits for the network",
+    "app/storage/leases.py": "the bookkeeping of slots.py",
+    "app/storage/rates.py": "calls with a limit only, and then locks; it talks to redis-py, which has no types",
+    "app/storage/slots.py": "calls with a limit only, and then locks; it talks to redis-py, which has no types",
+    "app/wire/transforms.py": "for the one route that edits bodies: what costs there is JSON, read in C",
+}
+"""What calls pass all the same, and why it is not compiled."""
 
 
 def main() -> int:
