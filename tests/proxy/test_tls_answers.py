@@ -84,6 +84,7 @@ def test_tls_body_ends_only_where_tls_says_so(trusting: GatewayProcess, secured:
 
     secured.handler = handler
     data = trusting.raw(GET.replace(b"/up/", b"/tls/"))
+    assert data.startswith(b"HTTP/1.1 200 "), data
     if how == "said":
         assert body_of(data) == b"some of it"
     else:

@@ -201,9 +201,11 @@ class Exchange:
 
     def read1(self, size: int = READ_BYTES) -> bytes:
         """The next piece of the body as it comes, undecoded; b"" at its end. Raises UpstreamFault when it breaks."""
-        if self._state >= COMPLETE or self._body is None:
-            return b""
-        return self._body.read1(size)
+        if self._body is not None:
+            return self._body.read1(size)
+        if self._state == BROKEN:  # what was given up must not look whole
+            raise faults.failed(self.upstream, Failure.CUT_OFF, "was given up")
+        return b""
 
     def read_at_hand(self) -> bytes:
         """What of the body came with the head; does not wait. Raises UpstreamFault."""
