@@ -166,3 +166,58 @@ def test_the_house_in_the_documents_is_the_house_that_stands() -> None:
     stand = {str(path.relative_to(ROOT)) for folder in ("app", "worker") for path in (ROOT / folder).rglob("*.py")}
     empty = {path for path in stand if not (ROOT / path).read_text().strip()}
     assert not stand - empty - told, f"docs/design.md does not name {sorted(stand - empty - told)}"
+
+
+# --- the tests' own house ---
+
+MAX_TEST_LINES = 500
+POLLS = (
+    "while not done() and time.monotonic() < deadline: time.sleep(0.1)",
+    "while not done():\n    assert time.monotonic() < deadline\n    time.sleep(0.1)",
+    "while True:\n    if time.monotonic() > deadline: break\n    time.sleep(0.1)",
+    "while time.monotonic() < end_s:\n    do()\n    time.sleep(0.1)",
+)
+"""Three loops that poll, and one that only goes on for a time."""
+
+
+def modules_of_tests() -> list[Path]:
+    return sorted([*(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")])
+
+
+def polls(tree: ast.Module) -> list[int]:
+    """The lines of loops that sleep until something holds or the clock says that it is too late."""
+    found = []
+    for loop in ast.walk(tree):
+        if isinstance(loop, ast.While) and "sleep(" in ast.unparse(loop):
+            asserts = [node.test for node in ast.walk(loop) if isinstance(node, ast.Assert | ast.If)]
+            gives_up = isinstance(loop.test, ast.BoolOp) and "monotonic()" in ast.unparse(loop.test)
+            if gives_up or any(ast.unparse(test).startswith("time.monotonic() ") for test in asserts):
+                found.append(loop.lineno)
+    return found
+
+
+def test_tests_share_only_what_is_made_to_be_shared() -> None:
+    """What several tests need stands in tests/support; none imports another test or a conftest."""
+    for path in modules_of_tests():
+        parts = {
+            part for name in imports(path) if name.startswith(("tests.", "benchmarks.")) for part in name.split(".")
+        }
+        assert not [part for part in parts if part.startswith("test_") or part == "conftest"], path
+
+
+def test_tests_wait_in_one_way() -> None:
+    """By `wait_until`: its own is the only loop in the tests that polls."""
+    found = {
+        f"{path.relative_to(ROOT)}:{line}"
+        for path in (ROOT / "tests").rglob("*.py")
+        if path != ROOT / "tests/support/waiting.py"
+        for line in polls(ast.parse(path.read_text()))
+    }
+    assert not found
+    assert [len(polls(ast.parse(text))) for text in POLLS] == [1, 1, 1, 0]
+
+
+def test_modules_of_tests_stay_short() -> None:
+    """One that outgrows its lines holds more than one law's tests."""
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in modules_of_tests()}
+    assert not {name: lines for name, lines in lengths.items() if lines > MAX_TEST_LINES}

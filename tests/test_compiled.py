@@ -16,7 +16,8 @@ import pytest
 
 from app.compiled import COPIES, copy_of_sources
 from scripts.compile import HOT_PATH
-from tests.support.gateway import GatewayProcess, wait_until
+from tests.support.gateway import GatewayProcess
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[1]
 WANTS_COPY = pytest.mark.skipif(not copy_of_sources().is_dir(), reason="wants a compiled copy: make compile")

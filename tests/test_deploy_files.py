@@ -27,7 +27,8 @@ from app.core.settings import GATEWAY_SETTINGS, LIMITS
 from app.storage.connections import STATS_ROLLED_AT, Redis
 from tests.support.clone import LOCKS, clone, make
 from tests.support.environ import clean_environ
-from tests.support.gateway import free_port, wait_until
+from tests.support.gateway import free_port
+from tests.support.waiting import wait_until
 
 __all__ = ["clone"]
 

@@ -16,8 +16,9 @@ import pytest
 
 from tests.support.clone import clone, make
 from tests.support.environ import clean_environ
-from tests.support.gateway import free_port, wait_until
+from tests.support.gateway import free_port
 from tests.support.upstream import Upstream
+from tests.support.waiting import wait_until
 
 __all__ = ["clone"]
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.support.gateway import GatewayProcess, wait_until
+from tests.support.gateway import GatewayProcess
 from tests.support.upstream import Peer, Upstream
+from tests.support.waiting import wait_until
 
 pytestmark = [
     pytest.mark.soak,

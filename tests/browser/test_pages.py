@@ -14,8 +14,9 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from app.core.settings import SETTINGS
 from app.storage.connections import MAPPINGS, MAPPINGS_OPTIONS
 from tests.support.environ import clean_environ
-from tests.support.gateway import ROOT, GatewayProcess, wait_until
+from tests.support.gateway import ROOT, GatewayProcess
 from tests.support.upstream import Upstream
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(os.environ.get("SKIP_BROWSER") == "1", reason="SKIP_BROWSER=1")
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Error, Page, expect
 
-from tests.support.gateway import ADMIN_TOKEN, GatewayProcess, wait_until
+from tests.support.gateway import ADMIN_TOKEN, GatewayProcess
 from tests.support.site import Serve
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(os.environ.get("SKIP_BROWSER") == "1", reason="SKIP_BROWSER=1")
 

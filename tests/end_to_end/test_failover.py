@@ -18,8 +18,9 @@ from app.storage.connections import MAPPINGS_UPDATES, Redis, RedisError, open_re
 from app.storage.refusals import REFUSALS, refusal_of
 from app.storage.servers import PAUSE_S
 from tests.support.failover import Address, BareRedis
-from tests.support.gateway import GUNICORN, ROOT, GatewayProcess, wait_until
+from tests.support.gateway import GUNICORN, ROOT, GatewayProcess
 from tests.support.upstream import Upstream
+from tests.support.waiting import wait_until
 
 GONE_OVER_S = 5.0
 """Within so long everything must use the new primary."""

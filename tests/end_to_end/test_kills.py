@@ -20,9 +20,10 @@ from app.storage.connections import Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
 from app.storage.ledger import Account, Ledger
 from tests.support.environ import clean_environ
-from tests.support.gateway import ROOT, GatewayProcess, wait_until
+from tests.support.gateway import ROOT, GatewayProcess
 from tests.support.own_redis import kill, own_redis, own_server, revive
 from tests.support.upstream import Peer, Upstream
+from tests.support.waiting import wait_until
 
 __all__ = ["own_redis", "own_server"]
 pytestmark = pytest.mark.own_server

@@ -11,8 +11,9 @@ import pytest
 
 from app.storage.connections import MAPPINGS, MAPPINGS_UPDATES, MAPPINGS_VERSION
 from tests.support.failover import BareRedis
-from tests.support.gateway import GatewayProcess, wait_until
+from tests.support.gateway import GatewayProcess
 from tests.support.upstream import Upstream
+from tests.support.waiting import wait_until
 
 
 @dataclass

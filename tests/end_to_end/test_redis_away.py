@@ -12,8 +12,9 @@ import pytest
 
 from app.storage.connections import MAPPINGS, STATS_EVENTS, open_redis
 from app.storage.embedded import EmbeddedRedis
-from tests.support.gateway import GatewayProcess, wait_until
+from tests.support.gateway import GatewayProcess
 from tests.support.upstream import Upstream
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture

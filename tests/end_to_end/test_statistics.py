@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.environ import clean_environ
-from tests.support.gateway import ROOT, GatewayProcess, wait_until
+from tests.support.gateway import ROOT, GatewayProcess
 from tests.support.upstream import Peer, Upstream
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ from collections.abc import Callable
 import pytest
 
 from app.storage.connections import MAPPINGS, Redis
-from tests.support.gateway import GatewayProcess, wait_until
+from tests.support.gateway import GatewayProcess
 from tests.support.upstream import Peer, Upstream
+from tests.support.waiting import wait_until
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 SENT = f"00-{TRACE}-00f067aa0ba902b7-01"

@@ -10,8 +10,8 @@ import pytest
 
 from app.storage.connections import MAPPINGS, MAPPINGS_VERSION, open_redis
 from app.storage.embedded import embedded_url
-from tests.support.gateway import wait_until
 from tests.support.launched import NEEDS_PROC, Launch
+from tests.support.waiting import wait_until
 
 pytestmark = NEEDS_PROC
 

@@ -16,9 +16,10 @@ import pytest
 
 from app.storage.connections import open_redis
 from app.storage.embedded import embedded_url
-from tests.support.gateway import free_port, wait_until
+from tests.support.gateway import free_port
 from tests.support.launched import NEEDS_PROC, Launch, processes_about, project_environ
 from tests.support.upstream import Peer, Upstream
+from tests.support.waiting import wait_until
 
 pytestmark = NEEDS_PROC
 

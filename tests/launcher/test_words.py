@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gateway import free_port, wait_until
+from tests.support.gateway import free_port
 from tests.support.launched import NEEDS_PROC, Launch, ask, project_environ
+from tests.support.waiting import wait_until
 
 pytestmark = NEEDS_PROC
 

@@ -18,10 +18,11 @@ from app.core.egress import EgressPolicy
 from app.core.routing import parse_mapping
 from app.proxy.upstream.dialing import MAX_TLS_SESSIONS, Dialer, OwnAddress
 from app.proxy.upstream.resolving import Resolver
-from tests.support.gateway import GatewayProcess, error_of, wait_until
+from tests.support.gateway import GatewayProcess, error_of
 from tests.support.open_sockets import dialling
 from tests.support.tls import TlsUpstream
 from tests.support.upstream import Peer, Upstream
+from tests.support.waiting import wait_until
 
 # --- names ---
 

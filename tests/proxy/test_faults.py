@@ -12,9 +12,10 @@ import pytest
 import redis
 
 from app.storage.connections import MAPPINGS
-from tests.support.gateway import GatewayProcess, begin, error_of, free_port, receive_all, wait_until
+from tests.support.gateway import GatewayProcess, begin, error_of, free_port, receive_all
 from tests.support.open_sockets import dialling
 from tests.support.upstream import Peer, Upstream, leaving_times
+from tests.support.waiting import wait_until
 
 LET_GO_S = 0.1
 """How soon after the client has left the upstream must see its connection closed; CI's machines get a little more."""
@@ -252,18 +253,12 @@ def test_client_that_leaves_frees_the_upstream(
     sock.sendall(request_bytes)
     if await_answer:
         assert sock.recv(100)
-    deadline = time.monotonic() + 5
-    while not upstream.seen and time.monotonic() < deadline:
-        time.sleep(0.005)
-    assert upstream.seen
-    time.sleep(0.05)
+    wait_until(lambda: upstream.seen, "the upstream has it")
     if how == "reset":
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
     left_at = time.monotonic()
     sock.close()
-    while not closed_at and time.monotonic() < left_at + 5:
-        time.sleep(0.005)
-    assert closed_at
+    wait_until(lambda: closed_at, "the upstream is let go", pause_s=0.005)
     assert closed_at[0] - left_at < LET_GO_S + 0.1
 
 
@@ -284,8 +279,8 @@ def test_client_that_leaves_while_connecting(impatient: GatewayProcess) -> None:
             pid = patient.worker_pids()[0]
             with patient.connect() as sock:
                 sock.sendall(b"GET /full/x HTTP/1.1\r\nHost: g\r\n\r\n")
-                wait_for(lambda: dialling(pid, port) == 1)
-            wait_for(lambda: dialling(pid, port) == 0, timeout_s=1)
+                wait_until(lambda: dialling(pid, port) == 1, "it connects")
+            wait_until(lambda: dialling(pid, port) == 0, "it connects no more", timeout_s=1)
         finally:
             patient.stop()
             for filler in fillers:
@@ -314,7 +309,7 @@ def test_client_that_leaves_in_a_blocked_upload(gateway: GatewayProcess, upstrea
     assert dialling(pid, upstream.port) == 1
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
     sock.close()
-    wait_for(lambda: dialling(pid, upstream.port) == 0, timeout_s=1)
+    wait_until(lambda: dialling(pid, upstream.port) == 0, "the upstream is let go", timeout_s=1)
     go_on.set()
 
 
@@ -322,14 +317,7 @@ def test_aborted_upload_never_looks_complete(gateway: GatewayProcess, upstream: 
     """A chunked upload that the client breaks off reaches the upstream as broken off."""
     sock = gateway.connect()
     sock.sendall(b"POST /up/x HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n")
-    wait_for(lambda: upstream.seen)
+    wait_until(lambda: upstream.seen, "the upstream has its head")
     sock.close()
-    wait_for(lambda: upstream.failures)
+    wait_until(lambda: upstream.failures, "the upstream sees it broken off")
     assert isinstance(upstream.failures[0], ConnectionError)
-
-
-def wait_for(condition: Callable[[], object], timeout_s: float = 5.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.01)

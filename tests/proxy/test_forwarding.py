@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.gateway import GatewayProcess, receive_all
 from tests.support.upstream import Peer, Upstream
+from tests.support.waiting import wait_until
 
 
 def told(body: bytes) -> dict:
@@ -399,13 +400,15 @@ def test_slow_client_holds_back_the_upstream(gateway: GatewayProcess, upstream: 
         except TimeoutError:
             pass
 
+    def stands_still() -> bool:
+        """Nothing was taken for half a second."""
+        before = len(sent)
+        time.sleep(0.5)
+        return len(sent) == before
+
     upstream.handler = handler
     with gateway.connect() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
         sock.sendall(b"GET /up/x HTTP/1.1\r\nHost: g\r\n\r\n")
-        last = -1
-        deadline = time.monotonic() + 10
-        while last != len(sent) and time.monotonic() < deadline:
-            last = len(sent)
-            time.sleep(0.5)
+        wait_until(stands_still, "the upstream is stopped")
         assert len(sent) < 500, "about 32 MB at most may be under way in the kernel's buffers"

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.gateway import GatewayProcess, wait_until
+from tests.support.gateway import GatewayProcess
 from tests.support.upstream import Handler, Peer, Upstream
+from tests.support.waiting import wait_until
 
 GET = b"GET /up/x HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n"
 

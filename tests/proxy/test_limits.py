@@ -17,9 +17,10 @@ import pytest
 import redis
 
 from app.storage.connections import SLOTS
-from tests.support.gateway import GatewayProcess, begin, error_of, wait_until
+from tests.support.gateway import GatewayProcess, begin, error_of, receive_all
 from tests.support.open_sockets import dialling
 from tests.support.upstream import Peer, Upstream
+from tests.support.waiting import wait_until
 
 # --- the whole call's time ---
 
@@ -94,7 +95,7 @@ def test_a_body_of_unknown_length_is_counted(
     with gateway.connect() as sock:
         sock.sendall(b"POST /up/x HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n")
         sock.sendall(b"32\r\n" + b"x" * 50 + b"\r\n")
-        time.sleep(0.05)
+        wait_until(lambda: upstream.seen, "what is allowed is on its way")
         sock.sendall(b"33\r\n" + b"x" * 51 + b"\r\n")
         response = http.client.HTTPResponse(sock)
         response.begin()
@@ -200,8 +201,9 @@ def test_a_client_that_leaves_the_queue_is_not_served(
     with calls_in_flight(gateway, upstream, 1):
         with gateway.connect() as sock:
             sock.sendall(b"GET /up/left HTTP/1.1\r\nHost: g\r\n\r\n")
-            time.sleep(0.1)
-        time.sleep(0.2)
+            assert gateway.request("GET", "/health").status == 200  # the gateway has taken up what came before
+            sock.shutdown(socket.SHUT_WR)
+            assert receive_all(sock) == b""
         gate.open.set()
     wait_until(lambda: gateway.request("GET", "/up/next").status == 200, "the place is free")
     assert all(seen.target != "/left" for seen in upstream.seen)

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.forward_proxy import ForwardProxy, HttpProxy, SocksProxy
-from tests.support.gateway import GatewayProcess, wait_until
+from tests.support.gateway import GatewayProcess
 from tests.support.upstream import Upstream
+from tests.support.waiting import wait_until
 
 LOGIN = ("proxy-user", "p-secret-w")
 

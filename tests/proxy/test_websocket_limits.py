@@ -12,9 +12,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.support.gateway import GatewayProcess, receive_all, wait_until
+from tests.support.gateway import GatewayProcess, receive_all
 from tests.support.open_sockets import dialling
 from tests.support.upstream import Peer, Upstream, leaving_times
+from tests.support.waiting import wait_until
 from tests.support.websocket_upstream import (
     HANDSHAKE,
     SWITCH,
@@ -157,7 +158,6 @@ def test_a_client_that_leaves_frees_the_upstream_at_once(
     assert asked.wait(5)
     if act == "after the switch":
         assert sock.recv(4096).startswith(b"HTTP/1.1 101 ")
-    time.sleep(0.05)
     if how == "reset":
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
     left_at = time.monotonic()

@@ -12,9 +12,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from tests.support.gateway import GatewayProcess, wait_until
+from tests.support.gateway import GatewayProcess
 from tests.support.open_sockets import dialling
 from tests.support.upstream import Peer, Upstream
+from tests.support.waiting import wait_until
 from tests.support.websocket_upstream import (
     HANDSHAKE,
     SocketServer,

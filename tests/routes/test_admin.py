@@ -11,7 +11,8 @@ import pytest
 import redis
 
 from app.storage.connections import ADMIN_FAILURES, MAPPINGS, MAPPINGS_UPDATES, MAPPINGS_VERSION
-from tests.support.gateway import ADMIN_TOKEN, GatewayProcess, wait_until
+from tests.support.gateway import ADMIN_TOKEN, GatewayProcess
+from tests.support.waiting import wait_until
 
 JSON = {"Content-Type": "application/json"}
 

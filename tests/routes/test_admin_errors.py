@@ -11,8 +11,9 @@ import pytest
 from app.routes.admin.answers import Code
 from app.storage.connections import Redis
 from app.storage.embedded import EmbeddedRedis
-from tests.support.gateway import ROOT, GatewayProcess, Reply, wait_until
+from tests.support.gateway import ROOT, GatewayProcess, Reply
 from tests.support.own_redis import kill, own_redis, own_server, revive
+from tests.support.waiting import wait_until
 
 __all__ = ["own_redis", "own_server"]
 

@@ -13,8 +13,9 @@ from app.config import load_config
 from app.gateway import build_gateway
 from app.storage.connections import ADMIN_FAILURES
 from app.wire.headers import outbound
-from tests.support.gateway import GatewayProcess, wait_until
+from tests.support.gateway import GatewayProcess
 from tests.support.upstream import Peer, Upstream
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")

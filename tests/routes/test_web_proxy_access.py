@@ -11,8 +11,9 @@ import pytest
 
 from app.core.tickets import Tickets
 from tests.support.answers import HTML, answering, values
-from tests.support.gateway import ADMIN_TOKEN, GatewayProcess, wait_until
+from tests.support.gateway import ADMIN_TOKEN, GatewayProcess
 from tests.support.upstream import Upstream
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("forgive")
 

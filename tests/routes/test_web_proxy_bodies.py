@@ -10,8 +10,9 @@ import time
 import pytest
 
 from tests.support.answers import HTML, answering, values
-from tests.support.gateway import GatewayProcess, receive_all, wait_until
+from tests.support.gateway import GatewayProcess, receive_all
 from tests.support.upstream import Peer, Upstream
+from tests.support.waiting import wait_until
 
 
 def test_other_content_passes_untouched_and_compressed(open_gateway: GatewayProcess, site: Upstream) -> None:

@@ -7,8 +7,9 @@ import gzip
 import pytest
 
 from tests.support.answers import HTML, answering, values
-from tests.support.gateway import GatewayProcess, wait_until
+from tests.support.gateway import GatewayProcess
 from tests.support.upstream import Peer, Upstream
+from tests.support.waiting import wait_until
 
 PAGE = b"\n<!DOCTYPE html><a href=/x>"
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from app.wire import http1
-from tests.support.gateway import GatewayProcess, receive_all, wait_until
+from tests.support.gateway import GatewayProcess, receive_all
 from tests.support.http1_cases import BAD_CHUNKS, BAD_REQUESTS
 from tests.support.http1_reading import request
 from tests.support.raw_answers import Answer, answers
 from tests.support.upstream import Upstream
+from tests.support.waiting import wait_until
 
 GET = b"GET /up/x HTTP/1.1\r\nHost: g\r\n\r\n"
 LAST = b"GET /up/last HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n"

@@ -10,10 +10,11 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.gateway import GatewayProcess, receive_all, wait_until
+from tests.support.gateway import GatewayProcess, receive_all
 from tests.support.http1_reading import request, with_field
 from tests.support.raw_answers import Answer, answers
 from tests.support.upstream import Peer, Upstream
+from tests.support.waiting import wait_until
 
 GET = b"GET /up/x HTTP/1.1\r\nHost: g\r\n\r\n"
 LAST = b"GET /up/last HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n"

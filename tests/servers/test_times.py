@@ -11,10 +11,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.gateway import GatewayProcess, receive_all, wait_until
+from tests.support.gateway import GatewayProcess, receive_all
 from tests.support.http1_reading import with_field
 from tests.support.raw_answers import Answer
 from tests.support.upstream import Peer, Upstream
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")

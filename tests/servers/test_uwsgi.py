@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gateway import SERVERS, GatewayProcess, receive_all, wait_until
+from tests.support.gateway import SERVERS, GatewayProcess, receive_all
 from tests.support.upstream import Peer, Upstream
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(
     not Path(SERVERS["uwsgi"][0]).exists(), reason="uWSGI is not installed; `make test-servers` installs it"

@@ -7,7 +7,7 @@ import pytest
 from app.core.settings import Limits, Settings
 from app.storage.catalog import POLL_S, Catalog
 from app.storage.connections import Redis, open_redis
-from tests.support.own_redis import poll
+from tests.support.waiting import wait_until
 from tests.support.wire import Wire
 
 TARGET = "https://one.example"
@@ -19,15 +19,15 @@ def test_a_change_arrives_although_the_channel_died_in_silence(wire: Wire, own_r
     there, here = Catalog(own_redis, Limits(), Settings()), Catalog(open_redis(wire.url), Limits(), Settings())
     here.start()
     try:
-        poll(lambda: wire.subscriptions == 1)
+        wait_until(lambda: wire.subscriptions == 1, "it listens")
         there.add_mapping("/before", TARGET)
-        poll(lambda: "/before" in here.snapshot.mappings)
+        wait_until(lambda: "/before" in here.snapshot.mappings, "the change arrives")
         wire.lose_subscribers()
         there.add_mapping("/lost", TARGET)
-        assert poll(lambda: "/lost" in here.snapshot.mappings) < POLL_S / 2
-        poll(lambda: wire.subscriptions == 2)
+        wait_until(lambda: "/lost" in here.snapshot.mappings, "the change is found", timeout_s=POLL_S / 2)
+        wait_until(lambda: wire.subscriptions == 2, "it listens again")
         there.add_mapping("/heard", TARGET)
-        assert poll(lambda: "/heard" in here.snapshot.mappings) < 0.4
+        wait_until(lambda: "/heard" in here.snapshot.mappings, "the change is heard", timeout_s=0.4)
     finally:
         here.stop()
 
@@ -38,9 +38,9 @@ def test_a_channel_that_lives_is_kept(wire: Wire, own_redis: Redis) -> None:
     there, here = Catalog(own_redis, Limits(), Settings()), Catalog(open_redis(wire.url), Limits(), Settings())
     here.start()
     try:
-        with pytest.raises(AssertionError, match="in vain"):
-            poll(lambda: wire.subscriptions > 1, timeout_s=1.5)
+        with pytest.raises(AssertionError, match="it listens again"):
+            wait_until(lambda: wire.subscriptions > 1, "it listens again", timeout_s=1.5)
         there.add_mapping("/heard", TARGET)
-        assert poll(lambda: "/heard" in here.snapshot.mappings) < 0.4
+        wait_until(lambda: "/heard" in here.snapshot.mappings, "the change is heard", timeout_s=0.4)
     finally:
         here.stop()

@@ -8,7 +8,6 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,6 +26,7 @@ from app.storage.embedded import (
     socket_path,
     spawn,
 )
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -221,9 +221,6 @@ def test_a_child_that_ignores_sigterm_is_killed_with_its_children(tmp_path: Path
     """`end` waits its time and then kills the whole group."""
     note = tmp_path / "pid"
     child = spawn(["sh", "-c", f"trap '' TERM; sleep 600 & echo $! > {note}; wait; wait"])
-    deadline = time.monotonic() + 10
-    while not (note.exists() and note.read_text().strip()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: note.exists() and note.read_text().strip(), "it has its child")
     assert end(child, 0.3) is False
     assert child.returncode == -signal.SIGKILL

@@ -13,7 +13,7 @@ from app.storage.connections import SLOTS, Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
 from app.storage.rates import FORGET_S, Rates
 from app.storage.slots import Slots
-from tests.support.own_redis import poll
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_idle_upstreams_cost_nothing(new_slots: Callable[[], Slots]) -> None:
         use(slots, f"/{number}")
     assert len(slots._leases) > 900
     busy_s = turn_s(slots)
-    poll(lambda: not slots._leases)
+    wait_until(lambda: not slots._leases, "all is forgotten")
     assert turn_s(slots) < busy_s / 10
 
 
@@ -65,11 +65,11 @@ def test_what_is_in_use_is_not_forgotten(new_slots: Callable[[], Slots], own_red
     slot = slots.acquire("/long", 1)
     assert slot is not None
     use(slots, "/short")
-    poll(lambda: "/short" not in slots._leases)
+    wait_until(lambda: "/short" not in slots._leases, "the short one is forgotten")
     assert slots.in_use("/long") == 1
     assert slots.acquire("/long", 1) is None
     slot.release()
-    poll(lambda: not slots._leases)
+    wait_until(lambda: not slots._leases, "all is forgotten")
     assert not own_redis.exists(SLOTS + "/long")
 
 
@@ -78,7 +78,7 @@ def test_a_forgotten_upstream_is_leased_again(new_slots: Callable[[], Slots]) ->
     slots = new_slots()
     use(slots, "/again")
     number = slots._leases["/again"]._number
-    poll(lambda: not slots._leases)
+    wait_until(lambda: not slots._leases, "all is forgotten")
     use(slots, "/again")
     assert slots._leases["/again"]._number > number
 
@@ -111,7 +111,7 @@ def test_forgetting_gives_no_slot_twice(new_slots: Callable[[], Slots], monkeypa
         thread.join()
     assert most <= limit
     assert done > 50
-    poll(lambda: not slots._leases)
+    wait_until(lambda: not slots._leases, "all is forgotten")
 
 
 def test_idle_keys_are_forgotten(own_redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:

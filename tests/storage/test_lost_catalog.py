@@ -23,7 +23,7 @@ from app.storage.connections import (
 )
 from app.storage.embedded import EmbeddedRedis
 from app.storage.seeding import seed, seed_first_time
-from tests.support.own_redis import poll
+from tests.support.waiting import wait_until
 
 TARGET = "https://one.example"
 
@@ -151,7 +151,7 @@ def test_defaults_give_way_to_what_is_known(own_redis: Redis, catalog: Catalog) 
 def test_a_start_asks_before_it_seeds(own_redis: Redis, catalog: Catalog) -> None:
     """Where somebody listens who knows what Redis lost, a start waits for that and seeds nothing."""
     catalog.start()
-    poll(lambda: own_redis.pubsub_numsub(MAPPINGS_UPDATES)[0][1] == 1)
+    wait_until(lambda: own_redis.pubsub_numsub(MAPPINGS_UPDATES)[0][1] == 1, "it listens")
     own_redis.flushall()
     assert not seed_first_time(own_redis, DEFAULT_MAPPINGS)
     assert own_redis.hlen(MAPPINGS) == 2

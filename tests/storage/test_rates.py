@@ -12,7 +12,8 @@ from app.storage.connections import RATES, Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
 from app.storage.rates import _FETCH, HOLD_S, Rates
 from tests.support.crowd import Crowd
-from tests.support.own_redis import kill, poll, revive
+from tests.support.own_redis import kill, revive
+from tests.support.waiting import wait_until
 
 UP = "/up"
 Grant = tuple[float, float]
@@ -211,7 +212,7 @@ def test_without_redis_each_process_keeps_the_rate(own_server: EmbeddedRedis, cl
     finally:
         revive(own_server)
     before = questions(client)
-    poll(lambda: rates.take(UP, 100.0, 10) >= 0 and questions(client) > before, 3)
+    wait_until(lambda: rates.take(UP, 100.0, 10) >= 0 and questions(client) > before, "it asks again", timeout_s=3)
 
 
 @pytest.mark.timing

@@ -20,7 +20,8 @@ from app.storage.embedded import EmbeddedRedis
 from app.storage.leases import FULL_S
 from app.storage.slots import Slot, Slots
 from tests.support.crowd import Crowd
-from tests.support.own_redis import kill, poll, revive
+from tests.support.own_redis import kill, revive
+from tests.support.waiting import wait_until
 from tests.support.wire import Wire
 
 UP = "/up"
@@ -220,7 +221,7 @@ def test_an_unused_slot_is_found_wherever_it_is(
 ) -> None:
     """What lies unused in one process is given to another that lacks it, by the word between them and not by polls."""
     holder, other = new_slots(), new_slots()
-    poll(lambda: own_redis.pubsub_numsub(SLOTS_NEWS)[0][1] == 2)
+    wait_until(lambda: own_redis.pubsub_numsub(SLOTS_NEWS)[0][1] == 2, "both listen")
     for slot in take(holder, 4, 4)[:3]:
         slot.release()
     for module in (slots_module, leases_module):
@@ -238,7 +239,7 @@ def test_a_waiting_process_gets_the_slot_that_another_frees(new_slots: Callable[
     waiting = [threading.Thread(target=queue, args=(holder, 4, 5, own)) for _ in range(3)]
     for thread in waiting:
         thread.start()
-    poll(lambda: len(holder._leases[UP].waiters) == 3)
+    wait_until(lambda: len(holder._leases[UP].waiters) == 3, "three wait")
     threading.Timer(0.2, slots[0].release).start()
     slot = other.acquire(UP, 4, wait_s=5)
     assert slot is not None
@@ -264,9 +265,9 @@ def test_news_that_died_in_silence_are_missed(wire: Wire) -> None:
         slots = Slots(client)
         slots.start()
         try:
-            poll(lambda: wire.subscriptions == 1)
+            wait_until(lambda: wire.subscriptions == 1, "it listens")
             wire.lose_subscribers()
-            assert poll(lambda: wire.subscriptions == 2) < 3
+            wait_until(lambda: wire.subscriptions == 2, "it listens again", timeout_s=3)
         finally:
             slots.stop()
 
@@ -277,7 +278,9 @@ def test_idle_slots_go_back_by_themselves(new_slots: Callable[..., Slots], own_r
     for slot in take(slots, 20, 100):
         slot.release()
     assert told(own_redis) >= 20
-    assert poll(lambda: told(own_redis) == 0, 5) > 0.5
+    began_s = time.monotonic()
+    wait_until(lambda: told(own_redis) == 0, "nothing is counted any more", timeout_s=5)
+    assert time.monotonic() - began_s > 0.5
 
 
 def test_stop_hands_everything_back(new_slots: Callable[..., Slots], own_redis: Redis) -> None:
@@ -327,7 +330,7 @@ def test_who_came_first_goes_first(new_slots: Callable[..., Slots]) -> None:
     threads = [threading.Thread(target=wait, args=(number,)) for number in range(8)]
     for number, thread in enumerate(threads):
         thread.start()
-        poll(lambda: len(slots._leases[UP].waiters) == number + 1)  # noqa: B023
+        wait_until(lambda: len(slots._leases[UP].waiters) == number + 1, "one more waits")  # noqa: B023
     assert slots.acquire(UP, 1) is None
     slot.release()
     for thread in threads:
@@ -389,24 +392,24 @@ def test_without_redis_each_process_keeps_the_limit(
         assert one.acquire(UP, 4) is None
     finally:
         revive(own_server)
-    poll(lambda: not one.alone and not two.alone, 5)
-    poll(lambda: told(own_redis) == 8, 3)  # over the limit, as it is
+    wait_until(lambda: not one.alone and not two.alone, "both have Redis again", timeout_s=5)
+    wait_until(lambda: told(own_redis) == 8, "all are told again", timeout_s=3)  # over the limit, as it is
     own[0].release()
     slots[0].release()
     assert [one.acquire(UP, 4), two.acquire(UP, 4)].count(None) >= 1  # whoever came back last gives none out again
     for slot in own:
         slot.release()
-    poll(lambda: told(own_redis) <= 4, 3)
+    wait_until(lambda: told(own_redis) <= 4, "it is within the limit again", timeout_s=3)
 
 
 def test_a_redis_that_forgot_is_told_again(new_slots: Callable[..., Slots], own_redis: Redis) -> None:
     """Emptied and its connections cut, as a restart without a disk is: what is in flight is on record in a moment."""
     one, two = new_slots(), new_slots()
     take(one, 3, 3)
-    poll(lambda: own_redis.pubsub_numsub(SLOTS_NEWS)[0][1] == 2)
+    wait_until(lambda: own_redis.pubsub_numsub(SLOTS_NEWS)[0][1] == 2, "both listen")
     own_redis.flushall()
     own_redis.client_kill_filter(_type="pubsub")
-    poll(lambda: told(own_redis) == 3, 1)
+    wait_until(lambda: told(own_redis) == 3, "three are counted", timeout_s=1)
     assert two.acquire(UP, 3) is None
 
 
@@ -422,7 +425,7 @@ def test_a_redis_that_hangs_costs_its_timeout_once(new_slots: Callable[..., Slot
     take(slots, 2, 3)
     assert slots.acquire(UP, 3) is None
     assert time.monotonic() - began_s < 0.01
-    poll(lambda: not slots.alone, 5)
+    wait_until(lambda: not slots.alone, "it has Redis again", timeout_s=5)
 
 
 def test_a_lost_answer_leaves_nothing_behind(
@@ -442,7 +445,7 @@ def test_a_lost_answer_leaves_nothing_behind(
     assert told(own_redis) > 0
     slot.release()
     monkeypatch.undo()
-    poll(lambda: told(own_redis) == 0 and not slots.alone, 3)
+    wait_until(lambda: told(own_redis) == 0 and not slots.alone, "Redis is there, nothing is counted", timeout_s=3)
 
 
 def test_it_limits_before_it_starts_and_after_it_stopped(own_redis: Redis) -> None:

@@ -20,7 +20,8 @@ from app.storage.connections import STATS_PROCESSES, STATS_ROLLED_AT, STATS_SUMM
 from app.storage.embedded import EmbeddedRedis
 from app.storage.stats import Heartbeat, Stats, Summary
 from tests.support.envelopes import send_events
-from tests.support.own_redis import kill, poll, revive
+from tests.support.own_redis import kill, revive
+from tests.support.waiting import wait_until
 from worker.roll_up import RollUp
 
 NOW_MS = 1_790_000_000_000
@@ -208,7 +209,7 @@ def test_last_figures_while_redis_is_away(own_server: EmbeddedRedis, own_redis: 
         assert time.monotonic() - began < 1
     finally:
         revive(own_server)
-    poll(lambda: not read(stats)["stale"], 5)
+    wait_until(lambda: not read(stats)["stale"], "the figures are fresh", timeout_s=5)
 
 
 @pytest.mark.timing

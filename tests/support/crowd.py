@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from app.storage.connections import Redis, open_redis
-from tests.support.own_redis import poll
+from tests.support.waiting import wait_until
 
 SIZE = 4
 
@@ -32,7 +32,11 @@ class Crowd:
         """
         assert len(arguments) == SIZE
         tasks = [self._pool.submit(take_part, url, do, *mine) for mine in arguments]
-        poll(lambda: int(client.get("crowd:ready") or 0) == SIZE or any(task.done() for task in tasks), 20)
+        wait_until(
+            lambda: int(client.get("crowd:ready") or 0) == SIZE or any(task.done() for task in tasks),
+            "all are ready",
+            timeout_s=20,
+        )
         client.set("crowd:go", 1)
         return [task.result(20) for task in tasks]
 
@@ -45,7 +49,7 @@ def take_part(url: str, do: Callable[..., Any], *arguments: Any) -> Any:
 
         def together() -> None:
             client.incr("crowd:ready")
-            poll(lambda: client.get("crowd:go"), 20)
+            wait_until(lambda: client.get("crowd:go"), "the start", timeout_s=20)
 
         return do(client, together, *arguments)
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from app.storage.connections import Redis, RedisError, open_redis
 from app.storage.embedded import find_server
-from tests.support.gateway import free_port, wait_until
+from tests.support.gateway import free_port
+from tests.support.waiting import wait_until
 
 
 class BareRedis:

@@ -12,14 +12,14 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from tests.support.environ import clean_environ
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "app:create_app()"]
@@ -44,16 +44,6 @@ def free_port() -> int:
                 return int(listener.getsockname()[1])
         except OSError:
             pass  # somebody listens there
-
-
-def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = 10.0, pause_s: float = 0.02) -> Any:
-    """The condition's first true value. Fails when there is none in time."""
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if value := condition():
-            return value
-        time.sleep(pause_s)
-    raise AssertionError(f"not within {timeout_s} s: {what}")
 
 
 @dataclass

@@ -16,7 +16,8 @@ import pytest
 
 from app.storage.connections import MAPPINGS, MAPPINGS_UPDATES, open_redis
 from app.storage.embedded import embedded_url
-from tests.support.gateway import free_port, wait_until
+from tests.support.gateway import free_port
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("app", "worker", "admin_ui", "scripts", "gunicorn.conf.py")

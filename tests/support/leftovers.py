@@ -7,11 +7,12 @@ import ctypes
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.support.waiting import wait_until
 
 PATIENCE_S = 5.0
 """What was told to end may take so long."""
@@ -41,9 +42,9 @@ def nothing_is_left_running() -> Iterator[None]:
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # orphans of our children become our children
     before = running().keys()
     yield
-    deadline = time.monotonic() + PATIENCE_S
-    while (left := {pid: line for pid, line in running().items() if pid not in before}) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    with contextlib.suppress(AssertionError):
+        wait_until(lambda: running().keys() <= before, "all that tests started has ended", PATIENCE_S)
+    left = {pid: line for pid, line in running().items() if pid not in before}
     for pid in left:
         os.kill(pid, signal.SIGKILL)
     if left:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -35,15 +34,6 @@ def wire(own_server: EmbeddedRedis) -> Iterator[Wire]:
     wire = Wire(own_server.url.removeprefix("unix://"))
     yield wire
     wire.close()
-
-
-def poll(condition: Callable[[], object], timeout_s: float = 10.0) -> float:
-    """Waits until the condition holds; how many seconds it took. Fails the test when it does not in time."""
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < timeout_s, "waited in vain"
-        time.sleep(0.01)
-    return time.monotonic() - began
 
 
 def kill(server: EmbeddedRedis) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from app.core.events import RequestEvent
 from app.telemetry import log_sink
 from app.telemetry.log_sink import LogSink
 from app.telemetry.standard_error import SinkStream
-from tests.support.gateway import ROOT, wait_until
+from tests.support.gateway import ROOT
+from tests.support.waiting import wait_until
 
 EVENT = RequestEvent("id", 1_790_000_000_000, "/a", "GET", 200, "", 1, 2, 10.0, 5.0)
 
@@ -62,16 +64,16 @@ def sink(pipe: Pipe) -> Iterator[LogSink]:
     made = LogSink(pipe.writer)
     made.describe = lambda event: f"{event.request_id}\n".encode()
     yield made
-    deadline = time.monotonic() + 5
-    while made._running.locked() and time.monotonic() < deadline:  # a thread must not write into the next test's pipe
+
+    def has_ended() -> bool:
         made._leaving = True
         made._wake()
-        try:
+        with contextlib.suppress(OSError):  # nothing there, or closed
             os.set_blocking(pipe.reader, False)
             os.read(pipe.reader, 1 << 20)
-        except OSError:
-            pass  # nothing there, or closed
-        time.sleep(0.001)
+        return not made._running.locked()
+
+    wait_until(has_ended, "the thread, which must not write into the next test's pipe, ends", pause_s=0.001)
 
 
 def test_lines_come_whole_and_in_order(pipe: Pipe, sink: LogSink) -> None:

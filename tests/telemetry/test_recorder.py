@@ -23,7 +23,8 @@ from app.storage.stats import Heartbeat
 from app.telemetry import recorder as recorder_module
 from app.telemetry.recorder import Recorder
 from tests.storage.test_journal import die
-from tests.support.own_redis import kill, poll, revive
+from tests.support.own_redis import kill, revive
+from tests.support.waiting import wait_until
 
 NOW_MS = 1_790_000_000_000
 Make = Callable[..., Recorder]
@@ -75,7 +76,7 @@ def test_events_arrive_in_order_and_numbered(make: Make, own_redis: Redis) -> No
     recorder.start()
     for number in range(1200):
         recorder.record(event(number))
-    assert poll(lambda: len(sent(own_redis)) == 1200) < 1
+    wait_until(lambda: len(sent(own_redis)) == 1200, "all are sent", timeout_s=1)
     found = envelopes(own_redis)
     assert sent(own_redis) == [str(number) for number in range(1200)]
     assert [(one.process_id, one.seq) for one in found] == [("me", seq + 1) for seq in range(len(found))]
@@ -102,7 +103,7 @@ def test_a_full_queue_drops_and_counts(make: Make, own_redis: Redis) -> None:
         recorder.record(event(number))
     assert recorder.dropped == 15
     recorder.start()
-    poll(lambda: len(sent(own_redis)) == 10)
+    wait_until(lambda: len(sent(own_redis)) == 10, "all are sent")
     assert booked(own_redis) == (10, 15)
 
 
@@ -111,7 +112,7 @@ def test_dropped_events_arrive_even_alone(make: Make, own_redis: Redis) -> None:
     recorder = make(queue_size=0)
     recorder.record(event())
     recorder.start()
-    poll(lambda: own_redis.llen(STATS_EVENTS))
+    wait_until(lambda: own_redis.llen(STATS_EVENTS), "something is sent")
     assert booked(own_redis) == (0, 1)
 
 
@@ -149,15 +150,15 @@ def test_events_wait_for_redis(make: Make, own_server: EmbeddedRedis, own_redis:
     recorder = make(queue_size=100)
     recorder.start()
     recorder.record(event())
-    poll(lambda: len(sent(own_redis)) == 1)
+    wait_until(lambda: len(sent(own_redis)) == 1, "the first is sent")
     kill(own_server)
     try:
         for number in range(50):
             recorder.record(event(number))
-        poll(lambda: recorder._away)
+        wait_until(lambda: recorder._away, "Redis is found away")
     finally:
         revive(own_server)
-    poll(lambda: len(sent(open_redis(own_server.url))) == 51)
+    wait_until(lambda: len(sent(open_redis(own_server.url))) == 51, "all are sent")
     assert booked(open_redis(own_server.url)) == (51, 0)
 
 
@@ -198,7 +199,7 @@ def test_a_lost_reply_is_sent_again_under_the_same_number(make: Make, own_redis:
         patch.setattr(recorder_module, "RETRY_PAUSE_S", 0.01)
         recorder.start()
         recorder.record(event())
-        poll(lambda: own_redis.llen(STATS_EVENTS) == 3)
+        wait_until(lambda: own_redis.llen(STATS_EVENTS) == 3, "three are sent")
         recorder.stop(2)
     assert {one.seq for one in envelopes(own_redis)} == {1}
     assert booked(own_redis) == (1, 0)
@@ -210,13 +211,13 @@ def test_a_long_backlog_is_not_made_longer(make: Make, own_redis: Redis) -> None
     recorder.start()
     for number in range(11):
         recorder.record(event(number))
-    poll(lambda: recorder._redis_full)
+    wait_until(lambda: recorder._redis_full, "Redis is found full")
     for number in range(50):
         recorder.record(event(number))
     assert recorder.dropped == 30
     assert own_redis.get(STATS_BACKLOG) == b"11"
     assert booked(own_redis) == (11, 0)
-    poll(lambda: own_redis.llen(STATS_EVENTS))
+    wait_until(lambda: own_redis.llen(STATS_EVENTS), "something is sent")
     assert booked(own_redis) == (31, 30)
 
 
@@ -227,7 +228,7 @@ def test_an_event_that_cannot_be_sent_holds_up_nobody(make: Make, own_redis: Red
     recorder.record(event(endpoint="\udcff"))
     recorder.record(event())
     recorder.record(event()._replace(status=2**64))
-    poll(lambda: own_redis.llen(STATS_EVENTS))
+    wait_until(lambda: own_redis.llen(STATS_EVENTS), "something is sent")
     assert booked(own_redis) == (1, 2)
 
 
@@ -237,7 +238,7 @@ def test_a_process_says_how_it_does(make: Make, own_redis: Redis) -> None:
     for number in range(30):
         recorder.record(event(number))
     recorder.start()
-    poll(lambda: own_redis.hget(STATS_PROCESSES, "me"))
+    wait_until(lambda: own_redis.hget(STATS_PROCESSES, "me"), "the heartbeat")
     beat = Heartbeat.decode(own_redis.hget(STATS_PROCESSES, "me"))  # type: ignore[arg-type]
     assert (beat.tasks, beat.requests) == (42, 30)
     assert 5 < beat.memory_mb < 5000
@@ -308,7 +309,7 @@ def test_an_envelope_is_plain_json(make: Make, own_redis: Redis) -> None:
     recorder = make(process_id="me")
     recorder.start()
     recorder.record(event(5))
-    poll(lambda: own_redis.llen(STATS_EVENTS))
+    wait_until(lambda: own_redis.llen(STATS_EVENTS), "something is sent")
     raw = own_redis.lindex(STATS_EVENTS, 0)
     assert orjson.loads(raw) == [1, "me", 1, 0, [list(event(5))]]  # type: ignore[arg-type]
 
@@ -319,7 +320,7 @@ def test_events_that_json_cannot_hold_are_left_out(make: Make, own_redis: Redis)
     for one in (event(), event(endpoint="\udcff"), event()._replace(response_bytes=1 << 70), event()):
         recorder.record(one)
     recorder.start()
-    poll(lambda: len(sent(own_redis)) == 2)
+    wait_until(lambda: len(sent(own_redis)) == 2, "both are sent")
     assert booked(own_redis) == (2, 2)
 
 
@@ -335,7 +336,7 @@ def test_what_a_killed_process_left_is_sent_by_another(make: Make, own_redis: Re
     heir = make(process_id="heir", journal_folder=tmp_path / "j")
     heir.start()
     heir.record(event(1000))
-    poll(lambda: len(sent(own_redis)) >= 1201)
+    wait_until(lambda: len(sent(own_redis)) >= 1201, "all are sent")
     found = envelopes(own_redis)
     assert {(one.process_id, one.seq, len(one.events)) for one in found} == {
         ("dead", 1, 500),
@@ -343,7 +344,7 @@ def test_what_a_killed_process_left_is_sent_by_another(make: Make, own_redis: Re
         ("heir", 1, 1),
     }
     assert booked(own_redis) == (701, 0)
-    poll(lambda: [path.stem for path in (tmp_path / "j").iterdir()] == ["heir"])
+    wait_until(lambda: [path.stem for path in (tmp_path / "j").iterdir()] == ["heir"], "only the heir's is left")
     heir.stop(2)
     assert not (tmp_path / "j").exists()
 
@@ -360,7 +361,7 @@ def test_what_may_have_arrived_long_ago_is_not_sent_again(
     die(dead)
     heir = make(journal_folder=tmp_path / "j")
     heir.start()
-    poll(lambda: sent(own_redis) == ["2"])
+    wait_until(lambda: sent(own_redis) == ["2"], "the second is sent")
 
 
 def test_a_stop_without_redis_leaves_all_for_the_next_start(

@@ -14,7 +14,8 @@ import redis
 from app.storage.connections import STATS_BACKLOG, STATS_EVENTS, Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
 from app.storage.stats import Stats
-from tests.support.own_redis import kill, poll, revive
+from tests.support.own_redis import kill, revive
+from tests.support.waiting import wait_until
 from tests.support.worker_process import ROOT, StartWorker
 
 KILLS = {"worker": 6, "connections": 6, "server": 4}
@@ -68,7 +69,7 @@ def test_nothing_is_lost_and_nothing_counted_twice(
         producer.terminate()
     sent = {f"/p{number}": counts(producer) for number, producer in enumerate(producers)}
     with open_redis(own_server.url) as client:
-        poll(lambda: client.llen(STATS_EVENTS) == 0, 15)
+        wait_until(lambda: client.llen(STATS_EVENTS) == 0, "all are rolled up", timeout_s=15)
         assert int(client.get(STATS_BACKLOG) or 0) == 0
         check(client, sent)
 
@@ -90,7 +91,7 @@ def produce(url: str, endpoint: str) -> subprocess.Popen[str]:
 def kill_between_syncs(server: EmbeddedRedis) -> None:
     """While its file is being synced the server answers writes before it writes them: then a kill would cost them."""
     with open_redis(server.url) as client:
-        poll(lambda: client.info("persistence")["aof_pending_bio_fsync"] == 0)
+        wait_until(lambda: client.info("persistence")["aof_pending_bio_fsync"] == 0, "all is on the disk")
         kill(server)
 
 
@@ -119,7 +120,9 @@ def check(client: Redis, sent: dict[str, tuple[int, int]]) -> None:
         return answer["total"] == expected and not answer["stale"]
 
     with suppress(AssertionError):
-        poll(settled, 20)  # at worst a lease expires, and a worker finds nothing to do for a while
+        wait_until(
+            settled, "all are counted", timeout_s=20
+        )  # at worst a lease expires, and a worker finds nothing to do for a while
     assert answer["total"] == expected
     assert answer["dropped_events"] == 0
     assert answer["errors"] == sum(errors for _, errors in sent.values())

@@ -17,7 +17,8 @@ from app.storage.embedded import EmbeddedRedis
 from app.storage.stats import Stats
 from tests.support.envelopes import send_events
 from tests.support.environ import clean_environ
-from tests.support.own_redis import kill, poll, revive
+from tests.support.own_redis import kill, revive
+from tests.support.waiting import wait_until
 from tests.support.worker_process import ROOT, StartWorker
 from worker.__main__ import RollUpWorker, _work
 from worker.ticker import Ticker
@@ -46,13 +47,13 @@ def test_what_waited_is_rolled_up_at_the_start(own_redis: Redis, stats: Stats, s
     """A worker that starts takes at once what was recorded before."""
     send(own_redis, 1)
     start_worker()
-    assert poll(lambda: total(stats) == 1) < 3
+    wait_until(lambda: total(stats) == 1, "the event is counted", timeout_s=3)
 
 
 def test_figures_are_fresh_within_two_seconds(own_redis: Redis, stats: Stats, start_worker: StartWorker) -> None:
     """An event on the list is in the figures two seconds later, whenever it comes."""
     start_worker()
-    poll(lambda: ready(own_redis))
+    wait_until(lambda: ready(own_redis), "the worker is ready")
     began_s = time.monotonic()
     sent_s: list[float] = []
     seen = 0
@@ -70,7 +71,7 @@ def test_figures_are_fresh_within_two_seconds(own_redis: Redis, stats: Stats, st
 def test_it_ends_when_told(own_redis: Redis, start_worker: StartWorker, number: signal.Signals) -> None:
     """SIGTERM and SIGINT end the worker promptly, with code 0, and it gives its lease back."""
     worker = start_worker()
-    poll(lambda: ready(own_redis))
+    wait_until(lambda: ready(own_redis), "the worker is ready")
     began = time.monotonic()
     worker.send_signal(number)
     assert worker.wait(5) == 0
@@ -112,16 +113,16 @@ def test_it_outlives_redis(
 ) -> None:
     """A worker goes on by itself after Redis was killed and came back, and after its connections were cut."""
     worker = start_worker()
-    poll(lambda: ready(own_redis))
+    wait_until(lambda: ready(own_redis), "the worker is ready")
     send(own_redis, 1)
-    poll(lambda: total(stats) == 1)
+    wait_until(lambda: total(stats) == 1, "the event is counted")
     for seq in (2, 3):
         kill(own_server)
         time.sleep(0.6)
         revive(own_server)
         with open_redis(own_server.url) as client:
             send(client, seq)
-            poll(lambda seq=seq: total(stats) == seq, 8)
+            wait_until(lambda seq=seq: total(stats) == seq, "the event is counted", timeout_s=8)
             client.client_kill_filter(_type="normal", skipme=True)
             client.client_kill_filter(_type="pubsub", skipme=True)
     assert worker.poll() is None
@@ -135,7 +136,7 @@ def test_it_ends_when_told_while_redis_is_away(
 ) -> None:
     """SIGTERM in the middle of an outage ends the worker as well."""
     worker = start_worker()
-    poll(lambda: ready(own_redis))
+    wait_until(lambda: ready(own_redis), "the worker is ready")
     kill(own_server)
     try:
         time.sleep(0.5)
@@ -148,7 +149,7 @@ def test_it_ends_when_told_while_redis_is_away(
 def test_standing_by_it_ends_when_told(own_redis: Redis, start_worker: StartWorker) -> None:
     """A worker without the lease ends as promptly as one with it, and leaves the lease alone."""
     start_worker()
-    poll(lambda: ready(own_redis))
+    wait_until(lambda: ready(own_redis), "the worker is ready")
     lease = own_redis.get(STATS_LEASE)
     second = start_worker()
     assert second.stderr is not None
@@ -163,16 +164,16 @@ def test_one_works_and_one_stands_by(own_redis: Redis, stats: Stats, start_worke
     workers = {}
     for _ in range(2):
         worker = start_worker()
-        poll(lambda: ready(own_redis))
+        wait_until(lambda: ready(own_redis), "the worker is ready")
         workers[own_redis.get(STATS_LEASE)] = worker
     assert len(workers) == 1
     send(own_redis, 1)
-    poll(lambda: total(stats) == 1)
+    wait_until(lambda: total(stats) == 1, "the event is counted")
     first = next(iter(workers.values()))
     own_redis.delete(STATS_LEASE)
     first.kill()
     send(own_redis, 2)
-    assert poll(lambda: total(stats) == 2) < 6
+    wait_until(lambda: total(stats) == 2, "the other event is counted", timeout_s=6)
 
 
 def test_a_stop_that_rq_does_not_catch_is_a_stop(own_redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,19 @@
+"""How tests wait: for a condition, never for luck."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+
+def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = 10.0, pause_s: float = 0.01) -> Any:
+    """The condition's first true value. Fails when there is none in time; it is looked at once more at the end."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        is_over = time.monotonic() >= deadline
+        if value := condition():
+            return value
+        if is_over:
+            raise AssertionError(f"not within {timeout_s} s: {what}")
+        time.sleep(pause_s)
