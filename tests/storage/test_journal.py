@@ -17,6 +17,7 @@ from app.storage import journal as journal_module
 from app.storage import journal_files
 from app.storage.journal import STEP_BYTES, Batch, Journal
 from app.storage.journal_files import create, folder_of, left_behind
+from tests.support.dying_process import die
 from tests.support.gateway import ROOT
 
 
@@ -30,13 +31,6 @@ def drain(journal: Journal, most: int = 500) -> list[Batch]:
 
 def rows_of(batches: list[Batch]) -> list[bytes]:
     return [row for batch in batches for row in batch.rows]
-
-
-def die(journal: Journal) -> None:
-    """What a kill does: the memory stays in the file, the lock goes."""
-    assert journal._memory is not None
-    journal._memory.close()
-    os.close(journal._fd)
 
 
 def test_rows_go_off_in_order_in_numbered_batches(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from app.storage.ledger import Account, Ledger
 from app.storage.stats import Heartbeat
 from app.telemetry import recorder as recorder_module
 from app.telemetry.recorder import Recorder
-from tests.storage.test_journal import die
+from tests.support.dying_process import die
 from tests.support.own_redis import kill, revive
 from tests.support.waiting import wait_until
 
