@@ -1,14 +1,15 @@
 """What a browser would make of an answer that comes from the gateway's own address.
 
 Mapped upstreams answer at the origin of the admin page. What they send must not act there as the admin: a document
-gets an origin of its own, and no upstream sets a cookie of ours. Programs get what they always got.
+gets an origin of its own, none speaks for the whole origin, and no upstream sets a cookie of ours. Programs get what
+they always got.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from app.wire.headers import Headers, lower
+from app.wire.headers import Headers, has_any, lower
 
 SANDBOX: Final = (
     "sandbox allow-downloads allow-forms allow-modals allow-orientation-lock allow-pointer-lock allow-popups "
@@ -19,6 +20,20 @@ and call the admin API only as a stranger would. Windows that it opens inherit t
 
 OWN_COOKIES_BEGIN: Final = "api_proxy_"
 """Names of all our cookies begin so, and of nobody else's."""
+
+FOR_AN_ORIGIN: Final = frozenset(
+    "accept-ch alt-svc clear-site-data critical-ch expect-ct nel public-key-pins report-to sec-session-registration "
+    "secure-session-registration service-worker-allowed set-login shared-storage-write strict-transport-security "
+    "use-as-dictionary".split()
+)
+"""Names in lower case of fields that a browser keeps, or follows, for the origin or host they came from, in whatever
+answer. Of ours they would end the admin's session (Clear-Site-Data), close it over http (RFC 6797), send others there
+(RFC 7838), or report to the upstream what its pages ask for (NEL, Report-To).
+
+Those that speak for one document stay, for it has an origin of its own: Origin-Agent-Cluster, Reporting-Endpoints,
+Permissions-Policy, the Cross-Origin- ones. Where browsers send no `Sec-Fetch-Dest`, in plain http from elsewhere, they
+follow none of all these either, for they want a secure origin.
+"""
 
 _INERT: Final = frozenset(
     "application/javascript application/json application/octet-stream application/pdf application/wasm text/css "
@@ -40,7 +55,12 @@ def is_from_browser(sec_fetch_dest: str | None, accept: str | None) -> bool:
 
 
 def confine(fields: Headers, status: int) -> None:
-    """Adds the sandbox to an answer that a browser may run. A policy of the upstream stays; both hold (CSP 3, 4.1)."""
+    """Adds the sandbox to an answer that a browser may run, and takes out what is FOR_AN_ORIGIN.
+
+    A policy of the upstream stays; both hold (CSP 3, 4.1).
+    """
+    if has_any(fields, FOR_AN_ORIGIN):
+        fields[:] = [field for field in fields if lower(field[0]) not in FOR_AN_ORIGIN]
     if status not in _WITHOUT_BODY and not _is_inert(fields):
         fields.append(("Content-Security-Policy", SANDBOX))
 

@@ -8,7 +8,7 @@ import pytest
 
 from app.routes import web_proxy
 from app.routes.admin import guard
-from app.wire.browsers import OWN_COOKIES_BEGIN, SANDBOX
+from app.wire.browsers import FOR_AN_ORIGIN, OWN_COOKIES_BEGIN, SANDBOX
 from tests.support.gateway import ROOT, GatewayProcess, Reply
 from tests.support.upstream import Peer, Upstream
 
@@ -118,6 +118,57 @@ def test_what_has_no_body_changes_nothing_of_what_is_kept(
 ) -> None:
     """A 304 names no type; with a policy of it a kept PDF would lose its viewer."""
     assert policies(ask(gateway, upstream, "", BROWSER, status)) == []
+
+
+FOR_THE_ORIGIN = {
+    "Accept-CH": "Sec-CH-UA-Model",
+    "Alt-Svc": 'h3=":443"; ma=86400',
+    "Clear-Site-Data": '"*"',
+    "CRITICAL-CH": "Sec-CH-UA-Model",
+    "Expect-CT": "max-age=86400, enforce",
+    "NEL": '{"report_to": "g", "max_age": 86400}',
+    "Public-Key-Pins": 'pin-sha256="x"; max-age=86400',
+    "Report-To": '{"group": "g", "endpoints": [{"url": "https://collector.example/"}], "max_age": 86400}',
+    "Sec-Session-Registration": '(ES256);path="/start"',
+    "Secure-Session-Registration": '(ES256);path="/start"',
+    "Service-Worker-Allowed": "/",
+    "Set-Login": "logged-out",
+    "Shared-Storage-Write": "clear",
+    "strict-transport-security": "max-age=86400; includeSubDomains",
+    "Use-As-Dictionary": 'match="/*"',
+}
+FOR_ITSELF = {
+    "Content-Security-Policy-Report-Only": "default-src 'self'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Origin-Agent-Cluster": "?1",
+    "Permissions-Policy": "camera=()",
+    "Reporting-Endpoints": 'e="https://collector.example/"',
+    "WWW-Authenticate": 'Basic realm="x"',
+}
+
+
+def named(reply: Reply, fields: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in reply.fields if name in fields}
+
+
+@pytest.mark.parametrize("status", ["200 OK", "204 No Content", "304 Not Modified", "401 Unauthorized"])
+@pytest.mark.parametrize("content_type", ["text/html", "application/json"])
+def test_no_upstream_speaks_for_the_gateways_origin_to_a_browser(
+    gateway: GatewayProcess, upstream: Upstream, content_type: str, status: str
+) -> None:
+    """What it would keep for the whole origin or host does not reach it; what is about the answer itself does."""
+    fields = {"Content-Type": content_type} | FOR_THE_ORIGIN | FOR_ITSELF
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    reply = ask(gateway, upstream, lines, {"Sec-Fetch-Dest": "empty"}, status)
+    assert named(reply, FOR_THE_ORIGIN) == {}
+    assert named(reply, FOR_ITSELF) == FOR_ITSELF
+    assert {name.lower() for name in FOR_THE_ORIGIN} == FOR_AN_ORIGIN
+
+
+def test_a_program_gets_what_an_upstream_says_of_its_origin(gateway: GatewayProcess, upstream: Upstream) -> None:
+    """Nothing that is meant for browsers is taken from what others ask for."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in FOR_THE_ORIGIN.items())
+    assert named(ask(gateway, upstream, lines, {}), FOR_THE_ORIGIN) == FOR_THE_ORIGIN
 
 
 @pytest.mark.parametrize(

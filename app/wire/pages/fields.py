@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from app.wire.browsers import FOR_AN_ORIGIN
 from app.wire.codings import is_undone
 from app.wire.forwarded import is_forwarded, is_of_a_hop
 from app.wire.headers import Headers, find, tokens
@@ -33,19 +34,17 @@ _NOT_TO_SITE = frozenset(
 What reverse proxies add (wire.forwarded, too) holds the person's address, and some of it our own address of the page
 with the ticket in it. Here it never goes on: a browser says nothing of the kind by itself.
 """
-_NOT_TO_BROWSER = frozenset(
-    "accept-ch access-control-allow-credentials access-control-allow-headers access-control-allow-methods "
+_NOT_TO_BROWSER = FOR_AN_ORIGIN | frozenset(
+    "access-control-allow-credentials access-control-allow-headers access-control-allow-methods "
     "access-control-allow-origin access-control-allow-private-network access-control-expose-headers "
-    "access-control-max-age alt-svc clear-site-data content-security-policy-report-only cross-origin-embedder-policy "
+    "access-control-max-age content-security-policy-report-only cross-origin-embedder-policy "
     "cross-origin-embedder-policy-report-only cross-origin-opener-policy cross-origin-opener-policy-report-only "
-    "cross-origin-resource-policy critical-ch expect-ct nel origin-agent-cluster public-key-pins referrer-policy "
-    "report-to reporting-endpoints sec-session-registration secure-session-registration service-worker-allowed "
-    "set-login shared-storage-write sourcemap speculation-rules strict-transport-security use-as-dictionary "
-    "x-frame-options x-lighttpd-send-file x-litespeed-location x-reproxy-url x-robots-tag x-sendfile "
-    "x-sourcemap".split()
+    "cross-origin-resource-policy origin-agent-cluster referrer-policy reporting-endpoints sourcemap "
+    "speculation-rules x-frame-options x-lighttpd-send-file x-litespeed-location x-reproxy-url x-robots-tag "
+    "x-sendfile x-sourcemap".split()
 )
 _NOT_TO_BROWSER_BEGINS = ("x-accel-",)
-"""They speak for a whole origin, which here is the gateway's, or send the browser past the gateway; or they are orders
+"""They speak for an origin, which here is the gateway's, or send the browser past the gateway; or they are orders
 to a reverse proxy before us, which would answer with a file or a page of its own and without our policy."""
 _OF_THE_BYTES = frozenset(
     "accept-ranges content-digest content-encoding content-length content-md5 digest repr-digest".split()
