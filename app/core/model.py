@@ -137,13 +137,16 @@ class AccessToken(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that the operator said at one instant. Replaced whole, so nobody sees a half-applied change."""
+    """All that the operator said at one instant. Replaced whole, so nobody sees a half-applied change.
+
+    What each call asks for stands here flat, taken from the parts of mappings and settings (`core/snapshot.py`).
+    """
 
     version: int = 0
     mappings: dict[str, Mapping] = field(default_factory=dict)
     """By the mapping's prefix, as the operator wrote it."""
     routes: dict[str, Mapping] = field(default_factory=dict)
-    """By the prefix as it stands on the wire; see `core.routing.build_snapshot`."""
+    """By the prefix as it stands on the wire; see `core.routing.wire_prefix`."""
     depth: int = 0
     """The most segments of any prefix: how far into a path the router must look."""
     limits: Limits = Limits()
@@ -156,3 +159,5 @@ class Snapshot:
     """What the operator set for one mapping, by prefix."""
     rejected: dict[str, Invalid] = field(default_factory=dict)
     """Stored entries that make no sense: prefix or setting, and why."""
+    parts: dict[str, Any] = field(default_factory=dict)
+    """What was said of each noun, by the noun's name; `core.snapshot.Noun.of` knows of which kind it is."""

@@ -1,4 +1,5 @@
 """What a reading of the stored catalogue means, beside the one that is known: a word of the operator, or a loss.
+And which parts of it must be read at all.
 
 Every change makes the version grow. So a version that is gone or goes backwards, or a part that vanished whole under
 the same version, was said by nobody: Redis lost its memory, a replica took over that had not heard all, a backup was
@@ -8,10 +9,10 @@ emptied Redis, bears its origin and gives way.
 
 from __future__ import annotations
 
-from collections.abc import Mapping as MappingOf
+from collections.abc import Collection, Iterable
 from enum import Enum
 
-from app.core.routing import Stored
+from app.core.snapshot import Stored, Table
 
 
 class Meaning(Enum):
@@ -21,22 +22,48 @@ class Meaning(Enum):
     BEHIND = "an older state came back: what is known is served until the next edit or reload"
 
 
-def judge(known: Stored | None, found: Stored, behind: Stored | None = None) -> Meaning:
-    """What `found` means to one who serves `known`; `behind` is what was found before, when that was BEHIND."""
+def judge(known: Stored | None, found: Stored, behind: Stored | None = None, by_hand: Collection[str] = ()) -> Meaning:
+    """What `found` means to one who serves `known`.
+
+    `behind` is what was found before, when that was BEHIND. Tables `by_hand` may lose their only field by HDEL.
+    """
     if known is None:
         return Meaning.WORD
-    if found.origin != known.origin and _is_restored_from_less(found, known.version):
-        return Meaning.OVERLAID
+    if found.origin != known.origin and (basis := _restored_from(found)) is not None and basis <= known.version:
+        if basis < known.version:
+            return Meaning.OVERLAID
+        if _vanished(known, found, by_hand):
+            return Meaning.LOST  # whoever wrote back knew less nouns: an older gateway, during an update
     if found.version > known.version:
         return Meaning.WORD
     if found.version == known.version:
-        lost = any(len(ours) > 1 and not theirs for ours, theirs in _parts(known, found))  # one field may go by HDEL
-        return Meaning.LOST if lost else Meaning.WORD
-    if found.version == 0 and all(not theirs or theirs == ours for ours, theirs in _parts(known, found)):
+        return Meaning.LOST if _vanished(known, found, by_hand) else Meaning.WORD
+    if found.version == 0 and all(not theirs or theirs == ours for _, ours, theirs in _tables(known, found)):
         return Meaning.LOST
     if behind is not None and found != behind and found.version >= behind.version:
         return Meaning.WORD  # somebody edited what had come back
     return Meaning.BEHIND
+
+
+def unread(known: Stored, found: Stored, nouns: Iterable[str]) -> set[str]:
+    """Of `nouns` those whose tables, as they are `known`, need not be what `found` speaks of, by version and stamps.
+
+    The stamps are text: a version, then nouns and the stamp of each one's last change; `*` stands for all others. A
+    stamp ends with a mark of its own, so those of two histories (a backup was restored) never look alike. Where the
+    version is another, the last change was made by somebody who stamps nothing, such as an older gateway or redis-cli:
+    then any part may have changed.
+    """
+    if (found.version, found.origin, found.stamps) == (known.version, known.origin, known.stamps):
+        return set()
+    ours, theirs = _stamps(known), _stamps(found)
+    if ours is None or theirs is None or found.version < known.version or found.origin != known.origin:
+        return set(nouns)
+    return {noun for noun in nouns if theirs.get(noun, theirs.get("*")) != ours.get(noun, ours.get("*"))}
+
+
+def _stamps(stored: Stored) -> dict[str, str] | None:
+    version, *words = stored.stamps.split(" ")
+    return dict(zip(words[::2], words[1::2], strict=False)) if version == str(stored.version) else None
 
 
 def origin(version: int, basis: int, mark: str) -> str:
@@ -47,14 +74,19 @@ def origin(version: int, basis: int, mark: str) -> str:
     return f"{version} {basis} {mark}"
 
 
-def _is_restored_from_less(found: Stored, known_version: int) -> bool:
-    """Whether nothing was edited since somebody stored `found` who knew less than `known_version`."""
+def _restored_from(found: Stored) -> int | None:
+    """The version that whoever stored `found` knew, when nothing was edited since; None: nobody stored it so."""
     try:
         version, basis = map(int, found.origin.split(" ")[:2])
     except ValueError:  # there is none, or somebody wrote there by hand
-        return False
-    return version == found.version and basis < known_version
+        return None
+    return basis if version == found.version else None
 
 
-def _parts(known: Stored, found: Stored) -> list[tuple[MappingOf[str, str], MappingOf[str, str]]]:
-    return list(zip(known[1:4], found[1:4], strict=True))
+def _vanished(known: Stored, found: Stored, by_hand: Collection[str]) -> bool:
+    """Whether a table went whole without a word."""
+    return any(len(ours) > (name in by_hand) and not theirs for name, ours, theirs in _tables(known, found))
+
+
+def _tables(known: Stored, found: Stored) -> list[tuple[str, Table, Table]]:
+    return [(name, ours, found.tables.get(name, {})) for name, ours in known.tables.items()]

@@ -7,20 +7,15 @@ so the cost does not depend on the number of mappings.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from collections.abc import Mapping as MappingOf
-from contextlib import contextmanager
 from types import MappingProxyType
-from typing import NamedTuple
 from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
 
-import orjson
-
 from app.core.addresses import canonical_host
-from app.core.errors import Invalid, InvalidMapping, InvalidSetting
+from app.core.errors import InvalidMapping
 from app.core.forward_proxies import parse_proxy_url
 from app.core.model import Mapping, Snapshot, Upstream
-from app.core.settings import Limits, Settings, Value, check_options, check_setting
+from app.core.settings import Limits, Value
 
 RESERVED_SEGMENTS = frozenset(
     {"", "admin", "api", "stats", "health", "metrics", "static", "proxy", "robots.txt", "favicon.ico", "index.html"}
@@ -77,59 +72,9 @@ def _usual_spelling(path: bytes) -> str:
     return "/".join([quote(unquote_to_bytes(segment), safe=_SEGMENT_SAFE) for segment in path.split(b"/")])
 
 
-class Stored(NamedTuple):
-    """What the catalogue keeps, as text: nothing in it is trusted, as anybody may have written it by hand."""
-
-    version: int
-    mappings: MappingOf[str, str]
-    options: MappingOf[str, str]
-    """By prefix, a JSON object of settings."""
-    settings: MappingOf[str, str]
-    origin: str = ""
-    """Who stored it, where that was no operator; see `core.readings.origin`."""
-
-
-def build_snapshot(stored: Stored, limits: Limits, settings: Settings) -> Snapshot:
-    """The Snapshot of what is stored, over the deployment's values. What makes no sense is told in `rejected`."""
-    rejected: dict[str, Invalid] = {}
-    changed: dict[str, Value] = {}
-    for name, value in sorted(stored.settings.items()):
-        with _telling(rejected, name):
-            changed[name] = check_setting(name, value)
-    limits, settings = limits.with_overrides(changed), settings.with_overrides(changed)
-    mappings: dict[str, Mapping] = {}
-    routes: dict[str, Mapping] = {}
-    options: dict[str, dict[str, Value]] = {}
-    for prefix, target in sorted(stored.mappings.items()):
-        with _telling(rejected, prefix):
-            if prefix in stored.options:
-                options[prefix] = _parse_options(stored.options[prefix])
-            mapping = parse_mapping(prefix, target, limits, options.get(prefix, {}))
-            check_spelling(prefix, routes)
-            mappings[prefix] = routes[wire_prefix(prefix)] = mapping
-    depth = max((prefix.count("/") for prefix in routes), default=0)
-    return Snapshot(stored.version, mappings, routes, depth, limits, settings, changed, options, rejected)
-
-
 def wire_prefix(prefix: str) -> str:
     """A mapping's prefix as it stands in a request's target, in its usual spelling."""
     return _usual_spelling(prefix.rstrip("/").encode())
-
-
-def _parse_options(text: str) -> dict[str, Value]:
-    try:
-        values = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise InvalidSetting(f"its options are no JSON: {error}", "options") from None
-    return check_options(values)
-
-
-@contextmanager
-def _telling(rejected: dict[str, Invalid], name: str) -> Iterator[None]:
-    try:
-        yield
-    except Invalid as error:
-        rejected[name] = error.with_traceback(None)  # which would keep all that was at hand
 
 
 def parse_mapping(

@@ -1,7 +1,9 @@
 """What the operator SAID: loads, changes and watches the Snapshot.
 
-A change is one script in Redis: entry, version and the word to all processes. Each process hears it at once;
-and because somebody may write the hash by hand, each also compares it every few seconds.
+A change is one script in Redis (`changes.py`): edits, version and the word to all processes. Each process hears it at
+once, reads what the word and the versions name, and builds only that anew. Every few seconds it looks at the versions;
+and because somebody may write some hashes by hand, it compares those every second time, whole: they are small, a digest
+would have to be worked out in Redis, where all others wait for it, and a length does not tell of a changed target.
 The Snapshot is replaced by one assignment, so the request path reads it without a lock.
 What Redis holds is not always what the operator said (`core/readings.py`): what is known then goes on serving, and what
 Redis lost is written back, by whoever notices first.
@@ -12,16 +14,20 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Iterable, Sequence
 
 import orjson
 
 from app.core.model import Snapshot
-from app.core.readings import Meaning, judge
-from app.core.routing import Stored, build_snapshot, check_spelling, parse_mapping
-from app.core.settings import SETTINGS, Limits, Settings, Value
+from app.core.readings import Meaning, judge, unread
+from app.core.routing import check_spelling, parse_mapping
+from app.core.settings import SETTINGS as SETTINGS_TABLE
+from app.core.settings import Limits, Settings, Value
+from app.core.snapshot import MAPPINGS, NOUNS, SETTINGS, Noun, Part, Stored, build_snapshot
+from app.storage.changes import ALL, Edit, change
 from app.storage.connections import MAPPINGS_UPDATES, Redis, RedisError, messages
 from app.storage.refusals import describe
-from app.storage.stored_catalog import ACCEPT, ADD, DELETE, SET, UPDATE, StoredCatalog
+from app.storage.stored_catalog import StoredCatalog
 
 POLL_S = 4.0
 RETRY_S = 1.0
@@ -31,9 +37,9 @@ TRIES = 3
 log = logging.getLogger(__name__)
 
 REASONS = {
-    Meaning.LOST: "Redis lost the mappings or a part of them",
-    Meaning.OVERLAID: "Redis lost the mappings, and others were stored in their place by no operator",
-    Meaning.BEHIND: "Redis holds an older state of the mappings than this one knows",
+    Meaning.LOST: "Redis lost the {} or a part of them",
+    Meaning.OVERLAID: "Redis lost the {}, and others were stored in their place by no operator",
+    Meaning.BEHIND: "Redis holds an older state of the {} than this one knows",
 }
 
 
@@ -48,9 +54,9 @@ class MappingNotFound(ValueError):
 class Catalog:
     """The process's view of the operator's word. Threads of the watch are greenlets where gevent has patched them."""
 
-    def __init__(self, client: Redis, limits: Limits, settings: Settings) -> None:
+    def __init__(self, client: Redis, limits: Limits, settings: Settings, nouns: Sequence[Noun[Part]] = NOUNS) -> None:
         """`limits` and `settings` are the deployment's, over which the operator's stand."""
-        self.snapshot = Snapshot(limits=limits, settings=settings)
+        self.snapshot = build_snapshot(Stored(0, {}), limits, settings, nouns)
         self.loaded = False
         """False until what is stored was read for the first time."""
         self.doubt = ""
@@ -58,7 +64,10 @@ class Catalog:
         self._redis = client
         self._limits = limits
         self._settings = settings
-        self._store = StoredCatalog(client)
+        self._nouns = {noun.name: noun for noun in nouns}
+        self._by_hand = [noun.name for noun in nouns if noun.by_hand]
+        self._tables_by_hand = {table for noun in nouns if noun.by_hand for table in noun.tables}
+        self._store = StoredCatalog(client, [table for noun in nouns for table in noun.tables])
         self._stored: Stored | None = None
         self._behind: Stored | None = None
         """What Redis holds, when that is older."""
@@ -79,24 +88,47 @@ class Catalog:
     def stop(self) -> None:
         self._stopped.set()
 
-    def load(self) -> Snapshot:
-        """Reads what is stored and, where it is the operator's word, makes it the Snapshot.
+    def in_hand(self) -> Snapshot:
+        """The Snapshot as it is known here; read only while nothing ever was. Then it raises RedisError."""
+        return self.snapshot if self.loaded else self.load()
 
-        What Redis has lost is written back. Raises RedisError; the old Snapshot then stays.
+    def load(self) -> Snapshot:
+        """Reads all that is stored, what was written by hand too; see `look`."""
+        return self.look(self._nouns)
+
+    def look(self, nouns: Iterable[str] = ()) -> Snapshot:
+        """Reads the versions, the nouns that they say have changed, and those that are named; and judges it.
+
+        What is the operator's word becomes the Snapshot; what Redis has lost is written back. Raises RedisError; the
+        old Snapshot then stays.
         """
         with self._load_lock:  # an older reading must not overtake a newer one
-            found = self._store.read()
-            meaning = judge(self._stored, found, self._behind)
+            found, meaning = self._read(nouns)
             if self._stored is not None and meaning in (Meaning.LOST, Meaning.OVERLAID):
                 self._write_back(meaning, self._stored, found)
-                found = self._store.read()
-                meaning = judge(self._stored, found, self._behind)
+                found, meaning = self._read(self._nouns)
             if meaning is Meaning.WORD:
                 self._take(found)
             else:
                 self._doubt(meaning, found)
             self.loaded = True
             return self.snapshot
+
+    def _read(self, nouns: Iterable[str]) -> tuple[Stored, Meaning]:
+        """What is stored, and what it means; what need not be read is as it is known."""
+        known = self._stored
+        wanted = set(nouns) if known is not None else set(self._nouns)
+        while True:
+            found, there = self._store.read([table for name in wanted for table in self._nouns[name].tables])
+            if known is not None:
+                changed = unread(known, found, self._nouns)
+                found = found._replace(tables={**known.tables, **found.tables})
+                if there != sum(map(bool, found.tables.values())):
+                    changed = set(self._nouns)  # a table came or went, and nobody said which
+                if not changed <= wanted:
+                    wanted |= changed
+                    continue
+            return found, judge(known, found, self._behind, self._tables_by_hand)
 
     def _write_back(self, meaning: Meaning, known: Stored, found: Stored) -> None:
         try:
@@ -105,30 +137,41 @@ class Catalog:
             self._doubt(meaning, found)
             raise
         if done:
-            text = "%s (version %d after %d); the %d last known were written back"
-            log.warning(text, REASONS[meaning], found.version, known.version, len(known.mappings))
+            counts = ", ".join(f"{len(known.tables[noun.tables[0]])} {name}" for name, noun in self._nouns.items())
+            text = "%s (version %d after %d); the last known were written back: %s"
+            log.warning(text, self._told(meaning), found.version, known.version, counts)
 
     def _take(self, found: Stored) -> None:
         if self.doubt:
-            log.warning("The mappings are those that Redis holds again, version %d", found.version)
+            log.warning("The %s are those that Redis holds again, version %d", self._all(), found.version)
         self.doubt, self._behind = "", None
         if found == self._stored:
             return
-        if self._stored is None and found.version and not found.mappings:
+        if self._stored is None and found.version and not found.tables[MAPPINGS.tables[0]]:
             text = "Redis holds no mappings, but version %d of them: either all were deleted, or they are lost"
             log.warning(text, found.version)
+        before = (self._stored, self.snapshot) if self._stored is not None else None
+        nouns = list(self._nouns.values())
+        old, self.snapshot = self.snapshot, build_snapshot(found, self._limits, self._settings, nouns, before)
         self._stored = found
-        self.snapshot = build_snapshot(found, self._limits, self._settings)
-        for name, reason in self.snapshot.rejected.items():
-            log.warning("%r is left out: %s", name, reason)
+        for noun in nouns:
+            part = noun.of(self.snapshot)
+            for name, reason in part.rejected.items() if part is not noun.of(old) else ():
+                log.warning("%r is left out: %s", name, reason)
 
     def _doubt(self, meaning: Meaning, found: Stored) -> None:
         known = self._stored.version if self._stored is not None else 0
-        text = f"{REASONS[meaning]} (version {found.version} after {known})"
+        text = f"{self._told(meaning)} (version {found.version} after {known})"
         self._behind = found if meaning is Meaning.BEHIND else None
         if not self.doubt:
             log.warning("%s; those last known go on serving", text)
         self.doubt = text
+
+    def _told(self, meaning: Meaning) -> str:
+        return REASONS[meaning].format(self._all())
+
+    def _all(self) -> str:
+        return " and ".join(self._nouns)
 
     def _listen(self) -> None:
         while not self._stopped.is_set():
@@ -140,20 +183,27 @@ class Catalog:
                         if self._stopped.is_set():
                             return
                         if message is not None:
-                            self.load()
+                            self.look(self._named(message))
             except RedisError:
                 self._stopped.wait(RETRY_S)
 
+    def _named(self, message: bytes) -> list[str]:
+        """The noun of which a word tells; of any other word all. It may be said by hand, without a new version."""
+        head = message.decode("utf-8", "replace").rpartition("_")[0]
+        return [name for name, noun in self._nouns.items() if noun.word == head] or list(self._nouns)
+
     def _poll(self) -> None:
         away_since_s = None
+        nouns: Sequence[str] = ()
         while not self._stopped.wait(POLL_S):
+            nouns = () if nouns else self._by_hand
             try:
                 self._store.ask_for_primary()
-                self.load()
+                self.look(nouns)
             except RedisError as error:
                 if away_since_s is None:
                     away_since_s = time.monotonic()
-                    log.warning("Redis %s; the mappings last known go on serving", describe(error))
+                    log.warning("Redis %s; the %s last known go on serving", describe(error), self._all())
             else:
                 if away_since_s is not None:
                     log.warning("Redis answers again after %.0f s", max(1, time.monotonic() - away_since_s))
@@ -165,27 +215,45 @@ class Catalog:
         """Raises InvalidMapping, MappingExists, RedisError."""
         parse_mapping(prefix, target)
         check_spelling(prefix, self.snapshot.routes)
-        if not self._change(ADD, "mapping_added", prefix, target, _json(options)):
+        targets = MAPPINGS.tables[0]
+        edits = [Edit("add", targets, prefix), Edit("put", targets, prefix, target), *_edits_of(prefix, options)]
+        if not self.change(MAPPINGS, "added", edits):
             raise MappingExists(f"mapping already exists for prefix: {prefix}")
 
     def update_mapping(self, prefix: str, target: str | None = None, options: dict[str, Value] | None = None) -> None:
         """Changes what is given; the rest stays. Raises InvalidMapping, MappingNotFound, RedisError."""
         if target is not None:
             parse_mapping(prefix, target)
-        if not self._change(UPDATE, "mapping_updated", prefix, target or "", _json(options)):
+        edits = [Edit("find", MAPPINGS.tables[0], prefix), *_edits_of(prefix, options)]
+        if target is not None:
+            edits.append(Edit("put", MAPPINGS.tables[0], prefix, target))
+        if not self.change(MAPPINGS, "updated", edits):
             raise MappingNotFound(f"mapping not found for prefix: {prefix}")
 
     def delete_mapping(self, prefix: str) -> None:
         """Raises MappingNotFound, RedisError."""
-        if not self._change(DELETE, "mapping_deleted", prefix):
+        edits = [Edit("find", MAPPINGS.tables[0], prefix)]
+        edits += [Edit("delete", table, prefix) for table in MAPPINGS.tables]
+        if not self.change(MAPPINGS, "deleted", edits):
             raise MappingNotFound(f"mapping not found for prefix: {prefix}")
 
     def change_settings(self, values: dict[str, Value | None]) -> None:
         """Sets the operator's general values; None takes one back. Raises RedisError."""
-        arguments: list[str] = []
-        for name, value in values.items():
-            arguments += name, "" if value is None else SETTINGS[name].kind.written(value)
-        self._change(SET, "settings_updated", *arguments)
+        table = SETTINGS.tables[0]
+        edits = [
+            Edit("delete", table, name)
+            if value is None
+            else Edit("put", table, name, SETTINGS_TABLE[name].kind.written(value))
+            for name, value in values.items()
+        ]
+        self.change(SETTINGS, "updated", edits)
+
+    def change(self, noun: Noun[Part], act: str, edits: Sequence[Edit]) -> bool:
+        """Makes a change of any noun, and tells it to all processes: `<noun's word>_<act>`.
+
+        False: nothing was done, as there is what an edit adds, or is not what it should find. Raises RedisError.
+        """
+        return self._change(noun.name, f"{noun.word}_{act}", edits)
 
     def reload(self) -> Snapshot:
         """Takes what Redis holds, also when that is older than what is known, here and in all processes.
@@ -194,23 +262,26 @@ class Catalog:
         """
         self.load()
         if self._behind is not None:
-            self._change(ACCEPT, "mappings_accepted")
+            self._change(ALL, "mappings_accepted", ())
         return self.snapshot
 
-    def _change(self, script: str, word: str, *arguments: str) -> bool:
+    def _change(self, noun: str, word: str, edits: Sequence[Edit]) -> bool:
         """An edit takes what Redis holds, so what Redis lost must be there again before."""
         for _ in range(TRIES):
-            self.load()
+            self.look()
             known = self._stored.version if self._stored is not None else 0
             built_on = known if self._behind is None else self._behind.version
-            changed = self._store.change(script, word, built_on, known, *arguments)
+            changed = change(self._redis, noun, word, edits, built_on, known)
             if changed > 0:
-                self.load()
+                self.look()
             if changed >= 0:
                 return bool(changed)
         raise RedisError("it lost the mappings while they were changed")
 
 
-def _json(options: dict[str, Value] | None) -> str:
-    """Options as they are stored; an empty text leaves them as they are, `{}` takes them back."""
-    return "" if options is None else orjson.dumps(options).decode()
+def _edits_of(prefix: str, options: dict[str, Value] | None) -> list[Edit]:
+    """None leaves options as they are, `{}` takes them back."""
+    if options is None:
+        return []
+    table = MAPPINGS.tables[1]
+    return [Edit("put", table, prefix, orjson.dumps(options).decode()) if options else Edit("delete", table, prefix)]

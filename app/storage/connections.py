@@ -23,6 +23,8 @@ MAPPINGS_ORIGIN = "apiproxy:mappings:origin"  # who stored the catalogue, where 
 MAPPINGS_NONE = "apiproxy:mappings:none"  # never exists
 MAPPINGS_OPTIONS = "apiproxy:mappings:options"  # hash prefix -> JSON object of settings
 SETTINGS_SET = "apiproxy:settings"  # hash name -> number: the general settings that the operator changed
+VERSIONS = "apiproxy:versions"  # when each part of the catalogue last changed; see core.readings.unread
+TABLE = "apiproxy:"  # + name: a hash of the catalogue, as core.snapshot names it; those above are among them
 
 # The braces are a hash tag: what one MULTI touches must live in one slot of a Redis Cluster.
 STATS = "apiproxy:{stats}:"

@@ -1,73 +1,40 @@
-"""The catalogue as Redis keeps it: read at one instant, changed by one script, written back by one script.
+"""The catalogue as Redis keeps it: read at one instant, written back by one script; `changes.py` changes it.
 
-Every change makes the version grow, beyond the version that its author knew; so nobody sees one go backwards.
-A change says on which version it was decided, and is not made when Redis has fallen behind that meanwhile.
+A look costs one round trip of two commands, however many nouns there are: versions, and how many tables are there, as a
+table that was evicted tells nobody. Only what changed is read.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from collections.abc import Mapping as MappingOf
-from uuid import uuid4
+from typing import NamedTuple
 
 from app.core.readings import origin
-from app.core.routing import Stored
+from app.core.snapshot import Stored
+from app.storage.changes import ALL, KEYS, TELL, new_mark
 from app.storage.connections import (
-    MAPPINGS,
     MAPPINGS_NONE,
-    MAPPINGS_OPTIONS,
     MAPPINGS_ORIGIN,
-    MAPPINGS_UPDATES,
     MAPPINGS_VERSION,
-    SETTINGS_SET,
+    TABLE,
+    VERSIONS,
     Redis,
     RedisError,
 )
 
-_KEYS = (MAPPINGS, MAPPINGS_VERSION, MAPPINGS_UPDATES, MAPPINGS_OPTIONS, SETTINGS_SET, MAPPINGS_ORIGIN)
-# ARGV of all: the word to all processes. Of changes also: the version that is built on, the version that is known;
-# then the change's own.
-_GUARD = "if (tonumber(redis.call('GET', KEYS[2]) or '0') or 0) < tonumber(ARGV[2]) then return -1 end "
-_TELL = """
-if redis.call('INCR', KEYS[2]) <= tonumber(ARGV[3]) then
-    redis.call('SET', KEYS[2], string.format('%.0f', ARGV[3] + 1))
-end
-redis.call('PUBLISH', KEYS[3], ARGV[1])
-return 1
-"""
-_OPTIONS = """
-if ARGV[6] == '{}' then redis.call('HDEL', KEYS[4], ARGV[4])
-elseif ARGV[6] ~= '' then redis.call('HSET', KEYS[4], ARGV[4], ARGV[6]) end
-"""
-ADD = _GUARD + "if redis.call('HSETNX', KEYS[1], ARGV[4], ARGV[5]) == 0 then return 0 end" + _OPTIONS + _TELL
-UPDATE = (
-    _GUARD + "if redis.call('HEXISTS', KEYS[1], ARGV[4]) == 0 then return 0 end "
-    "if ARGV[5] ~= '' then redis.call('HSET', KEYS[1], ARGV[4], ARGV[5]) end" + _OPTIONS + _TELL
-)
-DELETE = (
-    _GUARD + "redis.call('HDEL', KEYS[4], ARGV[4]) "
-    "if redis.call('HDEL', KEYS[1], ARGV[4]) == 0 then return 0 end " + _TELL
-)
-SET = (
-    _GUARD
+# ARGV: version and origin that were found, the new ones, whether what is there gives way, what `tell` wants; then for
+# each table the number of its fields and the fields.
+_WRITE_BACK = (
+    TELL
     + """
-for i = 4, #ARGV, 2 do
-    if ARGV[i + 1] == '' then redis.call('HDEL', KEYS[5], ARGV[i])
-    else redis.call('HSET', KEYS[5], ARGV[i], ARGV[i + 1]) end
-end
-"""
-    + _TELL
-)
-ACCEPT = _GUARD + _TELL
-"""Changes nothing, but makes what is stored the newest that anybody knows."""
-
-# ARGV after the word: version and origin that were found, the new ones, whether what is there gives way; then for
-# mappings, options and settings the number of fields and the fields.
-_WRITE_BACK = """
-if (tonumber(redis.call('GET', KEYS[2]) or '0') or 0) ~= tonumber(ARGV[2]) then return 0 end
-if (redis.call('GET', KEYS[6]) or '') ~= ARGV[3] then return 0 end
-local at = 7
-for _, key in ipairs({KEYS[1], KEYS[4], KEYS[5]}) do
-    if ARGV[6] == '1' then redis.call('DEL', key) end
+local before = tonumber(redis.call('GET', KEYS[1]) or '0') or 0
+if before ~= tonumber(ARGV[1]) then return 0 end
+if (redis.call('GET', KEYS[3]) or '') ~= ARGV[2] then return 0 end
+local at = 9
+for number = 5, #KEYS do
+    local key = KEYS[number]
+    if ARGV[5] == '1' then redis.call('DEL', key) end
     local missing = redis.call('EXISTS', key) == 0
     local last = at + 2 * tonumber(ARGV[at])
     for i = at + 1, last, 2 do
@@ -75,52 +42,62 @@ for _, key in ipairs({KEYS[1], KEYS[4], KEYS[5]}) do
     end
     at = last + 1
 end
-redis.call('SET', KEYS[2], ARGV[4])
-redis.call('SET', KEYS[6], ARGV[5])
-redis.call('PUBLISH', KEYS[3], ARGV[1])
+redis.call('SET', KEYS[3], ARGV[4])
+tell(before, tonumber(ARGV[3]), ARGV[6], ARGV[7], ARGV[8])
 return 1
 """
+)
+
+
+class Reading(NamedTuple):
+    stored: Stored
+    """With the tables that were read."""
+    there: int
+    """How many of all tables are there."""
 
 
 class StoredCatalog:
     """Raises RedisError, whatever it is asked."""
 
-    def __init__(self, client: Redis) -> None:
+    def __init__(self, client: Redis, tables: Collection[str]) -> None:
+        """`tables` are those of all nouns."""
         self._redis = client
+        self._keys = [TABLE + table for table in tables]
 
-    def read(self) -> Stored:
-        pipe = self._redis.pipeline()
-        for key in (MAPPINGS, MAPPINGS_OPTIONS, SETTINGS_SET):
-            pipe.hgetall(key)
-        pipe.mget(MAPPINGS_VERSION, MAPPINGS_ORIGIN)
-        mappings, options, settings, (version, origin) = pipe.execute()
+    def read(self, tables: Collection[str]) -> Reading:
+        """The versions, and these tables as they stood at the same instant."""
+        pipe = self._redis.pipeline(transaction=bool(tables))
+        pipe.mget(MAPPINGS_VERSION, MAPPINGS_ORIGIN, VERSIONS)
+        pipe.exists(*self._keys)
+        for table in tables:
+            pipe.hgetall(TABLE + table)
+        (version, origin, stamps), there, *hashes = pipe.execute()
+        read = dict(zip(tables, map(_decode, hashes), strict=True))
         number = int(version) if version and version.isdigit() else 0
-        return Stored(
-            number, _decode(mappings), _decode(options), _decode(settings), (origin or b"").decode("utf-8", "replace")
-        )
-
-    def change(self, script: str, word: str, built_on: int, known: int, *arguments: str) -> int:
-        """1: it was made; 0: there is nothing to change, or it is there already; -1: Redis has fallen behind."""
-        return int(self._redis.eval(script, len(_KEYS), *_KEYS, word, built_on, known, *arguments))
+        return Reading(Stored(number, read, _text(origin), _text(stamps)), there)
 
     def write_back(self, known: Stored, found: Stored, *, gives_way: bool) -> bool:
         """Stores what is known where it is missing; where what was found gives way, in its place.
 
         False when somebody else was faster.
         """
-        version = known.version + 1
+        basis = max(known.version, found.version)
         arguments: list[str | int] = [
             found.version,
             found.origin,
-            version,
-            origin(version, known.version, uuid4().hex),
+            basis + 1,
+            origin(basis + 1, basis, new_mark()),
             int(gives_way),
+            ALL,
+            new_mark(),
+            "written_back",
         ]
-        for part in (known.mappings, known.options, known.settings):
-            arguments.append(len(part))
-            for field, value in part.items():
+        for table in known.tables.values():
+            arguments.append(len(table))
+            for field, value in table.items():
                 arguments += field, value
-        return bool(self._redis.eval(_WRITE_BACK, len(_KEYS), *_KEYS, "written_back", *arguments))
+        keys = [*KEYS, *(TABLE + table for table in known.tables)]
+        return bool(self._redis.eval(_WRITE_BACK, len(keys), *keys, *arguments))
 
     def ask_for_primary(self) -> None:
         """Writes nothing, but as a writer does; a replica's refusal then leads all connections to its primary.
@@ -133,5 +110,9 @@ class StoredCatalog:
             pass  # what it means is the connections' business
 
 
+def _text(stored: bytes | None) -> str:
+    return (stored or b"").decode("utf-8", "replace")
+
+
 def _decode(stored: MappingOf[bytes, bytes]) -> dict[str, str]:
-    return {key.decode("utf-8", "replace"): value.decode("utf-8", "replace") for key, value in stored.items()}
+    return {_text(key): _text(value) for key, value in stored.items()}

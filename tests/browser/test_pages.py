@@ -398,6 +398,7 @@ def test_stored_nonsense_is_told_and_can_be_deleted(
     """Entries that somebody wrote by hand stand above the table with the reason; prefixes have a button."""
     written = {"/by//hand": "http://a.example", "/../up": "http://a.example"}
     redis_client.hset(MAPPINGS, mapping=written)
+    gateway.admin("POST", "/api/mappings/reload")
     try:
         page = open_page("/admin")
         log_in(page, gateway.admin_token)

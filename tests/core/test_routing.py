@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from app.core.errors import InvalidMapping
-from app.core.routing import Stored, build_snapshot, match, parse_mapping
+from app.core.routing import match, parse_mapping
 from app.core.settings import Limits, Settings
-from tests.support.snapshots import snapshot_of
+from app.core.snapshot import build_snapshot
+from tests.support.snapshots import snapshot_of, stored
 
 SNAPSHOT = snapshot_of(
     {
@@ -141,7 +142,7 @@ def test_target_is_taken_apart(target: str, host: str, port: int, authority: str
 def test_a_mappings_limits_stand_over_the_general_ones() -> None:
     """A limit is the mapping's own, else the operator's general one, else the deployment's."""
     snapshot = build_snapshot(
-        Stored(
+        stored(
             1,
             {"/a": "https://a.example", "/b": "https://b.example"},
             {"/a": '{"idle_timeout": 7, "max_concurrency": 3}'},

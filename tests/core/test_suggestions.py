@@ -9,14 +9,14 @@ from urllib.parse import quote
 import pytest
 
 from app.core.defaults import DEFAULT_MAPPINGS
-from app.core.routing import Stored, build_snapshot, match
-from app.core.settings import Limits, Settings
+from app.core.routing import match
 from app.core.suggestions import MAX_COMPARED, Suggester, Suggestion
 from app.wire.dialects import understand
+from tests.support.snapshots import snapshot_of
 
 
 def suggester_of(*mappings: tuple[str, str]) -> Suggester:
-    return Suggester(build_snapshot(Stored(1, dict(mappings), {}, {}), Limits(), Settings()))
+    return Suggester(snapshot_of(dict(mappings)))
 
 
 DEFAULTS = suggester_of(*DEFAULT_MAPPINGS.items())
@@ -72,7 +72,7 @@ def test_the_catalogue_says_who_serves_a_path(mappings: list[tuple[str, str]], m
     """The provider's own host goes first, then what is called after it, then the only one; what is said leads there."""
     assert suggester_of(*mappings).suggest("/v1/chat/completions") == Suggestion(True, meant)
     if meant:
-        found = match(build_snapshot(Stored(1, dict(mappings), {}, {}), Limits(), Settings()), meant)
+        found = match(snapshot_of(dict(mappings)), meant)
         assert found is not None
         assert found[1].endswith("/v1/chat/completions")
 

@@ -266,9 +266,10 @@ def test_script_in_a_name_is_only_text(gateway: GatewayProcess) -> None:
 def test_hand_written_entries_appear_and_bad_ones_can_be_deleted(
     gateway: GatewayProcess, redis_client: redis.Redis
 ) -> None:
-    """What redis-cli wrote is there; what is no mapping is shown with its reason and can be removed."""
+    """What redis-cli wrote is there after a reload; what is no mapping is shown with its reason and can be removed."""
     redis_client.hset(MAPPINGS, "/by/hand", "https://hand.example")
     redis_client.hset(MAPPINGS, "/bad", "nonsense")
+    gateway.admin("POST", "/api/mappings/reload")
     listed = gateway.admin("GET", "/api/mappings").json()
     assert listed["mappings"]["/by/hand"] == "https://hand.example"
     assert "http" in listed["rejected"]["/bad"]

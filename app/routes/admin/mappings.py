@@ -22,7 +22,7 @@ def add_mapping_routes(admin: Blueprint, gateway: Gateway) -> None:
 
     @admin.get("/mappings")
     def list_mappings() -> Answer:
-        snapshot = catalog.load()
+        snapshot = catalog.in_hand()
         mappings = {prefix: mapping.target for prefix, mapping in snapshot.mappings.items()}
         return jsonify(
             success=True,

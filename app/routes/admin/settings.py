@@ -16,7 +16,7 @@ def add_settings_routes(admin: Blueprint, gateway: Gateway) -> None:
 
     @admin.get("/settings")
     def list_settings() -> Response:
-        snapshot = catalog.load()
+        snapshot = catalog.in_hand()
         deployed = values_of(gateway.config.limits, gateway.config.settings)
         in_force = values_of(snapshot.limits, snapshot.settings)
         told = {

@@ -1,0 +1,183 @@
+"""From what is stored to the Snapshot, part by part; the only reader of stored text.
+
+Each noun of the operator's (mappings, settings) is described here once: its hashes in Redis, and how their text becomes
+a frozen part. The catalogue, its scripts, its watch and what is written back know a noun by its description alone, so
+another one is another entry in NOUNS.
+Keys of upstreams are no noun: at 100,000 of them a part would take seconds to build anew at each change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping as MappingOf
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, Protocol, TypeVar, cast
+
+import orjson
+
+from app.core.errors import Invalid, InvalidSetting
+from app.core.model import Mapping, Snapshot
+from app.core.routing import check_spelling, parse_mapping, wire_prefix
+from app.core.settings import Limits, Settings, Value, check_options, check_setting
+
+Table = MappingOf[str, str]
+"""A hash as it is stored. Nothing in it is trusted, as anybody may have written it by hand."""
+
+
+class Stored(NamedTuple):
+    """What the catalogue keeps, as text."""
+
+    version: int
+    """That of the whole; every change makes it grow."""
+    tables: MappingOf[str, Table]
+    """By name; see `Noun.tables`."""
+    origin: str = ""
+    """Who stored it, where that was no operator; see `core.readings.origin`."""
+    stamps: str = ""
+    """When each part last changed; see `core.readings.unread`."""
+
+
+class Part(Protocol):
+    """All that the operator said of one noun, frozen."""
+
+    @property
+    def rejected(self) -> MappingOf[str, Invalid]:
+        """Stored entries that make no sense, and why."""
+
+
+class Basis(NamedTuple):
+    """What a part is built on."""
+
+    limits: Limits
+    settings: Settings
+    """The deployment's, both."""
+    parts: MappingOf[str, Part]
+    """Those of the nouns that stand before this one, by name."""
+
+
+PartT_co = TypeVar("PartT_co", bound=Part, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Noun(Generic[PartT_co]):
+    """What the operator speaks of, and how it is stored and read."""
+
+    name: str
+    word: str
+    """How the words to all processes begin that tell of a change: `mapping` in `mapping_added`."""
+    tables: tuple[str, ...]
+    """Its hashes, by the end of their keys in Redis. The first has a field for each of its kind."""
+    parse: Callable[[Sequence[Table], Basis], PartT_co]
+    """The part that its tables mean. Raises nothing: what makes no sense stands in the part's `rejected`."""
+    needs: tuple[str, ...] = ()
+    """Nouns before it whose change builds it anew."""
+    by_hand: bool = False
+    """Whether it may be edited with redis-cli, without a new version: then it is compared every few seconds."""
+
+    def of(self, snapshot: Snapshot) -> PartT_co:
+        return cast("PartT_co", snapshot.parts[self.name])
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsPart:
+    limits: Limits
+    settings: Settings
+    changed: dict[str, Value]
+    rejected: dict[str, Invalid]
+
+
+@dataclass(frozen=True, slots=True)
+class MappingsPart:
+    mappings: dict[str, Mapping]
+    routes: dict[str, Mapping]
+    options: dict[str, dict[str, Value]]
+    rejected: dict[str, Invalid]
+
+
+def _parse_settings(tables: Sequence[Table], basis: Basis) -> SettingsPart:
+    rejected: dict[str, Invalid] = {}
+    changed: dict[str, Value] = {}
+    for name, value in sorted(tables[0].items()):
+        with telling(rejected, name):
+            changed[name] = check_setting(name, value)
+    return SettingsPart(basis.limits.with_overrides(changed), basis.settings.with_overrides(changed), changed, rejected)
+
+
+def _parse_mappings(tables: Sequence[Table], basis: Basis) -> MappingsPart:
+    targets, options_of = tables
+    limits = cast("SettingsPart", basis.parts[SETTINGS.name]).limits
+    part = MappingsPart({}, {}, {}, {})
+    for prefix, target in sorted(targets.items()):
+        with telling(part.rejected, prefix):
+            if prefix in options_of:
+                part.options[prefix] = _parse_options(options_of[prefix])
+            mapping = parse_mapping(prefix, target, limits, part.options.get(prefix, {}))
+            check_spelling(prefix, part.routes)
+            part.mappings[prefix] = part.routes[wire_prefix(prefix)] = mapping
+    return part
+
+
+SETTINGS = Noun("settings", "settings", ("settings",), _parse_settings, by_hand=True)
+MAPPINGS = Noun(
+    "mappings", "mapping", ("mappings", "mappings:options"), _parse_mappings, needs=("settings",), by_hand=True
+)
+NOUNS: tuple[Noun[Part], ...] = (SETTINGS, MAPPINGS)
+"""Each after those that it needs."""
+
+
+def build_snapshot(
+    stored: Stored,
+    limits: Limits,
+    settings: Settings,
+    nouns: Sequence[Noun[Part]] = NOUNS,
+    before: tuple[Stored, Snapshot] | None = None,
+) -> Snapshot:
+    """The Snapshot of what is stored, over the deployment's values.
+
+    Parts whose text is that of `before`, as are those that they need, are taken from there.
+    """
+    parts: dict[str, Part] = {}
+    anew: set[str] = set()
+    for noun in nouns:
+        same = before is not None and all(stored.tables.get(t) == before[0].tables.get(t) for t in noun.tables)
+        if before is not None and same and anew.isdisjoint(noun.needs):
+            parts[noun.name] = noun.of(before[1])
+        else:
+            tables = [stored.tables.get(name, {}) for name in noun.tables]
+            parts[noun.name] = noun.parse(tables, Basis(limits, settings, parts))
+            anew.add(noun.name)
+    return _put_together(stored.version, parts)
+
+
+def _put_together(version: int, parts: dict[str, Part]) -> Snapshot:
+    said, routed = cast("SettingsPart", parts[SETTINGS.name]), cast("MappingsPart", parts[MAPPINGS.name])
+    return Snapshot(
+        version,
+        routed.mappings,
+        routed.routes,
+        max((prefix.count("/") for prefix in routed.routes), default=0),
+        said.limits,
+        said.settings,
+        said.changed,
+        routed.options,
+        said.rejected | routed.rejected,
+        parts,
+    )
+
+
+def _parse_options(text: str) -> dict[str, Value]:
+    try:
+        values = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise InvalidSetting(f"its options are no JSON: {error}", "options") from None
+    return check_options(values)
+
+
+@contextmanager
+def telling(rejected: dict[str, Invalid], name: str) -> Iterator[None]:
+    """Lays what is Invalid down in `rejected`, by `name`."""
+    try:
+        yield
+    except Invalid as error:
+        rejected[name] = error.with_traceback(None)  # which would keep all that was at hand

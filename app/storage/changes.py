@@ -1,0 +1,89 @@
+"""One script changes any noun of the catalogue, and tells all processes.
+
+Every change makes the version grow, beyond the version that its author knew; so nobody sees one go backwards.
+A change says on which version it was decided, and is not made when Redis has fallen behind that meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+from uuid import uuid4
+
+from app.storage.connections import MAPPINGS_ORIGIN, MAPPINGS_UPDATES, MAPPINGS_VERSION, TABLE, VERSIONS, Redis
+
+ALL = "*"
+"""In the place of a noun: any may have changed."""
+KEYS = (MAPPINGS_VERSION, MAPPINGS_UPDATES, MAPPINGS_ORIGIN, VERSIONS)
+"""The first keys of every script here; the tables follow."""
+
+
+class Edit(NamedTuple):
+    """Of one field of one table. Where one of a change's `add` or `find` does not hold, nothing of it is done."""
+
+    verb: Literal["add", "find", "put", "delete"]
+    """Add: it must not be there. Find: it must be, and stays. Put and delete: whether or not it is there."""
+    table: str
+    field: str
+    text: str = ""
+
+
+# Raises the version, stamps what changed (`core.readings.unread` reads it) and publishes the word.
+TELL = """
+local function tell(before, after, noun, mark, word)
+    local now = string.format('%.0f', after)
+    local head, rest = string.match(redis.call('GET', KEYS[4]) or '', '^(%d+) (.*)$')
+    local stamps = now
+    if head == string.format('%.0f', before) and noun ~= '*' then
+        for name, stamp in string.gmatch(rest, '(%S+) (%S+)') do
+            if name ~= noun then stamps = stamps .. ' ' .. name .. ' ' .. stamp end
+        end
+    else
+        noun = '*'
+    end
+    redis.call('SET', KEYS[1], now)
+    redis.call('SET', KEYS[4], stamps .. ' ' .. noun .. ' ' .. now .. '.' .. mark)
+    redis.call('PUBLISH', KEYS[2], word)
+end
+"""
+# ARGV: the version that is built on, the version that is known, noun, mark, word; of each edit its verb, the number of
+# the table's key, field, text.
+_CHANGE = (
+    TELL
+    + """
+local before = tonumber(redis.call('GET', KEYS[1]) or '0') or 0
+if before < tonumber(ARGV[1]) then return -1 end
+for i = 6, #ARGV, 4 do
+    local verb = ARGV[i]
+    if verb == 'add' or verb == 'find' then
+        local there = redis.call('HEXISTS', KEYS[tonumber(ARGV[i + 1])], ARGV[i + 2]) == 1
+        if there ~= (verb == 'find') then return 0 end
+    end
+end
+for i = 6, #ARGV, 4 do
+    local verb, key = ARGV[i], KEYS[tonumber(ARGV[i + 1])]
+    if verb == 'delete' then redis.call('HDEL', key, ARGV[i + 2])
+    elseif verb ~= 'find' then redis.call('HSET', key, ARGV[i + 2], ARGV[i + 3]) end
+end
+tell(before, math.max(before, tonumber(ARGV[2])) + 1, ARGV[3], ARGV[4], ARGV[5])
+return 1
+"""
+)
+
+
+def change(client: Redis, noun: str, word: str, edits: Sequence[Edit], built_on: int, known: int) -> int:
+    """1: it was made; 0: what an edit asks for does not hold; -1: Redis has fallen behind. Raises RedisError.
+
+    `noun` ALL and no edits change nothing, but make what is stored the newest that anybody knows.
+    """
+    tables = list(dict.fromkeys(edit.table for edit in edits))
+    words: list[str | int] = []
+    for edit in edits:
+        words += edit.verb, len(KEYS) + 1 + tables.index(edit.table), edit.field, edit.text
+    keys = [*KEYS, *(TABLE + table for table in tables)]
+    return int(client.eval(_CHANGE, len(keys), *keys, built_on, known, noun, new_mark(), word, *words))
+
+
+def new_mark() -> str:
+    """One that no other change has."""
+    return uuid4().hex[:12]
