@@ -16,7 +16,8 @@ from app.storage.changes import Edit
 from app.storage.connections import MAPPINGS as MAPPINGS_KEY
 from app.storage.connections import MAPPINGS_UPDATES, MAPPINGS_VERSION, SETTINGS_SET, TABLE, VERSIONS, Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
-from tests.support.own_redis import kill, poll, revive
+from tests.support.own_redis import kill, revive
+from tests.support.waiting import wait_until
 
 TARGET = "https://one.example"
 
@@ -161,12 +162,12 @@ def test_a_third_noun_is_told_to_others_at_once(own_redis: Redis, there: Catalog
     """A noun that is described and no more loads, changes, reaches another process, and tells what is nonsense."""
     assert WIDGETS.of(here.snapshot).sizes == {"w": 1}
     here.start()
-    poll(lambda: own_redis.pubsub_numsub(MAPPINGS_UPDATES)[0][1] == 1)
+    wait_until(lambda: own_redis.pubsub_numsub(MAPPINGS_UPDATES)[0][1] == 1, "it listens")
     there.change(WIDGETS, "added", [*put("w", "7"), *put("bad", "big")])
-    poll(lambda: WIDGETS.of(here.snapshot).sizes == {"w": 7}, timeout_s=1)
+    wait_until(lambda: WIDGETS.of(here.snapshot).sizes == {"w": 7}, "it is heard", timeout_s=1)
     assert WIDGETS.of(here.snapshot).rejected["bad"].told() == {"code": "invalid", "field": "size"}
     there.change(WIDGETS, "deleted", [Edit("delete", "widgets", "w"), Edit("delete", "widgets", "bad")])
-    poll(lambda: WIDGETS.of(here.snapshot).sizes == {}, timeout_s=1)
+    wait_until(lambda: WIDGETS.of(here.snapshot).sizes == {}, "it is heard", timeout_s=1)
     assert set(here.snapshot.mappings) == {"/a", "/b"}
 
 
@@ -226,12 +227,12 @@ def test_a_third_noun_outlives_a_killed_redis(
 ) -> None:
     """It goes on serving while Redis is away, and stands in Redis again when that came back empty."""
     here.start()
-    poll(lambda: own_redis.pubsub_numsub(MAPPINGS_UPDATES)[0][1] == 1)
+    wait_until(lambda: own_redis.pubsub_numsub(MAPPINGS_UPDATES)[0][1] == 1, "it listens")
     kill(own_server)
     assert WIDGETS.of(here.in_hand()).sizes == {"w": 1}
     revive(own_server)
     own_redis.flushall()
-    poll(lambda: own_redis.hgetall(TABLE + "widgets") == {b"w": b"1"})
+    wait_until(lambda: own_redis.hgetall(TABLE + "widgets") == {b"w": b"1"}, "it is written back")
     assert WIDGETS.of(there.load()).sizes == {"w": 1}
 
 
@@ -244,18 +245,18 @@ def test_what_may_be_edited_by_hand_is_compared_now_and_then(
 
     def edit(target: str) -> None:
         own_redis.hset(MAPPINGS_KEY, "/a", target)
-        poll(lambda: here.snapshot.mappings["/a"].target == target)
+        wait_until(lambda: here.snapshot.mappings["/a"].target == target, "the edit is found")
 
     def calls(command: str) -> int:
         return int(own_redis.info("commandstats").get(f"cmdstat_{command}", {"calls": 0})["calls"])
 
     edit("https://first.example")  # then what is read at the start has been read
-    poll(lambda: own_redis.pubsub_numsub(MAPPINGS_UPDATES)[0][1] == 1)
+    wait_until(lambda: own_redis.pubsub_numsub(MAPPINGS_UPDATES)[0][1] == 1, "it listens")
     edit("https://second.example")
     own_redis.hset(TABLE + "widgets", "w", "5")
     own_redis.config_resetstat()
     edit("https://third.example")
-    poll(lambda: calls("mget") >= 20)
+    wait_until(lambda: calls("mget") >= 20, "it looks again and again")
     here.stop()
     assert WIDGETS.of(here.snapshot).sizes == {"w": 1}
     assert calls("hgetall") <= sum(len(noun.tables) for noun in NOUNS) * (calls("mget") // 2 + 1)
