@@ -217,6 +217,12 @@ def test_tests_wait_in_one_way() -> None:
     assert [len(polls(ast.parse(text))) for text in POLLS] == [1, 1, 1, 0]
 
 
+def test_a_log_is_judged_once_all_of_it_is_written() -> None:
+    """What a gateway said comes a moment later; `log_with`, `settled_log` and `final_log` wait for it."""
+    readers = {str(path.relative_to(ROOT)) for path in modules_of_tests() if ".read_log()" in path.read_text()}
+    assert readers == {"tests/support/gateway.py", "tests/test_architecture.py"}
+
+
 def test_modules_of_tests_stay_short() -> None:
     """One that outgrows its lines holds more than one law's tests."""
     lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in modules_of_tests()}

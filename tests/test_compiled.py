@@ -86,7 +86,7 @@ def compiled_gateway(project: Path, redis_url: str) -> Iterator[Callable[..., Ga
     def start(**environ: str) -> GatewayProcess:
         process = GatewayProcess(redis_url, environ, server="", root=project).start()
         started.append(process)
-        assert "the hot path is compiled" in process.read_log()
+        process.log_with("the hot path is compiled")
         process.map("/nobody", "http://127.0.0.1:1")
         return process
 

@@ -178,7 +178,8 @@ class LogSink:
 
     def _write_waiting(self) -> bool:
         """Writes what waits now; False when nothing did."""
-        texts, events = len(self._texts), len(self._events)
+        # In this order: what a request said is then written before its line.
+        events, texts = len(self._events), len(self._texts)
         if not texts and not events:
             return False
         self._passing = True

@@ -63,7 +63,8 @@ class Whole:
 
     def warnings(self) -> list[str]:
         """What was said of itself, not of a change that an operator asked for."""
-        lines = self.gateway.read_log().splitlines() + self.log.read_text().splitlines()
+        call = self.gateway.request("GET", "/up/x").field("x-request-id")
+        lines = self.gateway.log_with(str(call)).splitlines() + self.log.read_text().splitlines()
         return [line for line in lines if (" WARNING " in line or " ERROR " in line) and "routes.admin" not in line]
 
 

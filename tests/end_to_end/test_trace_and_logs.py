@@ -11,14 +11,13 @@ import pytest
 from app.storage.connections import MAPPINGS, Redis
 from tests.support.gateway import GatewayProcess
 from tests.support.upstream import Peer, Upstream
-from tests.support.waiting import wait_until
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 SENT = f"00-{TRACE}-00f067aa0ba902b7-01"
 
 
-def lines(gateway: GatewayProcess) -> list[dict]:
-    return [json.loads(line) for line in gateway.read_log().splitlines() if line.startswith("{")]
+def lines(log: str) -> list[dict]:
+    return [json.loads(line) for line in log.splitlines() if line.startswith("{")]
 
 
 def test_a_callers_trace_is_continued_upstream(gateway: GatewayProcess, upstream: Upstream) -> None:
@@ -48,8 +47,8 @@ def test_every_line_of_a_request_bears_its_ids(
     without = logged.request("GET", "/up/x")
     assert upstream.seen[-1].field("traceparent")
     request_id = with_trace.field("x-request-id")
-    wait_until(lambda: without.field("x-request-id") in logged.read_log(), "the lines are written")
-    mine = [line for line in lines(logged) if line.get("request_id") == request_id]
+    said = lines(logged.settled_log(str(without.field("x-request-id"))))
+    mine = [line for line in said if line.get("request_id") == request_id]
     assert {line["logger"] for line in mine} == {"request", "app.proxy.engine"}
     assert {line["trace_id"] for line in mine} == {TRACE}
     told = next(line for line in mine if line["logger"] == "request")
@@ -61,7 +60,7 @@ def test_every_line_of_a_request_bears_its_ids(
         1,
     )
     assert told["duration_ms"] >= 0
-    other = next(line for line in lines(logged) if line.get("request_id") == without.field("x-request-id"))
+    other = next(line for line in said if line.get("request_id") == without.field("x-request-id"))
     assert other["trace_id"] != TRACE
     assert other["response_bytes"] == len(without.body)
     assert other["first_byte_ms"] <= other["duration_ms"]
@@ -76,8 +75,7 @@ def test_the_trace_can_be_put_together(
 
     def line_of(headers: dict[str, str]) -> str:
         request_id = str(logged.request("GET", "/up/x", headers=headers).field("x-request-id"))
-        wait_until(lambda: request_id in logged.read_log(), "the line is written")
-        return next(line for line in logged.read_log().splitlines() if request_id in line)
+        return next(line for line in logged.log_with(request_id).splitlines() if request_id in line)
 
     def field(line: str, name: str) -> str | None:
         found = re.search(rf'\b{name}(?:=|":")([0-9a-f]+)', line)
@@ -114,8 +112,8 @@ def test_attempts_are_counted(
     redis_client.hset(MAPPINGS, "/refused", "http://10.0.0.1")
     logged.admin("POST", "/api/mappings/reload")
     expected.append((logged.request("GET", "/refused/x").field("x-request-id"), 0))
-    wait_until(lambda: all(str(request_id) in logged.read_log() for request_id, _ in expected), "the lines are written")
-    told = {line["request_id"]: line["attempts"] for line in lines(logged) if line["logger"] == "request"}
+    log = logged.log_with(*(str(request_id) for request_id, _ in expected))
+    told = {line["request_id"]: line["attempts"] for line in lines(log) if line["logger"] == "request"}
     assert [(request_id, told[request_id]) for request_id, _ in expected] == expected
 
 
@@ -127,7 +125,9 @@ def test_what_was_sent_counts_though_no_answer_came(
     logged = start_gateway(LOG_FORMAT="json")
     reply = logged.request("POST", "/up/x", b"12345")
     assert reply.status == 502
-    told = wait_until(lambda: [line for line in lines(logged) if line["logger"] == "request"], "the line is written")
+    told = [
+        line for line in lines(logged.log_with(str(reply.field("x-request-id")), "\n")) if line["logger"] == "request"
+    ]
     assert [(line["request_bytes"], line["attempts"]) for line in told] == [(5, 1)]
 
 
@@ -135,8 +135,8 @@ def test_text_lines_are_the_default(start_gateway: Callable[..., GatewayProcess]
     """Without LOG_FORMAT a request is one line of name=value."""
     logged = start_gateway()
     reply = logged.request("POST", "/up/x", b"12345")
-    wait_until(lambda: reply.field("x-request-id") in logged.read_log(), "the line is written")
-    line = next(line for line in logged.read_log().splitlines() if str(reply.field("x-request-id")) in line)
+    request_id = str(reply.field("x-request-id"))
+    line = next(line for line in logged.log_with(request_id).splitlines() if request_id in line)
     assert " INFO request: " in line
     assert " mapping=/up " in line
     assert " status=200 " in line
@@ -188,10 +188,9 @@ def test_secrets_never_appear(
         "POST", "/api/admin/login", json.dumps({"token": f"{canary}-admin"}), {"Content-Type": "application/json"}
     )
     logged.request("GET", "/api/mappings", headers={"Cookie": f"api_proxy_admin={canary}"})
-    wait_until(lambda: logged.read_log().count("/dead") >= 2, "the lines are written")
-    logged.process.terminate()
-    logged.process.wait(timeout=20)
-    assert canary not in logged.read_log()
+    log = logged.final_log()
+    assert log.count("/dead") >= 2
+    assert canary not in log
     assert not [answer for answer in answers if canary.encode() in answer]
     stored = b"".join(redis_client.dump(key) or b"" for key in redis_client.scan_iter("*"))
     assert canary.encode() not in stored

@@ -83,9 +83,9 @@ def test_a_worker_or_redis_that_dies_is_started_again(launch: Launch, word: str)
         "a new one runs",
         20,
     )
-    assert "ended unexpectedly (killed by SIGKILL); starting it again" in gateway.said()
     gateway.until_healthy()
     assert gateway.stop() == 0
+    assert "ended unexpectedly (killed by SIGKILL); starting it again" in gateway.said()
 
 
 def test_sighup_gives_new_web_processes_and_keeps_serving(launch: Launch) -> None:

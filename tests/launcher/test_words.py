@@ -89,6 +89,7 @@ def test_what_was_passed_over_is_said_once(launch: Launch, project: Path) -> Non
     """A misspelt name in `.env` is doubted at the start, by one of the processes."""
     (project / ".env").write_text("EGRES_ALLOW=127.0.0.1\n")
     gateway = launch().until_healthy()
+    assert gateway.stop() == 0
     assert gateway.said().count("EGRES_ALLOW is no setting and is passed over. Is EGRESS_ALLOW meant?") == 1
 
 

@@ -178,7 +178,7 @@ def test_a_call_travels_through_the_proxy_from_end_to_end(
             client.send("hello")
             assert client.recv(timeout=5) == "hello"
     assert proxy.asked[-1].startswith("CONNECT up.test:")
-    log = gateway.read_log()
+    log = gateway.settled_log(" status=101 ")
     assert f"https://127.0.0.1:{proxy.port}" in log
     assert "p@:ss" not in log
     assert SHOWN not in log

@@ -47,7 +47,7 @@ def test_a_redis_that_refuses_is_told_apart_from_one_that_is_away(
     own_redis.replicaof("127.0.0.1", "1")
     wait_until(refused("it is read only"), "a replica refuses")
     own_redis.replicaof("NO", "ONE")
-    wait_until(lambda: "/api/mappings was not done: Redis refuses" in beside.read_log(), "the log says it")
+    beside.log_with("/api/mappings was not done: Redis refuses")
     kill(own_server)
     try:
         reply: Reply = beside.admin("POST", "/api/mappings", MAPPING)

@@ -15,7 +15,6 @@ from app.storage.connections import ADMIN_FAILURES
 from app.wire.headers import outbound
 from tests.support.gateway import GatewayProcess
 from tests.support.upstream import Peer, Upstream
-from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +43,9 @@ def test_the_line_of_a_mapped_call_names_the_client(behind: GatewayProcess, upst
     answer = behind.raw(head + b"Connection: close\r\n\r\n")
     request_id = re.search(rb"(?i)x-request-id: (\w+)", answer)
     assert request_id is not None
-    line = wait_until(
-        lambda: re.search(f"request_id={request_id[1].decode()}.*", behind.read_log()), "the request's line"
-    )
-    assert " client=203.0.113.77 " in line[0]
+    named = f"request_id={request_id[1].decode()}"
+    [line] = (line for line in behind.log_with(named).splitlines() if named in line)
+    assert " client=203.0.113.77 " in line
 
 
 @pytest.mark.parametrize("path", ["/api/mappings", "/proxy/https://a.example/"])
@@ -76,8 +74,7 @@ def test_wrong_tries_and_locks_are_logged(behind: GatewayProcess) -> None:
     for _ in range(3):
         assert try_token(behind, "/api/mappings", "203.0.113.60:1") == 429
     said = "logins from 203.0.113.60 are locked for 15 minutes"
-    wait_until(lambda: said in behind.read_log(), "the lock's line")
-    told = behind.read_log()
+    told = behind.settled_log(said)
     for number in range(1, 6):
         assert (
             told.count(f"WARNING app.storage.admin_access: wrong admin token from 203.0.113.60: try {number} of 5") == 1

@@ -176,7 +176,7 @@ def test_a_reload_waits_for_idle_connections(own: tuple[GatewayProcess, Upstream
         assert Answer(asking).fields["connection"] == "close"
         assert receive_all(silent) == b""
         wait_until(lambda: old not in gateway.worker_pids(), "the old process is gone", timeout_s=2)
-    assert "did not end" not in gateway.read_log()
+    assert "did not end" not in gateway.final_log()
 
 
 @pytest.mark.parametrize("own", ["1"], indirect=True)

@@ -13,7 +13,6 @@ import pytest
 
 from tests.support.gateway import SERVERS, GatewayProcess, receive_all
 from tests.support.upstream import Peer, Upstream
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(
     not Path(SERVERS["uwsgi"][0]).exists(), reason="uWSGI is not installed; `make test-servers` installs it"
@@ -164,7 +163,6 @@ def test_streams_in_flight_at_the_stop(start_gateway: Callable[..., GatewayProce
             with pytest.raises((http.client.IncompleteRead, ConnectionError)):
                 response.read()
     go_on.set()
-    wait_until(lambda: process.process.poll() is not None, "it has ended")
-    assert "CANARY" not in process.read_log()
+    assert "CANARY" not in process.final_log()
     assert process.stop() == 0
     upstream.close()

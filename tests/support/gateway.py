@@ -113,9 +113,35 @@ class GatewayProcess:
         except OSError:
             return False
 
+    # --- its log ---
+
     def read_log(self) -> str:
-        self.log.flush()
-        return Path(self.log.name).read_text(errors="replace")
+        """The log's whole lines now. A thread writes them, a moment late: tests judge what the following three give."""
+        text = Path(self.log.name).read_text(errors="replace")
+        return text[: text.rfind("\n") + 1]
+
+    def log_with(self, *texts: str) -> str:
+        """The log, once it holds all of these."""
+        wait_until(lambda: all(text in self.read_log() for text in texts), f"the log says {texts}")
+        return self.read_log()
+
+    def settled_log(self, *texts: str) -> str:
+        """The log, once it holds these and all that the one web process said before this.
+
+        A process's lines come in their order, so the line of a call that is made now is the last.
+        """
+        assert self.environ.get("WEB_CONCURRENCY", "1") == "1", "each process has a thread of its own: use final_log"
+        self.map("/settled", f"http://127.0.0.1:{free_port()}")
+        call = self.request("GET", "/settled/").field("x-request-id")
+        self.admin("DELETE", "/api/mappings/settled")
+        return self.log_with(*texts, f"{call}")
+
+    def final_log(self) -> str:
+        """All that it said. Ends it first."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        self.process.wait(timeout=20)
+        return self.read_log()
 
     def worker_pids(self) -> list[int]:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()

@@ -13,7 +13,6 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import Server, ServerConnection, serve
 
 from tests.support.gateway import GatewayProcess
-from tests.support.waiting import wait_until
 
 
 class SocketServer:
@@ -77,10 +76,5 @@ SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection:
 
 def figures_of_switch(logged: GatewayProcess) -> dict[str, str]:
     """What the log line of the one WebSocket says, once it is whole."""
-
-    def lines() -> list[str]:
-        log = logged.read_log()
-        return [line for line in log[: log.rfind("\n")].splitlines() if " status=101 " in line]
-
-    [line] = wait_until(lines, "the line is written")
+    [line] = (line for line in logged.log_with(" status=101 ").splitlines() if " status=101 " in line)
     return dict(part.split("=", 1) for part in line.split() if "=" in part)
