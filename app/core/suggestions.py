@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 from urllib.parse import quote, unquote
 
 from app.core.model import Mapping, Snapshot
-from app.wire.dialects import DIALECTS, Dialect, understand
+from app.wire.dialects.asked import DIALECTS, understand
+from app.wire.dialects.dialect import Dialect
 
 OWN_PAGES: Final = ("/admin", "/dashboard", "/health", "/proxy", "/stats")
 """Paths of the gateway itself that a caller may have meant."""

@@ -11,7 +11,7 @@ import pytest
 from app.core.defaults import DEFAULT_MAPPINGS
 from app.core.routing import match
 from app.core.suggestions import MAX_COMPARED, Suggester, Suggestion
-from app.wire.dialects import understand
+from app.wire.dialects.asked import understand
 from tests.support.snapshots import snapshot_of
 
 

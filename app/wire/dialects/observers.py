@@ -1,0 +1,182 @@
+"""Looks at an answer's bytes as they pass, cut anywhere, and notes what they say. Changes none.
+
+An event stream is read event by event until its first useful content. From then on only what may be an error or the end
+marker is read, so that an event costs a search or two.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.wire.dialects.asked import Asked
+from app.wire.dialects.dialect import Dialect, OurError, Seen
+from app.wire.json_array import ArraySplitter
+from app.wire.sse import Event, Splitter
+
+MAX_WHOLE_BYTES: Final = 1024 * 1024
+"""A longer body of JSON is not judged."""
+MAX_ERROR_BYTES: Final = 64 * 1024
+"""So much of an error is kept."""
+_MAX_OVERLOADED_BYTES: Final = 256
+COMMENT: Final = b": keep-alive\n\n"
+_BLANK: Final = b"\xef\xbb\xbf \t\r\n"
+_OVERLOADED: Final = ("当前模型负载过高".encode(), b"Current model load too high")
+"""What some relays say in plain text with status 200."""
+
+
+class Observer(Seen):
+    """Of one answer. Look at its members after each piece."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        super().__init__()
+        self.dialect = dialect
+        self.is_stream = False
+        """Events, or a streamed array: what can still tell an error after it has begun."""
+        self.is_html = False
+        """A page where JSON was asked for."""
+        self.is_empty = True
+        """No byte has come."""
+
+    def feed(self, piece: bytes) -> None:
+        """Takes note of the next piece."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """Takes note that the body has ended."""
+
+    def comment(self) -> bytes:
+        """What may be sent here to keep the connection from falling silent; empty where nothing may."""
+        return b""
+
+    def last_words(self, error: OurError) -> bytes | None:
+        """What ends the stream here by telling an error; None where nothing can, and the body breaks visibly.
+
+        After them the body ends in order where `dialect.ends_cleanly`, else it breaks.
+        """
+        return None
+
+
+class EventObserver(Observer):
+    """Of an event stream."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        super().__init__(dialect)
+        self.is_stream = True
+        self._events = Splitter()
+        self._numbered = b""
+        """The latest piece with a `sequence_number`."""
+
+    def feed(self, piece: bytes) -> None:
+        events = self._events
+        if self.dialect.is_numbered and b'"sequence_number"' in piece:
+            self._numbered = piece
+        if self.is_useful and not events.is_inside:
+            ends = piece[-2:] == b"\n\n" or piece[-4:] == b"\r\n\r\n"
+            if ends and not self.dialect.is_telling(piece):
+                return
+        self.is_empty = False
+        for event in events.feed(piece):
+            self._read(event)
+        if events.met_long:
+            self.is_useful = True
+
+    def finish(self) -> None:
+        for event in self._events.finish():
+            if event.data.endswith((b"}", b"]")):  # whole but for the empty line
+                self._read(event)
+
+    def _read(self, event: Event) -> None:
+        if not self.is_useful or event.name == b"error" or self.dialect.is_telling(event.data):
+            self.dialect.judge_event(event.name, event.data, self)
+
+    def comment(self) -> bytes:
+        return COMMENT if self.dialect.allows_comments and not self._events.is_inside else b""
+
+    def last_words(self, error: OurError) -> bytes | None:
+        words = self.dialect.error_events(error, self.next_number(), self.response_id)
+        return b"\n\n" + words if self._events.is_inside else words
+
+    def next_number(self) -> int:
+        """The `sequence_number` of an event that would follow; 0 where none was seen."""
+        written = self._numbered.rpartition(b'"sequence_number"')[2].lstrip(b": \t")
+        digits = written[: len(written) - len(written.lstrip(b"0123456789"))][:15]
+        return int(digits) + 1 if digits else 0
+
+
+class WholeObserver(Observer):
+    """Of a body in one piece of JSON, or of what came instead of it. It is judged at its end."""
+
+    def __init__(self, dialect: Dialect, says_json: bool) -> None:
+        super().__init__(dialect)
+        self._says_json = says_json
+        """Its `Content-Type` does."""
+        self._held: list[bytes] = []
+        self._held_bytes = 0
+
+    def feed(self, piece: bytes) -> None:
+        if piece and not self.is_useful:
+            self.is_empty = False
+            self._held.append(piece)
+            self._held_bytes += len(piece)
+            if self._held_bytes > MAX_WHOLE_BYTES:
+                self.is_useful = True
+                self._held = []
+
+    def finish(self) -> None:
+        if self.is_useful:
+            return
+        body = b"".join(self._held).strip(_BLANK)
+        self._held = []
+        if body[:1] == b"<":
+            self.is_html = True
+        elif self._says_json or body[:1] in (b"{", b"["):
+            self.dialect.judge_whole(body, self)
+            self.error = self.error[:MAX_ERROR_BYTES]
+        elif len(body) <= _MAX_OVERLOADED_BYTES and body.startswith(_OVERLOADED):
+            self.error = body
+        else:
+            self.is_useful = True
+
+
+class ArrayObserver(Observer):
+    """Of a streamed array of JSON objects, as Gemini sends it without `alt=sse`."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        super().__init__(dialect)
+        self.is_stream = True
+        self._elements = ArraySplitter()
+
+    def feed(self, piece: bytes) -> None:
+        self.is_empty = self.is_empty and not piece
+        elements = self._elements.feed(piece)
+        for element in elements:
+            if not self.is_useful or self.dialect.is_telling(element):
+                self.dialect.judge_event(b"", element, self)
+        if self._elements.met_long:
+            self.is_useful = True
+        if self._elements.is_other and not self.is_useful:
+            self.is_malformed = True
+
+    def last_words(self, error: OurError) -> bytes | None:
+        if self._elements.is_closed:
+            return None
+        before = b",\n" if self._elements.count or self._elements.is_inside else b""
+        return (b"" if self._elements.is_open else b"[") + before + self.dialect.error_body(error) + b"]"
+
+
+def observer_for(asked: Asked, content_type: str) -> Observer | None:
+    """For the good answer to a call, by its `Content-Type`. None: it passes as it comes, and is not judged.
+
+    A server that names no type, or `text/plain`, may mean JSON.
+    """
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind == "text/event-stream":
+        return EventObserver(asked.dialect)
+    if not asked.is_judged:
+        return None
+    says_json = kind == "application/json" or kind.endswith("+json")
+    if says_json and asked.speaks == "gemini" and asked.is_stream:
+        return ArrayObserver(asked.dialect)
+    if says_json or kind in ("", "text/plain", "text/html", "application/xhtml+xml"):
+        return WholeObserver(asked.dialect, says_json)
+    return None

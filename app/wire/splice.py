@@ -1,0 +1,331 @@
+"""Top-level members of a JSON object found while its bytes come, and edits of single values as splices.
+
+A request's body may be long, and only a few of its members are wanted. So nothing else of it is parsed: C code passes
+over strings and nested values, piece by piece, and every byte that is not edited stays as it was.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+import orjson
+
+MAX_KEY_BYTES: Final = 4096
+"""A longer name at the top is taken for no JSON."""
+MAX_VALUE_BYTES: Final = 16 * 1024
+"""So much of a wanted value is kept; a longer one is as if it were not wanted."""
+MAX_DEPTH: Final = 1024
+"""What nests deeper is taken for no JSON, as orjson does."""
+MAX_STEP_BYTES: Final = 128 * 1024
+"""Give `TopLevel.feed` no more at once where others wait for the same thread."""
+
+_BLANK = re.compile(rb"[ \t\r\n]*+")
+_MEMBER = re.compile(rb'[ \t\r\n]*+"([^"\\]*+(?:\\.[^"\\]*+)*+)"[ \t\r\n]*+:[ \t\r\n]*+', re.DOTALL)
+_MEMBER_BEGUN = re.compile(rb'[ \t\r\n]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+(?:\\|"[ \t\r\n]*+)?+)?+', re.DOTALL)
+_STRING = re.compile(rb'"[^"\\]*+"')
+_SCALAR = re.compile(rb'[^ \t\r\n,"{}\[\]:]*+')
+_SCALARS = re.compile(rb"true|false|null|NaN|-?Infinity|-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][-+]?[0-9]++)?+")
+_PASSED = re.compile(rb'(?:[^"{}\[\]]++|"[^"\\]{0,60}+")*+')
+"""Inside a nested value: what neither opens nor closes one, and short strings. A long string is found quicker."""
+_QUOTE: Final = 34
+_BACKSLASH: Final = 92
+_CLOSES: Final = {123: 125, 91: 93}
+
+_BEFORE: Final = 0
+_KEY_OR_END: Final = 1
+_KEY: Final = 2
+_VALUE: Final = 3
+_STRING_VALUE: Final = 4
+_NESTED: Final = 5
+_AFTER_VALUE: Final = 6
+_AFTER_ALL: Final = 7
+
+
+class Edit(NamedTuple):
+    """Bytes `start` to `end` become `data`."""
+
+    start: int
+    end: int
+    data: bytes
+
+
+class TopLevel:
+    """Reads a JSON object piece by piece. What has come so far can be asked for at any time."""
+
+    def __init__(self, wanted: frozenset[str] = frozenset()) -> None:
+        """`wanted`: names of members whose values are kept, besides `model` and `stream`."""
+        self.model = ""
+        """Decoded; empty where there is none, or none that is text."""
+        self.model_start = self.model_end = 0
+        """Where its value stands, quotes included."""
+        self.has_model = False
+        """A member `model` has come, whatever its value is."""
+        self.is_stream = False
+        """`stream` is true."""
+        self.is_unreadable = False
+        """It is no JSON object as far as that is looked at, or `model` or `stream` stands twice in it."""
+        self.values: dict[str, bytes] = {}
+        """Of the wanted names, as JSON text; of a name that stands twice the last."""
+        self._wanted = wanted
+        self._has_stream = False
+        self._state = _BEFORE
+        self._rest = b""
+        """The beginning of what cannot be read yet."""
+        self._offset = 0
+        """Where `_rest` stands in the body."""
+        self._key = ""
+        """Of the value that is being read; empty where it is not wanted."""
+        self._value_start = 0
+        self._kept: list[bytes] = []
+        self._kept_bytes = 0
+        self._open = bytearray()
+        """What would close the values that are open, inside the one that is being passed over."""
+        self._in_string = False
+        self._is_escaped = False
+        """The next byte belongs to a backslash of the piece before."""
+
+    def feed(self, piece: bytes) -> None:
+        """Takes note of the next piece, in time that grows with it alone."""
+        if self.is_unreadable:
+            return
+        data = self._rest + piece if self._rest else piece
+        at = 0
+        length = len(data)
+        while at < length:
+            state = self._state
+            if state == _VALUE:
+                ended = self._begin_value(data, at)
+            elif state in (_STRING_VALUE, _NESTED):
+                ended = self._pass_value(data, at)
+            elif state in (_KEY, _KEY_OR_END):
+                ended = self._read_key(data, at)
+            else:
+                ended = self._read_between(data, at)
+            if ended < 0:
+                break
+            at = ended
+        self._rest = data[at:]
+        self._offset += at
+
+    def finish(self) -> None:
+        """There is no more."""
+        if self._state != _AFTER_ALL:
+            self.is_unreadable = True
+
+    # Each of these reads on from `at`, and gives where it came to; -1 where more must come first.
+
+    def _read_between(self, data: bytes, at: int) -> int:
+        blank = _BLANK.match(data, at)
+        at = blank.end() if blank is not None else at
+        if at == len(data):
+            return at
+        byte = data[at]
+        if self._state == _BEFORE and byte == 123:
+            self._state = _KEY_OR_END
+        elif self._state == _AFTER_VALUE and byte == 44:
+            self._state = _KEY
+        elif self._state == _AFTER_VALUE and byte == 125:
+            self._state = _AFTER_ALL
+        else:
+            return self._give_up()
+        return at + 1
+
+    def _read_key(self, data: bytes, at: int) -> int:
+        member = _MEMBER.match(data, at)
+        if member is not None and member.end() < len(data):
+            self._begin_member(member.group(1))
+            self._state = _VALUE
+            return member.end()
+        if member is None and self._state == _KEY_OR_END:
+            blank = _BLANK.match(data, at)
+            end = blank.end() if blank is not None else at
+            if end < len(data) and data[end] == 125:
+                self._state = _AFTER_ALL
+                return end + 1
+        begun = _MEMBER_BEGUN.match(data, at)
+        is_begun = member is not None or (begun is not None and begun.end() == len(data))
+        return -1 if is_begun and len(data) - at <= MAX_KEY_BYTES else self._give_up()
+
+    def _begin_member(self, written: bytes) -> None:
+        key = written.decode("utf-8", "replace")
+        if "\\" in key:
+            try:
+                key = orjson.loads(b'"%b"' % written)
+            except orjson.JSONDecodeError:
+                self._give_up()
+        if key == "model":
+            self.is_unreadable = self.is_unreadable or self.has_model
+            self.has_model = True
+        elif key == "stream":
+            self.is_unreadable = self.is_unreadable or self._has_stream
+            self._has_stream = True
+        elif key not in self._wanted:
+            key = ""
+        self._key = key
+
+    def _begin_value(self, data: bytes, at: int) -> int:
+        byte = data[at]
+        if byte == _QUOTE:
+            string = _STRING.match(data, at)
+            if string is not None:
+                self._value_start = self._offset + at
+                self._take(data[at : string.end()] if self._key else b"", self._offset + string.end())
+                return string.end()
+            self._begin_passing(at)
+            self._keep(b'"')
+            self._in_string = True
+            self._state = _STRING_VALUE
+            return at + 1
+        if byte in _CLOSES:
+            self._begin_passing(at)
+            self._state = _NESTED
+            return at
+        scalar = _SCALAR.match(data, at)
+        end = scalar.end() if scalar is not None else at
+        if end == len(data) and end - at <= MAX_KEY_BYTES:
+            return -1
+        if _SCALARS.fullmatch(data, at, end) is None:
+            return self._give_up()
+        self._value_start = self._offset + at
+        self._take(data[at:end], self._offset + end)
+        return end
+
+    def _begin_passing(self, at: int) -> None:
+        self._value_start = self._offset + at
+        self._kept, self._kept_bytes = [], 0
+        self._is_escaped = False
+
+    def _pass_value(self, data: bytes, at: int) -> int:
+        end = self._pass_string(data, at) if self._state == _STRING_VALUE else self._pass_nested(data, at)
+        if end < 0:
+            return end
+        if self._key:
+            self._keep(data[at:end])
+        if not self._in_string and not self._open:
+            kept = b"".join(self._kept) if self._kept_bytes <= MAX_VALUE_BYTES else b""
+            self._take(kept, self._offset + end)
+        return end
+
+    def _pass_string(self, data: bytes, at: int) -> int:
+        """Behind the quote that ends the string, or the end of what has come."""
+        start = at + 1 if self._is_escaped else at
+        self._is_escaped = False
+        quote = data.find(b'"', start)
+        while quote > start and data[quote - 1] == _BACKSLASH:
+            if not _is_escaped(data, start, quote):
+                break
+            start = quote + 1
+            quote = data.find(b'"', start)
+        if quote >= 0:
+            self._in_string = False
+            return quote + 1
+        self._is_escaped = _is_escaped(data, start, len(data))
+        return len(data)
+
+    def _pass_nested(self, data: bytes, at: int) -> int:
+        """Behind what closes the value, or the end of what has come."""
+        length = len(data)
+        closes = self._open
+        passed = _PASSED.match
+        while at < length:
+            if self._in_string:
+                at = self._pass_string(data, at)
+                continue
+            found = passed(data, at)
+            at = found.end() if found is not None else at
+            if at == length:
+                break
+            byte = data[at]
+            at += 1
+            if byte == _QUOTE:
+                self._in_string = True
+            elif byte == 123 or byte == 91:
+                if len(closes) >= MAX_DEPTH:
+                    return self._give_up()
+                closes.append(byte + 2)  # `}` and `]` stand two behind what they close
+            elif closes[-1] != byte:
+                return self._give_up()
+            else:
+                closes.pop()
+                if not closes:
+                    break
+        return at
+
+    def _keep(self, data: bytes) -> None:
+        self._kept_bytes += len(data)
+        if self._kept_bytes <= MAX_VALUE_BYTES:
+            self._kept.append(data)
+
+    def _take(self, written: bytes, end: int) -> None:
+        """A value has been read; `written` is empty where it is not wanted, or too long."""
+        self._state = _AFTER_VALUE
+        key = self._key
+        if not key or not written:
+            return
+        if key == "model":
+            value = _text(written)
+            self.model = value
+            self.model_start, self.model_end = self._value_start, end
+        elif key == "stream":
+            self.is_stream = written == b"true"
+        if key in self._wanted:
+            self.values[key] = written
+
+    def _give_up(self) -> int:
+        self.is_unreadable = True
+        return -1
+
+
+def _is_escaped(data: bytes, start: int, end: int) -> bool:
+    """True where an odd number of backslashes stands before `end`, and none of them before `start`."""
+    at = end
+    while at > start and data[at - 1] == _BACKSLASH:
+        at -= 1
+    return (end - at) % 2 == 1
+
+
+def _text(written: bytes) -> str:
+    """The text that a JSON string stands for; empty for any other value."""
+    if written[0] != _QUOTE:
+        return ""
+    try:
+        value = orjson.loads(written)
+    except orjson.JSONDecodeError:
+        return ""
+    return value if isinstance(value, str) else ""
+
+
+def model_edit(top: TopLevel, upstream_model: str) -> Edit:
+    """The edit that puts another model into a body that has one; a `models/` before it stays."""
+    prefix = "models/" if top.model.startswith("models/") and not upstream_model.startswith("models/") else ""
+    return Edit(top.model_start, top.model_end, orjson.dumps(prefix + upstream_model))
+
+
+def spliced(pieces: Iterable[bytes], edits: list[Edit]) -> Iterator[bytes]:
+    """A body's pieces with edits made in them. The edits are in order and do not overlap; no piece is empty."""
+    offset = 0
+    waiting = list(edits)
+    skip_to = 0
+    for piece in pieces:
+        at = max(0, skip_to - offset)
+        while waiting and waiting[0].start < offset + len(piece):
+            edit = waiting.pop(0)
+            if edit.start - offset > at:
+                yield piece[at : edit.start - offset]
+            if edit.data:
+                yield edit.data
+            skip_to = edit.end
+            at = skip_to - offset
+        if at < len(piece):
+            yield piece[at:] if at else piece
+        offset += len(piece)
+    for edit in waiting:
+        if edit.data:
+            yield edit.data
+
+
+def length_with(length: int, edits: list[Edit]) -> int:
+    """How long a body of `length` bytes is after the edits."""
+    return length + sum([len(edit.data) - (edit.end - edit.start) for edit in edits])
