@@ -70,8 +70,8 @@ class Noun(Generic[PartT_co]):
     """Its hashes, by the end of their keys in Redis. The first has a field for each of its kind."""
     parse: Callable[[Sequence[Table], Basis], PartT_co]
     """The part that its tables mean. Raises nothing: what makes no sense stands in the part's `rejected`."""
-    needs: tuple[str, ...] = ()
-    """Nouns before it whose change builds it anew."""
+    needs: Callable[[MappingOf[str, Part]], object] = lambda parts: None
+    """What it takes of the parts before it: when that is another, it is built anew."""
     by_hand: bool = False
     """Whether it may be edited with redis-cli, without a new version: then it is compared every few seconds."""
 
@@ -104,9 +104,14 @@ def _parse_settings(tables: Sequence[Table], basis: Basis) -> SettingsPart:
     return SettingsPart(basis.limits.with_overrides(changed), basis.settings.with_overrides(changed), changed, rejected)
 
 
+def general_limits(parts: MappingOf[str, Part]) -> Limits:
+    """The operator's for all upstreams, over the deployment's."""
+    return cast("SettingsPart", parts[SETTINGS.name]).limits
+
+
 def _parse_mappings(tables: Sequence[Table], basis: Basis) -> MappingsPart:
     targets, options_of = tables
-    limits = cast("SettingsPart", basis.parts[SETTINGS.name]).limits
+    limits = general_limits(basis.parts)
     part = MappingsPart({}, {}, {}, {})
     for prefix, target in sorted(targets.items()):
         with telling(part.rejected, prefix):
@@ -120,7 +125,7 @@ def _parse_mappings(tables: Sequence[Table], basis: Basis) -> MappingsPart:
 
 SETTINGS = Noun("settings", "settings", ("settings",), _parse_settings, by_hand=True)
 MAPPINGS = Noun(
-    "mappings", "mapping", ("mappings", "mappings:options"), _parse_mappings, needs=("settings",), by_hand=True
+    "mappings", "mapping", ("mappings", "mappings:options"), _parse_mappings, needs=general_limits, by_hand=True
 )
 NOUNS: tuple[Noun[Part], ...] = (SETTINGS, MAPPINGS)
 """Each after those that it needs."""
@@ -135,19 +140,21 @@ def build_snapshot(
 ) -> Snapshot:
     """The Snapshot of what is stored, over the deployment's values.
 
-    Parts whose text is that of `before`, as are those that they need, are taken from there.
+    Parts whose text is that of `before`, and what they need of others too, are taken from there.
     """
     parts: dict[str, Part] = {}
-    anew: set[str] = set()
     for noun in nouns:
-        same = before is not None and all(stored.tables.get(t) == before[0].tables.get(t) for t in noun.tables)
-        if before is not None and same and anew.isdisjoint(noun.needs):
+        if before is not None and _is_same(noun, stored, parts, *before):
             parts[noun.name] = noun.of(before[1])
         else:
             tables = [stored.tables.get(name, {}) for name in noun.tables]
             parts[noun.name] = noun.parse(tables, Basis(limits, settings, parts))
-            anew.add(noun.name)
     return _put_together(stored.version, parts)
+
+
+def _is_same(noun: Noun[Part], stored: Stored, parts: MappingOf[str, Part], old_stored: Stored, old: Snapshot) -> bool:
+    is_text_same = all(stored.tables.get(table) == old_stored.tables.get(table) for table in noun.tables)
+    return is_text_same and noun.needs(parts) == noun.needs(old.parts)
 
 
 def _put_together(version: int, parts: dict[str, Part]) -> Snapshot:

@@ -16,14 +16,10 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 
-import orjson
-
 from app.core.model import Snapshot
 from app.core.readings import Meaning, judge, unread
-from app.core.routing import check_spelling, parse_mapping
-from app.core.settings import SETTINGS as SETTINGS_TABLE
-from app.core.settings import Limits, Settings, Value
-from app.core.snapshot import MAPPINGS, NOUNS, SETTINGS, Noun, Part, Stored, build_snapshot
+from app.core.settings import Limits, Settings
+from app.core.snapshot import MAPPINGS, NOUNS, Noun, Part, Stored, build_snapshot
 from app.storage.changes import ALL, Edit, change
 from app.storage.connections import MAPPINGS_UPDATES, Redis, RedisError, messages
 from app.storage.refusals import describe
@@ -41,14 +37,6 @@ REASONS = {
     Meaning.OVERLAID: "Redis lost the {}, and others were stored in their place by no operator",
     Meaning.BEHIND: "Redis holds an older state of the {} than this one knows",
 }
-
-
-class MappingExists(ValueError):
-    """There is a mapping for this prefix already."""
-
-
-class MappingNotFound(ValueError):
-    """There is no mapping for this prefix."""
 
 
 class Catalog:
@@ -211,43 +199,6 @@ class Catalog:
 
     # --- changing ---
 
-    def add_mapping(self, prefix: str, target: str, options: dict[str, Value] | None = None) -> None:
-        """Raises InvalidMapping, MappingExists, RedisError."""
-        parse_mapping(prefix, target)
-        check_spelling(prefix, self.snapshot.routes)
-        targets = MAPPINGS.tables[0]
-        edits = [Edit("add", targets, prefix), Edit("put", targets, prefix, target), *_edits_of(prefix, options)]
-        if not self.change(MAPPINGS, "added", edits):
-            raise MappingExists(f"mapping already exists for prefix: {prefix}")
-
-    def update_mapping(self, prefix: str, target: str | None = None, options: dict[str, Value] | None = None) -> None:
-        """Changes what is given; the rest stays. Raises InvalidMapping, MappingNotFound, RedisError."""
-        if target is not None:
-            parse_mapping(prefix, target)
-        edits = [Edit("find", MAPPINGS.tables[0], prefix), *_edits_of(prefix, options)]
-        if target is not None:
-            edits.append(Edit("put", MAPPINGS.tables[0], prefix, target))
-        if not self.change(MAPPINGS, "updated", edits):
-            raise MappingNotFound(f"mapping not found for prefix: {prefix}")
-
-    def delete_mapping(self, prefix: str) -> None:
-        """Raises MappingNotFound, RedisError."""
-        edits = [Edit("find", MAPPINGS.tables[0], prefix)]
-        edits += [Edit("delete", table, prefix) for table in MAPPINGS.tables]
-        if not self.change(MAPPINGS, "deleted", edits):
-            raise MappingNotFound(f"mapping not found for prefix: {prefix}")
-
-    def change_settings(self, values: dict[str, Value | None]) -> None:
-        """Sets the operator's general values; None takes one back. Raises RedisError."""
-        table = SETTINGS.tables[0]
-        edits = [
-            Edit("delete", table, name)
-            if value is None
-            else Edit("put", table, name, SETTINGS_TABLE[name].kind.written(value))
-            for name, value in values.items()
-        ]
-        self.change(SETTINGS, "updated", edits)
-
     def change(self, noun: Noun[Part], act: str, edits: Sequence[Edit]) -> bool:
         """Makes a change of any noun, and tells it to all processes: `<noun's word>_<act>`.
 
@@ -277,11 +228,3 @@ class Catalog:
             if changed >= 0:
                 return bool(changed)
         raise RedisError("it lost the mappings while they were changed")
-
-
-def _edits_of(prefix: str, options: dict[str, Value] | None) -> list[Edit]:
-    """None leaves options as they are, `{}` takes them back."""
-    if options is None:
-        return []
-    table = MAPPINGS.tables[1]
-    return [Edit("put", table, prefix, orjson.dumps(options).decode()) if options else Edit("delete", table, prefix)]

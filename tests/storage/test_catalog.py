@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.core.settings import Limits, Settings
+from app.storage import mappings
 from app.storage.catalog import POLL_S, Catalog
 from app.storage.connections import Redis, open_redis
 from tests.support.waiting import wait_until
@@ -20,13 +21,13 @@ def test_a_change_arrives_although_the_channel_died_in_silence(wire: Wire, own_r
     here.start()
     try:
         wait_until(lambda: wire.subscriptions == 1, "it listens")
-        there.add_mapping("/before", TARGET)
+        mappings.add(there, "/before", TARGET)
         wait_until(lambda: "/before" in here.snapshot.mappings, "the change arrives")
         wire.lose_subscribers()
-        there.add_mapping("/lost", TARGET)
+        mappings.add(there, "/lost", TARGET)
         wait_until(lambda: "/lost" in here.snapshot.mappings, "the change is found", timeout_s=POLL_S / 2)
         wait_until(lambda: wire.subscriptions == 2, "it listens again")
-        there.add_mapping("/heard", TARGET)
+        mappings.add(there, "/heard", TARGET)
         wait_until(lambda: "/heard" in here.snapshot.mappings, "the change is heard", timeout_s=0.4)
     finally:
         here.stop()
@@ -40,7 +41,7 @@ def test_a_channel_that_lives_is_kept(wire: Wire, own_redis: Redis) -> None:
     try:
         with pytest.raises(AssertionError, match="it listens again"):
             wait_until(lambda: wire.subscriptions > 1, "it listens again", timeout_s=1.5)
-        there.add_mapping("/heard", TARGET)
+        mappings.add(there, "/heard", TARGET)
         wait_until(lambda: "/heard" in here.snapshot.mappings, "the change is heard", timeout_s=0.4)
     finally:
         here.stop()

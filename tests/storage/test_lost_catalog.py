@@ -10,6 +10,7 @@ import pytest
 
 from app.core.defaults import DEFAULT_MAPPINGS
 from app.core.settings import Limits, Settings
+from app.storage import mappings, settings
 from app.storage.catalog import Catalog
 from app.storage.connections import (
     MAPPINGS,
@@ -46,9 +47,9 @@ def new_catalog(own_server: EmbeddedRedis, own_redis: Redis) -> Iterator[Callabl
 def catalog(new_catalog: Callable[[], Catalog]) -> Catalog:
     """One that knows two mappings, options and settings."""
     catalog = new_catalog()
-    catalog.add_mapping("/a", TARGET, {"idle_timeout": 9.0})
-    catalog.add_mapping("/b", TARGET, {"idle_timeout": 8.0})
-    catalog.change_settings({"idle_timeout": 60.0, "total_timeout": 90.0})
+    mappings.add(catalog, "/a", TARGET, {"idle_timeout": 9.0})
+    mappings.add(catalog, "/b", TARGET, {"idle_timeout": 8.0})
+    settings.change(catalog, {"idle_timeout": 60.0, "total_timeout": 90.0})
     return catalog
 
 
@@ -87,11 +88,11 @@ def test_an_edit_is_no_loss(own_redis: Redis, catalog: Catalog) -> None:
     """A single HDEL, a deletion of all by the API and a whole DEL with a new version are the operator's word."""
     own_redis.hdel(MAPPINGS, "/a")
     assert set(catalog.load().mappings) == {"/b"}
-    catalog.add_mapping("/c", TARGET)
+    mappings.add(catalog, "/c", TARGET)
     own_redis.pipeline().delete(MAPPINGS).incr(MAPPINGS_VERSION).execute()
     assert not catalog.load().mappings
-    catalog.add_mapping("/a", TARGET)
-    catalog.delete_mapping("/a")
+    mappings.add(catalog, "/a", TARGET)
+    mappings.delete(catalog, "/a")
     assert not catalog.load().mappings
     assert not own_redis.exists(MAPPINGS)
 
@@ -122,7 +123,7 @@ def test_who_had_not_heard_the_last_edit_does_not_undo_it(
     """A process that knew less writes back first; the one that knows more sets it right."""
     late = new_catalog()
     late.load()
-    catalog.add_mapping("/last", TARGET)
+    mappings.add(catalog, "/last", TARGET)
     own_redis.flushall()
     assert set(late.load().mappings) == {"/a", "/b"}
     assert set(catalog.load().mappings) == {"/a", "/b", "/last"}
@@ -132,7 +133,7 @@ def test_who_had_not_heard_the_last_edit_does_not_undo_it(
 def test_an_edit_after_a_loss_loses_nothing(own_redis: Redis, catalog: Catalog) -> None:
     """A change that comes before anybody has noticed is made to what was known, not to what is left."""
     own_redis.flushall()
-    catalog.add_mapping("/new", TARGET)
+    mappings.add(catalog, "/new", TARGET)
     assert set(catalog.snapshot.mappings) == {"/a", "/b", "/new"}
     assert own_redis.hlen(MAPPINGS) == 3
 
@@ -190,7 +191,7 @@ def test_an_edit_takes_the_older_state(own_redis: Redis, catalog: Catalog, new_c
     known = other.load()
     back(own_redis)
     other.load()
-    catalog.add_mapping("/c", TARGET)
+    mappings.add(catalog, "/c", TARGET)
     for one in (catalog, other):
         assert set(one.load().mappings) == {"/a", "/c"}
         assert one.snapshot.version > known.version
@@ -223,7 +224,7 @@ def test_a_loss_that_cannot_be_mended_is_told(own_redis: Redis, catalog: Catalog
 def test_scripts_are_sent_again_when_redis_forgot_them(own_redis: Redis, catalog: Catalog) -> None:
     """SCRIPT FLUSH costs nothing."""
     own_redis.script_flush()
-    catalog.add_mapping("/c", TARGET)
+    mappings.add(catalog, "/c", TARGET)
     own_redis.flushall()
     own_redis.script_flush()
     assert set(catalog.load().mappings) == {"/a", "/b", "/c"}

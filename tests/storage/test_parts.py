@@ -11,6 +11,7 @@ from app.core.errors import Invalid
 from app.core.settings import Limits, Settings
 from app.core.snapshot import MAPPINGS, NOUNS, SETTINGS, Basis, Noun, Table, telling
 from app.storage import catalog as catalog_module
+from app.storage import mappings, settings
 from app.storage.catalog import Catalog
 from app.storage.changes import Edit
 from app.storage.connections import MAPPINGS as MAPPINGS_KEY
@@ -63,9 +64,9 @@ def new_catalog(own_server: EmbeddedRedis, own_redis: Redis) -> Iterator[Callabl
 def there(new_catalog: Callable[[], Catalog]) -> Catalog:
     """A process in which the operator has said something of each noun."""
     catalog = new_catalog()
-    catalog.add_mapping("/a", TARGET, {"idle_timeout": 9.0})
-    catalog.add_mapping("/b", TARGET)
-    catalog.change_settings({"total_timeout": 90.0})
+    mappings.add(catalog, "/a", TARGET, {"idle_timeout": 9.0})
+    mappings.add(catalog, "/b", TARGET)
+    settings.change(catalog, {"total_timeout": 90.0})
     assert catalog.change(WIDGETS, "added", put("w", "1"))
     return catalog
 
@@ -91,8 +92,8 @@ def read_during(client: Redis, act: Callable[[], object]) -> list[str]:
 
 
 CHANGES: dict[str, tuple[Callable[[Catalog], object], list[str]]] = {
-    "mapping": (lambda catalog: catalog.add_mapping("/c", TARGET), ["mappings", "mappings:options"]),
-    "settings": (lambda catalog: catalog.change_settings({"idle_timeout": 5.0}), ["settings"]),
+    "mapping": (lambda catalog: mappings.add(catalog, "/c", TARGET), ["mappings", "mappings:options"]),
+    "settings": (lambda catalog: settings.change(catalog, {"idle_timeout": 5.0}), ["settings"]),
     "widget": (lambda catalog: catalog.change(WIDGETS, "updated", put("w", "2")), ["widgets"]),
     "nothing": (lambda catalog: None, []),
 }
@@ -110,7 +111,7 @@ def test_only_what_changed_is_read(
 
 def test_several_changes_at_once_are_all_read(own_redis: Redis, there: Catalog, here: Catalog) -> None:
     """Each part has a version of its own, so a later change of another one hides none."""
-    there.change_settings({"idle_timeout": 5.0})
+    settings.change(there, {"idle_timeout": 5.0})
     there.change(WIDGETS, "updated", put("w", "2"))
     there.change(WIDGETS, "updated", put("w", "3"))
     assert read_during(own_redis, here.look) == ["settings", "widgets"]
@@ -118,17 +119,20 @@ def test_several_changes_at_once_are_all_read(own_redis: Redis, there: Catalog, 
 
 
 def test_only_what_depends_on_a_change_is_built_anew(there: Catalog, here: Catalog) -> None:
-    """Settings give all mappings their limits; a mapping changes no setting, and neither of them a widget."""
+    """Limits are built into all mappings, other settings are not; a mapping changes no setting, and nobody a widget."""
     before = here.snapshot
-    there.add_mapping("/c", TARGET)
+    mappings.add(there, "/c", TARGET)
     after = here.look()
     assert SETTINGS.of(after) is SETTINGS.of(before)
     assert WIDGETS.of(after) is WIDGETS.of(before)
-    there.change_settings({"total_timeout": 30.0})
+    settings.change(there, {"total_timeout": 30.0})
     last = here.look()
     assert {last.mappings[prefix].upstream.limits.total_timeout for prefix in ("/a", "/b", "/c")} == {30.0}
     assert MAPPINGS.of(last) is not MAPPINGS.of(after)
     assert WIDGETS.of(last) is WIDGETS.of(before)
+    settings.change(there, {"global_burst": 5})
+    assert here.look().settings.global_burst == 5
+    assert MAPPINGS.of(here.snapshot) is MAPPINGS.of(last)  # it is no limit of theirs
 
 
 def test_an_older_gateway_beside_us_hides_nothing(own_redis: Redis, there: Catalog, here: Catalog) -> None:

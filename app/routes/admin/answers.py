@@ -13,8 +13,8 @@ from flask import Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from app.core.errors import AddressRefused, Invalid
-from app.storage.catalog import MappingExists, MappingNotFound
 from app.storage.connections import RedisError
+from app.storage.mappings import MappingExists, MappingNotFound
 from app.storage.refusals import describe, refusal_of
 
 log = logging.getLogger(__name__)

@@ -13,6 +13,7 @@ from app.core.routing import parse_mapping
 from app.core.settings import Value, check_options, shown_options, unmasked_options
 from app.gateway import Gateway
 from app.routes.admin.answers import read_object
+from app.storage import mappings
 
 Answer = Response | tuple[Response, int]
 
@@ -23,11 +24,11 @@ def add_mapping_routes(admin: Blueprint, gateway: Gateway) -> None:
     @admin.get("/mappings")
     def list_mappings() -> Answer:
         snapshot = catalog.in_hand()
-        mappings = {prefix: mapping.target for prefix, mapping in snapshot.mappings.items()}
+        targets = {prefix: mapping.target for prefix, mapping in snapshot.mappings.items()}
         return jsonify(
             success=True,
-            count=len(mappings),
-            mappings=mappings,
+            count=len(targets),
+            mappings=targets,
             options={prefix: shown_options(options) for prefix, options in snapshot.options.items()},
             rejected={name: str(error) for name, error in snapshot.rejected.items()},
             rejected_errors={name: error.told() for name, error in snapshot.rejected.items()},
@@ -39,7 +40,7 @@ def add_mapping_routes(admin: Blueprint, gateway: Gateway) -> None:
         prefix, target = _text("prefix"), _text("target")
         options = _options()
         gateway.dialer.check(parse_mapping(prefix, target).upstream)
-        catalog.add_mapping(prefix, target, options)
+        mappings.add(catalog, prefix, target, options)
         mapping = _told(prefix, target, options)
         return jsonify(success=True, message="Mapping added successfully", mapping=mapping), 201
 
@@ -49,13 +50,13 @@ def add_mapping_routes(admin: Blueprint, gateway: Gateway) -> None:
         target = None if options is not None and "target" not in _body() else _text("target")
         if target is not None:
             gateway.dialer.check(parse_mapping(f"/{prefix}", target).upstream)
-        catalog.update_mapping(f"/{prefix}", target, options)
+        mappings.update(catalog, f"/{prefix}", target, options)
         mapping = _told(f"/{prefix}", target, options)
         return jsonify(success=True, message="Mapping updated successfully", mapping=mapping)
 
     @admin.delete("/mappings/<path:prefix>")
     def delete_mapping(prefix: str) -> Answer:
-        catalog.delete_mapping(f"/{prefix}")
+        mappings.delete(catalog, f"/{prefix}")
         return jsonify(success=True, message="Mapping deleted successfully", prefix=f"/{prefix}")
 
     @admin.post("/mappings/reload")

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, jsonify
 from app.core.settings import LIMITS, MAPPING_OPTIONS, SETTINGS, Setting, check_setting, values_of
 from app.gateway import Gateway
 from app.routes.admin.answers import AdminError, read_object
+from app.storage import settings
 
 
 def add_settings_routes(admin: Blueprint, gateway: Gateway) -> None:
@@ -41,7 +42,7 @@ def add_settings_routes(admin: Blueprint, gateway: Gateway) -> None:
             name: None if value is None and name in SETTINGS else check_setting(name, value)
             for name, value in body.items()
         }
-        catalog.change_settings(values)
+        settings.change(catalog, values)
         return jsonify(success=True, message="Settings changed", version=catalog.snapshot.version)
 
 
