@@ -146,7 +146,7 @@ class Snapshot:
     mappings: dict[str, Mapping] = field(default_factory=dict)
     """By the mapping's prefix, as the operator wrote it."""
     routes: dict[str, Mapping] = field(default_factory=dict)
-    """By the prefix as it stands on the wire; see `core.routing.wire_prefix`."""
+    """By the prefix as it stands on the wire; see `core.routing.spellings`."""
     depth: int = 0
     """The most segments of any prefix: how far into a path the router must look."""
     limits: Limits = Limits()

@@ -72,6 +72,14 @@ def _usual_spelling(path: bytes) -> str:
     return "/".join([quote(unquote_to_bytes(segment), safe=_SEGMENT_SAFE) for segment in path.split(b"/")])
 
 
+def spellings(prefix: str) -> set[str]:
+    """Under which a route stands: the usual spelling, and the one without any `%`, which `match` does not respell."""
+    usual = wire_prefix(prefix)
+    raw = "/".join([unquote(segment) for segment in usual.split("/")])
+    is_sent_so = raw.isascii() and raw.count("/") == usual.count("/") and not set("%?#") & set(raw)
+    return {usual, raw} if is_sent_so else {usual}
+
+
 def wire_prefix(prefix: str) -> str:
     """A mapping's prefix as it stands in a request's target, in its usual spelling."""
     return _usual_spelling(prefix.rstrip("/").encode())

@@ -18,7 +18,7 @@ import orjson
 
 from app.core.errors import Invalid, InvalidSetting
 from app.core.model import Mapping, Snapshot
-from app.core.routing import check_spelling, parse_mapping, wire_prefix
+from app.core.routing import check_spelling, parse_mapping, spellings
 from app.core.settings import Limits, Settings, Value, check_options, check_setting
 
 Table = MappingOf[str, str]
@@ -119,7 +119,8 @@ def _parse_mappings(tables: Sequence[Table], basis: Basis) -> MappingsPart:
                 part.options[prefix] = _parse_options(options_of[prefix])
             mapping = parse_mapping(prefix, target, limits, part.options.get(prefix, {}))
             check_spelling(prefix, part.routes)
-            part.mappings[prefix] = part.routes[wire_prefix(prefix)] = mapping
+            part.mappings[prefix] = mapping
+            part.routes.update(dict.fromkeys(spellings(prefix), mapping))
     return part
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from urllib.parse import quote, unquote
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,6 +86,15 @@ def test_a_prefix_is_found_in_any_spelling(target: str, prefix: str, rest: str) 
 def test_what_means_another_path_finds_nothing(target: str) -> None:
     """Nothing is decoded twice, `%2F` and `%3F` divide nothing, and broken UTF-8 or NUL is no part of a prefix."""
     assert asked(target) is None
+
+
+@pytest.mark.parametrize("prefix", ["/a|b", "/a%7Cb", "/{id}/<x>", "/%7Bid%7D/%3cx%3E", '/^`"[]\\'])
+@pytest.mark.parametrize("spell", [unquote, lambda prefix: quote(unquote(prefix))], ids=["raw", "encoded"])
+def test_what_clients_send_raw_leads_to_it(prefix: str, spell: Callable[[str], str]) -> None:
+    """Characters that a URL must encode and curl does not (RFC 3986, 2) mean the same in both forms."""
+    found = match(snapshot_of({prefix: "https://x.test"}), f"{spell(prefix)}/rest")
+    assert found is not None
+    assert found[1] == "/rest"
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="/?#"), min_size=1, max_size=8), st.data())
