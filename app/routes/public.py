@@ -132,11 +132,12 @@ def _stats(gateway: Gateway, prepared: dict[str, Prepared]) -> Response:
 def _health(gateway: Gateway) -> tuple[Response, int]:
     """How the gateway is, and 503 when it can serve nothing."""
     snapshot = gateway.catalog.snapshot
-    redis_answers = gateway.stats.redis_answers()
+    redis_trouble = gateway.stats.redis_trouble()
+    redis_answers = not redis_trouble
     age_s = gateway.stats.worker_age_s() if redis_answers else None
     worker_alive = age_s is not None and age_s <= STALE_AFTER_S
     can_serve = redis_answers or bool(snapshot.mappings)
-    reasons = [] if redis_answers else ["Redis does not answer"]
+    reasons = [f"Redis {redis_trouble}"] if redis_trouble else []
     if redis_answers and not worker_alive and gateway.recorder is not None:
         reasons.append("the worker does not roll up, so statistics wait")
     if gateway.catalog.doubt:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 from itertools import islice
+from urllib.parse import unquote_to_bytes
 
 from flask import Response, request
 
@@ -36,10 +37,13 @@ class UnknownPaths:
         environ = request.environ
         path = raw_target(environ).partition("?")[0]
         suggestion = self._suggester.suggest(path, has_anthropic_version="HTTP_ANTHROPIC_VERSION" in environ)
+        shown = unquote_to_bytes(path.encode("latin-1")).decode(
+            "utf-8", "replace"
+        )  # Flask's path lost its first slashes
         if wants_page(environ):
-            response = Response(_page(request.path, suggestion, snapshot), 404, mimetype="text/html")
+            response = Response(_page(shown, suggestion, snapshot), 404, mimetype="text/html")
         else:
-            error = ClientFault(404, "mapping_not_found", _message(request.path, suggestion))
+            error = ClientFault(404, "mapping_not_found", _message(shown, suggestion))
             status, headers, body = error_reply(error, environ["gateway.request_id"])
             response = Response(body, status, headers)
         response.headers["Vary"] = "Accept"

@@ -22,6 +22,7 @@ REFUSALS = MappingProxyType(
         "WRONGPASS": "the user name or the password is wrong",
         "MOVED": "the keys are on another node of its cluster",
         "CROSSSLOT": "it is a cluster, and the keys are on several nodes",
+        "WRONGTYPE": "a key of ours holds what another program put there",
     }
 )
 """Kinds of errors by which a Redis says no, and what it means by them."""
@@ -40,6 +41,8 @@ LOGIN = frozenset({"NOAUTH", "WRONGPASS"})
 """Kinds that waiting does not mend."""
 
 _KIND = re.compile(r"(?:^|error: |: -)([A-Z]{3,})(?= )")
+_NO_PERMISSION_IN_SCRIPT = "ACL failure in script: "
+"""What a script may not do, Redis tells as `ERR`."""
 _REFUSED_LOGIN = ("password", "AUTH")  # "ERR invalid password", "ERR Client sent AUTH, but no password is set"
 
 
@@ -51,6 +54,8 @@ def kind_of(error: BaseException) -> str:
     if isinstance(error, redis.exceptions.AuthenticationWrongNumberOfArgsError):
         return "WRONGPASS"
     text = str(error)
+    if _NO_PERMISSION_IN_SCRIPT in text:
+        return "NOPERM"
     kinds: list[str] = [getattr(error, "status_code", None) or "", *_KIND.findall(text)]
     found = next((kind for kind in kinds if kind in REFUSALS or kind in OVERTAKEN), "")
     if not found and isinstance(error, redis.AuthenticationError):

@@ -18,7 +18,7 @@ import redis
 
 from app.core.windows import WINDOW_NAMES, Windows
 from app.storage.connections import STATS_PROCESSES, STATS_ROLLED_AT, STATS_SUMMARY, Redis
-from app.storage.refusals import describe
+from app.storage.refusals import describe, refusal_of
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +97,7 @@ class Stats:
         self._beats: list[Heartbeat] = []
         self._probe_at = 0.0
         """Until then (monotonic seconds) Redis is taken to be away."""
+        self._trouble = ""
 
     def read(self, prefixes: Iterable[str], now_ms: int, window: str = "") -> bytes:
         """The JSON of `/stats`, with a row for each of the configured prefixes. Never raises, never hangs.
@@ -122,9 +123,12 @@ class Stats:
         answer["windows"] = {name: orjson.Fragment(summary.windows[name]) for name in shown}
         return orjson.dumps(answer)
 
-    def redis_answers(self) -> bool:
-        """Whether Redis is there; during an outage it is asked once a second at the most."""
-        return self._ask(lambda pipe: pipe.ping()) is not None
+    def redis_trouble(self) -> str:
+        """Why Redis does not do what it is asked, to follow its name; empty when it does.
+
+        For anybody to read: it names no address. During an outage Redis is asked once a second at the most.
+        """
+        return "" if self._ask(lambda pipe: pipe.ping()) is not None else self._trouble
 
     def worker_age_s(self) -> float | None:
         """Seconds since the worker's last roll-up; None if there never was one, or Redis does not answer."""
@@ -170,6 +174,8 @@ class Stats:
             if not away:
                 log.warning("Redis %s; statistics are stale until it answers", describe(error))
             self._probe_at = time.monotonic() + PROBE_PAUSE_S
+            refusal = refusal_of(error)
+            self._trouble = "does not answer" if refusal is None else f"refuses: {refusal}"
             return None
         self._probe_at = 0.0
         return answers

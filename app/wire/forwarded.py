@@ -17,9 +17,9 @@ _WITH_PORT = re.compile(r"([0-9.]+|\[[^][]+\]):\d{1,5}")
 _AUTHORITY = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
 
 _OF_A_HOP: Final = frozenset(
-    # Cloudflare, Akamai, Fastly, CloudFront
+    # Cloudflare, Akamai, Fastly, CloudFront, Imperva, Sucuri, Alibaba
     "cdn-loop true-client-ip akamai-origin-hop x-akamai-edgescape fastly-client fastly-client-ip fastly-ff fastly-ssl "
-    "x-amz-cf-id "
+    "x-amz-cf-id incap-client-ip x-sucuri-clientip x-sucuri-country ali-cdn-real-ip "
     # the load balancers of AWS and Azure, and Azure's Front Door and App Service
     "x-amzn-trace-id x-amzn-tls-cipher-suite x-amzn-tls-version x-azure-clientip x-azure-fdid x-azure-ref "
     "x-azure-requestchain x-azure-socketip x-appgw-trace-id client-ip disguised-host was-default-hostname "
@@ -39,7 +39,8 @@ _OF_CLIENTS_BEGIN: Final = (
 """What clients send to upstreams at such a place, keys of Cloudflare's AI Gateway and Access among them."""
 
 _FORWARDED: Final = frozenset(
-    "forwarded via x-client-ip x-cluster-client-ip x-original-forwarded-for x-real-ip x-scheme".split()
+    "forwarded via front-end-https x-client-ip x-cluster-client-ip x-original-forwarded-for x-original-host x-real-ip "
+    "x-scheme x-url-scheme x-varnish".split()
 )
 
 

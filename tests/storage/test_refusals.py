@@ -19,6 +19,7 @@ REPLIES = [
     ("OOM command not allowed when used memory > 'maxmemory'.", True, False),
     ("ERR Error running script (call to f_1): @user_script:1: -OOM command not allowed when used memory", True, False),
     ("NOPERM User app has no permissions to run the 'eval' command", True, True),
+    ("ERR ACL failure in script: User app has no permissions to run the 'hset' command", True, True),
     ("NOAUTH Authentication required.", True, True),
     ("WRONGPASS invalid username-password pair or user is disabled.", True, True),
     ("ERR invalid password", True, True),
@@ -30,7 +31,7 @@ REPLIES = [
     ("UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)", False, True),
     ("BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.", False, False),
     ("ERR max number of clients reached", False, False),
-    ("WRONGTYPE Operation against a key holding the wrong kind of value", False, False),
+    ("WRONGTYPE Operation against a key holding the wrong kind of value", True, False),
 ]
 
 

@@ -14,10 +14,11 @@ Total-Route-Time Fly-Client-IP Fly-Region fly-request-id X-Vercel-Id X-Vercel-Fo
 x-amzn-oidc-data X-Envoy-External-Address x-envoy-expected-rq-timeout-ms X-Azure-ClientIP X-Arr-Log-Id
 X-MS-Client-Principal-Name X-Appengine-Country CloudFront-Viewer-Country X-Amz-Cf-Id Fastly-Client-IP
 X-Nf-Client-Connection-Ip X-Railway-Edge DO-Connecting-IP X-Goog-Authenticated-User-Email X-IP-Token
+Incap-Client-IP X-Sucuri-ClientIP Ali-CDN-Real-IP
 """.split()
 FORWARDED = """
 X-Forwarded-For x-forwarded-proto X-Forwarded-Host X-Forwarded-Port X-Forwarded-Client-Cert Forwarded Via X-Real-IP
-X-Client-IP X-Original-Forwarded-For
+X-Client-IP X-Original-Forwarded-For X-Original-Host X-Varnish X-Url-Scheme Front-End-Https
 """.split()
 OF_CLIENTS = """
 CF-AIG-Authorization cf-aig-metadata cf-aig-skip-cache CF-Access-Client-Id CF-Access-Client-Secret Fly-Prefer-Region

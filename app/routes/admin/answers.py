@@ -65,9 +65,17 @@ EXPECTED = (AdminError, Invalid, AddressRefused, MappingExists, MappingNotFound,
 """What a route of the admin API may raise; `error_answer` words it."""
 
 
+def read_json() -> Any:
+    """The value that the body holds as JSON; None where it holds none, or one nested deeper than Python reads."""
+    try:
+        return request.get_json(silent=True)
+    except RecursionError:
+        return None
+
+
 def read_object(example: str, *, known: tuple[str, ...] = ()) -> dict[str, Any]:
     """The JSON object in the body; with `known` no other field may stand in it. Raises AdminError."""
-    body: Any = request.get_json(silent=True)
+    body = read_json()
     if not isinstance(body, dict):
         raise AdminError(400, "bad_json", f"Invalid request body: send a JSON object such as {example}")
     for name in body:

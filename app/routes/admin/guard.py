@@ -11,7 +11,7 @@ from flask import Blueprint, Response, jsonify, request
 from app.core.tickets import Tickets
 from app.gateway import Gateway
 from app.routes import web_proxy
-from app.routes.admin.answers import EXPECTED, MAX_OPEN_BODY_BYTES, AdminError, error_answer
+from app.routes.admin.answers import EXPECTED, MAX_OPEN_BODY_BYTES, AdminError, error_answer, read_json
 from app.storage.admin_access import SESSION_S, AddressLocked, AdminAccess, WrongToken
 
 COOKIE = "api_proxy_admin"
@@ -46,7 +46,7 @@ def build_admin(gateway: Gateway) -> Blueprint:
     @admin.post("/admin/login")
     def login() -> Response:
         assert access is not None  # noqa: S101 - let_in has refused
-        body = request.get_json(silent=True)
+        body = read_json()
         token = body.get("token") if isinstance(body, dict) else None
         if not isinstance(token, str):
             raise AdminError(400, "bad_json", "Invalid request body")
