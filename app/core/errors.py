@@ -78,3 +78,13 @@ class UnknownSetting(InvalidSetting):
     """A setting that does not exist."""
 
     code = "unknown_field"
+
+
+class InvalidChannel(Invalid):
+    """What was said of a channel cannot be."""
+
+
+class UnknownField(InvalidChannel):
+    """A channel has no such field."""
+
+    code = "unknown_field"

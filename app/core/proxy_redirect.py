@@ -11,8 +11,9 @@ from typing import Final
 from urllib.parse import urljoin
 
 from app.core.addresses import canonical_host
+from app.core.base_urls import DEFAULT_PORTS
 from app.core.model import Mapping
-from app.core.routing import DEFAULT_PORTS, wire_prefix
+from app.core.routing import wire_prefix
 from app.wire.headers import Headers, lower
 
 ADDRESS_FIELDS: Final = frozenset(

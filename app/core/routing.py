@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping as MappingOf
 from types import MappingProxyType
-from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
+from urllib.parse import quote, unquote, unquote_to_bytes
 
-from app.core.addresses import canonical_host
+from app.core.base_urls import refuse_blanks, upstream_of
 from app.core.errors import InvalidMapping
 from app.core.forward_proxies import parse_proxy_url
-from app.core.model import Mapping, Snapshot, Upstream
+from app.core.model import Mapping, Snapshot
 from app.core.settings import Limits, Value
 
 RESERVED_SEGMENTS = frozenset(
@@ -23,11 +23,7 @@ RESERVED_SEGMENTS = frozenset(
 """First path segments that are the gateway's own."""
 
 _SEGMENT_SAFE = ":@!$&'()*+,;=~"
-_PATH_SAFE = f"/%{_SEGMENT_SAFE}"
-DEFAULT_PORTS = {"http": 80, "https": 443}
-_BLANK_OR_CONTROL = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\.?|[0-9A-Fa-f:.]+")
 
 
 def match(snapshot: Snapshot, raw_target: str) -> tuple[Mapping, str] | None:
@@ -93,34 +89,20 @@ def parse_mapping(
 ) -> Mapping:
     """Checks both and takes the target apart. `options` go over `limits`. Raises InvalidMapping."""
     check_prefix(prefix)
-    _refuse_blanks("target", target)
+    proxy = parse_proxy_url(str(options["proxy_url"])) if "proxy_url" in options else None
     try:
-        parts = urlsplit(target)
-        port = parts.port
+        upstream = upstream_of(target, "target", limits.with_overrides(options), proxy)
     except ValueError as error:
-        raise InvalidMapping(f"target {target!r} is no URL: {error}", "target") from None
-    _check_target_parts(target, parts.scheme, parts.hostname, "@" in parts.netloc, "?" in target or "#" in target)
-    assert parts.hostname is not None  # noqa: S101 - just checked
-    try:
-        host = canonical_host(parts.hostname)
-    except ValueError as reason:
-        raise InvalidMapping(f"target {target!r} must name a host: {reason}", "target") from None
-    shown_host = f"[{host}]" if ":" in host else host
-    upstream = Upstream(
-        scheme=parts.scheme,
-        host=host,
-        port=port or DEFAULT_PORTS[parts.scheme],
-        authority=shown_host if port in (None, DEFAULT_PORTS[parts.scheme]) else f"{shown_host}:{port}",
-        base_path=quote(parts.path.rstrip("/"), safe=_PATH_SAFE),
-        limits=limits.with_overrides(options),
-        proxy=parse_proxy_url(str(options["proxy_url"])) if "proxy_url" in options else None,
-    )
+        raise InvalidMapping(str(error), "target") from None
     return Mapping(prefix, target, upstream)
 
 
 def check_prefix(prefix: str) -> None:
     """Raises InvalidMapping when `prefix` cannot be one."""
-    _refuse_blanks("prefix", prefix)
+    try:
+        refuse_blanks("prefix", prefix)
+    except ValueError as error:
+        raise InvalidMapping(str(error), "prefix") from None
     if not prefix.startswith("/"):
         raise InvalidMapping(f"prefix {prefix!r} must start with '/', such as '/openai'", "prefix")
     if "?" in prefix or "#" in prefix:
@@ -139,23 +121,3 @@ def check_spelling(prefix: str, routes: MappingOf[str, Mapping]) -> None:
     other = routes.get(wire_prefix(prefix))
     if other is not None and other.prefix != prefix:
         raise InvalidMapping(f"prefix {prefix!r} is another spelling of {other.prefix!r}, which is there", "prefix")
-
-
-def _check_target_parts(target: str, scheme: str, host: str | None, has_user: bool, has_query: bool) -> None:
-    if scheme not in DEFAULT_PORTS:
-        raise InvalidMapping(f"target {target!r} must start with http:// or https://", "target")
-    if not host or not _HOST.fullmatch(host):
-        raise InvalidMapping(f"target {target!r} must name a host, such as https://api.openai.com", "target")
-    if has_user:
-        raise InvalidMapping(
-            "target must not hold a user name or password; callers send their own credentials", "target"
-        )
-    if has_query:
-        raise InvalidMapping(f"target {target!r} must not hold a query ('?') or a fragment ('#')", "target")
-
-
-def _refuse_blanks(what: str, text: str) -> None:
-    if not text:
-        raise InvalidMapping(f"{what} is empty", what)
-    if _BLANK_OR_CONTROL.search(text):
-        raise InvalidMapping(f"{what} {text!r} must not hold blanks or control characters", what)
