@@ -7,8 +7,18 @@ from collections.abc import Callable
 from typing import Any
 
 
-def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = 10.0, pause_s: float = 0.01) -> Any:
-    """The condition's first true value. Fails when there is none in time; it is looked at once more at the end."""
+def wait_until(
+    condition: Callable[[], Any],
+    what: str,
+    timeout_s: float = 10.0,
+    pause_s: float = 0.01,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Any:
+    """The condition's first true value. Fails when there is none in time; it is looked at once more at the end.
+
+    Greenlets of this process run meanwhile where `sleep` is gevent's.
+    """
     deadline = time.monotonic() + timeout_s
     while True:
         is_over = time.monotonic() >= deadline
@@ -16,4 +26,4 @@ def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = 10.0,
             return value
         if is_over:
             raise AssertionError(f"not within {timeout_s} s: {what}")
-        time.sleep(pause_s)
+        sleep(pause_s)
