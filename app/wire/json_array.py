@@ -21,7 +21,7 @@ class ArraySplitter:
         self.is_closed = False
         """Its `]` has come."""
         self.is_other = False
-        """It is no array of objects."""
+        """It is neither an array of objects nor one such object, which counts as an array of one."""
         self.is_inside = False
         """It stands inside an element."""
         self.met_long = False
@@ -55,11 +55,11 @@ class ArraySplitter:
         if at == len(piece):
             return at
         byte = piece[at : at + 1]
-        if byte == b"{" and self.is_open and not self.is_closed:
+        if byte == b"{" and not self.is_closed and (self.is_open or not self.count):
             self.is_inside = True
             self._held, self._held_bytes = [], 0
             return at
-        if byte == b"[" and not self.is_open:
+        if byte == b"[" and not self.is_open and not self.count:
             self.is_open = True
         elif byte == b"]" and self.is_open and not self.is_closed:
             self.is_closed = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from app.wire.dialects.dialect import Dialect, OurError, Seen, dicts
+from app.wire.dialects.dialect import Dialect, OurError, Seen, dicts, may_say_error
 
 _TYPES: Final = {
     400: "invalid_request_error",
@@ -43,7 +43,7 @@ class Anthropic(Dialect):
         return b"event: error\ndata: %b\n\n" % self.error_body(error)
 
     def is_telling(self, piece: bytes) -> bool:
-        return b"error" in piece or b"message_stop" in piece
+        return may_say_error(piece) or b"message_stop" in piece
 
     def read_event(self, value: dict[str, Any], seen: Seen) -> None:
         kind = value.get("type")

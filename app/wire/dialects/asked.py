@@ -45,6 +45,7 @@ _GEMINI_LASTING = re.compile(
     r"/(?:batches|cachedContents|corpora|fileSearchStores|files|tunedModels)/?\Z"
     r"|:(?:asyncBatchEmbedContent|batchGenerateContent|importFile|predictLongRunning|uploadToFileSearchStore)\Z"
 )
+_LISTING: Final = frozenset({"GET", "HEAD"})
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _MODEL_SAFE: Final = "@!$&'()*+,;=~"
 _UNVERSIONED = re.compile(
@@ -76,7 +77,7 @@ class Asked:
         self.needs_model = False
         """A call without a model is an error."""
         self.lists_models = False
-        """It asks for the list of all models, or, where the path names one, for that entry of it."""
+        """It asks for the list of models that is answered here, or, where the path names one, for that entry of it."""
         self.counts_tokens = False
         self.is_lasting = False
         """It makes something that outlasts the call: a file, a batch, a fine-tuned model, a video."""
@@ -133,9 +134,9 @@ def _asked(dialect: Dialect, endpoint: str, method: str, path: str, version_end:
     asked.is_judged = not (is_reading or asked.is_lasting)
     asked.is_realtime = is_reading and rest == "/realtime"
     if rest == "/models":
-        asked.lists_models = is_reading
+        asked.lists_models = method in _LISTING
     elif rest.startswith("/models/"):
-        asked.lists_models = is_reading
+        asked.lists_models = method in _LISTING and version_end == len("/v1")
         _take_model(asked, version_end + len("/models/"), version_end + len(rest))
     return asked
 
@@ -149,9 +150,8 @@ def _asked_gemini(method: str, path: str) -> Asked:
         verb = path[asked.model_end :]
         asked.is_stream = verb == ":streamGenerateContent"
         asked.counts_tokens = verb == ":countTokens"
-        asked.lists_models = is_reading and not verb and path.startswith("/v1beta/models/")
     else:
-        asked.lists_models = is_reading and path.removesuffix("/") == "/v1beta/models"
+        asked.lists_models = method in _LISTING and path.removesuffix("/") == "/v1beta/models"
     asked.is_lasting = not is_reading and _GEMINI_LASTING.search(path) is not None
     asked.is_judged = not (is_reading or asked.is_lasting)
     return asked

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import orjson
 
+MAX_ERROR_BYTES: Final = 64 * 1024
+"""So much of an error is kept."""
 DONE: Final = b"[DONE]"
 """The last event's data in OpenAI's streams; other families' relays send it too."""
 
@@ -51,6 +53,8 @@ class Seen:
         """Before any useful content: an event, or the body, that should be JSON and is none."""
         self.stopped_by_itself = False
         """The model says that it had no more to say, as against a limit or a filter that stopped it."""
+        self.is_failed = False
+        """It says of itself that it failed."""
         self.error = b""
         """The JSON (or text) that says an error; empty while there is none. A soft error is judged by it."""
         self.response_id = ""
@@ -113,11 +117,11 @@ class Dialect:
             return
         value = parsed(data)
         if name == b"error" or says_error(value):
-            seen.error = seen.error or data
+            seen.error = seen.error or data[:MAX_ERROR_BYTES]
         elif isinstance(value, dict):
-            if value.get("type") == "response.failed":
-                seen.error = seen.error or data
             self.read_event(value, seen)
+            if seen.is_failed:
+                seen.error = seen.error or data[:MAX_ERROR_BYTES]
         elif not seen.is_useful:
             seen.is_malformed = True
 
@@ -127,7 +131,7 @@ class Dialect:
         if isinstance(value, list) and len(value) == 1:  # Google wraps errors so where an array was asked for
             value = value[0]
         if says_error(value):
-            seen.error = body
+            seen.error = body[:MAX_ERROR_BYTES]
         elif isinstance(value, dict):
             self.read_whole(value, seen)
         elif value is MALFORMED:
@@ -161,6 +165,11 @@ def says_error(value: Any) -> bool:
         return True
     kind = value.get("type")
     return isinstance(kind, str) and kind.lower() == "error"
+
+
+def may_say_error(piece: bytes) -> bool:
+    """False where surely no event says an error: neither a member of that name, nor an event, nor a type."""
+    return b"error" in piece and (b'"error"' in piece or b"event: error" in piece or b"event:error" in piece)
 
 
 def dicts(value: Any) -> list[dict[str, Any]]:

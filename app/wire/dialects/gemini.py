@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from app.wire.dialects.dialect import Dialect, OurError, Seen, dicts
+from app.wire.dialects.dialect import Dialect, OurError, Seen, dicts, may_say_error
 
 _STATUSES: Final = {
     401: "UNAUTHENTICATED",
@@ -47,7 +47,7 @@ class Gemini(Dialect):
         return {"error": {"code": error.status, "message": error.message, "status": status, "details": details}}
 
     def is_telling(self, piece: bytes) -> bool:
-        return b"error" in piece or b'"finishReason"' in piece or b"blockReason" in piece
+        return may_say_error(piece) or b'"finishReason"' in piece or b"blockReason" in piece
 
     def read_event(self, value: dict[str, Any], seen: Seen) -> None:
         for candidate in dicts(value.get("candidates")):

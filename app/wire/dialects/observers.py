@@ -15,8 +15,6 @@ from app.wire.sse import Event, Splitter
 
 MAX_WHOLE_BYTES: Final = 1024 * 1024
 """A longer body of JSON is not judged."""
-MAX_ERROR_BYTES: Final = 64 * 1024
-"""So much of an error is kept."""
 _MAX_OVERLOADED_BYTES: Final = 256
 COMMENT: Final = b": keep-alive\n\n"
 _BLANK: Final = b"\xef\xbb\xbf \t\r\n"
@@ -131,7 +129,6 @@ class WholeObserver(Observer):
             self.is_html = True
         elif self._says_json or body[:1] in (b"{", b"["):
             self.dialect.judge_whole(body, self)
-            self.error = self.error[:MAX_ERROR_BYTES]
         elif len(body) <= _MAX_OVERLOADED_BYTES and body.startswith(_OVERLOADED):
             self.error = body
         else:
@@ -158,10 +155,11 @@ class ArrayObserver(Observer):
             self.is_malformed = True
 
     def last_words(self, error: OurError) -> bytes | None:
-        if self._elements.is_closed:
+        elements = self._elements
+        if elements.is_closed or (elements.is_inside and not elements.is_open):
             return None
-        before = b",\n" if self._elements.count or self._elements.is_inside else b""
-        return (b"" if self._elements.is_open else b"[") + before + self.dialect.error_body(error) + b"]"
+        before = b"," if elements.count or elements.is_inside else b""
+        return (b"" if elements.is_open else b"[") + before + self.dialect.error_body(error) + b"]"
 
 
 def observer_for(asked: Asked, content_type: str) -> Observer | None:

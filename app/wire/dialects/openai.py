@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from app.wire.dialects.dialect import DONE, Dialect, OurError, Seen, dicts
+from app.wire.dialects.dialect import DONE, Dialect, OurError, Seen, dicts, may_say_error
 
 _CONTENT: Final = (
     "content", "text", "tool_calls", "function_call", "refusal", "reasoning_content", "reasoning", "reasoning_details",
@@ -47,7 +47,7 @@ class OpenAI(Dialect):
         return error_value(error)
 
     def is_telling(self, piece: bytes) -> bool:
-        return b"error" in piece or _FINISHED(piece) is not None or DONE in piece or b'done"' in piece
+        return may_say_error(piece) or _FINISHED(piece) is not None or DONE in piece or b'done"' in piece
 
     def read_event(self, value: dict[str, Any], seen: Seen) -> None:
         if "choices" in value:

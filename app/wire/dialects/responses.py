@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import orjson
 
-from app.wire.dialects.dialect import Dialect, OurError, Seen, dicts
+from app.wire.dialects.dialect import Dialect, OurError, Seen, dicts, may_say_error
 from app.wire.dialects.openai import error_value
 
 _METADATA: Final = frozenset({"response.created", "response.queued", "response.in_progress", "keepalive", "ping"})
@@ -37,7 +37,7 @@ class Responses(Dialect):
         )
 
     def is_telling(self, piece: bytes) -> bool:
-        return b"error" in piece or b'"response":' in piece
+        return may_say_error(piece) or b'"response":' in piece
 
     def read_event(self, value: dict[str, Any], seen: Seen) -> None:
         kind = str(value.get("type"))
@@ -46,6 +46,7 @@ class Responses(Dialect):
             seen.response_id = response["id"]
         if kind in _ENDS:
             seen.is_ended = True
+            seen.is_failed = kind == "response.failed"
             seen.stopped_by_itself = kind == "response.completed"
             if isinstance(response, dict) and not seen.is_useful:
                 seen.is_useful = any(map(_is_content, dicts(response.get("output"))))

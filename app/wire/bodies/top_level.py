@@ -1,25 +1,22 @@
-"""Top-level members of a JSON object found while its bytes come, and edits of single values as splices.
+"""Top-level members of a JSON object found while its bytes come.
 
 A request's body may be long, and only a few of its members are wanted. So nothing else of it is parsed: C code passes
-over strings and nested values, piece by piece, and every byte that is not edited stays as it was.
+over strings and nested values, piece by piece, and nothing that was passed over is kept.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 import orjson
 
+from app.wire.bodies.members import MAX_VALUE_BYTES, Members
+
 MAX_KEY_BYTES: Final = 4096
 """A longer name at the top is taken for no JSON."""
-MAX_VALUE_BYTES: Final = 16 * 1024
-"""So much of a wanted value is kept; a longer one is as if it were not wanted."""
 MAX_DEPTH: Final = 1024
 """What nests deeper is taken for no JSON, as orjson does."""
-MAX_STEP_BYTES: Final = 128 * 1024
-"""Give `TopLevel.feed` no more at once where others wait for the same thread."""
 
 _BLANK = re.compile(rb"[ \t\r\n]*+")
 _MEMBER = re.compile(rb'[ \t\r\n]*+"([^"\\]*+(?:\\.[^"\\]*+)*+)"[ \t\r\n]*+:[ \t\r\n]*+', re.DOTALL)
@@ -43,33 +40,12 @@ _AFTER_VALUE: Final = 6
 _AFTER_ALL: Final = 7
 
 
-class Edit(NamedTuple):
-    """Bytes `start` to `end` become `data`."""
-
-    start: int
-    end: int
-    data: bytes
-
-
-class TopLevel:
-    """Reads a JSON object piece by piece. What has come so far can be asked for at any time."""
+class TopLevel(Members):
+    """Reads a JSON object. The values are JSON texts; those longer than MAX_VALUE_BYTES are left out."""
 
     def __init__(self, wanted: frozenset[str] = frozenset()) -> None:
         """`wanted`: names of members whose values are kept, besides `model` and `stream`."""
-        self.model = ""
-        """Decoded; empty where there is none, or none that is text."""
-        self.model_start = self.model_end = 0
-        """Where its value stands, quotes included."""
-        self.has_model = False
-        """A member `model` has come, whatever its value is."""
-        self.is_stream = False
-        """`stream` is true."""
-        self.is_unreadable = False
-        """It is no JSON object as far as that is looked at, or `model` or `stream` stands twice in it."""
-        self.values: dict[str, bytes] = {}
-        """Of the wanted names, as JSON text; of a name that stands twice the last."""
-        self._wanted = wanted
-        self._has_stream = False
+        super().__init__(wanted, False)
         self._state = _BEFORE
         self._rest = b""
         """The beginning of what cannot be read yet."""
@@ -87,7 +63,6 @@ class TopLevel:
         """The next byte belongs to a backslash of the piece before."""
 
     def feed(self, piece: bytes) -> None:
-        """Takes note of the next piece, in time that grows with it alone."""
         if self.is_unreadable:
             return
         data = self._rest + piece if self._rest else piece
@@ -110,7 +85,6 @@ class TopLevel:
         self._offset += at
 
     def finish(self) -> None:
-        """There is no more."""
         if self._state != _AFTER_ALL:
             self.is_unreadable = True
 
@@ -124,6 +98,7 @@ class TopLevel:
         byte = data[at]
         if self._state == _BEFORE and byte == 123:
             self._state = _KEY_OR_END
+            self.is_begun = True
         elif self._state == _AFTER_VALUE and byte == 44:
             self._state = _KEY
         elif self._state == _AFTER_VALUE and byte == 125:
@@ -155,15 +130,7 @@ class TopLevel:
                 key = orjson.loads(b'"%b"' % written)
             except orjson.JSONDecodeError:
                 self._give_up()
-        if key == "model":
-            self.is_unreadable = self.is_unreadable or self.has_model
-            self.has_model = True
-        elif key == "stream":
-            self.is_unreadable = self.is_unreadable or self._has_stream
-            self._has_stream = True
-        elif key not in self._wanted:
-            key = ""
-        self._key = key
+        self._key = key if self._is_wanted(key) else ""
 
     def _begin_value(self, data: bytes, at: int) -> int:
         byte = data[at]
@@ -265,8 +232,7 @@ class TopLevel:
         if not key or not written:
             return
         if key == "model":
-            value = _text(written)
-            self.model = value
+            self.model = _text(written)
             self.model_start, self.model_end = self._value_start, end
         elif key == "stream":
             self.is_stream = written == b"true"
@@ -295,37 +261,3 @@ def _text(written: bytes) -> str:
     except orjson.JSONDecodeError:
         return ""
     return value if isinstance(value, str) else ""
-
-
-def model_edit(top: TopLevel, upstream_model: str) -> Edit:
-    """The edit that puts another model into a body that has one; a `models/` before it stays."""
-    prefix = "models/" if top.model.startswith("models/") and not upstream_model.startswith("models/") else ""
-    return Edit(top.model_start, top.model_end, orjson.dumps(prefix + upstream_model))
-
-
-def spliced(pieces: Iterable[bytes], edits: list[Edit]) -> Iterator[bytes]:
-    """A body's pieces with edits made in them. The edits are in order and do not overlap; no piece is empty."""
-    offset = 0
-    waiting = list(edits)
-    skip_to = 0
-    for piece in pieces:
-        at = max(0, skip_to - offset)
-        while waiting and waiting[0].start < offset + len(piece):
-            edit = waiting.pop(0)
-            if edit.start - offset > at:
-                yield piece[at : edit.start - offset]
-            if edit.data:
-                yield edit.data
-            skip_to = edit.end
-            at = skip_to - offset
-        if at < len(piece):
-            yield piece[at:] if at else piece
-        offset += len(piece)
-    for edit in waiting:
-        if edit.data:
-            yield edit.data
-
-
-def length_with(length: int, edits: list[Edit]) -> int:
-    """How long a body of `length` bytes is after the edits."""
-    return length + sum([len(edit.data) - (edit.end - edit.start) for edit in edits])

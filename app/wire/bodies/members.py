@@ -1,0 +1,54 @@
+"""What is wanted of a request's body, whatever its format."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MAX_VALUE_BYTES: Final = 16 * 1024
+"""So much of a wanted value is kept; a longer one is as if it were not wanted."""
+MAX_STEP_BYTES: Final = 128 * 1024
+"""Feed no more at once where others wait for the same thread."""
+
+
+class Members:
+    """What is wanted of a request's body, read piece by piece. What has come so far can be asked for at any time."""
+
+    def __init__(self, wanted: frozenset[str], is_form: bool) -> None:
+        self.is_form = is_form
+        """A form's fields, as against the members of a JSON object."""
+        self.model = ""
+        """Decoded; empty where there is none, or none that is text."""
+        self.model_start = self.model_end = 0
+        """Where its value stands, with the quotes of JSON."""
+        self.has_model = False
+        """A `model` has come, whatever its value is."""
+        self.is_stream = False
+        """`stream` is true."""
+        self.is_begun = False
+        """It has begun as what it should be: a `{` has come, or a first boundary."""
+        self.is_unreadable = False
+        """It is not what it should be, as far as that is looked at, or `model` or `stream` stands twice in it."""
+        self.values: dict[str, bytes] = {}
+        """Of the wanted names, as they stand there; of a name that stands twice the last."""
+        self._wanted = wanted
+        self._has_stream = False
+
+    def feed(self, piece: bytes) -> None:
+        """Takes note of the next piece, in time that grows with it alone."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """There is no more."""
+        raise NotImplementedError
+
+    def _is_wanted(self, name: str) -> bool:
+        """Whether the value of `name`, which has just come, is to be kept."""
+        if name == "model":
+            self.is_unreadable = self.is_unreadable or self.has_model
+            self.has_model = True
+        elif name == "stream":
+            self.is_unreadable = self.is_unreadable or self._has_stream
+            self._has_stream = True
+        else:
+            return name in self._wanted
+        return True

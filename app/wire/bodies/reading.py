@@ -1,0 +1,95 @@
+"""A request's body read whatever its type and coding: which model, whether a stream, and few members more.
+
+The body itself goes on as it came. Where it is edited it goes on without its coding, so that spans are those of the
+decoded bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from app.wire.bodies.forms import Form, boundary_of
+from app.wire.bodies.members import MAX_STEP_BYTES, Members
+from app.wire.bodies.top_level import TopLevel
+from app.wire.codings import CodingError, Decoder, decoder_for
+
+_MAYBE_JSON = frozenset({"", "text/plain", "application/x-www-form-urlencoded"})
+"""What clients say that forget to name the type: curl's default among them."""
+
+
+class RequestBodyReading:
+    """One body's. Feed it what comes, then `finish`, then look."""
+
+    def __init__(self, members: Members, says_json: bool, content_encoding: str, max_bytes: int) -> None:
+        self.members = members
+        self.is_unreadable = False
+        """It says it is JSON, or begins like it, and cannot be read; or its coding is broken or not known here."""
+        self.is_too_large = False
+        """It stands for more than `max_bytes`."""
+        self.is_coded = bool(content_encoding.strip(" \t")) and content_encoding.strip(" \t").lower() != "identity"
+        self._says_json = says_json
+        self._decoder: Decoder | None = None
+        self._max_bytes = max_bytes
+        self._length = 0
+        if self.is_coded:
+            self._decoder = decoder_for(content_encoding, max_bytes)
+            self.is_unreadable = self._decoder is None
+
+    def feed(self, piece: bytes) -> Iterator[None]:
+        """Takes note of the next piece, in steps that are short each: others may have their turn at each one."""
+        if self.is_unreadable or self.is_too_large:
+            return
+        for part in self._decoded(piece):
+            self._length += len(part)
+            if self._length > self._max_bytes:
+                self.is_too_large = True
+                return
+            self.members.feed(part)
+            yield
+
+    def finish(self) -> None:
+        """There is no more."""
+        if self._decoder is not None and not self.is_too_large:
+            try:
+                self._decoder.finish()
+            except CodingError:
+                self.is_unreadable = True
+        if self._length:
+            members = self.members
+            members.finish()
+            if members.is_unreadable and (self._says_json or members.is_begun):
+                self.is_unreadable = True
+
+    def _decoded(self, piece: bytes) -> Iterator[bytes]:
+        if self._decoder is None:
+            for start in range(0, len(piece), MAX_STEP_BYTES):
+                yield piece[start : start + MAX_STEP_BYTES] if len(piece) > MAX_STEP_BYTES else piece
+            return
+        try:
+            yield from self._decoder.feed(piece)
+        except CodingError:
+            self.is_unreadable = True
+
+
+def reading_of(
+    content_type: str, content_encoding: str, wanted: frozenset[str], max_bytes: int
+) -> RequestBodyReading | None:
+    """For a body by its fields' values; None where it names no model: neither JSON nor a form."""
+    kind = content_type.partition(";")[0].strip(" \t").lower()
+    if kind == "multipart/form-data":
+        boundary = boundary_of(content_type)
+        return RequestBodyReading(Form(boundary, wanted), False, content_encoding, max_bytes) if boundary else None
+    says_json = kind == "application/json" or kind.endswith("+json")
+    if says_json or kind in _MAYBE_JSON:
+        return RequestBodyReading(TopLevel(wanted), says_json, content_encoding, max_bytes)
+    return None
+
+
+def decoded(pieces: Iterable[bytes], content_encoding: str, max_bytes: int) -> Iterator[bytes]:
+    """A body without its coding. Raises CodingError, which a reading of it has not met before."""
+    decoder = decoder_for(content_encoding, max_bytes)
+    if decoder is None:
+        raise CodingError("its coding is not known here")
+    for piece in pieces:
+        yield from decoder.feed(piece)
+    decoder.finish()
