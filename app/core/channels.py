@@ -13,9 +13,10 @@ from app.core.channel_urls import MAX_WEIGHT, parse_url, shown_url
 from app.core.errors import InvalidChannel
 from app.core.forward_proxies import ForwardProxy, parse_proxy_url
 from app.core.hours import parse_hours
+from app.core.kinds import Number, Value
 from app.core.model import Channel, ChannelUrl, Hours, ModelEntry
 from app.core.said import Said
-from app.core.settings import LIMITS, MAPPING_OPTIONS, Limits, Number, Setting, Value
+from app.core.settings import LIMITS, MAPPING_OPTIONS, Limits, Setting
 
 DIALECTS = ("openai", "responses", "anthropic", "gemini")
 AUTHS = ("auto", "bearer", "x-api-key", "x-goog-api-key", "api-key", "both")

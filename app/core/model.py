@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from app.core.errors import Invalid
 from app.core.forward_proxies import ForwardProxy
-from app.core.settings import Limits, Settings, Value
+from app.core.kinds import Value
+from app.core.settings import Limits, Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from urllib.parse import quote, unquote, unquote_to_bytes
 from app.core.base_urls import refuse_blanks, upstream_of
 from app.core.errors import InvalidMapping
 from app.core.forward_proxies import parse_proxy_url
+from app.core.kinds import Value
 from app.core.model import Mapping, Snapshot
-from app.core.settings import Limits, Value
+from app.core.settings import Limits
 
 RESERVED_SEGMENTS = frozenset(
     {"", "admin", "api", "stats", "health", "metrics", "static", "proxy", "robots.txt", "favicon.ico", "index.html"}

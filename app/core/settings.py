@@ -10,90 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping as MappingOf
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
-from app.core.addresses import MASK, mask_url
 from app.core.errors import InvalidSetting, UnknownSetting
-from app.core.forward_proxies import parse_proxy_url
-
-Value = int | float | str
-"""A value in its right kind. Not only `float`: compiled code would make floats of whole numbers then."""
+from app.core.kinds import Flag, Kind, Number, ProxyUrl, Value
 
 _DAY_S = 86_400
-
-
-class Kind(Protocol):
-    """What values of a setting are like."""
-
-    def parse(self, value: Any) -> Value:
-        """The value of what JSON or the environment says. Raises ValueError, which says what would do."""
-
-    def written(self, value: Value) -> str:
-        """The value as it is stored; `parse` reads it."""
-
-    def shown(self, value: Value) -> Value:
-        """The value as the operator may see it."""
-
-    def describe(self) -> dict[str, Any]:
-        """What a page must know to ask for a value."""
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A number in a span; `of` is int or float."""
-
-    of: type[int] | type[float]
-    minimum: int | float
-    maximum: int | float
-    unit: str
-
-    def parse(self, value: Any) -> Value:
-        number = _number(value)
-        if number is None or not self.minimum <= number <= self.maximum or (self.of is int and number != int(number)):
-            kind = "a whole number" if self.of is int else "a number"
-            span = f"from {self.minimum:g} to {self.maximum:,.0f} ({self.unit})"
-            raise ValueError(f"must be {kind} {span}, not {value!r}")
-        return self.of(number)
-
-    def written(self, value: Value) -> str:
-        return repr(value)
-
-    def shown(self, value: Value) -> Value:
-        return value
-
-    def describe(self) -> dict[str, Any]:
-        return {
-            "kind": self.of.__name__,
-            "minimum": self.minimum,
-            "maximum": self.maximum,
-            "unit": self.unit,
-            "whole": self.of is int,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class ProxyUrl:
-    """The URL of a proxy on the way out; its password is shown to nobody."""
-
-    def parse(self, value: Any) -> Value:
-        text = value.strip() if isinstance(value, str) else ""
-        text = text if "://" in text else f"http://{text}"
-        try:
-            proxy = parse_proxy_url(text)
-        except ValueError as error:
-            raise ValueError(f"is no proxy's URL: {error}") from None
-        if proxy.password == MASK:  # what was shown, with another part of it changed
-            raise ValueError(f"has {MASK} for a password, as it is shown; write the password itself")
-        return text
-
-    def written(self, value: Value) -> str:
-        return str(value)
-
-    def shown(self, value: Value) -> Value:
-        return mask_url(str(value))
-
-    def describe(self) -> dict[str, Any]:
-        return {"kind": "text", "unit": "", "example": "http://user:password@proxy.example:3128"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +36,10 @@ def _calls(name: str, meaning: str) -> Setting:
 
 def _rate(name: str, meaning: str) -> Setting:
     return Setting(name, Number(float, 0, 1_000_000, "1/s"), 0.0, meaning)
+
+
+def _rest(name: str, default: float, meaning: str) -> Setting:
+    return Setting(name, Number(float, 1, _DAY_S, "s"), default, meaning)
 
 
 LIMITS = {
@@ -139,6 +65,28 @@ GATEWAY_SETTINGS = {
         _calls("global_burst", "The same for all mappings together"),
         _seconds("web_first_byte_timeout", 120.0, "first_byte_timeout of web pages (/proxy/)"),
         _seconds("web_idle_timeout", 60.0, "idle_timeout of web pages (/proxy/)"),
+        _rest("cooldown_auth_s", 300.0, "First rest after a refused key, a spent one or a suspended account"),
+        _rest("cooldown_server_s", 120.0, "First rest after an error of the server, or none reached"),
+        _rest("cooldown_timeout_s", 60.0, "First rest after no answer in time, or one that is none or not whole"),
+        _rest(
+            "cooldown_rate_limit_s",
+            60.0,
+            "First rest after a rate limit; of a model that is overloaded or missing",
+        ),
+        _rest("cooldown_min_s", 10.0, "Shortest rest that no upstream told; each further failure doubles it"),
+        _rest("cooldown_max_s", 1800.0, "Longest rest that no upstream told"),
+        Setting(
+            "blacklist_threshold",
+            Number(int, 0, 1000, "refusals"),
+            3,
+            "Refusals (401, 403) without a success between them that take a key out of its pool; 0: never",
+        ),
+        Setting(
+            "empty_is_error",
+            Flag(),
+            False,
+            "Whether an answer that says nothing (no text, tool call, reasoning) failed",
+        ),
     )
 }
 """What only makes sense for the whole gateway."""
@@ -185,6 +133,14 @@ class Settings:
     global_burst: int = 0
     web_first_byte_timeout: float = 120.0
     web_idle_timeout: float = 60.0
+    cooldown_auth_s: float = 300.0
+    cooldown_server_s: float = 120.0
+    cooldown_timeout_s: float = 60.0
+    cooldown_rate_limit_s: float = 60.0
+    cooldown_min_s: float = 10.0
+    cooldown_max_s: float = 1800.0
+    blacklist_threshold: int = 3
+    empty_is_error: bool = False
 
     def with_overrides(self, overrides: MappingOf[str, Value]) -> Settings:
         """These with the gateway's settings among `overrides` in their place."""
@@ -240,13 +196,3 @@ def unmasked_options(options: MappingOf[str, Any], stored: MappingOf[str, Value]
         name: stored[name] if name in stored and value == OPTIONS[name].kind.shown(stored[name]) else value
         for name, value in options.items()
     }
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None

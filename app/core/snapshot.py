@@ -17,9 +17,10 @@ from typing import Generic, NamedTuple, Protocol, TypeVar, cast
 import orjson
 
 from app.core.errors import Invalid, InvalidSetting
+from app.core.kinds import Value
 from app.core.model import Mapping, Snapshot
 from app.core.routing import check_spelling, parse_mapping, spellings
-from app.core.settings import Limits, Settings, Value, check_options, check_setting
+from app.core.settings import Limits, Settings, check_options, check_setting
 
 Table = MappingOf[str, str]
 """A hash as it is stored. Nothing in it is trusted, as anybody may have written it by hand."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import orjson
 
+from app.core.kinds import Value
 from app.core.routing import check_spelling, parse_mapping
-from app.core.settings import Value
 from app.core.snapshot import MAPPINGS
 from app.storage.catalog import Catalog
 from app.storage.changes import Edit

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from app.core.kinds import Value
 from app.core.settings import SETTINGS as KINDS
-from app.core.settings import Value
 from app.core.snapshot import SETTINGS
 from app.storage.catalog import Catalog
 from app.storage.changes import Edit

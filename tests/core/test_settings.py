@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from app.core.errors import InvalidSetting
+from app.core.kinds import Number
 from app.core.settings import (
     GATEWAY_SETTINGS,
     LIMITS,
     SETTINGS,
     Limits,
-    Number,
     Setting,
     Settings,
     burst_of,

@@ -9,8 +9,9 @@ from typing import Any
 from flask import Blueprint, Response, jsonify
 
 from app.core.errors import InvalidMapping
+from app.core.kinds import Value
 from app.core.routing import parse_mapping
-from app.core.settings import Value, check_options, shown_options, unmasked_options
+from app.core.settings import check_options, shown_options, unmasked_options
 from app.gateway import Gateway
 from app.routes.admin.answers import read_object
 from app.storage import mappings
