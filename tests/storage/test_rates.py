@@ -65,6 +65,7 @@ def most_over(grants: list[Grant], rate: float, burst: int) -> float:
     return worst
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize(
     ("rate", "burst", "pauses_s"),
     [
@@ -89,6 +90,7 @@ def test_exact_over_processes(
     assert len(grants) >= share * (rate * granted_s + burst - 1)
 
 
+@pytest.mark.timing
 def test_a_steady_caller_gets_the_rate(client: Redis) -> None:
     """Who asks just as often as he may is hardly ever refused."""
     rate, burst, span_s = 200.0, 20, 1.0
@@ -142,6 +144,7 @@ def test_unused_tokens_go_back(client: Redis) -> None:
     assert sum(two.take(UP, 40.0, 101) == 0.0 for _ in range(110)) >= 95
 
 
+@pytest.mark.timing
 def test_tokens_expire(client: Redis) -> None:
     """What was fetched ahead is not saved up: after its time the next token costs a question."""
     rates = Rates(client)
@@ -177,6 +180,7 @@ def test_keys_have_nothing_to_do_with_each_other(client: Redis) -> None:
     assert rates.take("/two", 0.1, 1) == 0.0
 
 
+@pytest.mark.timing
 def test_a_changed_rate_holds_at_once(client: Redis) -> None:
     """Higher: a refusal under the old rate is forgotten. Lower: what was fetched under the old one is not spent."""
     rates = Rates(client)

@@ -404,12 +404,12 @@ def test_without_redis_each_process_keeps_the_limit(
 
 def test_a_redis_that_forgot_is_told_again(new_slots: Callable[..., Slots], own_redis: Redis) -> None:
     """Emptied and its connections cut, as a restart without a disk is: what is in flight is on record in a moment."""
-    one, two = new_slots(), new_slots()
+    one, two = new_slots(ttl_s=60.0), new_slots(ttl_s=60.0)  # by itself it would tell it again after 18 s
     take(one, 3, 3)
     wait_until(lambda: own_redis.pubsub_numsub(SLOTS_NEWS)[0][1] == 2, "both listen")
     own_redis.flushall()
     own_redis.client_kill_filter(_type="pubsub")
-    wait_until(lambda: told(own_redis) == 3, "three are counted", timeout_s=1)
+    wait_until(lambda: told(own_redis) == 3, "three are counted", timeout_s=5)
     assert two.acquire(UP, 3) is None
 
 

@@ -67,6 +67,7 @@ def test_figures_are_fresh_within_two_seconds(own_redis: Redis, stats: Stats, st
         time.sleep(0.01)
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_when_told(own_redis: Redis, start_worker: StartWorker, number: signal.Signals) -> None:
     """SIGTERM and SIGINT end the worker promptly, with code 0, and it gives its lease back."""
