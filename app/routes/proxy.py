@@ -91,7 +91,10 @@ class ProxyDoor:
                 fields = without_own_cookies(fields)
             if has_any(fields, ADDRESS_FIELDS):
                 fields = lead_back(fields, mapping, asked, own_origin(environ, self._trusted_proxies))
-        if is_from_browser(environ.get("HTTP_SEC_FETCH_DEST"), environ.get("HTTP_ACCEPT")):
+        said = environ.get
+        if is_from_browser(
+            said("HTTP_SEC_FETCH_DEST"), said("HTTP_ACCEPT"), said("HTTP_ORIGIN"), said("HTTP_USER_AGENT")
+        ):
             confine(fields, reply.status)
         return fields
 

@@ -45,13 +45,20 @@ _INERT_BEGIN: Final = ("audio/", "font/", "image/", "video/")
 _WITHOUT_BODY: Final = frozenset({101, 204, 304})
 
 
-def is_from_browser(sec_fetch_dest: str | None, accept: str | None) -> bool:
+def is_from_browser(sec_fetch_dest: str | None, accept: str | None, origin: str | None, user_agent: str | None) -> bool:
     """Whether the answer may become a document, at once or later out of the browser's cache.
 
     Browsers say `Sec-Fetch-Dest` where the gateway is reached by https or as localhost. Elsewhere, and from older
-    ones, a navigation or a frame is known by the `text/html` that it accepts.
+    ones, a navigation or a frame is known by the `text/html` that it accepts. What a script fetches there is shown
+    out of the cache when the same site then goes to that address: a script of another origin cannot hide its `Origin`,
+    and what loads without one bears the name that all browsers have.
     """
-    return sec_fetch_dest is not None or (accept is not None and "text/html" in accept)
+    return (
+        sec_fetch_dest is not None
+        or (accept is not None and "text/html" in accept)
+        or origin is not None
+        or (user_agent is not None and user_agent.startswith("Mozilla/"))
+    )
 
 
 def confine(fields: Headers, status: int) -> None:

@@ -98,6 +98,14 @@ def test_a_browser_that_says_nothing_of_it_is_known_by_what_it_accepts(
     assert policies(ask(gateway, upstream, "Content-Type: text/html\r\n", {"Accept": accept})) == [SANDBOX]
 
 
+@pytest.mark.parametrize("sent", [{"Origin": "null"}, {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"}])
+def test_what_a_script_fetches_is_held_before_the_cache_shows_it(
+    gateway: GatewayProcess, upstream: Upstream, sent: dict[str, str]
+) -> None:
+    """In plain http a page of the same site fetches the document, accepting anything, and then goes to its address."""
+    assert policies(ask(gateway, upstream, "Content-Type: text/html\r\n", {"Accept": "*/*", **sent})) == [SANDBOX]
+
+
 @pytest.mark.parametrize("sent", [{}, {"Accept": "*/*"}, {"Accept": "application/json"}])
 def test_a_program_gets_html_as_it_came(gateway: GatewayProcess, upstream: Upstream, sent: dict[str, str]) -> None:
     """No field is added to what a program asks for, whatever its type."""
