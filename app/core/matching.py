@@ -15,16 +15,20 @@ ALL = "*"
 """Names every model; alone it also serves calls without one."""
 
 _DATE = re.compile(
-    r"-20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$|-20\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])$"
+    r"-20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$|-20\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])$",
+    re.ASCII,
 )
 _NUMBERS = re.compile(r"\d+")
 
 
 class Candidate(NamedTuple):
-    """A channel that serves a model, under the name that its upstream is asked for."""
+    """A channel that serves a model."""
 
     channel: Channel
     upstream_model: str
+    """As its upstream is asked for it; empty where no model is named."""
+    models: tuple[str, ...] = ()
+    """All names that it has: as asked for, as the channel lists it, as its upstream knows it."""
 
 
 class _Of(NamedTuple):
@@ -125,4 +129,7 @@ def _age(name: str) -> tuple[str, list[int], str]:
 
 def _candidate(of: _Of, model: str) -> Candidate:
     name = model if of.entry.name == ALL else of.entry.name
-    return Candidate(of.channel, of.entry.upstream_name or name)
+    upstream_model = of.entry.upstream_name or name
+    return Candidate(
+        of.channel, upstream_model, tuple({model: None, name: None, upstream_model: None}) if model else ()
+    )
