@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import NamedTuple
 
-MAX_ELEMENT_BYTES: Final = 256 * 1024
-"""A longer element is not put together; only its end is looked for."""
+from app.wire.bounded import Bounded
+
 _BETWEEN = re.compile(rb"[ \t\r\n,]*+")
 _PASSED = re.compile(rb'(?:[^"{}\[\]]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+', re.DOTALL)
 _IN_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
+
+
+class Element(NamedTuple):
+    """An object of the array."""
+
+    data: bytes
+    is_whole: bool
+    """False for one that is too long to be put together: its two ends stand there."""
 
 
 class ArraySplitter:
@@ -24,24 +32,23 @@ class ArraySplitter:
         """It is neither an array of objects nor one such object, which counts as an array of one."""
         self.is_inside = False
         """It stands inside an element."""
-        self.met_long = False
-        """An element was longer than MAX_ELEMENT_BYTES, and is passed over."""
+        self.is_after_comma = False
+        """Another element must follow."""
         self.count = 0
         """Elements that have ended."""
-        self._held: list[bytes] = []
-        self._held_bytes = 0
+        self._held = Bounded()
         self._depth = 0
         self._in_string = False
         self._is_escaped = False
 
-    def feed(self, piece: bytes) -> list[bytes]:
+    def feed(self, piece: bytes) -> list[Element]:
         """The elements that end in the next piece."""
-        elements: list[bytes] = []
+        elements: list[Element] = []
         at = 0
         while at < len(piece) and not self.is_other:
             if self.is_inside:
                 end = self._pass(piece, at)
-                self._hold(piece[at:end])
+                self._held.add(piece[at:end])
                 at = end
                 if self._depth == 0:
                     self._end_element(elements)
@@ -51,13 +58,16 @@ class ArraySplitter:
 
     def _read_between(self, piece: bytes, at: int) -> int:
         blank = _BETWEEN.match(piece, at)
-        at = blank.end() if blank is not None else at
+        end = blank.end() if blank is not None else at
+        if b"," in piece[at:end]:
+            self.is_after_comma = True
+        at = end
         if at == len(piece):
             return at
         byte = piece[at : at + 1]
         if byte == b"{" and not self.is_closed and (self.is_open or not self.count):
             self.is_inside = True
-            self._held, self._held_bytes = [], 0
+            self.is_after_comma = False
             return at
         if byte == b"[" and not self.is_open and not self.count:
             self.is_open = True
@@ -92,16 +102,8 @@ class ArraySplitter:
                     break
         return at
 
-    def _hold(self, data: bytes) -> None:
-        self._held_bytes += len(data)
-        if self._held_bytes <= MAX_ELEMENT_BYTES:
-            self._held.append(data)
-        else:
-            self.met_long = True
-
-    def _end_element(self, elements: list[bytes]) -> None:
+    def _end_element(self, elements: list[Element]) -> None:
         self.is_inside = False
         self.count += 1
-        if self._held_bytes <= MAX_ELEMENT_BYTES:
-            elements.append(b"".join(self._held))
-        self._held = []
+        is_whole = not self._held.is_long
+        elements.append(Element(self._held.take(), is_whole))

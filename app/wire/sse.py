@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-MAX_EVENT_BYTES: Final = 256 * 1024
-"""A longer event is not put together; only its end is looked for."""
+from app.wire.bounded import Bounded
+
 _END = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)").search
 _NEWLINES: Final = b"\r\n"
 _BOM: Final = b"\xef\xbb\xbf"
@@ -22,6 +22,8 @@ class Event(NamedTuple):
     """Of its field `event`; empty where it has none."""
     data: bytes
     """Its lines of data joined by LF."""
+    is_whole: bool
+    """False for an event that is too long to be put together: of its data the two ends stand there."""
 
 
 class Splitter:
@@ -30,11 +32,7 @@ class Splitter:
     def __init__(self) -> None:
         self.is_inside = False
         """True where the stream stands inside an event or a comment: no other may begin here."""
-        self.met_long = False
-        """An event was longer than MAX_EVENT_BYTES, and is passed over."""
-        self._held: list[bytes] = []
-        self._held_bytes = 0
-        self._is_long = False
+        self._held = Bounded()
         self._tail = b""
         """The last bytes of what is held, in which its end may have begun."""
         self._is_first = True
@@ -50,12 +48,11 @@ class Splitter:
                 self._hold(piece)
                 return events
             start = end.end() - len(tail)
-            self._hold(piece[:start])
-            self._take(b"".join(self._held), events)
-            self.is_inside = self._is_long = False
-            self._held, self._held_bytes = [], 0
+            self._held.add(piece[:start])
+            self._take_held(events)
+            self.is_inside = False
         while (end := _END(piece, start)) is not None:
-            self._take(piece[start : end.end()], events)
+            self._take(piece[start : end.end()], True, events)
             start = end.end()
         rest = piece[start:].lstrip(_NEWLINES)  # the LF of a CR that ended the event
         if rest:
@@ -68,31 +65,27 @@ class Splitter:
         """The event that the stream's end cuts off, as far as it has come: some servers end with no empty line."""
         events: list[Event] = []
         if self.is_inside:
-            self._take(b"".join(self._held), events)
+            self._take_held(events)
         return events
 
     def _hold(self, piece: bytes) -> None:
         self._tail = (self._tail + piece[-3:])[-3:]
-        if self._is_long:
-            return
-        self._held.append(piece)
-        self._held_bytes += len(piece)
-        if self._held_bytes > MAX_EVENT_BYTES:
-            self._is_long = self.met_long = True
-            self._held = []
+        self._held.add(piece)
 
-    def _take(self, block: bytes, events: list[Event]) -> None:
-        if self._is_long:
-            return
+    def _take_held(self, events: list[Event]) -> None:
+        is_whole = not self._held.is_long
+        self._take(self._held.take(), is_whole, events)
+
+    def _take(self, block: bytes, is_whole: bool, events: list[Event]) -> None:
         if self._is_first:
             block = block.removeprefix(_BOM)
             self._is_first = False
-        event = _parse(block)
+        event = _parse(block, is_whole)
         if event is not None:
             events.append(event)
 
 
-def _parse(block: bytes) -> Event | None:
+def _parse(block: bytes, is_whole: bool) -> Event | None:
     """The event of the lines of a block; None where they hold no data."""
     name = b""
     data: list[bytes] = []
@@ -103,4 +96,4 @@ def _parse(block: bytes) -> Event | None:
         elif field == b"event":
             name = value[1:] if value.startswith(b" ") else value
     text = data[0] if len(data) == 1 else b"\n".join(data)
-    return Event(name, text) if text else None
+    return Event(name, text, is_whole) if text else None

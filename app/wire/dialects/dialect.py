@@ -6,6 +6,7 @@ its end. Nothing here keeps an answer or changes one.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import orjson
@@ -14,6 +15,9 @@ MAX_ERROR_BYTES: Final = 64 * 1024
 """So much of an error is kept."""
 DONE: Final = b"[DONE]"
 """The last event's data in OpenAI's streams; other families' relays send it too."""
+
+
+_TYPE = re.compile(rb'"type"\s*+:\s*+"([^"]++)"')
 
 
 class OurError:
@@ -52,7 +56,7 @@ class Seen:
         self.is_malformed = False
         """Before any useful content: an event, or the body, that should be JSON and is none."""
         self.stopped_by_itself = False
-        """The model says that it had no more to say, as against a limit or a filter that stopped it."""
+        """The model says that it had no more to say, as against a limit or a filter. Of answers that are not useful."""
         self.is_failed = False
         """It says of itself that it failed."""
         self.error = b""
@@ -124,6 +128,13 @@ class Dialect:
                 seen.error = seen.error or data[:MAX_ERROR_BYTES]
         elif not seen.is_useful:
             seen.is_malformed = True
+
+    def judge_long(self, ends: bytes, seen: Seen) -> None:
+        """Notes what an event says of which only the two ends are at hand: it is long, so it has content."""
+        seen.is_useful = True
+        kind = _TYPE.search(ends)
+        if kind is not None:
+            self.read_event({"type": kind.group(1).decode("latin-1")}, seen)
 
     def judge_whole(self, body: bytes, seen: Seen) -> None:
         """Notes what a whole body of JSON says."""

@@ -49,6 +49,10 @@ class Gemini(Dialect):
     def is_telling(self, piece: bytes) -> bool:
         return may_say_error(piece) or b'"finishReason"' in piece or b"blockReason" in piece
 
+    def judge_long(self, ends: bytes, seen: Seen) -> None:
+        seen.is_useful = True
+        seen.is_ended = seen.is_ended or b'"finishReason"' in ends
+
     def read_event(self, value: dict[str, Any], seen: Seen) -> None:
         for candidate in dicts(value.get("candidates")):
             reason = candidate.get("finishReason")

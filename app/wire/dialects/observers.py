@@ -16,6 +16,7 @@ from app.wire.sse import Event, Splitter
 MAX_WHOLE_BYTES: Final = 1024 * 1024
 """A longer body of JSON is not judged."""
 _MAX_OVERLOADED_BYTES: Final = 256
+_NUMBER: Final = b'"sequence_number"'
 COMMENT: Final = b": keep-alive\n\n"
 _BLANK: Final = b"\xef\xbb\xbf \t\r\n"
 _OVERLOADED: Final = ("当前模型负载过高".encode(), b"Current model load too high")
@@ -61,22 +62,23 @@ class EventObserver(Observer):
         super().__init__(dialect)
         self.is_stream = True
         self._events = Splitter()
+        self._is_numbered = dialect.is_numbered
         self._numbered = b""
-        """The latest piece with a `sequence_number`."""
+        """The latest events with a `sequence_number`."""
 
     def feed(self, piece: bytes) -> None:
-        events = self._events
-        if self.dialect.is_numbered and b'"sequence_number"' in piece:
-            self._numbered = piece
-        if self.is_useful and not events.is_inside:
+        if self.is_useful and not self._events.is_inside:
             ends = piece[-2:] == b"\n\n" or piece[-4:] == b"\r\n\r\n"
             if ends and not self.dialect.is_telling(piece):
+                if self._is_numbered and _NUMBER in piece:
+                    self._numbered = piece
                 return
-        self.is_empty = False
-        for event in events.feed(piece):
+        if piece:
+            self.is_empty = False
+        for event in self._events.feed(piece):
+            if self._is_numbered and _NUMBER in event.data:
+                self._numbered = event.data
             self._read(event)
-        if events.met_long:
-            self.is_useful = True
 
     def finish(self) -> None:
         for event in self._events.finish():
@@ -84,7 +86,9 @@ class EventObserver(Observer):
                 self._read(event)
 
     def _read(self, event: Event) -> None:
-        if not self.is_useful or event.name == b"error" or self.dialect.is_telling(event.data):
+        if not event.is_whole:
+            self.dialect.judge_long(event.data, self)
+        elif not self.is_useful or event.name == b"error" or self.dialect.is_telling(event.data):
             self.dialect.judge_event(event.name, event.data, self)
 
     def comment(self) -> bytes:
@@ -96,7 +100,7 @@ class EventObserver(Observer):
 
     def next_number(self) -> int:
         """The `sequence_number` of an event that would follow; 0 where none was seen."""
-        written = self._numbered.rpartition(b'"sequence_number"')[2].lstrip(b": \t")
+        written = self._numbered.rpartition(_NUMBER)[2].lstrip(b": \t")
         digits = written[: len(written) - len(written.lstrip(b"0123456789"))][:15]
         return int(digits) + 1 if digits else 0
 
@@ -145,12 +149,11 @@ class ArrayObserver(Observer):
 
     def feed(self, piece: bytes) -> None:
         self.is_empty = self.is_empty and not piece
-        elements = self._elements.feed(piece)
-        for element in elements:
-            if not self.is_useful or self.dialect.is_telling(element):
-                self.dialect.judge_event(b"", element, self)
-        if self._elements.met_long:
-            self.is_useful = True
+        for element in self._elements.feed(piece):
+            if not element.is_whole:
+                self.dialect.judge_long(element.data, self)
+            elif not self.is_useful or self.dialect.is_telling(element.data):
+                self.dialect.judge_event(b"", element.data, self)
         if self._elements.is_other and not self.is_useful:
             self.is_malformed = True
 
@@ -158,7 +161,7 @@ class ArrayObserver(Observer):
         elements = self._elements
         if elements.is_closed or (elements.is_inside and not elements.is_open):
             return None
-        before = b"," if elements.count or elements.is_inside else b""
+        before = b"," if elements.is_inside or (elements.count and not elements.is_after_comma) else b""
         return (b"" if elements.is_open else b"[") + before + self.dialect.error_body(error) + b"]"
 
 

@@ -15,6 +15,8 @@ _CONTENT: Final = (
 
 `reasoning_content` is DeepSeek's and many others', `reasoning` and `reasoning_details` OpenRouter's."""
 _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"').search
+_TYPE_OF_END = re.compile(rb'"type"\s*:\s*"[a-z_.]+\.(?:done|completed)"').search
+"""Of streams that are none of chat: speech, transcriptions, images."""
 _TYPES: Final = {
     400: "invalid_request_error",
     401: "authentication_error",
@@ -47,7 +49,11 @@ class OpenAI(Dialect):
         return error_value(error)
 
     def is_telling(self, piece: bytes) -> bool:
-        return may_say_error(piece) or _FINISHED(piece) is not None or DONE in piece or b'done"' in piece
+        return may_say_error(piece) or _FINISHED(piece) is not None or DONE in piece or _TYPE_OF_END(piece) is not None
+
+    def judge_long(self, ends: bytes, seen: Seen) -> None:
+        super().judge_long(ends, seen)
+        seen.is_ended = seen.is_ended or _FINISHED(ends) is not None
 
     def read_event(self, value: dict[str, Any], seen: Seen) -> None:
         if "choices" in value:
@@ -55,7 +61,7 @@ class OpenAI(Dialect):
             return
         kind = value.get("type")
         if isinstance(kind, str) and kind.endswith((".done", ".completed")):
-            seen.is_ended = seen.stopped_by_itself = True  # speech, transcriptions, images
+            seen.is_ended = seen.stopped_by_itself = True
         if value.get("object") != "chat.completion.chunk":
             seen.is_useful = True
 

@@ -54,9 +54,10 @@ class Responses(Dialect):
             seen.is_useful = _says_something(kind, value)
 
     def read_whole(self, value: dict[str, Any], seen: Seen) -> None:
-        output = value.get("output")
-        seen.stopped_by_itself = value.get("status") == "completed"
-        seen.is_useful = not isinstance(output, list) or any(map(_is_content, dicts(output)))
+        output, status = value.get("output"), value.get("status")
+        seen.stopped_by_itself = status == "completed"
+        is_to_come = status in ("queued", "in_progress")
+        seen.is_useful = is_to_come or not isinstance(output, list) or any(map(_is_content, dicts(output)))
 
 
 def _says_something(kind: str, value: dict[str, Any]) -> bool:
