@@ -4,6 +4,21 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from app.wire.dialects.observers import Observer
+
+PATHS = {
+    "openai": "/v1/chat/completions",
+    "responses": "/v1/responses",
+    "anthropic": "/v1/messages",
+    "gemini": "/v1beta/models/m:streamGenerateContent",
+}
+"""Where each dialect asks for a stream."""
+
+
+def facts(seen: Observer) -> tuple[object, ...]:
+    """All that an observer tells, to compare."""
+    return (seen.is_useful, seen.is_ended, seen.stopped_by_itself, seen.is_malformed, seen.error, seen.is_empty)
+
 
 class Stream(NamedTuple):
     """The events of one answer, and after how many of them what is known; 0 for never."""

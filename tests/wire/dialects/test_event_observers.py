@@ -10,14 +10,8 @@ import pytest
 from app.wire.dialects.asked import dialect_of
 from app.wire.dialects.dialect import OurError
 from app.wire.dialects.observers import COMMENT, Observer, observer_for
-from tests.support.answer_streams import ERRORS, STREAMS, Stream
+from tests.support.answer_streams import ERRORS, PATHS, STREAMS, Stream, facts
 
-PATHS = {
-    "openai": "/v1/chat/completions",
-    "responses": "/v1/responses",
-    "anthropic": "/v1/messages",
-    "gemini": "/v1beta/models/m:streamGenerateContent",
-}
 OUR_ERROR = OurError(502, "upstream_reset", "it broke", "r1")
 
 
@@ -40,10 +34,6 @@ def fed(dialect: str, pieces: Iterable[bytes]) -> Observer:
     for piece in pieces:
         seen.feed(piece)
     return seen
-
-
-def facts(seen: Observer) -> tuple[object, ...]:
-    return (seen.is_useful, seen.is_ended, seen.stopped_by_itself, seen.is_malformed, seen.error, seen.is_empty)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

@@ -10,8 +10,7 @@ import pytest
 from app.wire.dialects.asked import dialect_of
 from app.wire.dialects.dialect import OurError
 from app.wire.dialects.observers import MAX_WHOLE_BYTES, Observer, observer_for
-from tests.support.answer_streams import STREAMS
-from tests.wire.dialects.test_event_observers import PATHS, facts
+from tests.support.answer_streams import PATHS, STREAMS, facts
 
 JSON = "application/json"
 GEMINI_PLAIN = "/v1beta/models/m:generateContent"
