@@ -1,8 +1,7 @@
-"""A channel's base URLs: what may be said of one, what is asked of it, and which of several is asked."""
+"""A channel's base URLs: what may be said of one, and which of several is asked."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container
 from dataclasses import replace
 from typing import Any
@@ -14,13 +13,12 @@ from app.core.model import Channel, ChannelUrl
 from app.core.said import Said
 from app.core.settings import Limits
 from app.core.standing import Health
+from app.wire.dialects.upstream_path import base_path_for
 
 MAX_WEIGHT = 1_000_000
 
 _FIELDS = ("url", "weight", "dialects", "exact")
 _READ_ONLY = ("resting_until_ms", "first_byte_ms")
-_VERSION_AT_END = re.compile(r"/v1(?:beta)?\Z")
-_VERSION_IN_PATH = re.compile(r"(/upload)?/v1(?:beta)?(?=[/?]|\Z)")
 
 
 def parse_url(
@@ -34,8 +32,7 @@ def parse_url(
         upstream = upstream_of(url, said.at("url"), limits, proxy)
     except ValueError as error:
         raise InvalidChannel(str(error), said.at("url")) from None
-    if not exact:
-        upstream = replace(upstream, base_path=_VERSION_AT_END.sub("", upstream.base_path))
+    upstream = replace(upstream, base_path=base_path_for(upstream.base_path, exact))
     return ChannelUrl(
         url=url,
         weight=said.number("weight", 1, 1, MAX_WEIGHT),
@@ -49,19 +46,6 @@ def shown_url(url: ChannelUrl, dialects: tuple[str, ...]) -> dict[str, Any]:
     """As the API answers it; `dialects` are those of the channel, in its order."""
     own = [] if len(url.dialects) == len(dialects) else [dialect for dialect in dialects if dialect in url.dialects]
     return {"url": url.url, "weight": url.weight, "dialects": own, "exact": url.exact}
-
-
-def asked(url: ChannelUrl, target: str) -> str:
-    """What an upstream is asked for: the request's target (`/v1/messages?beta=true`) behind the base URL's path.
-
-    One of the two version segments goes: the URL's, as most write it (`https://api.example/v1`), or with `exact` the
-    request's, for upstreams that spell it otherwise (`https://api.example/api/paas/v4`).
-    """
-    if url.exact:
-        target = _VERSION_IN_PATH.sub(r"\1", target, count=1) if target.startswith("/") else target
-        if not target.startswith("/") and not url.upstream.base_path:
-            target = "/" + target
-    return url.upstream.base_path + target
 
 
 def next_url(
