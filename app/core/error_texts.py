@@ -34,13 +34,14 @@ QUOTA: Final = _wording(
     "insufficient_quota insufficient_user_quota insufficient_balance insufficient_credits billing_hard_limit_reached "
     "billing_not_active exceeded_current_quota_error quota_exhausted pre_consume_token_quota_failed arrearage "
     "allocationquota.freetieronly usage_limit_reached usage_limit_exceeded usage_not_included api_key_quota_exhausted "
-    "free_tier_budget_exceeded daily_limit_exceeded global_fixed_window_quota_exhausted 1113 1308 1310 1008",
+    "free_tier_budget_exceeded daily_limit_exceeded global_fixed_window_quota_exhausted "
+    "subscription:free-usage-exhausted 1113 1308 1310 1316 1008",
     r"credit balance",
     r"\busage[- ]limits?\b",
     r"insufficient[_ ](?:account |user |token )?(?:balance|quota|credits?|funds)",
     r"(?:not enough|out of|no (?:more|remaining)|requires more|used all available) (?:balance|quota|credits?|funds)",
-    r"quota (?:is |has been |was )?(?:exhausted|used up)",
-    r"spending limit|billing hard limit|free tier.{0,40}exhausted",
+    r"\b(?:balance|quota|credits?) (?:is |are |has been |was )?(?:insufficient|not enough|exhausted|used up)",
+    r"included free usage|spending limit|billing hard limit|free tier.{0,40}exhausted",
     r"(?:余额|额度|点数|积分|配额)[^，。]{0,12}(?:不足|用尽|用完|耗尽)|欠费|使用上限|用量上限|无可用资源包",
 )
 ACCOUNT_LIMIT: Final = _wording(
@@ -49,16 +50,16 @@ ACCOUNT_LIMIT: Final = _wording(
 RATE_LIMIT: Final = _wording(
     "429 rate_limit_error rate_limit_exceeded rate_limit_reached_error rate_limited too_many_requests "
     "resource_exhausted throttling throttling.ratequota throttlingexception limit_requests limit_burst_rate "
-    "requests_limit_exceeded tokens_limit_exceeded 1302 1002",
+    "requests_limit_exceeded tokens_limit_exceeded 1302",
     r"\brate[- _]?limit",
-    r"too many (?:concurrent )?requests",
+    r"too many (?:concurrent )?requests|too many tokens, please wait",
     r"requests? (?:per|limit)",
     r"请求(?:过于|太|次数|频率)[^，。]{0,8}(?:频繁|过多|快|高|超|限)|速率限制|频率限制|限流|并发[^，。]{0,8}(?:限制|过高|上限)",
 )
 SUSPENDED: Final = _wording(
     "account_suspended account_disabled account_banned user_suspended organization_disabled consumer_suspended "
     "service_disabled",
-    r"\b(?:account|organi[sz]ation|team|workspace|consumer|project|user)\b.{0,60}\b(?:suspended|disabled|banned)\b",
+    r"\b(?:account|organi[sz]ation|team|workspace|consumer|project|user)\b.{0,60}\b(?:suspended|disabled|banned|restricted)\b",
     r"\bservice\b.{0,40}\bdisabled\b|\bapi has not been used in project\b",
     r"(?:账[户号]|用户|组织|服务)[^，。]{0,12}(?:封禁|禁用|停用|冻结|被封)",
 )
@@ -72,7 +73,7 @@ KEY: Final = _wording(
     "invalid_iam_token access_token_expired unrecognizedclientexception expiredtokenexception",
     rf"\b{_WRONG} (?:x-)?(?:api|secret|subscription|access)[- _]?key\b",
     rf"\bapi[- _]?key\b(?::? (?!not\b)[\w*.…-]+){{0,4}} {_WRONG}\b",
-    r"\b(?:account|organi[sz]ation)\b.{0,60}\bdeactivated\b|\borgani[sz]ation has been disabled\b",
+    r"\b(?:account|organi[sz]ation)\b.{0,60}\bdeactivated\b|\borgani[sz]ation has been (?:disabled|restricted)\b",
     r"(?:无效|错误|过期)的?\s?(?:api[- ]?key|密钥)",
     r"(?:api[- ]?key|密钥)[^，。]{0,8}(?:无效|错误|过期|失效|不存在|被禁用)",
 )
@@ -89,9 +90,10 @@ LENGTH: Final = _wording(
     "context_length_exceeded context_too_large context_window_exceeded model_context_window_exceeded "
     "exceed_context_size_error max_context_length_exceeded 1261",
     r"context[- _](?:length|window|size)|maximum context|too many (?:input |prompt |total )?tokens",
-    r"(?:prompt|input|request)(?: (?:text|message|length|token count|tokens?|is|are|was))*"
+    r"(?:prompt|input)(?: (?:text|message|length|token count|tokens?|is|are|was))*"
     r"(?: \([^)]*\))? (?:too long|exceeds? (?:the |model'?s? )?max)",
     r"(?:input|prompt) (?:token count|length|tokens?)\b.{0,60}\bexceeds?\b|range of input length should be",
+    r"exceed\w* (?:the )?model(?:'s)? token limit|\btokens \+ .{0,40}must be <=",
     r"too large for model with \d+ maximum|maximum (?:prompt|input) length",
     r"exceeds? the maximum number of (?:input )?tokens",
     r"上下文[^，。]{0,12}(?:超|过长|限制)|(?:输入|提示词|prompt)[^，。]{0,16}(?:超长|过长|超出|超过)",
@@ -113,9 +115,11 @@ MODEL: Final = _wording(
     "deploymentnotfound deployment_not_found 1211",
     rf"\b(?:models?|deployment|engine)\b{_WITHOUT}\b(?:(?:not|n't) exist|not found|(?:is|are) unsupported|unavailable"
     r"|not (?:currently )?(?:supported|available|enabled)(?! (?:with|in combination))|no longer (?:available|supported)"
-    r"|decommissioned|(?:is|been) (?:deprecated|retired|shut down)|end of life|(?:not|n't) have access)",
+    r"|decommissioned|(?:is|been) (?:deprecated|retired|shut down)|end of life|(?:not|n't) have access)"
+    r"|\bnot allowed to use (?:publisher )?model",
     r"\b(?:unknown|unsupported|invalid|nonexistent|no such|not supported) model\b(?! (?:param|input|setting|config))",
-    r"\bnot a valid model|\bno (?:allowed providers|endpoints) (?:are )?(?:available|found)|\bno such deployment",
+    r"\bnot a valid model|\bnot found the model|\bno such deployment",
+    r"\bno (?:allowed providers|endpoints) (?:are )?(?:available|found)",
     r"\Amodels?:\s*\S*\Z",
     r"模型[^，。]{0,40}(?:不存在|未找到|找不到|不可用|已下线|停止服务|不支持(?!图|工具|函数|参数|视|音|流|多模态|该))",
     r"(?:不支持|不存在|未找到|没有)[^，。]{0,8}模型",

@@ -19,7 +19,8 @@ _SENTENCE: Final = 2000
 """Characters of one sentence that are looked at, and of the text that is shown: a provider's own words come first."""
 _SHOWN: Final = 300
 _MOST: Final = 32
-"""Codes, sentences and times each; and how many items of a list are looked at."""
+"""Codes and times each; and how many items of a list are looked at."""
+_MOST_SENTENCES: Final = 8
 
 
 class Form(Enum):
@@ -62,7 +63,7 @@ _TIMES: Final = frozenset(
     "reset_after_seconds resets_in_seconds resets_at reset_at resetat quotaresettimestamp reset_time resettime "
     "quotaresetdelay x-ratelimit-reset".split()
 )
-_DEPTH: Final = 6
+_DEPTH: Final = 10
 _CODE: Final = 80
 """Characters of a code, at most."""
 _EVENT: Final = ("data:", "event:", "id:", ":")
@@ -78,6 +79,7 @@ _CLAUSE: Final = re.compile(r"[:;：；{\[(（\n]")
 _LEADING_CODE: Final = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)+(?![\w])")
 _WORD: Final = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)+")
 _BLANKS: Final = re.compile(r"[\s\x00-\x1f\x7f]+")
+_GAPS: Final = re.compile(r"[ \t]+")
 _TITLE: Final = re.compile(r"<title[^>]*>([^<]{1,300})", re.IGNORECASE)
 _PAGE: Final = re.compile(
     r"\s*(?:<!--.{0,2000}?-->\s*)?<(?:!doctype html|html|head|body|center|h1|title)\b", re.I | re.S
@@ -160,13 +162,15 @@ class _Reading:
 
     def sentence(self, written: str) -> None:
         """Takes a sentence, and the code that it may begin with."""
+        if len(self.sentences) == _MOST_SENTENCES:
+            return
         written = written[:_SENTENCE]
         said = _QUOTATION.sub(" ", written.lower())
         if self._model is not None:
             said = self._model.sub(" ", said)
-        if len(self.sentences) < _MOST:
-            self.sentences.append(said.strip())
-        if code := _LEADING_CODE.match(said.strip()):
+        said = _GAPS.sub(" ", said).strip()
+        self.sentences.append(said)
+        if code := _LEADING_CODE.match(said):
             self.codes.add(code[0])
         self._shown = self._shown or _short(written)
 

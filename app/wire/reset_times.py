@@ -34,7 +34,7 @@ _PART: Final = (
     r"\d{1,9}(?:\.\d{1,9})?\s*(?:ms\b|milliseconds?\b|seconds?\b|secs?\b|s(?![a-z])|minutes?\b|mins?\b|m(?![a-z])"
     r"|hours?\b|hrs?\b|h(?![a-z])|days?\b|d(?![a-z])|秒钟?|分钟?|个?小时|天)"
 )
-_SPAN: Final = re.compile(rf"{_PART}(?:(?:\s|,|and)*{_PART})*")
+_SPAN: Final = re.compile(rf"{_PART}(?:(?:\s|,|and){{0,6}}{_PART}){{0,4}}")
 """`20s`, `1m2.5s`, `6h0m0s`, `120ms`, `1 hour and 2 minutes`, `5 分钟`"""
 _ONE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*个?(ms|mi(?=lli)|[smhd秒分小天])")
 _SPAN_TOLD: Final = re.compile(
@@ -42,23 +42,28 @@ _SPAN_TOLD: Final = re.compile(
     rf"({_SPAN.pattern})"
     rf"|({_SPAN.pattern})\s*(?:后|之后|以后)"
 )
-_MOMENT: Final = re.compile(
+_A_MOMENT: Final = (
     r"(\d{4})[-/](\d\d?)[-/](\d\d?)(?:t|\s+at\s+|\s+)(\d\d?):(\d\d)(?::(\d\d)(?:\.\d+)?)?\s*(z|utc|gmt|[+-]\d\d:?\d\d)?"
 )
 """`2025-12-06 15:11:51`, `2025-07-01 at 00:00 UTC`, `2025-12-06T15:11:51Z`"""
+_MOMENT: Final = re.compile(_A_MOMENT)
+_MOMENT_TOLD: Final = re.compile(
+    rf"(?:reset|regain|resum|refresh|renew|availab|again|retry|until|after|将|至|于|在|重置|恢复)[^\n]{{0,40}}?{_A_MOMENT}"
+)
 _DAY_AND_HOUR: Final = re.compile(r"(今天|今日|明天|明日)\s*(\d{1,2})\s*(?::|:|点|时)\s*(\d{1,2})?")
 _EPOCH_TOLD: Final = re.compile(r"(?:reached|reset)\w*\s*(?:at)?\s*[|:]?\s*(\d{10}(?:\d{3})?)(?!\d)")
 """`usage limit reached|1751234400`, as Claude's subscriptions say it."""
 
 _BEIJING: Final = timezone(timedelta(hours=8))
-_IN_BEIJING: Final = frozenset(("1308", "1310"))
-"""Codes of Zhipu, whose times are Beijing's and say no zone, in English answers, too."""
+_IN_BEIJING: Final = frozenset(("1308", "1310", "1316"))
+"""Codes of Zhipu, whose times are Beijing's and say no zone, in English answers, too (can1357/oh-my-pi#11014)."""
 _CHINESE: Final = re.compile(r"[一-鿿]")
 
 _TOLD_BY_CODE_S: Final = {
     "api_key_quota_exhausted": 1800.0,
     "free_tier_budget_exceeded": 1800.0,
     "usage_limit_reached": 1800.0,
+    "subscription:free-usage-exhausted": 86_400.0,  # xAI's, over a window of 24 hours that rolls
     "websocket_connection_limit_reached": 5.0,
 }
 """Codes that tell how long by what they are, where nothing else does."""
@@ -87,13 +92,13 @@ def _retry_after(headers: Mapping[str, str], now_s: float) -> Iterator[float | N
 
 
 def _unified(headers: Mapping[str, str], now_s: float) -> Iterator[float | None]:
-    yield _moment_or_span(headers.get("anthropic-ratelimit-unified-reset", ""), now_s)
+    yield _moment_of(headers.get("anthropic-ratelimit-unified-reset", ""), now_s)
 
 
 def _anthropic(headers: Mapping[str, str], now_s: float) -> Iterator[float | None]:
     for name, value in headers.items():
         if name.startswith("anthropic-ratelimit-") and name.endswith("-reset"):
-            yield _moment_or_span(value, now_s)
+            yield _moment_of(value, now_s)
 
 
 def _ratelimit(headers: Mapping[str, str], now_s: float) -> Iterator[float | None]:
@@ -114,7 +119,7 @@ def _in_body(said: ErrorBody, now_s: float) -> Iterator[float | None]:
 def _in_sentence(sentence: str, now_s: float, *, beijing: bool) -> Iterator[float | None]:
     for found in _SPAN_TOLD.finditer(sentence):
         yield _span(found[1] or found[2])
-    for found in _MOMENT.finditer(sentence):
+    for found in _MOMENT_TOLD.finditer(sentence):
         yield _moment(found, now_s, beijing=beijing)
     for found in _DAY_AND_HOUR.finditer(sentence):
         yield _day_and_hour(found, now_s)
@@ -133,6 +138,16 @@ def _http_date(text: str, now_s: float) -> float | None:
         return None
 
 
+def _moment_of(text: str, now_s: float) -> float | None:
+    """A time since the epoch, or a date and time; Anthropic's fields never hold a span."""
+    text = text.strip().lower()
+    number = _number(text)
+    if number is not None:
+        return number - now_s
+    found = _MOMENT.fullmatch(text)
+    return _moment(found, now_s, beijing=False) if found else None
+
+
 def _moment_or_span(text: str, now_s: float, *, beijing: bool = False) -> float | None:
     """Seconds, a time since the epoch (s or ms, told by its size), a span such as `1m30s`, or a date and time."""
     text = text.strip().lower()
@@ -141,7 +156,7 @@ def _moment_or_span(text: str, now_s: float, *, beijing: bool = False) -> float 
         if number >= 1e11:
             number /= 1000
         return number - now_s if number >= 1e9 else number
-    if found := _MOMENT.match(text):
+    if found := _MOMENT.fullmatch(text):
         return _moment(found, now_s, beijing=beijing)
     return _span(text) if _SPAN.fullmatch(text) else None
 
