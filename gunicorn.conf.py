@@ -98,14 +98,29 @@ def on_reload(server: Any) -> None:
     server.reloads[0] = (server.reloads[0] + 1) % 256
 
 
+STOPS = (signal.SIGTERM, signal.SIGQUIT)
+"""What the master sends to a web process that is to end."""
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Keeps a stop from the new process until it has a handler of its own (post_fork).
+
+    The master's, with which it begins, would swallow it, and the master would wait as long as for a stream.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+
+
+os.register_at_fork(after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS))
+
+
 def post_fork(server: Any, worker: Any) -> None:
     """Sets the web process's own limits, in its own copy of the settings.
 
-    Until the process listens to signals itself it has the master's handlers, which would swallow a stop, and the master
-    would wait for it as long as for a stream: such a stop ends it at once.
+    A stop ends it at once until it listens to signals itself.
     """
-    for number in (signal.SIGTERM, signal.SIGQUIT):
+    for number in STOPS:
         signal.signal(number, lambda _number, _frame: os._exit(0))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
     worker.cfg.set("graceful_timeout", deployment.graceful_timeout_s)
     worker.head_timeout_s = deployment.head_timeout_s
     worker.client_timeout_s = deployment.client_timeout_s

@@ -10,11 +10,12 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from app.servers.connection import LAST_REQUEST_S
-from tests.support.gateway import GatewayProcess, receive_all
+from tests.support.gateway import GUNICORN, ROOT, SERVERS, GatewayProcess, receive_all
 from tests.support.http1_reading import with_field
 from tests.support.raw_answers import Answer
 from tests.support.upstream import Peer, Upstream
@@ -296,11 +297,30 @@ def test_worker_that_is_killed_is_replaced(own: tuple[GatewayProcess, Upstream])
     assert gateway.request("GET", "/health").status == 200
 
 
-def test_a_web_process_that_has_just_begun_can_be_stopped(own: tuple[GatewayProcess, Upstream]) -> None:
+SLOW_TO_BEGIN = """
+import time
+
+__file__ = "{ours}"
+exec(open(__file__).read())
+begin = post_fork
+
+def post_fork(server, worker):
+    time.sleep(0.5)  # as on a busy machine
+    begin(server, worker)
+"""
+
+
+def test_a_web_process_that_has_just_begun_can_be_stopped(
+    start_gateway: Callable[..., GatewayProcess], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A stop that comes before the process listens to signals is not lost; it would last as long as for a stream."""
-    gateway, _ = own
+    settings = tmp_path / "slow.conf.py"
+    settings.write_text(SLOW_TO_BEGIN.format(ours=ROOT / "gunicorn.conf.py"))
+    command = [str(settings) if part == "gunicorn.conf.py" else part for part in GUNICORN]
+    monkeypatch.setitem(SERVERS, "slow to begin", command)
+    gateway = start_gateway("slow to begin", GRACEFUL_TIMEOUT="20")
     [old] = gateway.worker_pids()
     os.kill(old, signal.SIGKILL)
     wait_until(lambda: gateway.worker_pids() not in ([], [old]), "another process", pause_s=0.001)
     gateway.process.send_signal(signal.SIGTERM)
-    assert gateway.process.wait(timeout=8) == 0
+    assert gateway.process.wait(timeout=15) == 0
