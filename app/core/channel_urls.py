@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable
 from dataclasses import replace
+from math import log
+from operator import itemgetter
 from typing import Any
 
 from app.core.base_urls import upstream_of
@@ -18,6 +20,7 @@ from app.wire.dialects.upstream_path import base_path_for
 MAX_WEIGHT = 1_000_000
 
 _FIELDS = ("url", "weight", "dialects", "exact")
+_UNTRIED = -1.0
 _READ_ONLY = ("resting_until_ms", "first_byte_ms")
 
 
@@ -48,41 +51,41 @@ def shown_url(url: ChannelUrl, dialects: tuple[str, ...]) -> dict[str, Any]:
     return {"url": url.url, "weight": url.weight, "dialects": own, "exact": url.exact}
 
 
-def next_url(
-    channel: Channel, dialect: str, tried: Container[str], health: Health, now_ms: int, chance: float
-) -> ChannelUrl | None:
-    """A url that speaks the dialect, does not rest and is not among `tried`; None when there is none.
+def urls_in_order(
+    channel: Channel,
+    dialect: str,
+    health: Health,
+    now_ms: int,
+    chance: Callable[[], float],
+    *,
+    falls_back: bool = False,
+) -> list[ChannelUrl]:
+    """The channel's urls that speak the dialect and do not rest, in the order in which a call should try them.
 
-    Those that have never answered go first, so that each is known; then by weight over the moving average of the time
-    to the first byte. `chance` is a random number from 0 to 1.
+    Those that have never answered go first, so that each is known; then by chance, by weight over the moving average
+    of the time to the first byte. `falls_back`: those that rest follow, the first to be back first, but for those that
+    an upstream told how long to leave. `chance` gives random numbers from 0 to 1.
     """
-    left = [
-        url
-        for url in channel.urls
-        if dialect in url.dialects and url.url not in tried and health.url_rest(channel.id, url.url).until_ms <= now_ms
-    ]
-    if len(left) < 2:
-        return left[0] if left else None
-    times_ms = [health.url_first_byte_ms(channel.id, url.url) for url in left]
-    untried = 0.0 in times_ms
-    shares = [
-        float(time_ms == 0.0) * url.weight if untried else url.weight / time_ms
-        for url, time_ms in zip(left, times_ms, strict=True)
-    ]
-    point = chance * sum(shares)
-    for url, share in zip(left, shares, strict=True):
-        point -= share
-        if point < 0:
-            return url
-    return next(url for url, share in zip(reversed(left), reversed(shares), strict=True) if share)
+    if len(channel.urls) == 1:
+        url = channel.urls[0]
+        rest = health.url_rest(channel.id, url.url)
+        return [url] if rest.until_ms <= now_ms or (falls_back and not rest.told) else []
+    fit: list[tuple[float, ChannelUrl]] = []
+    resting: list[tuple[float, ChannelUrl]] = []
+    for url in channel.urls:
+        if dialect in url.dialects:
+            rest = health.url_rest(channel.id, url.url)
+            if rest.until_ms <= now_ms:
+                fit.append((_order(url, health.url_first_byte_ms(channel.id, url.url), chance()), url))
+            elif falls_back and not rest.told:
+                resting.append((rest.until_ms, url))
+    fit.sort(key=itemgetter(0))
+    resting.sort(key=itemgetter(0))
+    return [url for _, url in fit + resting]
 
 
-def first_back(channel: Channel, dialect: str, tried: Container[str], health: Health) -> ChannelUrl | None:
-    """Of urls that all rest, the one that is back first; None where an upstream told how long each must be left."""
-    rests = [
-        (health.url_rest(channel.id, url.url), url)
-        for url in channel.urls
-        if dialect in url.dialects and url.url not in tried
-    ]
-    guessed = [(rest.until_ms, url) for rest, url in rests if not rest.told]
-    return min(guessed, key=lambda one: one[0])[1] if guessed else None
+def _order(url: ChannelUrl, first_byte_ms: float, chance: float) -> float:
+    """Who has the least goes first. An exponential variate whose rate is the url's share has that with just the
+    chance of its share, and so on among those that are left (Efraimidis and Spirakis, 2006)."""
+    variate = -log(1.0 - min(chance, 1.0 - 1e-12)) / url.weight
+    return variate * first_byte_ms if first_byte_ms > 0 else _UNTRIED + 1.0 - 1.0 / (1.0 + variate)

@@ -96,7 +96,7 @@ def test_keys_have_about_equal_shares() -> None:
 
 
 def test_prompt_caches_hit_when_a_conversation_keeps_its_key() -> None:
-    """200 conversations of 10 calls, mixed, over 10 keys: all but first calls hit; where keys take turns, about a third."""
+    """200 conversations of 10 calls, mixed, over 10 keys: all but first calls hit; where keys take turns, a third."""
     calls = [one for one in CONVERSATIONS[:200] for _ in range(10)]
     random.Random(2).shuffle(calls)
     ring, in_turn = Ring(KEYS[:10]), cycle(KEYS[:10])
