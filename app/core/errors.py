@@ -48,6 +48,17 @@ class UpstreamFault(GatewayError):
         self.failure = failure
 
 
+class ApiError(GatewayError):
+    """A call to a channel that ends with an answer of ours, worded in the caller's dialect."""
+
+    def __init__(
+        self, status: int, code: str, message: str, *, retry_after_s: int | None = None, is_final: bool = False
+    ) -> None:
+        """`is_final`: to try it again is of no use, and `x-should-retry: false` says so."""
+        super().__init__(status, code, message, retry_after_s=retry_after_s)
+        self.is_final = is_final
+
+
 class OperatorFault(GatewayError):
     """What the operator must mend: wrong configuration, or storage that is away (500, 503)."""
 

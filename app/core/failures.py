@@ -38,6 +38,10 @@ class Failure(Enum):
     CUT_OFF = ("upstream_reset", 502, Phase.BODY)
     MALFORMED = ("upstream_protocol_error", 502, Phase.BODY)
     SILENT = ("idle_timeout", 504, Phase.BODY)
+    NOTHING_USEFUL = ("first_useful_timeout", 504, Phase.BODY)
+    """The answer may have begun, but nothing that a caller waits for has come."""
+    NO_END_MARKER = ("upstream_truncated", 502, Phase.BODY)
+    """A stream ended in order for HTTP, but not for those who read it."""
 
     def __init__(self, code: str, status: int, phase: Phase) -> None:
         self.code: Final = code

@@ -57,6 +57,11 @@ class Serving:
         self._named.setdefault((dialect, one.entry.name), []).append(one)
         self._undated.setdefault((dialect, undated(one.entry.name)), []).append(one)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Serving) and (self._named, self._all) == (other._named, other._all)
+
+    __hash__ = None  # type: ignore[assignment]
+
     def candidates(self, dialect: str, model: str, *, strip_date: bool, contains: bool) -> list[Candidate]:
         """Who serves `model` (empty: none is named) in this dialect, each channel once, in the channels' order.
 

@@ -162,3 +162,9 @@ class Snapshot:
     """Stored entries that make no sense: prefix or setting, and why."""
     parts: dict[str, Any] = field(default_factory=dict)
     """What was said of each noun, by the noun's name; `core.snapshot.Noun.of` knows of which kind it is."""
+    channels: tuple[Channel, ...] = ()
+    """By priority, the higher first, then by name; disabled ones too."""
+    serving: Any = None
+    """Which of them serve a model (`core.matching.Serving`)."""
+    outcome_rules: tuple[Any, ...] = ()
+    """What the operator says of failures (`core.rules.OutcomeRule`); the first that fits counts."""

@@ -243,13 +243,13 @@ ROWS: Final = (
     Row(
         Outcome.TIMEOUT,
         flaws=(Flaw.LATE,),
-        failures=(Failure.FIRST_BYTE_TIMEOUT, Failure.NOT_TAKEN, Failure.TOTAL_TIMEOUT),
+        failures=(Failure.FIRST_BYTE_TIMEOUT, Failure.NOTHING_USEFUL, Failure.NOT_TAKEN, Failure.TOTAL_TIMEOUT),
     ),
     Row(Outcome.SOFT_ERROR, flaws=_SOFT),
     Row(Outcome.EMPTY, flaws=(Flaw.EMPTY, Flaw.NOTHING_SAID)),
     Row(Outcome.MALFORMED, flaws=(Flaw.MALFORMED,), failures=(Failure.NO_HTTP, Failure.MALFORMED)),
     Row(Outcome.STALLED, failures=(Failure.SILENT,)),
-    Row(Outcome.TRUNCATED, flaws=(Flaw.TRUNCATED,), failures=(Failure.CUT_OFF,)),
+    Row(Outcome.TRUNCATED, flaws=(Flaw.TRUNCATED,), failures=(Failure.CUT_OFF, Failure.NO_END_MARKER)),
     # A kept connection that its upstream had closed meanwhile: what a server says of that, where it can, is 408.
     Row(Outcome.TRY_AGAIN, (408, 425), failures=(Failure.STALE, Failure.STALE_WRITTEN)),
     Row(Outcome.BAD_REQUEST, _ANY),

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from app.core.errors import InvalidSetting, UnknownSetting
-from app.core.kinds import Flag, Kind, Number, ProxyUrl, Value
+from app.core.kinds import Choice, Flag, Kind, Number, ProxyUrl, Value
 
 _DAY_S = 86_400
 
@@ -32,6 +32,10 @@ def _seconds(name: str, default: float, meaning: str, *, minimum: float = 0.001,
 
 def _calls(name: str, meaning: str) -> Setting:
     return Setting(name, Number(int, 0, 1_000_000, "calls"), 0, meaning)
+
+
+def _bytes(name: str, default: int, meaning: str) -> Setting:
+    return Setting(name, Number(int, 1024, 2**40, "bytes"), default, meaning)
 
 
 def _rate(name: str, meaning: str) -> Setting:
@@ -81,6 +85,60 @@ GATEWAY_SETTINGS = {
             3,
             "Refusals (401, 403) without a success between them that take a key out of its pool; 0: never",
         ),
+        Setting("max_attempts", Number(int, 1, 100, "attempts"), 6, "Most attempts of one call to channels"),
+        Setting("max_keys_per_channel", Number(int, 1, 100, "keys"), 3, "Most keys of one channel that a call tries"),
+        _seconds(
+            "first_useful_timeout",
+            300.0,
+            "Longest wait of a stream from a channel for its first useful content; 0: first_byte_timeout counts",
+            minimum=0,
+        ),
+        _bytes("hold_max_bytes", 1024 * 1024, "Most of a channel's answer that is held until it is known to be good"),
+        _bytes("replay_max_bytes", 32 * 1024 * 1024, "Longest request body that another channel can be tried with"),
+        _seconds(
+            "keepalive_comment_s",
+            15.0,
+            "Silence of a channel's stream after which its client is sent a comment; 0: none",
+            minimum=0,
+        ),
+        Setting(
+            "model_strip_date",
+            Flag(),
+            True,
+            "Whether a model may be served under its name without, or with, the date at its end",
+        ),
+        Setting("model_contains", Flag(), False, "Whether a part of a model's name is enough"),
+        Setting("health_penalty", Flag(), False, "Whether failures take off a channel's priority"),
+        Setting(
+            "health_penalty_weight",
+            Number(float, 0, 100_000, "points"),
+            100.0,
+            "What failures alone take off a priority",
+        ),
+        _seconds("health_window_s", 1800.0, "How far back failures are looked at", minimum=60),
+        Setting(
+            "health_min_samples", Number(int, 1, 100_000, "attempts"), 20, "Attempts that make a share count in full"
+        ),
+        Setting(
+            "slow_penalty_weight",
+            Number(float, 0, 100_000, "points"),
+            0.0,
+            "What a first byte twice as late as the median takes off a priority; 0: nothing",
+        ),
+        Setting(
+            "resting_fallback",
+            Flag(),
+            True,
+            "Whether the channel that is back first is tried when all rest, if nobody told for how long",
+        ),
+        Setting(
+            "affinity",
+            Choice(("off", "ids", "ids_and_prefix")),
+            "ids",
+            "Whether a conversation keeps its key: by the ids that clients send, also by how it begins, or not",
+        ),
+        _seconds("affinity_ttl_s", 3600.0, "How long a conversation keeps its key after its last call", minimum=1),
+        Setting("route_headers", Flag(), True, "Whether answers of channels tell which one served them"),
         Setting(
             "empty_is_error",
             Flag(),
@@ -140,6 +198,23 @@ class Settings:
     cooldown_min_s: float = 10.0
     cooldown_max_s: float = 1800.0
     blacklist_threshold: int = 3
+    max_attempts: int = 6
+    max_keys_per_channel: int = 3
+    first_useful_timeout: float = 300.0
+    hold_max_bytes: int = 1024 * 1024
+    replay_max_bytes: int = 32 * 1024 * 1024
+    keepalive_comment_s: float = 15.0
+    model_strip_date: bool = True
+    model_contains: bool = False
+    health_penalty: bool = False
+    health_penalty_weight: float = 100.0
+    health_window_s: float = 1800.0
+    health_min_samples: int = 20
+    slow_penalty_weight: float = 0.0
+    resting_fallback: bool = True
+    affinity: str = "ids"
+    affinity_ttl_s: float = 3600.0
+    route_headers: bool = True
     empty_is_error: bool = False
 
     def with_overrides(self, overrides: MappingOf[str, Value]) -> Settings:

@@ -16,10 +16,13 @@ from typing import Generic, NamedTuple, Protocol, TypeVar, cast
 
 import orjson
 
-from app.core.errors import Invalid, InvalidSetting
+from app.core.channels import parse_channel
+from app.core.errors import Invalid, InvalidChannel, InvalidSetting
 from app.core.kinds import Value
-from app.core.model import Mapping, Snapshot
+from app.core.matching import Serving
+from app.core.model import Channel, Mapping, Snapshot
 from app.core.routing import check_spelling, parse_mapping, spellings
+from app.core.rules import InvalidRule, OutcomeRule, check_rules
 from app.core.settings import Limits, Settings, check_options, check_setting
 
 Table = MappingOf[str, str]
@@ -96,6 +99,14 @@ class MappingsPart:
     rejected: dict[str, Invalid]
 
 
+@dataclass(frozen=True, slots=True)
+class ChannelsPart:
+    channels: tuple[Channel, ...]
+    """By priority, the higher first, then by name."""
+    serving: Serving
+    rejected: dict[str, Invalid]
+
+
 def _parse_settings(tables: Sequence[Table], basis: Basis) -> SettingsPart:
     rejected: dict[str, Invalid] = {}
     changed: dict[str, Value] = {}
@@ -125,11 +136,50 @@ def _parse_mappings(tables: Sequence[Table], basis: Basis) -> MappingsPart:
     return part
 
 
+def _parse_channels(tables: Sequence[Table], basis: Basis) -> ChannelsPart:
+    limits = cast("SettingsPart", basis.parts[SETTINGS.name]).limits
+    channels: list[Channel] = []
+    rejected: dict[str, Invalid] = {}
+    for channel_id, text in tables[0].items():
+        with telling(rejected, f"channel {channel_id}"):
+            channels.append(_parse_channel(channel_id, text, limits))
+    channels.sort(key=lambda channel: (-channel.priority, channel.name))
+    return ChannelsPart(tuple(channels), Serving(channels), rejected)
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRulesPart:
+    rules: tuple[OutcomeRule, ...]
+    rejected: dict[str, Invalid]
+
+
+def _parse_outcome_rules(tables: Sequence[Table], basis: Basis) -> OutcomeRulesPart:
+    rules: tuple[OutcomeRule, ...] = ()
+    rejected: dict[str, Invalid] = {}
+    with telling(rejected, "outcome rules"):
+        try:
+            rules = check_rules(orjson.loads(tables[0].get("rules", "[]")))
+        except orjson.JSONDecodeError as error:
+            raise InvalidRule(f"they are no JSON: {error}") from None
+    return OutcomeRulesPart(rules, rejected)
+
+
+def _parse_channel(channel_id: str, text: str, limits: Limits) -> Channel:
+    try:
+        stored = orjson.loads(text)
+        said, created_at_ms, updated_at_ms = stored["said"], int(stored["created_at_ms"]), int(stored["updated_at_ms"])
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        raise InvalidChannel("it is not stored as a channel") from None
+    return parse_channel(channel_id, said, limits, created_at_ms=created_at_ms, updated_at_ms=updated_at_ms)
+
+
 SETTINGS = Noun("settings", "settings", ("settings",), _parse_settings, by_hand=True)
 MAPPINGS = Noun(
     "mappings", "mapping", ("mappings", "mappings:options"), _parse_mappings, needs=general_limits, by_hand=True
 )
-NOUNS: tuple[Noun[Part], ...] = (SETTINGS, MAPPINGS)
+CHANNELS = Noun("channels", "channel", ("channels", "channels:names"), _parse_channels, needs=general_limits)
+OUTCOME_RULES = Noun("outcome_rules", "outcome_rules", ("outcome_rules",), _parse_outcome_rules)
+NOUNS: tuple[Noun[Part], ...] = (SETTINGS, MAPPINGS, CHANNELS, OUTCOME_RULES)
 """Each after those that it needs."""
 
 
@@ -161,6 +211,7 @@ def _is_same(noun: Noun[Part], stored: Stored, parts: MappingOf[str, Part], old_
 
 def _put_together(version: int, parts: dict[str, Part]) -> Snapshot:
     said, routed = cast("SettingsPart", parts[SETTINGS.name]), cast("MappingsPart", parts[MAPPINGS.name])
+    served, judged = cast("ChannelsPart", parts[CHANNELS.name]), cast("OutcomeRulesPart", parts[OUTCOME_RULES.name])
     return Snapshot(
         version,
         routed.mappings,
@@ -170,8 +221,11 @@ def _put_together(version: int, parts: dict[str, Part]) -> Snapshot:
         said.settings,
         said.changed,
         routed.options,
-        said.rejected | routed.rejected,
+        said.rejected | routed.rejected | served.rejected | judged.rejected,
         parts,
+        served.channels,
+        served.serving,
+        judged.rules,
     )
 
 

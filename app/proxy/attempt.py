@@ -43,5 +43,6 @@ class Attempt:
         """Closes what is not complete and gives the slot back."""
         if self._request is not None and self._request.exchange is not None:
             self._request.exchange.close()
-        if self._slot is not None:
-            self._slot.release()
+        slot, self._slot = self._slot, None
+        if slot is not None:
+            slot.release()

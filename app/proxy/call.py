@@ -33,21 +33,25 @@ class Call:
         "_calls", "_endpoint", "_first_byte_s", "_inbound", "_started_s", "_status", "attempt", "deadline_s", "watch",
     )  # fmt: skip
 
-    def __init__(self, calls: Calls, inbound: Inbound, endpoint: str, upstream: Upstream) -> None:
-        """`upstream`: the first to be tried."""
+    def __init__(self, calls: Calls, inbound: Inbound, endpoint: str, total_timeout_s: float) -> None:
+        """`total_timeout_s`: how long it may take in all; 0: no limit."""
         self._calls = calls
         self._inbound = inbound
         self._endpoint = endpoint
         self._started_s = time.monotonic()
         self._first_byte_s = 0.0
         self._status = 0
-        self.attempt = Attempt(upstream)
+        self.attempt: Attempt | None = None
         """The latest."""
         self.watch: ClientWatch | None = None
-        total_s = upstream.limits.total_timeout
-        self.deadline_s = self._started_s + total_s if total_s else NEVER
+        self.deadline_s = self._started_s + total_timeout_s if total_timeout_s else NEVER
         """When all must be over, by time.monotonic()."""
         calls.active += 1
+
+    def begin_attempt(self, upstream: Upstream) -> Attempt:
+        """A try of `upstream`; the one before it has ended."""
+        self.attempt = Attempt(upstream)
+        return self.attempt
 
     def watch_client(self) -> None:
         """From now on a client that leaves is ClientGone, wherever this greenlet waits."""
@@ -73,7 +77,8 @@ class Call:
         now_s = time.monotonic()
         self._calls.active -= 1
         attempt = self.attempt
-        attempt.end()
+        if attempt is not None:
+            attempt.end()
         inbound = self._inbound
         trace = inbound.trace or NO_TRACE
         event = RequestEvent(
@@ -83,14 +88,14 @@ class Call:
             inbound.method,
             status,
             error_code,
-            attempt.sent_body_bytes,
+            attempt.sent_body_bytes if attempt is not None else 0,
             sent_bytes,
             (now_s - self._started_s) * 1000,
             (self._first_byte_s - self._started_s) * 1000 if self._first_byte_s else None,
             trace.trace_id,
             inbound.client,
-            attempt.upstream.authority,
-            attempt.connections,
+            attempt.upstream.authority if attempt is not None else "",
+            attempt.connections if attempt is not None else 0,
             trace.span_id,
             trace.parent_span_id,
         )

@@ -12,6 +12,7 @@ from app.core.events import CLIENT_GONE
 from app.core.model import Upstream
 from app.core.settings import Limits, Settings
 from app.proxy.admission import Admission
+from app.proxy.attempt import Attempt
 from app.proxy.call import Call, Calls
 from app.proxy.held_body import BoundedReader, hold, too_large
 from app.proxy.messages import BodyReader, Inbound, Reply, RequestBody
@@ -49,10 +50,11 @@ class Engine:
         if inbound.upgrade and (inbound.detach is None or inbound.client_socket is None):
             text = "this server cannot switch protocols; run the gateway with its own worker class (gunicorn.conf.py)"
             raise OperatorFault(501, "upgrade_unsupported", text)
-        call = Call(self.calls, inbound, endpoint, upstream)
+        call = Call(self.calls, inbound, endpoint, upstream.limits.total_timeout)
+        attempt = call.begin_attempt(upstream)
         try:
             self.admission.check_rates(endpoint, upstream.limits, settings)
-            exchange = self._ask(call, inbound, endpoint, target)
+            exchange = self._ask(call, attempt, inbound, endpoint, target)
             at_hand = exchange.read_at_hand()  # while an error can still be told in words
         except HttpSyntaxError as malformed:
             call.end(400, "bad_request")
@@ -75,8 +77,7 @@ class Engine:
         relay = Relay(exchange, at_hand, call.watch, call.settle)
         return Reply(answer.status, answer.reason, header_fields.to_client(answer.headers, answer.connection), relay)
 
-    def _ask(self, call: Call, inbound: Inbound, endpoint: str, target: str) -> Exchange:
-        attempt = call.attempt
+    def _ask(self, call: Call, attempt: Attempt, inbound: Inbound, endpoint: str, target: str) -> Exchange:
         upstream = attempt.upstream
         body = self._request_body(inbound, endpoint, upstream.limits)
         call.watch_client()

@@ -12,7 +12,7 @@ import errno
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from app.client_gone import ClientGone
 from app.core.errors import GatewayError
@@ -21,6 +21,14 @@ from app.proxy.client_watch import ClientWatch
 from app.proxy.upstream.exchange import Exchange
 
 log = logging.getLogger(__name__)
+
+
+class LastWords(NamedTuple):
+    """What ends a body that broke."""
+
+    data: bytes
+    ends_cleanly: bool
+    """True: behind them the body ends in order. False: it breaks."""
 
 
 class Stage(Protocol):
@@ -32,8 +40,8 @@ class Stage(Protocol):
     def finish(self) -> bytes:
         """What goes on at the body's end."""
 
-    def fail(self, error: GatewayError) -> bytes | None:
-        """What is still said when the body breaks, after which it ends in order. None: it breaks visibly."""
+    def fail(self, error: GatewayError) -> LastWords | None:
+        """What is still said when the body breaks. None: nothing, it breaks visibly."""
 
 
 class Relay:
@@ -55,6 +63,7 @@ class Relay:
         "_watch",
         "at_hand",
         "error_code",
+        "fault",
         "sent_bytes",
         "status",
     )
@@ -77,6 +86,8 @@ class Relay:
         """A piece of those that was asked for ahead."""
         self.sent_bytes = 0
         self.error_code = ""
+        self.fault: GatewayError | None = None
+        """Why the body broke."""
         self.status = 0
         """What the client is told instead of the upstream's status; 0 for that."""
 
@@ -152,14 +163,16 @@ class Relay:
     def _broken(self, error: GatewayError) -> bytes:
         """What the client gets when the body breaks: what a stage still says, or a visible break."""
         self.error_code = error.code
+        self.fault = error
         log.warning("%s in the body: %s", error.code, error.message)
         said = [words for stage in self._stages if (words := stage.fail(error)) is not None]
         if not said:
             # What WSGI servers take for a connection that is gone: they close it and say no more.
             raise ConnectionResetError(errno.ECONNRESET, error.message) from error
         self._exchange.close()
-        self._pieces, self._waiting = iter(()), None
-        return b"".join(said)
+        ends_cleanly = all(words.ends_cleanly for words in said)
+        self._pieces, self._waiting = iter(()) if ends_cleanly else _breaking(error), None
+        return b"".join([words.data for words in said])
 
     # --- the end ---
 
@@ -194,6 +207,11 @@ def _passed(pieces: Iterator[bytes], stage: Stage) -> Iterator[bytes]:
     last = stage.finish()
     if last:
         yield last
+
+
+def _breaking(error: GatewayError) -> Iterator[bytes]:
+    raise ConnectionResetError(errno.ECONNRESET, error.message)
+    yield  # which makes it an iterator
 
 
 def _raising(error: GatewayError) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 
 import pytest
@@ -11,7 +12,7 @@ from app.core.errors import GatewayError, UpstreamFault
 from app.core.failures import Failure
 from app.core.routing import parse_mapping
 from app.proxy.messages import RequestBody
-from app.proxy.relay import Relay
+from app.proxy.relay import LastWords, Relay
 from app.proxy.upstream.dialing import Dialer, OwnAddress
 from app.proxy.upstream.transport import OutboundRequest, Transport
 from tests.support.upstream import Peer, Upstream
@@ -20,10 +21,10 @@ from tests.support.upstream import Peer, Upstream
 class Marks:
     """Puts a mark around each piece and behind the last; may hold back, break, or have a last word."""
 
-    def __init__(self, mark: bytes, *, breaks_at: bytes = b"", last_word: bytes | None = None) -> None:
+    def __init__(self, mark: bytes, *, breaks_at: bytes = b"", last_words: LastWords | None = None) -> None:
         self._mark = mark
         self._breaks_at = breaks_at
-        self._last_word = last_word
+        self._last_words = last_words
 
     def feed(self, piece: bytes) -> Iterable[bytes]:
         if piece == self._breaks_at:
@@ -36,8 +37,8 @@ class Marks:
             raise UpstreamFault(Failure.MALFORMED, "broken at the end")
         return self._mark.upper()
 
-    def fail(self, error: GatewayError) -> bytes | None:
-        return self._last_word
+    def fail(self, error: GatewayError) -> LastWords | None:
+        return self._last_words
 
 
 class Silent(Marks):
@@ -134,11 +135,15 @@ def test_what_breaks_later_breaks_visibly(answered: Answer, breaks_at: bytes) ->
     assert [one.error_code for one in settled] == ["upstream_protocol_error" if breaks_at else "upstream_reset"]
 
 
-def test_a_stage_may_have_the_last_word(answered: Answer) -> None:
-    """Then the body ends in order behind it, and the call still counts as failed."""
+@pytest.mark.parametrize("ends_cleanly", [True, False])
+def test_a_stage_may_have_the_last_word(answered: Answer, ends_cleanly: bool) -> None:
+    """Then the body ends in order behind it, or breaks where it is to; the call still counts as failed."""
     relay, settled = answered(b"one", cut=True)
-    relay.pass_through(Marks(b"a", last_word=b"data: {error}\n\n"), Marks(b"b"))
-    body = b"".join(relay)
+    relay.pass_through(Marks(b"a", last_words=LastWords(b"data: {error}\n\n", ends_cleanly)), Marks(b"b"))
+    sent: list[bytes] = []
+    with contextlib.nullcontext() if ends_cleanly else pytest.raises(ConnectionResetError):
+        sent.extend(relay)
+    body = b"".join(sent)
     assert body.endswith(b"data: {error}\n\n")
     assert b"A" not in body
     relay.close()

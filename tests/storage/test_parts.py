@@ -210,7 +210,7 @@ def test_what_was_lost_of_any_noun_is_written_back(
     own_redis: Redis, there: Catalog, here: Catalog, lose: Callable[[Redis], object]
 ) -> None:
     """A look notices it, though only one field was there of what nobody edits by hand, and one script mends all."""
-    hashes = [TABLE + table for noun in (*NOUNS, WIDGETS) for table in noun.tables]
+    hashes = [TABLE + table for noun in (SETTINGS, MAPPINGS, WIDGETS) for table in noun.tables]
     before = [own_redis.hgetall(key) for key in hashes]
     assert all(before)
     lose(own_redis)

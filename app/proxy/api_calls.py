@@ -1,0 +1,137 @@
+"""Calls to channels: many attempts to one request, and one answer."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import NoReturn
+
+from gevent import GreenletExit
+
+from app.core.errors import ApiError, ClientFault, GatewayError, UpstreamFault
+from app.core.events import CLIENT_GONE
+from app.core.model import Snapshot
+from app.core.outcome import Facts, Flaw, judge
+from app.proxy.api_request import ApiRequest
+from app.proxy.api_stage import ApiStage
+from app.proxy.attempts import Attempts, Choices, Chosen
+from app.proxy.call import Call
+from app.proxy.engine import Engine
+from app.proxy.final_answer import final_answer
+from app.proxy.messages import Inbound, Reply
+from app.proxy.read_request import read_request
+from app.proxy.relay import Relay
+from app.proxy.tunnel import Tunnel
+from app.proxy.upstream.faults import malformed_request
+from app.wire import headers as header_fields
+from app.wire.dialects.asked import Asked
+from app.wire.headers import Headers
+from app.wire.http1 import HttpSyntaxError
+
+log = logging.getLogger(__name__)
+
+Choose = Callable[[ApiRequest], Choices]
+"""Who may be tried for a request. Raises ApiError when nobody may."""
+
+
+class Served:
+    """By whom a call was answered, for the fields that tell it."""
+
+    __slots__ = ("attempts", "channel", "reply", "upstream_model")
+
+    def __init__(self, reply: Reply, channel: str, attempts: int, upstream_model: str) -> None:
+        self.reply = reply
+        self.channel = channel
+        """Its name; that of the last that was tried where nobody gave a good answer."""
+        self.attempts = attempts
+        self.upstream_model = upstream_model
+        """Empty where it is asked for under the caller's own name."""
+
+
+def ask(
+    engine: Engine, inbound: Inbound, asked: Asked, query: str, fields: Headers, snapshot: Snapshot, choose: Choose
+) -> Served:
+    """The best answer that the channels give. `query` and `fields` are without the caller's credentials.
+
+    Raises GatewayError before anything was sent to the client, or ClientGone.
+    """
+    call = Call(engine.calls, inbound, asked.endpoint, snapshot.limits.total_timeout)
+    try:
+        request = read_request(inbound, asked, query, fields, snapshot.settings)
+        call.watch_client()
+        choices = choose(request)
+        attempts = Attempts(call, request, choices, snapshot, engine.transport)
+        chosen = attempts.run(engine.forwarded_fields)
+    except BaseException as error:  # whatever it is, the call is accounted for
+        _end(call, error)
+    try:
+        if chosen is not None:
+            reply, of, number = _relayed(call, request, chosen, choices, snapshot), chosen.of, len(attempts.failed) + 1
+        else:
+            if not attempts.failed:
+                raise ApiError(429, "upstream_busy", "all channels that serve this are busy", retry_after_s=1)
+            of, number = attempts.failed[-1].of, len(attempts.failed)
+            reply = final_answer(attempts.failed, None)
+            call.end(reply.status, attempts.failed[-1].verdict.outcome.value)
+    except GatewayError as error:
+        _end(call, error)
+    finally:
+        if chosen is None:
+            request.body.close()
+    other_name = of.candidate.upstream_model if of.candidate.upstream_model != request.model else ""
+    return Served(reply, of.candidate.channel.name, number, other_name)
+
+
+def _relayed(call: Call, request: ApiRequest, chosen: Chosen, choices: Choices, snapshot: Snapshot) -> Reply:
+    answer = chosen.exchange.answer
+    call.answered(answer.status)
+
+    def settle(body: Relay | Tunnel) -> None:
+        request.body.close()
+        assert isinstance(body, Relay)  # noqa: S101 - channels switch no protocols
+        _note_the_end(request, chosen, choices, snapshot, body)
+        call.settle(body)
+
+    relay = Relay(chosen.exchange, chosen.held, call.watch, settle)
+    observer = chosen.observer
+    if observer is not None and observer.is_stream:
+        relay.pass_through(ApiStage(observer, len(chosen.held), request.inbound.request_id))
+    return Reply(answer.status, answer.reason, header_fields.to_client(answer.headers, answer.connection), relay)
+
+
+def _note_the_end(request: ApiRequest, chosen: Chosen, choices: Choices, snapshot: Snapshot, relay: Relay) -> None:
+    """What became of an answer after it was chosen counts against its channel, where that is to blame."""
+    observer = chosen.observer
+    flaw = Flaw.SOFT_ERROR if observer is not None and observer.error else None
+    failure = relay.fault.failure if isinstance(relay.fault, UpstreamFault) else None
+    if flaw is None and failure is None:
+        return
+    facts = Facts(
+        request.asked.speaks,
+        status=chosen.exchange.answer.status,
+        body=observer.error if observer is not None else b"",
+        failure=failure,
+        flaw=flaw,
+        committed=True,
+        model=chosen.of.candidate.upstream_model,
+    )
+    verdict = judge(facts, snapshot.outcome_rules, time.time())
+    choices.note(chosen.of, verdict, chosen.exchange.answer.status, None)
+
+
+def _end(call: Call, error: BaseException) -> NoReturn:
+    """Accounts for a call that got no answer, and tells why."""
+    match error:
+        case HttpSyntaxError():
+            call.end(400, "bad_request")
+            raise malformed_request(error) from None
+        case GatewayError():
+            if not isinstance(error, ClientFault):
+                log.warning("%s: %s", error.code, error.message)
+            call.end(error.status, error.code)
+        case GreenletExit() | ConnectionError():
+            call.end(499, CLIENT_GONE)
+        case _:
+            call.end(500, "internal_error")
+    raise error

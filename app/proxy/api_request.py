@@ -1,0 +1,107 @@
+"""A client's request to an API, read as far as choosing an upstream needs it, and as it goes out to one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from app.core.matching import Candidate
+from app.core.model import ChannelUrl
+from app.proxy.held_body import HeldBody
+from app.proxy.messages import Inbound, RequestBody
+from app.proxy.upstream.transport import OutboundRequest
+from app.wire import headers as header_fields
+from app.wire.bodies.members import Members
+from app.wire.bodies.splice import Edit, length_with, model_edit, spliced
+from app.wire.dialects.asked import Asked
+from app.wire.dialects.credentials import credential_fields
+from app.wire.dialects.upstream_path import upstream_path
+from app.wire.headers import Headers, lower
+
+IDENTITY: Final = ("Accept-Encoding", "identity")
+"""Events of ours cannot be put into a compressed stream."""
+READ_BYTES: Final = 64 * 1024
+
+
+class ApiRequest:
+    """What stays the same whoever is tried."""
+
+    __slots__ = ("asked", "body", "fields", "inbound", "is_stream", "members", "model", "query")
+
+    def __init__(
+        self,
+        inbound: Inbound,
+        asked: Asked,
+        query: str,
+        fields: Headers,
+        model: str,
+        is_stream: bool,
+        body: HeldBody,
+        members: Members | None,
+    ) -> None:
+        """`query` and `fields` without the caller's credentials; `query` without its `?`."""
+        self.inbound = inbound
+        self.asked = asked
+        self.query = query
+        self.fields = fields
+        self.model = model
+        """As asked for; empty where none is."""
+        self.is_stream = is_stream
+        self.body = body
+        self.members = members
+        """What is known of its body; None where that names no model."""
+
+    def outbound(self, candidate: Candidate, url: ChannelUrl, secret: str, forwarded_fields: str) -> OutboundRequest:
+        """The request as one upstream gets it."""
+        asked, inbound, channel = self.asked, self.inbound, candidate.channel
+        path = asked.path_for(candidate.upstream_model) if candidate.upstream_model else asked.path
+        target = upstream_path(url.upstream.base_path, path, url.exact)
+        fields = header_fields.outbound(self.fields, url.upstream.authority, inbound.connection, forwarded_fields)
+        fields = [field for field in fields if lower(field[0]) != "accept-encoding"]
+        fields.append(IDENTITY)
+        fields += credential_fields(channel.auth, asked.speaks, secret)
+        return OutboundRequest(
+            url.upstream,
+            inbound.method,
+            f"{target}?{self.query}" if self.query else target,
+            fields,
+            self._body_for(candidate.upstream_model),
+        )
+
+    def _body_for(self, upstream_model: str) -> RequestBody:
+        members = self.members
+        if members is None or not members.model or not upstream_model or upstream_model == self.model:
+            return self.body.begin()
+        return edited(self.body, [model_edit(members, upstream_model)])
+
+
+def edited(held: HeldBody, edits: list[Edit]) -> RequestBody:
+    """A held body with some of its values replaced, from its start."""
+    length = length_with(held.length, edits)
+    body = held.begin()
+    if body.read_more is None:
+        return RequestBody(length, b"".join(spliced([body.at_hand], edits)))
+    pieces = spliced(_pieces(body), edits)
+    return RequestBody(length, b"", _reader(pieces), lambda: edited(held, edits))
+
+
+def _pieces(body: RequestBody) -> Iterator[bytes]:
+    yield body.at_hand
+    while body.read_more is not None and (piece := body.read_more(READ_BYTES)):
+        yield piece
+
+
+def _reader(pieces: Iterator[bytes]) -> Callable[[int], bytes]:
+    rest = b""
+
+    def read(size: int) -> bytes:
+        nonlocal rest
+        while not rest:
+            piece = next(pieces, None)
+            if piece is None:
+                return b""
+            rest = piece
+        taken, rest = rest[:size], rest[size:]
+        return taken
+
+    return read

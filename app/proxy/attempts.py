@@ -1,0 +1,228 @@
+"""Tries candidates until one is good: key by key, url by url, channel by channel.
+
+Nothing reaches the client before an answer is known to be good; what becomes of each attempt is judged by one table
+(`core/outcome.py`), noted for all that choose after us, and says who is tried next.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+import gevent
+
+from app.core.errors import UpstreamFault
+from app.core.failover import Failover, Next
+from app.core.failures import Failure, Phase
+from app.core.matching import Candidate
+from app.core.model import ChannelUrl, Snapshot
+from app.core.outcome import Facts, Outcome, Verdict, judge
+from app.proxy.api_request import ApiRequest
+from app.proxy.call import Call
+from app.proxy.holding import HeldAnswer, read_bounded
+from app.proxy.upstream.exchange import Exchange
+from app.proxy.upstream.transport import Transport
+from app.wire.dialects.observers import Observer, observer_for
+from app.wire.headers import Headers, by_name, find
+
+JUDGED_BYTES = 64 * 1024
+
+
+class Key(Protocol):
+    """A credential of an upstream's."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def secret(self) -> str: ...
+
+    @property
+    def hint(self) -> str:
+        """What may be shown of it."""
+
+
+class Try:
+    """One attempt of a channel call, as those who note it need it."""
+
+    __slots__ = ("began_s", "candidate", "key", "url")
+
+    def __init__(self, candidate: Candidate, url: ChannelUrl, key: Key) -> None:
+        self.candidate = candidate
+        self.url = url
+        self.key = key
+        self.began_s = time.time()
+
+
+class Chosen:
+    """An answer that the client is to get."""
+
+    __slots__ = ("exchange", "held", "observer", "of")
+
+    def __init__(self, of: Try, exchange: Exchange, held: bytes, observer: Observer | None) -> None:
+        self.of = of
+        self.exchange = exchange
+        self.held = held
+        """What of its body has been read."""
+        self.observer = observer
+        """Has seen that; None where the answer is not looked at."""
+
+
+class Failed:
+    """What became of an attempt that the client does not see."""
+
+    __slots__ = ("body", "fault", "headers", "of", "reason", "status", "verdict")
+
+    def __init__(self, of: Try, verdict: Verdict) -> None:
+        self.of = of
+        self.verdict = verdict
+        self.status = 0
+        """Of the upstream's answer; 0 where none came whole enough to be told."""
+        self.reason = ""
+        self.headers: Headers = []
+        self.body = b""
+        self.fault: UpstreamFault | None = None
+        """Why there was no such answer."""
+
+    @property
+    def was_written(self) -> bool:
+        """True when the upstream may have the request."""
+        return self.fault is None or self.fault.failure.phase not in (Phase.DIAL, Phase.STALE)
+
+
+class Choices(Protocol):
+    """Who may be tried for one call, the best first. Each answer is at hand."""
+
+    def channels(self) -> Iterable[Candidate]:
+        """Each channel once."""
+
+    def keys(self, candidate: Candidate) -> Callable[[], Key | None]:
+        """Gives the channel's next key that this call has not had; None when there is none."""
+
+    def urls(self, candidate: Candidate) -> list[ChannelUrl]:
+        """Those that may be tried, the best first."""
+
+    def note(self, tried: Try, verdict: Verdict, status: int, first_byte_ms: float | None) -> None:
+        """An attempt has ended, or was chosen (the outcome `ok`). Waits for nobody."""
+
+
+class Attempts:
+    """The attempts of one call."""
+
+    def __init__(
+        self, call: Call, request: ApiRequest, choices: Choices, snapshot: Snapshot, transport: Transport
+    ) -> None:
+        self._call = call
+        self._request = request
+        self._choices = choices
+        self._settings = snapshot.settings
+        self._rules = snapshot.outcome_rules
+        self._transport = transport
+        self.failed: list[Failed] = []
+        """In the order in which they were made."""
+
+    def run(self, forwarded_fields: str) -> Chosen | None:
+        """The first good answer; None when nobody gave one. Raises what reading the request's body raised."""
+        failover = Failover(self._settings, is_lasting=self._request.asked.is_lasting or not self._request.model)
+        for candidate in self._choices.channels():
+            failover.begin_channel()
+            next_key = self._choices.keys(candidate)
+            while failover.may_try_key and (key := next_key()) is not None:
+                step = Next.CHANNEL
+                for url in self._choices.urls(candidate):
+                    outcome = self._try(Try(candidate, url, key), forwarded_fields)
+                    if isinstance(outcome, Chosen):
+                        return outcome
+                    self.failed.append(outcome)
+                    step = failover.after(outcome.verdict, was_written=outcome.was_written)
+                    if step is not Next.URL:
+                        break
+                if step is Next.STOP:
+                    return None
+                if step is not Next.KEY:
+                    break
+            if failover.is_spent:
+                return None
+        return None
+
+    def _try(self, tried: Try, forwarded_fields: str) -> Chosen | Failed:
+        request = self._request
+        outbound = request.outbound(tried.candidate, tried.url, tried.key.secret, forwarded_fields)
+        attempt = self._call.begin_attempt(tried.url.upstream)
+        began_s = time.monotonic()
+        timer = None
+        exchange: Exchange | None = None
+        try:
+            exchange = attempt.send(self._transport, outbound, self._call.deadline_s)
+            timer = self._limit_useful(tried, exchange, began_s)
+            outcome = self._judged(tried, exchange)
+        except UpstreamFault as fault:
+            answer = exchange.head if exchange is not None else None
+            headers = by_name(answer.headers) if answer is not None else {}
+            facts = Facts(
+                request.asked.speaks,
+                status=answer.status if answer is not None else 0,
+                headers=headers,
+                failure=fault.failure,
+                model=tried.candidate.upstream_model,
+            )
+            outcome = Failed(tried, self._verdict(facts))
+            outcome.fault = fault
+        finally:
+            if timer is not None:
+                timer.stop()
+        if isinstance(outcome, Chosen):
+            first_byte_ms = (time.monotonic() - began_s) * 1000
+            self._choices.note(tried, Verdict(Outcome.OK), outcome.exchange.answer.status, first_byte_ms)
+        else:
+            attempt.end()
+            self._choices.note(tried, outcome.verdict, outcome.status, None)
+        return outcome
+
+    def _limit_useful(self, tried: Try, exchange: Exchange, began_s: float) -> Any:
+        """Breaks a stream off that has no useful content in time."""
+        if not self._request.is_stream:
+            return None
+        own = tried.candidate.channel.first_useful_timeout
+        limit_s = self._settings.first_useful_timeout if own is None else own
+        if not limit_s:
+            return None
+        left_s = max(0.0, began_s + limit_s - time.monotonic())
+        text = f"{exchange.upstream.authority} sent nothing useful within {limit_s:g} s"
+        timer = gevent.get_hub().loop.timer(left_s)
+        timer.start(exchange.break_off, UpstreamFault(Failure.NOTHING_USEFUL, text))
+        return timer
+
+    def _judged(self, tried: Try, exchange: Exchange) -> Chosen | Failed:
+        answer = exchange.answer
+        if answer.status >= 400:
+            body = read_bounded(exchange, self._settings.hold_max_bytes)
+            return self._failed(tried, exchange, body, None)
+        observer = None
+        if answer.status < 300 and find(answer.headers, "content-encoding") is None:
+            observer = observer_for(self._request.asked, find(answer.headers, "content-type") or "")
+        if observer is None or answer.status in (204, 304) or self._request.inbound.method == "HEAD":
+            return Chosen(tried, exchange, exchange.read_at_hand(), None)
+        held = HeldAnswer(exchange, observer)
+        held.read(self._settings.hold_max_bytes, empty_is_error=self._settings.empty_is_error)
+        if held.flaw is None:
+            return Chosen(tried, exchange, held.taken(), observer)
+        return self._failed(tried, exchange, observer.error or held.taken(), held)
+
+    def _failed(self, tried: Try, exchange: Exchange, body: bytes, held: HeldAnswer | None) -> Failed:
+        answer = exchange.answer
+        facts = Facts(
+            self._request.asked.speaks,
+            status=answer.status,
+            headers=by_name(answer.headers),
+            body=body[:JUDGED_BYTES],
+            flaw=held.flaw if held is not None else None,
+            model=tried.candidate.upstream_model,
+        )
+        failed = Failed(tried, self._verdict(facts))
+        failed.status, failed.reason, failed.headers, failed.body = answer.status, answer.reason, answer.headers, body
+        return failed
+
+    def _verdict(self, facts: Facts) -> Verdict:
+        return judge(facts, self._rules, time.time())

@@ -1,0 +1,60 @@
+"""Reads a client's request to an API: holds its body, and finds the model in it while it comes."""
+
+from __future__ import annotations
+
+from app.core.errors import ApiError
+from app.core.settings import Settings
+from app.proxy.api_request import ApiRequest
+from app.proxy.held_body import HeldBody, hold, too_large
+from app.proxy.messages import BodyReader, Inbound
+from app.waiting import give_way
+from app.wire.bodies.reading import RequestBodyReading, reading_of
+from app.wire.dialects.asked import Asked, bare_model
+from app.wire.headers import Headers, find
+
+KEPT = frozenset({"metadata", "previous_response_id", "prompt_cache_key", "session_id"})
+"""Members of a body by which a conversation is known."""
+
+
+def read_request(inbound: Inbound, asked: Asked, query: str, fields: Headers, settings: Settings) -> ApiRequest:
+    """Raises ApiError, and what the body's reader raises."""
+    reading = None
+    if inbound.body.length and not asked.lists_models:
+        kind, coding = find(fields, "content-type") or "", find(fields, "content-encoding") or ""
+        reading = reading_of(kind, coding, KEPT, settings.replay_max_bytes)
+    reader = inbound.body if reading is None else _Watched(inbound.body, reading)
+    body = hold(reader, settings.replay_max_bytes) if inbound.body.length else HeldBody()
+    model, is_stream, members = asked.model, asked.is_stream, None
+    if reading is not None:
+        reading.finish()
+        if reading.is_unreadable:
+            text = "the body is no JSON object, or `model` or `stream` stands twice in it"
+            raise ApiError(400, "invalid_json", text)
+        if reading.is_too_large:
+            raise too_large(settings.replay_max_bytes)
+        members = reading.members
+        model = model or bare_model(asked, members.model)
+        is_stream = is_stream or members.is_stream
+    if asked.needs_model and not model:
+        raise ApiError(400, "model_missing", "the body names no model: send it as `model`")
+    return ApiRequest(inbound, asked, query, fields, model, is_stream, body, members)
+
+
+class _Watched:
+    """A body whose pieces are looked at as they come."""
+
+    def __init__(self, reader: BodyReader, reading: RequestBodyReading) -> None:
+        self.length = reader.length
+        self._reader = reader
+        self._reading = reading
+
+    @property
+    def at_end(self) -> bool:
+        return self._reader.at_end
+
+    def read1(self, size: int) -> bytes:
+        data = self._reader.read1(size)
+        for step, _ in enumerate(self._reading.feed(data)):
+            if step:
+                give_way()  # a compressed body is much work for few bytes
+        return data

@@ -1,0 +1,189 @@
+"""Stories of failing over: who was tried, in which order, and what the client saw."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from app.core.errors import ApiError
+from app.core.settings import Settings
+from tests.support.channel_story import Answer, Story, answers, streams
+from tests.support.in_process import content
+
+GOOD = answers(200, b'{"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}]}')
+ROLE = b'data: {"choices": [{"delta": {"role": "assistant"}}]}\n\n'
+TEXT = b'data: {"choices": [{"delta": {"content": "hi"}}]}\n\n'
+STOP = b'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
+SOFT = b'data: {"error": {"message": "The server had an error", "type": "server_error"}}\n\n'
+
+
+def fails(status: int, code: str = "", *fields: str) -> Answer:
+    return answers(status, json.dumps({"error": {"message": code, "code": code}}).encode(), *fields)
+
+
+def resets(peer: Any) -> None:
+    peer.reset()
+
+
+Tell = Callable[..., Story]
+
+
+@pytest.fixture
+def tell() -> Iterator[Tell]:
+    told: list[Story] = []
+
+    def make(accounts: dict[str, dict[str, list[Answer]]], **more: Any) -> Story:
+        told.append(Story(accounts, **more))
+        return told[-1]
+
+    yield make
+    for story in told:
+        story.close()
+
+
+def test_the_first_good_answer_is_the_clients(tell: Tell) -> None:
+    """One attempt, under the upstream's own name of the model, and its outcome is noted."""
+    story = tell({"a": {"k1": [GOOD]}, "b": {"k2": [GOOD]}})
+    served = story.ask()
+    assert json.loads(content(served.reply))["choices"][0]["message"]["content"] == "hi"
+    assert (story.tried, story.noted) == (["a k1"], [("a", "ok")])
+    assert (served.channel, served.attempts, served.upstream_model) == ("a", 1, "m-of-a")
+    assert json.loads(story.bodies[0])["model"] == "m-of-a"
+
+
+@pytest.mark.parametrize(
+    ("first", "tried", "outcome"),
+    [
+        (fails(429), ["a k1", "a k2"], "rate_limited"),
+        (fails(401, "invalid_api_key"), ["a k1", "a k2"], "invalid_key"),
+        (fails(402), ["a k1", "a k2"], "quota_exhausted"),
+        (fails(408), ["a k1", "a k2"], "try_again"),
+        (fails(404, "model_not_found"), ["a k1", "b k3"], "model_unavailable"),
+        (fails(529), ["a k1", "b k3"], "overloaded"),
+        (fails(500), ["a k1", "b k3"], "server_error"),
+        (resets, ["a k1", "b k3"], "unreachable"),
+        (answers(200, b'{"error": {"message": "oops", "type": "api"}}'), ["a k1", "b k3"], "soft_error"),
+        (answers(200, b""), ["a k1", "b k3"], "empty"),
+        (answers(200, b"<html>login</html>", "Content-Type: text/html"), ["a k1", "b k3"], "server_error"),
+    ],
+)
+def test_what_fails_is_left_for_the_next_best(tell: Tell, first: Answer, tried: list[str], outcome: str) -> None:
+    """A fault of the key leads to another key, one of the model, url or channel to another channel."""
+    story = tell({"a": {"k1": [first], "k2": [GOOD]}, "b": {"k3": [GOOD]}})
+    served = story.ask()
+    assert b"hi" in content(served.reply)
+    assert story.tried == tried
+    assert story.noted == [("a", outcome), (tried[-1][0], "ok")]
+
+
+@pytest.mark.parametrize(
+    ("first", "outcome"),
+    [(fails(400, "context_length_exceeded"), "too_long"), (fails(422), "bad_request"), (fails(413), "bad_request")],
+)
+def test_a_fault_of_the_clients_ends_at_the_first(tell: Tell, first: Answer, outcome: str) -> None:
+    """It is passed on as it came, and nobody else is asked."""
+    story = tell({"a": {"k1": [first], "k2": [GOOD]}, "b": {"k3": [GOOD]}})
+    served = story.ask()
+    assert served.reply.status in (400, 413, 422)
+    assert b"error" in content_of(served)
+    assert (story.tried, story.noted) == (["a k1"], [("a", outcome)])
+
+
+def content_of(served: Any) -> bytes:
+    return b"".join(served.reply.body)
+
+
+def test_attempts_have_a_bound(tell: Tell) -> None:
+    """Not more than max_attempts in all, nor more than max_keys_per_channel of one."""
+    keys = {f"k{number}": [fails(429)] for number in range(9)}
+    story = tell({"a": dict(keys), "b": dict(keys), "c": dict(keys)}, settings=Settings(max_attempts=5))
+    assert story.ask().reply.status == 429
+    assert story.tried == ["a k0", "a k1", "a k2", "b k0", "b k1"]
+
+
+def test_nothing_of_a_stream_is_sent_before_it_is_good(tell: Tell) -> None:
+    """An error behind a role, and an end without content, are left for another channel; the client sees one stream."""
+    story = tell(
+        {"a": {"k1": [streams(ROLE, SOFT)]}, "b": {"k2": [streams(ROLE)]}, "c": {"k3": [streams(ROLE, TEXT, STOP)]}}
+    )
+    served = story.ask(stream=True)
+    assert content(served.reply) == ROLE + TEXT + STOP
+    assert story.noted == [("a", "soft_error"), ("b", "truncated"), ("c", "ok")]
+
+
+@pytest.mark.parametrize("how", ["cut", "no end marker"])
+def test_a_stream_that_breaks_later_ends_with_an_error_event(tell: Tell, how: str) -> None:
+    """One event in the dialect, then the end; the channel is to blame."""
+    chosen = threading.Event()
+
+    def breaks(peer: Any) -> None:
+        peer.begin_stream()
+        peer.send_chunk(ROLE + TEXT)
+        assert chosen.wait(10)
+        if how == "cut":
+            peer.is_over = True
+        else:
+            peer.end_stream()
+
+    story = tell({"a": {"k1": [breaks]}, "b": {"k2": [GOOD]}})
+    served = story.ask(stream=True)
+    chosen.set()
+    body = content(served.reply)
+    assert body.startswith(ROLE + TEXT)
+    last = json.loads(body[len(ROLE + TEXT) :].strip().removeprefix(b"data: "))
+    assert last["error"]["type"] == "server_error"
+    assert story.noted == [("a", "ok"), ("a", "truncated")]
+
+
+def test_a_stream_without_content_in_time_is_left(tell: Tell) -> None:
+    """first_useful_timeout bounds the wait for the first useful content, whatever comes meanwhile."""
+
+    def slow(peer: Any) -> None:
+        peer.begin_stream()
+        peer.send_chunk(ROLE)
+        peer.wait_closed()
+        peer.is_over = True
+
+    story = tell({"a": {"k1": [slow]}, "b": {"k2": [streams(TEXT, STOP)]}}, settings=Settings(first_useful_timeout=0.2))
+    assert content(story.ask(stream=True).reply) == TEXT + STOP
+    assert story.noted == [("a", "timeout"), ("b", "ok")]
+
+
+def test_when_all_fail_the_last_real_answer_is_told(tell: Tell) -> None:
+    """A connection that is refused later does not hide it."""
+    story = tell({"a": {"k1": [fails(503, "busy")]}, "b": {"k2": [resets]}})
+    served = story.ask()
+    assert (served.reply.status, served.attempts) == (503, 2)
+    assert json.loads(content_of(served))["error"]["code"] == "busy"
+
+
+@pytest.mark.parametrize(
+    ("account", "status", "code", "is_final"),
+    [
+        ({"k1": [fails(401, "invalid_api_key")]}, 502, "upstream_credentials", True),
+        ({"k1": [resets]}, 502, "upstream_reset", False),
+        ({"k1": [answers(200, b"")]}, 502, "upstream_empty", False),
+        ({"k1": [answers(200, b'{"error": {"message": "oops"}}')]}, 502, "upstream_soft_error", False),
+    ],
+)
+def test_what_cannot_be_passed_on_is_told_in_words_of_ours(
+    tell: Tell, account: dict[str, list[Answer]], status: int, code: str, is_final: bool
+) -> None:
+    """With a code, and whether to try again is of use."""
+    story = tell({"a": account})
+    with pytest.raises(ApiError) as told:
+        story.ask()
+    assert (told.value.status, told.value.code, told.value.is_final) == (status, code, is_final)
+    assert [(event.status, event.error_code) for event in story.room.events] == [(status, code)]
+
+
+def test_our_key_is_masked_where_an_upstream_repeats_it(tell: Tell) -> None:
+    """In the body and in fields of what is passed on."""
+    story = tell({"a": {"sk-very-secret-key-1": [fails(503, "sk-very-secret-key-1", "X-Echo: sk-very-secret-key-1")]}})
+    served = story.ask()
+    assert b"sk-very-secret" not in content_of(served)
+    assert not [value for _, value in served.reply.headers if "sk-very-secret" in value]

@@ -1,0 +1,144 @@
+"""A call to channels in process: what each account answers is told, and who was tried in which order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.core.channels import parse_channel
+from app.core.matching import Candidate
+from app.core.model import ChannelUrl, Snapshot
+from app.core.outcome import Verdict
+from app.core.settings import Limits, Settings
+from app.core.snapshot import Stored, build_snapshot
+from app.proxy import api_calls
+from app.proxy.api_calls import Served
+from app.proxy.api_request import ApiRequest
+from app.proxy.attempts import Try
+from app.proxy.messages import Inbound
+from app.servers.body import RequestInput
+from app.wire.dialects.asked import dialect_of
+from app.wire.headers import Headers
+from tests.support.in_process import Client, EngineRoom
+from tests.support.upstream import Peer, Upstream
+
+Answer = Callable[[Peer], None]
+
+CHAT = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}
+
+
+def answers(status: int, body: bytes = b"{}", *fields: str) -> Answer:
+    """A whole answer of JSON, unless `fields` say otherwise."""
+    kind = (
+        [] if any(field.lower().startswith("content-type") for field in fields) else ["Content-Type: application/json"]
+    )
+    head = "\r\n".join([f"HTTP/1.1 {status} Said", *kind, *fields, f"Content-Length: {len(body)}"])
+    return lambda peer: peer.send(head.encode() + b"\r\n\r\n" + body)
+
+
+def streams(*events: bytes, cut: bool = False) -> Answer:
+    """A stream of these events; with `cut` the connection ends where its framing does not."""
+
+    def answer(peer: Peer) -> None:
+        peer.begin_stream()
+        for event in events:
+            peer.send_chunk(event)
+        if cut:
+            peer.is_over = True  # type: ignore[attr-defined]
+        else:
+            peer.end_stream()
+
+    return answer
+
+
+@dataclass
+class StoryKey:
+    id: str
+    secret: str
+    hint: str = "hint"
+
+
+@dataclass
+class Story:
+    """Channels by name, the first goes first; of each its keys and what the upstream answers to each, in turn."""
+
+    accounts: dict[str, dict[str, list[Answer]]]
+    dialect: str = "openai"
+    settings: Settings = field(default_factory=Settings)
+
+    def __post_init__(self) -> None:
+        self.tried: list[str] = []
+        """Channel and key of each attempt, as the upstream saw them."""
+        self.noted: list[tuple[str, str]] = []
+        """Channel and outcome of each attempt, in the order in which they were noted."""
+        self.bodies: list[bytes] = []
+        self.room = EngineRoom()
+        self.upstream = Upstream(handler=self._answer)
+        self.client = Client()
+        self.snapshot: Snapshot = build_snapshot(Stored(1, {}), Limits(), self.settings)
+        self.channels = {
+            name: parse_channel(
+                str(number),
+                {
+                    "name": name,
+                    "dialects": [self.dialect],
+                    "urls": [{"url": f"{self.upstream.url}/{name}"}],
+                    "models": [{"name": "m", "upstream_name": f"m-of-{name}"}],
+                },
+            )
+            for number, name in enumerate(self.accounts)
+        }
+
+    def _answer(self, peer: Peer) -> None:
+        while (seen := peer.read_request()) is not None:
+            name = seen.target.split("/")[1]
+            key = (seen.field("x-api-key") or seen.field("authorization") or "").removeprefix("Bearer ")
+            self.tried.append(f"{name} {key}")
+            self.bodies.append(seen.body)
+            script = self.accounts[name][key]
+            answer = script.pop(0) if len(script) > 1 else script[0]
+            answer(peer)
+            if getattr(peer, "is_over", False):
+                return
+
+    # --- proxy.attempts.Choices ---
+
+    def channels_in_order(self) -> Iterable[Candidate]:
+        return [Candidate(channel, channel.models[0].upstream_name) for channel in self.channels.values()]
+
+    def choices(self, request: ApiRequest) -> Any:
+        story = self
+
+        class Fixed:
+            def channels(self) -> Iterable[Candidate]:
+                return story.channels_in_order()
+
+            def keys(self, candidate: Candidate) -> Callable[[], StoryKey | None]:
+                left = iter([StoryKey(key, key) for key in story.accounts[candidate.channel.name]])
+                return lambda: next(left, None)
+
+            def urls(self, candidate: Candidate) -> list[ChannelUrl]:
+                return list(candidate.channel.urls)
+
+            def note(self, tried: Try, verdict: Verdict, status: int, first_byte_ms: float | None) -> None:
+                story.noted.append((tried.candidate.channel.name, verdict.outcome.value))
+
+        return Fixed()
+
+    def ask(self, *, stream: bool = False, body: bytes = b"", fields: Headers | None = None) -> Served:
+        """The client's call, for the model `m`."""
+        body = body or json.dumps({"model": "m", "stream": stream, "messages": []}).encode()
+        self.client.buffer = body
+        fields = [("Host", "g"), ("Content-Type", "application/json"), *(fields or [])]
+        asked = dialect_of("POST", CHAT[self.dialect], {})
+        assert asked is not None
+        reader = RequestInput(self.client, len(body), expects_continue=False)
+        inbound = Inbound("id", "POST", fields, "", reader, False, "192.0.2.1", None, "", None, self.client.sock)
+        return api_calls.ask(self.room.engine, inbound, asked, "", fields, self.snapshot, self.choices)
+
+    def close(self) -> None:
+        self.client.close()
+        self.room.close()
+        self.upstream.close()
