@@ -36,6 +36,20 @@ class House:
     def version(self) -> int:
         return int(self.redis.client.get(MAPPINGS_VERSION) or 0)
 
+    def all_read(self) -> None:
+        """Both processes have read what is stored: one may answer all requests that come one by one.
+
+        Who reads at the second word is done with what it read at the first.
+        """
+        for _ in range(2):
+            readers: set[str] = set()
+            with self.redis.client.monitor() as monitor:
+                self.redis.client.publish(MAPPINGS_UPDATES, "look")
+                while len(readers) < 2:
+                    told = monitor.next_command()
+                    if told["command"] == f"HGETALL {MAPPINGS}":
+                        readers.add(told["client_port"])
+
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
@@ -54,6 +68,7 @@ def house(built: House) -> House:
     """The house, with all that both processes know in Redis."""
     numbers = built.redis.client.pubsub_numsub
     wait_until(lambda: numbers(MAPPINGS_UPDATES)[0][1] == 2, "both listen", timeout_s=30)
+    built.all_read()
     wait_until(lambda: all(built.health()["version"] == built.version() for _ in range(8)), "both know the same")
     assert built.health()["status"] == "ok", built.health()
     return built
