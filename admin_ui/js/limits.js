@@ -7,7 +7,8 @@ const said = (key, otherwise, values) => (knows(key) ? t(key, values) : otherwis
 
 // Related ones stand together; the server's answer is sorted by name.
 const ORDER = ['connect_timeout', 'first_byte_timeout', 'idle_timeout', 'total_timeout', 'max_body_bytes', 'max_concurrency', 'queue_timeout',
-  'requests_per_second', 'burst', 'global_requests_per_second', 'global_burst', 'web_first_byte_timeout', 'web_idle_timeout', 'proxy_url'];
+  'requests_per_second', 'burst', 'global_requests_per_second', 'global_burst', 'web_first_byte_timeout', 'web_idle_timeout', 'cooldown_auth_s', 'cooldown_server_s', 'cooldown_timeout_s',
+  'cooldown_rate_limit_s', 'cooldown_min_s', 'cooldown_max_s', 'blacklist_threshold', 'empty_is_error', 'proxy_url'];
 const place = (name) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
 
 /** [name, setting] of each limit, as they are read. */
@@ -19,11 +20,15 @@ export const limitMeaning = (name, setting) => said(`meaning_${name}`, setting.m
 export const limitUnit = ({ unit }, n) => said(`unit_${unit}`, unit, { n });
 
 export const isText = ({ kind }) => kind === 'text';
+/** What may be chosen, as text; nothing where a value is typed. */
+export const choicesOf = ({ kind, choices }) => (kind === 'bool' ? ['true', 'false'] : choices);
+export const choiceText = (choice) => said(`choice_${choice}`, choice);
 
 const zero = (name) => said(`zero_${name}`, t('unlimited'));
 
 /** A value as it is read. No limit has a meaning at 0 except “none”. */
 export function limitText(name, setting, value) {
+  if (choicesOf(setting)) return choiceText(String(value));
   if (value === 0) return zero(name);
   if (isText(setting)) return value;
   return setting.unit === 'bytes' ? bytes(value) : `${exact(value)} ${limitUnit(setting, value)}`;

@@ -268,6 +268,25 @@ def test_a_general_limit_is_set_and_taken_back(
 
 
 @pytest.mark.usefixtures("take_back")
+def test_a_setting_of_yes_or_no_is_chosen(open_page: OpenPage, gateway: GatewayProcess, complaints: list[str]) -> None:
+    """It has no field to type in; the server has what was chosen, and the default comes back."""
+    page = open_page("/admin#/settings")
+    log_in(page, gateway.admin_token)
+    field = page.get_by_label("Empty answers are failures", exact=True)
+    row = page.get_by_role("row").filter(has=field)
+    expect(field).to_have_value("")
+    field.select_option("yes")
+    page.get_by_role("button", name="Save").click()
+    expect(row).to_contain_text("yes set here")
+    assert general_limit(gateway, "empty_is_error") == (True, True)
+    field.select_option("as the default")
+    page.get_by_role("button", name="Save").click()
+    expect(row).not_to_contain_text("set here")
+    assert general_limit(gateway, "empty_is_error") == (False, False)
+    assert complaints == []
+
+
+@pytest.mark.usefixtures("take_back")
 def test_limits_set_elsewhere_appear_beside_an_unsaved_edit(open_page: OpenPage, gateway: GatewayProcess) -> None:
     """The open form follows the server, and takes no edit away, not even while another view is looked at."""
     page = open_page("/admin#/settings", clock=True)

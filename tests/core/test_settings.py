@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.core.errors import InvalidSetting
-from app.core.kinds import Number
+from app.core.kinds import Choice, Flag, Number
 from app.core.settings import (
     GATEWAY_SETTINGS,
     LIMITS,
@@ -84,3 +84,30 @@ def test_defaults_are_of_their_kind() -> None:
 def test_burst_is_one_seconds_worth_unless_set() -> None:
     """Without a burst of its own a rate lets through what one second holds, and at least one call."""
     assert (burst_of(2.5, 0), burst_of(0.1, 0), burst_of(10, 3)) == (3, 1, 3)
+
+
+@pytest.mark.parametrize(
+    ("said", "value"), [(True, True), (False, False), ("true", True), (" ON ", True), ("0", False), ("no", False)]
+)
+def test_a_flag_is_yes_or_no(said: Any, value: bool) -> None:
+    """JSON's words, and those that variables may say; what is stored is read as it was meant."""
+    result = check_setting("empty_is_error", said)
+    assert result is value
+    assert Flag().parse(Flag().written(result)) is value
+
+
+@pytest.mark.parametrize("said", [1, 0, "maybe", "", None, 1.5, ["true"]])
+def test_a_flag_is_nothing_else(said: Any) -> None:
+    """A number is no flag: whoever sends one means another setting."""
+    with pytest.raises(InvalidSetting, match="true or false"):
+        check_setting("empty_is_error", said)
+
+
+def test_a_choice_is_one_of_its_words() -> None:
+    """In either case; the page is told them."""
+    kind = Choice(("off", "ids"))
+    assert kind.parse(" IDS ") == "ids"
+    assert kind.describe()["choices"] == ["off", "ids"]
+    for said in ("others", "", True, None, 3):
+        with pytest.raises(ValueError, match="off, ids"):
+            kind.parse(said)

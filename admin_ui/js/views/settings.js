@@ -7,15 +7,22 @@ import { toast } from '../components/toasts.js';
 import { Objection } from '../components/field.js';
 import { html } from '../html.js';
 import { t } from '../i18n.js';
-import { fieldHint, fieldText, fieldValue, inOrder, limitMeaning, limitName, limitText, limitUnit, objection } from '../limits.js';
+import { choicesOf, choiceText, fieldHint, fieldText, fieldValue, inOrder, limitMeaning, limitName, limitText, limitUnit, objection } from '../limits.js';
 import { problemText } from '../problem.js';
 import { useReading } from '../reading.js';
 
 const stored = (setting) => fieldText(setting.set ? setting.value : undefined);
 
+const Choice = ({ setting, said, busy, onText, ...field }) => html`
+  <select ...${field} value=${said} disabled=${busy} onChange=${(event) => onText(event.target.value)}>
+    <option value="">${t('asDefault')}</option>
+    ${choicesOf(setting).map((choice) => html`<option key=${choice} value=${choice}>${choiceText(choice)}</option>`)}
+  </select>`;
+
 function Limit({ name, setting, text, wrong, busy, onText }) {
   const id = `limit-${name}`;
   const restore = t('restoreNamed', { name: limitName(name) });
+  const field = { id, name, 'aria-invalid': Boolean(wrong), 'aria-describedby': `${id}-hint ${wrong ? `${id}-wrong` : ''}` };
   return html`
     <tr class=${text === stored(setting) ? '' : 'changed'}>
       <th scope="row">
@@ -23,9 +30,10 @@ function Limit({ name, setting, text, wrong, busy, onText }) {
         <span class="soft" id="${id}-hint">${limitMeaning(name, setting)}</span>
       </th>
       <td class="limit-field">
-        <input id=${id} name=${name} value=${text} placeholder=${fieldHint(name, setting, setting.default)} inputmode="decimal" autocomplete="off"
-          spellcheck=${false} readonly=${busy} aria-invalid=${Boolean(wrong)} aria-describedby="${id}-hint ${wrong ? `${id}-wrong` : ''}"
-          onInput=${(event) => onText(event.target.value)} />
+        ${choicesOf(setting)
+          ? html`<${Choice} ...${field} setting=${setting} said=${text} busy=${busy} onText=${onText} />`
+          : html`<input ...${field} value=${text} placeholder=${fieldHint(name, setting, setting.default)} inputmode="decimal"
+              autocomplete="off" spellcheck=${false} readonly=${busy} onInput=${(event) => onText(event.target.value)} />`}
         <span class="soft">${limitUnit(setting)}</span>
         <button type="button" class="bare" disabled=${busy} hidden=${!text} aria-label=${restore} title=${restore} onClick=${() => onText('')}>
           <${Icon} name="restore" />
