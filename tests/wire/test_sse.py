@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,8 +39,8 @@ def as_the_standard_says(stream: bytes) -> list[tuple[bytes, bytes]]:
 
 
 LINES = st.sampled_from(
-    [b"data: a", b"data:b", b"data:  c", b"data", b"data:", b"event: e", b"event:f", b"event", b": hush", b":", b"id: 1",
-     b"retry: 5", b"datax: no", b" data: no", b"", b"", b""]
+    [b"data: a", b"data:b", b"data:  c", b"data", b"data:", b"event: e", b"event:f", b"event", b": hush", b":",
+     b"id: 1", b"retry: 5", b"datax: no", b" data: no", b"", b"", b""]
 )  # fmt: skip
 ENDS = st.sampled_from([b"\n", b"\r\n", b"\r"])
 
@@ -52,7 +53,7 @@ def test_events_are_those_of_the_standard(lines: list[tuple[bytes, bytes]], bom:
     assert split(*[bytes([byte]) for byte in stream]) == expected
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=3)))
     edges = [0, *cuts, len(stream)]
-    assert split(*[stream[start:end] for start, end in zip(edges, edges[1:], strict=False)]) == expected
+    assert split(*[stream[start:end] for start, end in pairwise(edges)]) == expected
 
 
 def test_between_events_nothing_is_held() -> None:

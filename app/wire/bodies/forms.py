@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from app.wire.bodies.members import MAX_VALUE_BYTES, Members
+from app.wire.bodies.members import MAX_STEPS, MAX_VALUE_BYTES, Members
 
 MAX_HEAD_BYTES: Final = 16 * 1024
 """The fields before a part's content; more is taken for no form."""
@@ -16,6 +16,8 @@ _NAME = re.compile(
     rb'\r\ncontent-disposition:[ \t]*form-data\b[^\r\n]*?;[ \t]*name=(?:"([^"\r\n]*)"|([^ \t;"\r\n]+))', re.IGNORECASE
 )
 _FILE = re.compile(rb"\r\ncontent-disposition:[^\r\n]*;[ \t]*filename\*?=", re.IGNORECASE)
+_DELIMITS = re.compile(rb"--|\r\n|[ \t]")
+"""What follows a delimiter; others only begin like it."""
 
 _BEFORE: Final = 0
 _AFTER_BOUNDARY: Final = 1
@@ -38,32 +40,38 @@ class Form(Members):
         super().__init__(wanted, True)
         self._delimiter = b"\r\n--" + boundary
         self._state = _BEFORE
-        self._rest = b"\r\n"
-        """What has not been read yet. The first delimiter may stand at the very beginning, without its line's end."""
+        self._data = b"\r\n"
+        """What is being read. The first delimiter may stand at the very beginning, without the end of a line before."""
+        self._at = 0
+        """How far it has been read."""
         self._offset = -2
-        """Where `_rest` stands in the body."""
+        """Where `_data` stands in the body."""
         self._name = ""
         """Of the field whose content comes; empty where it is not wanted."""
         self._value_start = 0
         self._value = b""
 
-    def feed(self, piece: bytes) -> None:
-        data = self._rest + piece
-        at = 0
-        while not self.is_unreadable and self._state != _AFTER_ALL:
+    def begin(self, piece: bytes) -> None:
+        self._data = self._data[self._at :] + piece
+        self._offset += self._at
+        self._at = 0
+
+    def step(self) -> bool:
+        data = self._data
+        for _ in range(MAX_STEPS):
+            if self.is_unreadable or self._state == _AFTER_ALL:
+                self._at = len(data)
+                return False
             if self._state == _HEAD:
-                ended = self._read_head(data, at)
+                ended = self._read_head(data, self._at)
             elif self._state == _AFTER_BOUNDARY:
-                ended = self._read_boundary_line(data, at)
+                ended = self._read_boundary_line(data, self._at)
             else:
-                ended = self._pass_content(data, at)
-                if ended < 0:
-                    at = max(at, len(data) - len(self._delimiter) + 1)  # in which the delimiter may have begun
+                ended = self._pass_content(data, self._at)
             if ended < 0:
-                break
-            at = ended
-        self._rest = data[at:] if self._state != _AFTER_ALL else b""
-        self._offset += at
+                return False
+            self._at = ended
+        return True
 
     def finish(self) -> None:
         if self._state != _AFTER_ALL:
@@ -99,18 +107,25 @@ class Form(Members):
 
     def _pass_content(self, data: bytes, at: int) -> int:
         end = data.find(self._delimiter, at)
-        if self._state == _CONTENT and self._name:
-            kept = data[at:end] if end >= 0 else data[at : max(at, len(data) - len(self._delimiter) + 1)]
+        behind = end + len(self._delimiter)
+        while end >= 0 and behind + 2 <= len(data) and _DELIMITS.match(data, behind) is None:
+            end = data.find(self._delimiter, behind)
+            behind = end + len(self._delimiter)
+        is_found = end >= 0 and behind + 2 <= len(data)
+        if end < 0:  # the delimiter may have begun
+            end = max(at, len(data) - len(self._delimiter) + 1)
+        if self._name:
             if len(self._value) <= MAX_VALUE_BYTES:
-                self._value += kept
-            if end >= 0:
+                self._value += data[at:end]
+            if is_found:
                 self._take(self._name, self._offset + end)
-        if end < 0:
+        if not is_found:
+            self._at = end
             return -1
         self.is_begun = True
         self._name = ""
         self._state = _AFTER_BOUNDARY
-        return end + len(self._delimiter)
+        return behind
 
     def _take(self, name: str, end: int) -> None:
         value = self._value

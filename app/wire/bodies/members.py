@@ -6,8 +6,8 @@ from typing import Final
 
 MAX_VALUE_BYTES: Final = 16 * 1024
 """So much of a wanted value is kept; a longer one is as if it were not wanted."""
-MAX_STEP_BYTES: Final = 128 * 1024
-"""Feed no more at once where others wait for the same thread."""
+MAX_STEPS: Final = 1000
+"""So many values, brackets or parts are read at once: a millisecond or two at most."""
 
 
 class Members:
@@ -35,6 +35,16 @@ class Members:
 
     def feed(self, piece: bytes) -> None:
         """Takes note of the next piece, in time that grows with it alone."""
+        self.begin(piece)
+        while self.step():
+            pass
+
+    def begin(self, piece: bytes) -> None:
+        """The next piece, for `step`, after which comes no other until that has read it."""
+        raise NotImplementedError
+
+    def step(self) -> bool:
+        """Reads on, for a short time. True where it must be called again."""
         raise NotImplementedError
 
     def finish(self) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from app.wire.bodies.forms import Form, boundary_of
-from app.wire.bodies.members import MAX_STEP_BYTES, Members
+from app.wire.bodies.members import Members
 from app.wire.bodies.top_level import TopLevel
-from app.wire.codings import CodingError, Decoder, decoder_for
+from app.wire.codings import MAX_PIECE_BYTES, CodingError, Decoder, decoder_for
 
 _MAYBE_JSON = frozenset({"", "text/plain", "application/x-www-form-urlencoded"})
 """What clients say that forget to name the type: curl's default among them."""
@@ -32,11 +32,11 @@ class RequestBodyReading:
         self._max_bytes = max_bytes
         self._length = 0
         if self.is_coded:
-            self._decoder = decoder_for(content_encoding, max_bytes)
+            self._decoder = decoder_for(content_encoding, max_bytes + MAX_PIECE_BYTES)  # so that we see it first
             self.is_unreadable = self._decoder is None
 
     def feed(self, piece: bytes) -> Iterator[None]:
-        """Takes note of the next piece, in steps that are short each: others may have their turn at each one."""
+        """Takes note of the next piece. Yields where it has worked for a while, so that others may have their turn."""
         if self.is_unreadable or self.is_too_large:
             return
         for part in self._decoded(piece):
@@ -44,12 +44,15 @@ class RequestBodyReading:
             if self._length > self._max_bytes:
                 self.is_too_large = True
                 return
-            self.members.feed(part)
-            yield
+            self.members.begin(part)
+            while self.members.step():
+                yield
 
     def finish(self) -> None:
         """There is no more."""
-        if self._decoder is not None and not self.is_too_large:
+        if self.is_too_large or self.is_unreadable:
+            return
+        if self._decoder is not None:
             try:
                 self._decoder.finish()
             except CodingError:
@@ -62,8 +65,8 @@ class RequestBodyReading:
 
     def _decoded(self, piece: bytes) -> Iterator[bytes]:
         if self._decoder is None:
-            for start in range(0, len(piece), MAX_STEP_BYTES):
-                yield piece[start : start + MAX_STEP_BYTES] if len(piece) > MAX_STEP_BYTES else piece
+            for start in range(0, len(piece), MAX_PIECE_BYTES):
+                yield piece[start : start + MAX_PIECE_BYTES] if len(piece) > MAX_PIECE_BYTES else piece
             return
         try:
             yield from self._decoder.feed(piece)

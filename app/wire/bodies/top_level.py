@@ -11,7 +11,7 @@ from typing import Final
 
 import orjson
 
-from app.wire.bodies.members import MAX_VALUE_BYTES, Members
+from app.wire.bodies.members import MAX_STEPS, MAX_VALUE_BYTES, Members
 
 MAX_KEY_BYTES: Final = 4096
 """A longer name at the top is taken for no JSON."""
@@ -47,10 +47,13 @@ class TopLevel(Members):
         """`wanted`: names of members whose values are kept, besides `model` and `stream`."""
         super().__init__(wanted, False)
         self._state = _BEFORE
-        self._rest = b""
-        """The beginning of what cannot be read yet."""
+        self._data = b""
+        """What is being read: the latest piece, after what could not be read before it came."""
+        self._at = 0
+        """How far it has been read."""
         self._offset = 0
-        """Where `_rest` stands in the body."""
+        """Where `_data` stands in the body."""
+        self._steps_left = 0
         self._key = ""
         """Of the value that is being read; empty where it is not wanted."""
         self._value_start = 0
@@ -62,13 +65,21 @@ class TopLevel(Members):
         self._is_escaped = False
         """The next byte belongs to a backslash of the piece before."""
 
-    def feed(self, piece: bytes) -> None:
-        if self.is_unreadable:
-            return
-        data = self._rest + piece if self._rest else piece
-        at = 0
+    def begin(self, piece: bytes) -> None:
+        self._data = self._data[self._at :] + piece if self._at < len(self._data) else piece
+        self._offset += self._at
+        self._at = 0
+
+    def step(self) -> bool:
+        data = self._data
         length = len(data)
-        while at < length:
+        at = self._at
+        self._steps_left = MAX_STEPS
+        while at < length and not self.is_unreadable:
+            if self._steps_left <= 0:
+                self._at = at
+                return True
+            self._steps_left -= 1
             state = self._state
             if state == _VALUE:
                 ended = self._begin_value(data, at)
@@ -81,8 +92,8 @@ class TopLevel(Members):
             if ended < 0:
                 break
             at = ended
-        self._rest = data[at:]
-        self._offset += at
+        self._at = at
+        return False
 
     def finish(self) -> None:
         if self._state != _AFTER_ALL:
@@ -151,8 +162,8 @@ class TopLevel(Members):
             return at
         scalar = _SCALAR.match(data, at)
         end = scalar.end() if scalar is not None else at
-        if end == len(data) and end - at <= MAX_KEY_BYTES:
-            return -1
+        if end == len(data):
+            return -1 if end - at <= MAX_KEY_BYTES else self._give_up()
         if _SCALARS.fullmatch(data, at, end) is None:
             return self._give_up()
         self._value_start = self._offset + at
@@ -196,7 +207,9 @@ class TopLevel(Members):
         length = len(data)
         closes = self._open
         passed = _PASSED.match
-        while at < length:
+        steps = self._steps_left
+        while at < length and steps > 0:
+            steps -= 1
             if self._in_string:
                 at = self._pass_string(data, at)
                 continue
@@ -218,6 +231,7 @@ class TopLevel(Members):
                 closes.pop()
                 if not closes:
                     break
+        self._steps_left = steps
         return at
 
     def _keep(self, data: bytes) -> None:
@@ -229,7 +243,7 @@ class TopLevel(Members):
         """A value has been read; `written` is empty where it is not wanted, or too long."""
         self._state = _AFTER_VALUE
         key = self._key
-        if not key or not written:
+        if not key or not written or len(written) > MAX_VALUE_BYTES:
             return
         if key == "model":
             self.model = _text(written)
