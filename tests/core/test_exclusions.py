@@ -66,6 +66,8 @@ def test_a_channel_is_back_when_all_that_rests_of_it_is() -> None:
     line.health.models["a", "m"] = Rest(line.now_ms + 20_000)
     line.health.pools["a"] = Keys(0, 1, back_ms=line.now_ms + 30_000)
     assert told(refused(line)) == (503, "all_resting", 30)
+    line.health.pools["a"] = Keys(0, 1, back_ms=line.now_ms + 5_000)
+    assert told(refused(line)) == (503, "all_resting", 20)
 
 
 def test_full_ones_make_it_busy() -> None:

@@ -133,3 +133,14 @@ def test_who_was_passed_over_loses_the_turn() -> None:
     wheel.take(*other, 1)
     wheel.skip(*first)
     assert turns(wheel, 3) == "aba"
+
+
+def test_a_turn_that_is_still_to_come_outlasts_a_change() -> None:
+    """Who was kept while another had a later turn comes next, also in a copy."""
+    wheel = Wheel({"a": 1, "b": 1, "c": 1}, 0.0)
+    kept, taken = wheel.pop(), wheel.pop()
+    assert kept is not None
+    assert taken is not None
+    wheel.take(*taken, 1)
+    wheel.keep(*kept)
+    assert turns(wheel.copy({"a": 1, "b": 1, "d": 1}), 1) == kept[1] == "a"
