@@ -30,7 +30,7 @@ from app.core.error_texts import (
     Wording,
 )
 from app.core.failures import Failure
-from app.wire.error_bodies import ErrorBody, Form, read_error
+from app.wire.error_bodies import ErrorBody, Form, plain, read_error
 from app.wire.reset_times import told
 
 if TYPE_CHECKING:
@@ -95,11 +95,12 @@ class Flaw(Enum):
     EMPTY = "empty"
     """No bytes."""
     NOTHING_SAID = "nothing_said"
-    """Whole, but without text, tool call, refusal or reasoning, and it claims to have stopped by itself."""
+    """Whole, but without text, tool call, refusal or reasoning, and it claims to have stopped by itself.
+
+    A flaw only where the operator's `empty_is_error` says so, which who reads the answer knows.
+    """
     MALFORMED = "malformed"
     """An event or a JSON body that is none."""
-    LATE = "late"
-    """No useful content in time."""
     TRUNCATED = "truncated"
     """A stream that ended without its end marker."""
 
@@ -114,7 +115,7 @@ class Facts:
     headers: Mapping[str, str] = field(default_factory=dict)
     """The answer's, names in lower case."""
     body: bytes = b""
-    """What the answer or the event says, decoded; more than its first 64 KiB is not looked at."""
+    """What the answer or the event says, in its content coding; more than its first 64 KiB is not looked at."""
     failure: Failure | None = None
     flaw: Flaw | None = None
     committed: bool = False
@@ -242,7 +243,6 @@ ROWS: Final = (
     Row(Outcome.UNREACHABLE, failures=(Failure.UNREACHABLE, Failure.NO_ANSWER, Failure.HEAD_CUT_OFF)),
     Row(
         Outcome.TIMEOUT,
-        flaws=(Flaw.LATE,),
         failures=(Failure.FIRST_BYTE_TIMEOUT, Failure.NOTHING_USEFUL, Failure.NOT_TAKEN, Failure.TOTAL_TIMEOUT),
     ),
     Row(Outcome.SOFT_ERROR, flaws=_SOFT),
@@ -259,19 +259,17 @@ GOOD: Final = Verdict(Outcome.OK)
 """Of an answer of which nobody has anything bad to say; `judge` need not be asked."""
 
 
-def judge(facts: Facts, rules: Sequence[OutcomeRule], now_s: float, *, empty_is_error: bool = False) -> Verdict:
+def judge(facts: Facts, rules: Sequence[OutcomeRule], now_s: float) -> Verdict:
     """What became of an attempt, and what follows from it. `now_s`: Unix time, for times that the upstream told."""
-    flaw = facts.flaw
-    if flaw is Flaw.NOTHING_SAID and not empty_is_error:
-        flaw = None
-    if facts.status < 400 and flaw is None and facts.failure is None:
+    if facts.status < 400 and facts.flaw is None and facts.failure is None:
         return GOOD
-    said = read_error(facts.body, facts.headers.get("content-type", ""), facts.model)
-    outcome = _outcome(facts, flaw, said)
-    if facts.status >= 400 or flaw is Flaw.SOFT_ERROR:  # the operator speaks of answers
+    body = plain(facts.body, facts.headers.get("content-encoding", ""))
+    said = read_error(body, facts.headers.get("content-type", ""), facts.model)
+    outcome = _outcome(facts, said)
+    if facts.status >= 400 or facts.flaw is Flaw.SOFT_ERROR:  # the operator speaks of answers
         status = facts.status if facts.status >= 400 else 200
         for place, rule in enumerate(rules):
-            if rule.fits(status, facts.dialect, facts.body):
+            if rule.fits(status, facts.dialect, body):
                 return _ruled(rule, place, facts, outcome, said, now_s)
     traits = TRAITS[outcome]
     return Verdict(
@@ -285,12 +283,12 @@ def judge(facts: Facts, rules: Sequence[OutcomeRule], now_s: float, *, empty_is_
     )
 
 
-def _outcome(facts: Facts, flaw: Flaw | None, said: ErrorBody) -> Outcome:
+def _outcome(facts: Facts, said: ErrorBody) -> Outcome:
     for row in ROWS:
         if facts.status >= 400:
             fits = facts.status in row.statuses
         else:
-            fits = flaw in row.flaws if flaw is not None else facts.failure in row.failures
+            fits = facts.flaw in row.flaws if facts.flaw is not None else facts.failure in row.failures
         if fits and _holds(row, facts, said):
             return row.outcome
     raise AssertionError(f"no row fits {facts}")  # the last ones take every status, flaw and failure

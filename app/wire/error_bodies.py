@@ -13,6 +13,8 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from app.wire.codings import CodingError, decoder_for
+
 READ_BYTES: Final = 64 * 1024
 """More of an error is not looked at."""
 _SENTENCE: Final = 2000
@@ -91,6 +93,25 @@ _PICKED: Final = re.compile(
     r"\s*:\s*(?:\"((?:[^\"\\]|\\.){0,2000})|(\d{1,6})\b)",
     re.IGNORECASE,
 )
+
+
+def plain(body: bytes, content_encoding: str) -> bytes:
+    """A body, or the beginning of one, out of its content coding, as far as it is looked at; as it is where that fails.
+
+    Some upstreams compress their errors though they were asked not to.
+    """
+    decoder = decoder_for(content_encoding) if content_encoding else None
+    if decoder is None:
+        return body
+    read = b""
+    try:
+        for piece in decoder.feed(body):
+            read += piece
+            if len(read) >= READ_BYTES:
+                break
+    except CodingError:
+        pass  # it is not what its field says, or not from here on
+    return read or body
 
 
 def read_error(body: bytes, content_type: str = "", model: str = "") -> ErrorBody:

@@ -27,8 +27,8 @@ def soft(body: Any) -> Facts:
     return replace(answer(200, body), flaw=Flaw.SOFT_ERROR)
 
 
-def judged(facts: Facts, *, empty_is_error: bool = False) -> Verdict:
-    return judge(facts, (), NOW_S, empty_is_error=empty_is_error)
+def judged(facts: Facts) -> Verdict:
+    return judge(facts, (), NOW_S)
 
 
 LABELS = """ok quota_exhausted rate_limited_account rate_limited account_suspended invalid_key refused_key too_long
@@ -106,7 +106,7 @@ SEEN: list[tuple[Facts, str]] = [
             (Flaw.HTML, "server_error"),
             (Flaw.EMPTY, "empty"),
             (Flaw.MALFORMED, "malformed"),
-            (Flaw.LATE, "timeout"),
+            (Flaw.NOTHING_SAID, "empty"),
             (Flaw.TRUNCATED, "truncated"),
         ]
     ],
@@ -125,6 +125,8 @@ SEEN: list[tuple[Facts, str]] = [
             (Failure.CUT_OFF, "truncated"),
             (Failure.MALFORMED, "malformed"),
             (Failure.SILENT, "stalled"),
+            (Failure.NOTHING_USEFUL, "timeout"),
+            (Failure.NO_END_MARKER, "truncated"),
         ]
     ],
 ]
@@ -153,13 +155,6 @@ def test_every_bad_status_has_a_row(status: int) -> None:
 def test_a_bad_status_says_more_than_how_its_body_ended() -> None:
     """A 503 whose body was cut off is a 503."""
     assert judged(answer(503, failure=Failure.CUT_OFF)).outcome is Outcome.SERVER_ERROR
-
-
-def test_saying_nothing_is_a_failure_where_the_operator_says_so() -> None:
-    """An answer without content is good unless empty_is_error is set; one without bytes never is."""
-    facts = Facts("openai", 200, flaw=Flaw.NOTHING_SAID)
-    assert judged(facts) is GOOD
-    assert judged(facts, empty_is_error=True).outcome is Outcome.EMPTY
 
 
 BLAMED = {

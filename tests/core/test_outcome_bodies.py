@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import random
+import zlib
 from collections import Counter
+from collections.abc import Callable
+from string import ascii_letters
 from time import process_time
 
+import brotli
 import pytest
 
 from app.core.outcome import Facts, Flaw, Outcome, judge
@@ -111,6 +117,20 @@ def test_an_error_that_is_cut_off_is_read_by_its_fields() -> None:
     )
     assert judged(Told("", 404, "", "", "", ""), whole[: 64 * 1024]) is Outcome.MODEL_UNAVAILABLE
     assert judged(Told("", 401, "", "", "", ""), whole[: 64 * 1024]) is Outcome.REFUSED_KEY
+
+
+@pytest.mark.parametrize(
+    ("coding", "encode"), [("gzip", gzip.compress), ("deflate", zlib.compress), ("br", brotli.compress)]
+)
+def test_a_compressed_error_is_read(coding: str, encode: Callable[[bytes], bytes]) -> None:
+    """Some upstreams compress though they were asked not to; what is cut off is read as far as it goes."""
+    padding = "".join(random.Random(1).choices(ascii_letters, k=200_000))
+    body = encode(json.dumps({"error": {"code": "invalid_api_key", "param": padding}}).encode())
+    for sent in (encode(b'{"error": {"code": "invalid_api_key"}}'), body, body[: len(body) // 2]):
+        facts = Facts("openai", 401, {"content-encoding": coding}, sent)
+        assert judge(facts, (), NOW_S).outcome is Outcome.INVALID_KEY
+    lie = Facts("openai", 401, {"content-encoding": coding}, b'{"error": {"code": "invalid_api_key"}}')
+    assert judge(lie, (), NOW_S).outcome is Outcome.INVALID_KEY
 
 
 HOSTILE = [
