@@ -48,6 +48,25 @@ SLOTS = "apiproxy:{slots}:of:"  # + upstream: hash process id -> "slots number e
 SLOTS_NEWS = "apiproxy:{slots}:news"  # channel: who lacks a slot, where one came free
 RATES = "apiproxy:rates:"  # + key: hash, the token bucket of that key
 
+# One tag for all channels, so that one script may change several of these.
+CHANNEL_KEYS = "apiproxy:{channels}:keys:"  # + channel id: hash key id -> JSON of the key
+CHANNEL_KEY_DIGESTS = "apiproxy:{channels}:key_digests:"  # + channel id: hash digest of a key's text -> its id
+CHANNEL_KEYS_VERSION = "apiproxy:{channels}:keys_version"  # grows with every change of any channel's keys
+CHANNEL_KEYS_VERSIONS = "apiproxy:{channels}:keys_versions"  # hash channel id -> that of the last change of its keys
+CHANNEL_KEYS_LAST_ID = "apiproxy:{channels}:keys_last_id"  # of any channel; no id is given twice
+CHANNEL_KEYS_NEWS = "apiproxy:{channels}:keys_news"  # channel: whose keys changed
+CHANNEL_TROUBLES = "apiproxy:{channels}:troubles"  # hash [channel id, kind and name] -> core.troubles.Trouble
+CHANNEL_HEALTH_VERSION = "apiproxy:{channels}:health_version"  # grows with all that follows
+CHANNEL_HEALTH_ORIGIN = "apiproxy:{channels}:health_origin"  # who counted that from the start: another one after a loss
+CHANNEL_HEALTH_NEWS = "apiproxy:{channels}:health_news"  # channel: what was stored, for all processes
+CHANNEL_FIRST_BYTES = "apiproxy:{channels}:first_bytes"  # hash "channel id, url" -> "average ms, samples"
+CHANNEL_WINDOW = (
+    "apiproxy:{channels}:window:"  # + number of the slice: hash channel id -> successes, "id !" -> failures
+)
+CHANNEL_SEEN = "apiproxy:{channels}:seen"  # hash "channel id ok" -> ms, "channel id error" -> JSON
+CHANNEL_USAGE = "apiproxy:{channels}:usage:"  # + channel id: hash "key id requests" and the like
+CHANNEL_TOLD = "apiproxy:{channels}:told:"  # + process id: number of the last batch of sums that was stored
+
 ADMIN_SESSION = "apiproxy:admin:session:"
 ADMIN_FAILURES = "apiproxy:admin:failures:"
 
