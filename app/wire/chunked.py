@@ -127,6 +127,6 @@ class ChunkedDecoder:
         return end + 4
 
     def _check_trailer(self, block: bytes) -> None:
-        _, trailers = parse_fields(block.decode("latin-1"), 0)
+        _, trailers = parse_fields(block, 0)
         if not _FORBIDDEN_TRAILERS.isdisjoint(trailers):
             raise HttpSyntaxError("a field that must not stand in a trailer")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import lru_cache
 from typing import Final
 
 from app.wire.headers import KNOWN_NAMES, MAX_KNOWN_NAME_BYTES, MAX_KNOWN_NAMES, Headers, by_name, tokens
@@ -23,15 +24,16 @@ CHUNKED: Final = -2
 
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 _VALUE = rb"[\t\x20-\x7e\x80-\xff]"
-_REQUEST_LINE = re.compile(
+_REQUEST_LINE: Final = re.compile(
     (rb"(" + TOKEN + rb"++) ([\x21-\x22\x24-\x7e\x80-\xff]++) HTTP/([0-9])\.([0-9])\r\n").decode()
 )
-_STATUS_LINE = re.compile((rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: (" + _VALUE + rb"*+))?\r\n").decode())
+_STATUS_LINE: Final = re.compile((rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: (" + _VALUE + rb"*+))?\r\n").decode())
 FIELD_LINE = re.compile((rb"(" + TOKEN + rb"++):[ \t]*+((?:" + _VALUE + rb"*[\x21-\x7e\x80-\xff])?+)[ \t]*+").decode())
-LONE_LF = re.compile(rb"(?<!\r)\n")
+LONE_LF: Final = re.compile(rb"(?<!\r)\n")
+_PRINTABLE: Final = bytes(range(0x20, 0x7F))
 _FIRST_BYTE = re.compile(TOKEN + rb"|\r")  # a server may pass over one empty line
 _KEEP_ALIVE_TIMEOUT = re.compile(r"(?:^|[\s,])timeout\s*=\s*\"?([0-9]{1,9})", re.IGNORECASE)
-_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%!$&'()*+,;=]*)(?::[0-9]*)?")
+_HOST: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%!$&'()*+,;=]*)(?::[0-9]*)?")
 _ABSOLUTE = re.compile(r"https?://([^/?#@]+)([/?].*)?", re.IGNORECASE)
 
 
@@ -124,15 +126,14 @@ def find_head_end(data: bytes | bytearray, start: int = 0, max_bytes: int = MAX_
 
 def parse_request_head(block: bytes) -> RequestHead:
     """The head in `block`, which ends with the empty line. Raises HttpSyntaxError."""
-    text = block.decode("latin-1")
-    line = _REQUEST_LINE.match(text)
+    line = _REQUEST_LINE.match(block.decode("latin-1"))
     if line is None:
         raise HttpSyntaxError("malformed request line")
     method, target, major, minor = line.groups()
     if major != "1":
         raise HttpSyntaxError("only HTTP/1.0 and HTTP/1.1 are spoken here", 505)
     version = 10 if minor == "0" else 11
-    headers, fields = parse_fields(text, line.end())
+    headers, fields = parse_fields(block, line.end())
     host = fields.get("host")
     if host is None and version == 11:
         raise HttpSyntaxError("a request needs a Host")
@@ -156,9 +157,8 @@ def parse_response_head(block: bytes, request_method: str) -> ResponseHead:
     """The head of an answer to a request of that method. Raises HttpSyntaxError; `lenient` may read it then."""
     if len(block) > MAX_HEAD_BYTES:
         raise HttpSyntaxError(f"the head is longer than {MAX_HEAD_BYTES} bytes")
-    text = block.decode("latin-1")
-    status, reason, version, start = parse_status_line(text)
-    headers, fields = parse_fields(text, start)
+    status, reason, version, start = parse_status_line(block)
+    headers, fields = parse_fields(block, start)
     if version == 10 and "transfer-encoding" in fields:
         raise HttpSyntaxError("Transfer-Encoding in an HTTP/1.0 response")
     length = answer_length(fields, request_method, status)
@@ -175,13 +175,24 @@ def _told_idle_s(keep_alive: str) -> float:
     return float(told[1]) if told else math.inf
 
 
-def parse_status_line(text: str) -> tuple[int, str, int, int]:
+def parse_status_line(block: bytes) -> tuple[int, str, int, int]:
     """Status, reason, version and where the fields begin. Raises HttpSyntaxError."""
-    line = _STATUS_LINE.match(text)
-    if line is None:
+    end = block.find(b"\r\n") + 2
+    line = block[:end].decode("latin-1")
+    status, reason, version = _known_status_line(line) if end <= MAX_KNOWN_NAME_BYTES else _status_line(line)
+    return status, reason, version, end
+
+
+def _status_line(line: str) -> tuple[int, str, int]:
+    parts = _STATUS_LINE.fullmatch(line)
+    if parts is None:
         raise HttpSyntaxError("malformed status line")
-    minor, code, reason = line.groups("")
-    return int(code), reason, 10 if minor == "0" else 11, line.end()
+    minor, code, reason = parts.groups("")
+    return int(code), reason, 10 if minor == "0" else 11
+
+
+_known_status_line: Final = lru_cache(256)(_status_line)
+"""Upstreams use few."""
 
 
 def answer_length(fields: dict[str, str], request_method: str, status: int) -> int:
@@ -199,11 +210,11 @@ def format_head(first_line: str, headers: Headers) -> bytes:
     lines = [first_line]
     for name, value in headers:
         lines.append(f"{name}: {value}")
-    lines.append("\r\n")
-    head = "\r\n".join(lines).encode("latin-1")
-    if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines):
+    content = "".join(lines)
+    if "\n" in content or "\r" in content:
         raise ValueError("a line break in a header field")
-    return head
+    lines.append("\r\n")
+    return "\r\n".join(lines).encode("latin-1")
 
 
 def _body_framing(fields: dict[str, str]) -> tuple[bool, int]:
@@ -229,20 +240,21 @@ def _keeps_alive(connection: str, version: int) -> bool:
     return "close" not in options and (version == 11 or "keep-alive" in options)
 
 
-def parse_fields(text: str, start: int) -> tuple[Headers, dict[str, str]]:
-    """The fields between `start` and the empty line that ends `text`, and their values as `headers.by_name` gives them.
+def parse_fields(block: bytes, start: int) -> tuple[Headers, dict[str, str]]:
+    """The fields between `start` and the empty line that ends `block`, and their values as `headers.by_name` has them.
 
     What is usual is seen without a regular expression: a name that was one before, and characters that are printable.
     """
     headers: Headers = []
     values: dict[str, str] = {}
-    end = len(text) - 4
+    end = len(block) - 4
     if end < start:
         return headers, values
-    lines = text[start:end].split("\r\n")
+    content = block[start:end]
+    lines = content.decode("latin-1").split("\r\n")
     if len(lines) > MAX_HEADERS:
         raise HttpSyntaxError(f"more than {MAX_HEADERS} header fields", 431)
-    is_plain = "".join(lines).isprintable()
+    is_plain = len(content.translate(None, _PRINTABLE)) == 2 * (len(lines) - 1)  # the line breaks are all that is left
     for line in lines:
         name, colon, value = line.partition(": ")
         key = KNOWN_NAMES.get(name)

@@ -28,9 +28,8 @@ def parse_response_head(block: bytes, request_method: str) -> ResponseHead:
     What is no field, or holds a control character, is left out. The body is framed as RFC 9112, 6.3 says: by chunks
     where they are said, else by a length that is the same however often it is said.
     """
-    text = block.decode("latin-1")
-    status, reason, version, start = parse_status_line(text)
-    lines = text[start:-4].split("\r\n") if len(text) - 4 > start else []
+    status, reason, version, start = parse_status_line(block)
+    lines = block[start:-4].decode("latin-1").split("\r\n") if len(block) - 4 > start else []
     if len(lines) > MAX_HEADERS:
         raise HttpSyntaxError(f"more than {MAX_HEADERS} header fields")
     headers = _framed_once(_fields(_unfolded(lines)))
