@@ -20,12 +20,13 @@ BESIDE = {
     "servers": {"client_gone", "waiting", "wire"},
     "signals": set(),
     "tcp_keepalive": set(),
+    "unpatched": set(),
     "variables": set(),
     "waiting": set(),
     "__main__": {"__init__", "config", "core", "signals", "storage", "telemetry"},
 }
 """What stands beside the tower, and what of ours each of it may import besides itself."""
-LEAVES = {"certificate_files", "client_gone", "compiled", "config", "servers", "tcp_keepalive", "waiting"}
+LEAVES = {"certificate_files", "client_gone", "compiled", "config", "servers", "tcp_keepalive", "unpatched", "waiting"}
 """What any floor may import, the ground floors excepted."""
 
 PURE = {"wire", "core"}
@@ -46,6 +47,7 @@ LIBRARIES = {
     "servers": {"gevent", "gunicorn"},
     "signals": set(),
     "tcp_keepalive": set(),
+    "unpatched": set(),
     "variables": set(),
     "waiting": {"gevent"},
     "__main__": set(),

@@ -34,7 +34,7 @@ def encode(event: RequestEvent) -> bytes:
 
     Raises TypeError for what JSON cannot express: a text that is not Unicode, a number beyond 64 bits.
     """
-    return orjson.dumps(event, default=tuple)
+    return orjson.dumps(tuple(event))
 
 
 def pack(process_id: str, seq: int, dropped: int, events: Sequence[bytes]) -> bytes:

@@ -17,18 +17,18 @@ import os
 import select
 import signal
 import stat
-import sys
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Final
 
 from app.core.events import RequestEvent
+from app.unpatched import unpatched
 
 PERIOD_S = 0.1
 """Lines are written so often, and not each by itself: to wake a thread costs more than to write a line."""
 IDLE_PERIODS = 10
-MAX_WAITING_EVENTS = 20_000
+MAX_WAITING_EVENTS: Final = 20_000
 MAX_WAITING_TEXTS = 1_000
 MAX_TEXT_BYTES = 32 * 1024
 BULK_BYTES = 64 * 1024
@@ -74,9 +74,9 @@ class LogSink:
         self._passing = False
         self._leaving = False
         self._thread_id = 0
-        self._running = _own("allocate_lock")()
+        self._running = unpatched("_thread", "allocate_lock")()
         """Held by the thread."""
-        self._alarm = _own("allocate_lock")()
+        self._alarm = unpatched("_thread", "allocate_lock")()
         """The thread sleeps on it."""
         self._alarm.acquire()
 
@@ -89,7 +89,7 @@ class LogSink:
         """A line for a finished request. Called on the request path."""
         if len(self._events) < MAX_WAITING_EVENTS:
             self._events.append(event)
-            if self._running.acquire(False):
+            if not self._running.locked() and self._running.acquire(False):
                 self._begin()
         else:
             self._refused += 1
@@ -125,7 +125,7 @@ class LogSink:
         """Ends the thread, so that the process can fork, if it can be ended: it may be stuck in a write."""
         self._leaving = True
         self._wake()
-        sleep = _own("sleep", "time")
+        sleep = unpatched("time", "sleep")
         deadline = time.monotonic() + REST_S
         while (self._running.locked() or self._thread_lives()) and time.monotonic() < deadline:
             sleep(0.0005)
@@ -147,7 +147,7 @@ class LogSink:
 
     def _begin(self) -> None:
         try:
-            _own("start_new_thread")(self._run, ())
+            unpatched("_thread", "start_new_thread")(self._run, ())
         except RuntimeError:  # no thread can be had now; the next line tries again
             self._running.release()
 
@@ -231,12 +231,6 @@ def _most_bytes(fd: int) -> int:
         return select.PIPE_BUF if stat.S_ISFIFO(os.fstat(fd).st_mode) else BULK_BYTES
     except OSError:
         return BULK_BYTES
-
-
-def _own(name: str, module: str = "_thread") -> Any:
-    """A function of the system's threads, also where gevent has put its own in its place."""
-    monkey = sys.modules.get("gevent.monkey")
-    return getattr(sys.modules[module], name) if monkey is None else monkey.get_original(module, name)
 
 
 _sinks: dict[int, LogSink] = {}
