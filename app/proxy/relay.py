@@ -122,22 +122,22 @@ class Relay:
             raise
         except GatewayError as error:
             piece = self._broken(error)
+        if piece is None:
+            self._settle_once()
+            raise StopIteration
         self.sent_bytes += len(piece)
         if piece and self._exchange.is_complete and self._waiting is None:
             self._settle_once()
         return piece
 
-    def _next(self) -> bytes:
+    def _next(self) -> bytes | None:
+        """None at the end; raised here, the StopIteration would cost its traceback twice."""
         exchange = self._exchange
         if not self._begun:
             self._begun = True
             if self.at_hand or not exchange.is_complete:
                 return self.at_hand
-        piece = exchange.read1()
-        if not piece:
-            self._settle_once()
-            raise StopIteration
-        return piece
+        return exchange.read1() or None
 
     # --- with stages ---
 
@@ -146,13 +146,10 @@ class Relay:
         while piece := self._exchange.read1():
             yield piece
 
-    def _next_passed(self, pieces: Iterator[bytes]) -> bytes:
+    def _next_passed(self, pieces: Iterator[bytes]) -> bytes | None:
         piece, self._waiting = self._waiting, None
         if piece is None:
             piece = next(pieces, None)
-        if piece is None:
-            self._settle_once()
-            raise StopIteration
         if piece and self._exchange.is_complete:  # nobody is waited for any more: is this piece the last?
             try:
                 self._waiting = next(pieces, None)

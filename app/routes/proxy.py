@@ -33,31 +33,34 @@ from app.wire.browsers import confine, is_from_browser, without_own_cookies
 from app.wire.headers import Headers, find, has_any
 from app.wire.trace import TraceParent, begin_trace, continue_trace, parse_traceparent
 
+_REQUEST_ID: Final = "%032x"
 _LOOKED_AT: Final = ADDRESS_FIELDS | {"set-cookie"}
 
 
 class ProxyDoor:
     def __init__(self, gateway: Gateway, otherwise: WsgiApp) -> None:
-        self._gateway = gateway
+        self._catalog = gateway.catalog
+        self._engine = gateway.engine
         self._otherwise = otherwise
+        self._starts_trace = gateway.config.start_trace
+        self._cors = gateway.config.cors
         self._trusted_proxies = gateway.config.trusted_proxy_count
         self._random_bits = Random().getrandbits
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        request_id = f"{self._random_bits(128):032x}"
+        request_id = _REQUEST_ID % self._random_bits(128)
         environ["gateway.request_id"] = request_id
         if self._trusted_proxies:
             believe_proxies(environ, self._trusted_proxies)
-        config = self._gateway.config
-        trace = self._trace(environ) if config.start_trace or "HTTP_TRACEPARENT" in environ else None
+        trace = self._trace(environ) if self._starts_trace or "HTTP_TRACEPARENT" in environ else None
         current_ids.set(RequestIds(request_id, trace.trace_id, trace.span_id) if trace else RequestIds(request_id))
-        snapshot = self._gateway.catalog.snapshot
+        snapshot = self._catalog.snapshot
         route = routing.match(snapshot, raw_target(environ))
         if route is None:
             environ["gateway.trace"] = trace
             return self._otherwise(environ, start_response)
         headers = raw_headers(environ)
-        if environ["REQUEST_METHOD"] == "OPTIONS" and config.cors and cors.is_preflight(headers):
+        if environ["REQUEST_METHOD"] == "OPTIONS" and self._cors and cors.is_preflight(headers):
             start_response("204 No Content", [*cors.preflight_headers(headers), ("X-Request-Id", request_id)])
             return []
         body: Iterable[bytes]
@@ -66,7 +69,7 @@ class ProxyDoor:
                 raise ClientFault(403, "service_worker_refused", "a mapping's answer cannot be a service worker")
             mapping, target = route
             inbound = inbound_of(environ, headers, trace)
-            reply = self._gateway.engine.handle(inbound, mapping.prefix, mapping.upstream, target, snapshot.settings)
+            reply = self._engine.handle(inbound, mapping.prefix, mapping.upstream, target, snapshot.settings)
         except GatewayError as error:
             status, answer, text = error_reply(error, request_id)
             body = [text]
@@ -78,7 +81,7 @@ class ProxyDoor:
             )
         if find(answer, "x-request-id") is None:
             answer.append(("X-Request-Id", request_id))
-        if config.cors and "HTTP_ORIGIN" in environ:
+        if self._cors and "HTTP_ORIGIN" in environ:
             cors.add_access(answer)
         start_response(status, answer)
         return body

@@ -11,7 +11,7 @@ import time
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Final
 
 import orjson
 
@@ -20,10 +20,15 @@ from app.telemetry.log_sink import sink_of
 from app.telemetry.standard_error import STDERR, SinkHandler, take_over_stderr
 
 
-class RequestIds(NamedTuple):
-    request_id: str = ""
-    trace_id: str = ""
-    span_id: str = ""
+class RequestIds:
+    """No NamedTuple: one is made for every request, and a compiled class costs a fifth of it."""
+
+    __slots__ = ("request_id", "span_id", "trace_id")
+
+    def __init__(self, request_id: str = "", trace_id: str = "", span_id: str = "") -> None:
+        self.request_id = request_id
+        self.trace_id = trace_id
+        self.span_id = span_id
 
 
 current_ids: ContextVar[RequestIds] = ContextVar("current_ids", default=RequestIds())
@@ -72,7 +77,9 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        line |= {name: value for name, value in current_ids.get()._asdict().items() if value}
+        ids = current_ids.get()
+        named = {"request_id": ids.request_id, "trace_id": ids.trace_id, "span_id": ids.span_id}
+        line |= {name: value for name, value in named.items() if value}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return orjson.dumps(line, default=str).decode()
@@ -105,20 +112,27 @@ def describe_as_json(event: RequestEvent) -> bytes:
     return orjson.dumps(line, default=str) + b"\n"
 
 
+_FIRST_BYTE: Final = " first_byte_ms=%.1f"
+_LINE: Final = (
+    "%s,%03d INFO request: request_id=%s%s client=%s method=%s mapping=%s upstream=%s status=%d%s attempts=%d "
+    "request_bytes=%d response_bytes=%d%s duration_ms=%.1f\n"
+)
+"""Filled in by `%`, which is one step in C; a compiled f-string makes a step of each number."""
+
+
 def describe_as_text(event: RequestEvent) -> bytes:
     """The same as `name=value`, put together by hand: this is made for every request."""
-    seconds, ms = divmod(event.ended_at_ms, 1000)
+    ended_at_ms = event.ended_at_ms
     trace = f" trace_id={event.trace_id} span_id={event.span_id}" if event.trace_id else ""
     if event.parent_span_id:
         trace += f" parent_span_id={event.parent_span_id}"
     error = f" error={event.error_code}" if event.error_code else ""
-    first_byte = "" if event.first_byte_ms is None else f" first_byte_ms={event.first_byte_ms:.1f}"
-    line = (
-        f"{_local_time(seconds)},{ms:03d} INFO request: request_id={event.request_id}{trace} client={event.client} "
-        f"method={event.method} mapping={event.endpoint} upstream={event.upstream} status={event.status}{error} "
-        f"attempts={event.attempts} request_bytes={event.request_bytes} response_bytes={event.response_bytes}"
-        f"{first_byte} duration_ms={event.duration_ms:.1f}\n"
-    )
+    first_byte = "" if event.first_byte_ms is None else _FIRST_BYTE % event.first_byte_ms
+    line = _LINE % (
+        _local_time(ended_at_ms // 1000), ended_at_ms % 1000, event.request_id, trace, event.client, event.method,
+        event.endpoint, event.upstream, event.status, error, event.attempts, event.request_bytes, event.response_bytes,
+        first_byte, event.duration_ms,
+    )  # fmt: skip
     return line.encode("utf-8", "backslashreplace")
 
 
