@@ -12,6 +12,7 @@ import pytest
 import redis
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from app.core.settings import MAPPING_OPTIONS, SETTINGS
 from app.routes.admin.answers import Code
 from app.storage.connections import ADMIN_FAILURES, STATS_ROLLED_AT, Redis
 from app.storage.embedded import EmbeddedRedis
@@ -182,3 +183,13 @@ def test_a_dead_worker_is_not_called_a_dead_redis(
     finally:
         page.close()
         revive(own_server)
+
+
+@pytest.mark.parametrize("name", [*SETTINGS, *MAPPING_OPTIONS])
+def test_every_setting_has_a_name_and_a_meaning(name: str) -> None:
+    """In both languages: no reader meets a variable's name alone."""
+    words = (ROOT / "admin_ui" / "js" / "i18n.js").read_text()
+    for key in (f"name_{name}", f"meaning_{name}"):
+        entry = re.search(rf"^  {key}: \[(.*?)\],$", words, re.MULTILINE | re.DOTALL)
+        assert entry, key
+        assert CHINESE.search(entry[1]), key
