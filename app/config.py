@@ -22,6 +22,7 @@ from app.core.addresses import only_here
 from app.core.egress import Entry, Ports, parse_entries, parse_ports
 from app.core.forward_proxies import VARIABLES, ForwardProxies, parse_forward_proxies
 from app.core.settings import SETTINGS, Limits, Settings, check_setting
+from app.core.time_zones import zone_of
 from app.tcp_keepalive import TcpKeepalive
 from app.variables import boolean, integer, listen_address, one_of, seconds
 from app.wire.redis_url import check_redis_url
@@ -197,8 +198,10 @@ class _Variables:
 def _config_of(variables: _Variables, given: Set[str]) -> Config:
     """What the variables say, each for itself. `given`: the names of those that stand in the environment."""
     read = variables.read
+    defaults = {name: setting.default for name, setting in SETTINGS.items()}
+    defaults["time_zone"] = read("TZ", _zone_or_utc, "UTC")
     operator_values = {
-        name: read(name.upper(), partial(check_setting, name), setting.default) for name, setting in SETTINGS.items()
+        name: read(name.upper(), partial(check_setting, name), default) for name, default in defaults.items()
     }
     singles: dict[str, Any] = {
         single.name: read(single.metadata["name"], single.metadata["parse"], single.default)
@@ -225,6 +228,16 @@ def _config_of(variables: _Variables, given: Set[str]) -> Config:
         settings=Settings().with_overrides(operator_values),
         **singles,
     )
+
+
+def _zone_or_utc(name: str) -> str:
+    """Of TZ, which other programs read, too, and which may say what only the C library understands."""
+    name = name.removeprefix(":")
+    try:
+        zone_of(name)
+    except ValueError:
+        return "UTC"
+    return name or "UTC"
 
 
 def _read_file(file: Path) -> dict[str, str | None]:

@@ -23,11 +23,16 @@ sys.path.insert(0, str(ROOT))
 from app.compiled import COPIES, copy_of_sources  # noqa: E402
 
 HOT_PATH = """
+app/core/channel_urls.py
 app/core/events.py
+app/core/exclusions.py
+app/core/matching.py
 app/core/model.py
 app/core/proxy_redirect.py
 app/core/routing.py
+app/core/selection.py
 app/core/settings.py
+app/core/wheel.py
 app/proxy/admission.py
 app/proxy/attempt.py
 app/proxy/call.py

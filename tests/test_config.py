@@ -159,3 +159,18 @@ def test_an_open_web_proxy_in_a_file_counts_on_loopback_only(
     config = load_config()
     assert config.web_proxy == taken
     assert any("WEB_PROXY=open of the file is not followed" in doubt for doubt in config.doubts) == (taken == "token")
+
+
+def test_the_time_zone_is_that_of_tz_where_it_names_one() -> None:
+    """`TIME_ZONE` goes first and must be one; `TZ` may say what only others understand: then UTC."""
+    for variables, zone in (
+        ({}, "UTC"),
+        ({"TZ": "Asia/Shanghai"}, "Asia/Shanghai"),
+        ({"TZ": ":Europe/Berlin"}, "Europe/Berlin"),
+        ({"TZ": "CET-1CEST,M3.5.0,M10.5.0/3"}, "UTC"),
+        ({"TZ": ":"}, "UTC"),
+        ({"TZ": "Asia/Shanghai", "TIME_ZONE": "Europe/Berlin"}, "Europe/Berlin"),
+    ):
+        assert load_config(variables).settings.time_zone == zone
+    with pytest.raises(ConfigError, match="Europe/Berlin"):
+        load_config({"TIME_ZONE": "Mars/Base"})

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, tzinfo
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta, tzinfo
 
 from app.core.model import Hours
+from app.core.time_zones import zone_of
 
 _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)\s*-\s*(?:([01]\d|2[0-3]):([0-5]\d)|24:00)(?:\s+(\S+))?", re.ASCII)
-_ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*")
 _DAY_MINUTES = 1440
 _MINUTE_MS = 60_000
 _LONGEST_DAY_MS = 26 * 60 * _MINUTE_MS
 """Within it each edge of a day comes, also on the day on which clocks go back."""
-
-_zones: dict[str, tzinfo] = {"": UTC, "UTC": UTC}
-"""Those that were asked for: reading one is reading a file, which no call should wait for."""
 
 
 def parse_hours(text: str) -> Hours | None:
@@ -32,19 +28,6 @@ def parse_hours(text: str) -> Hours | None:
     zone_of(found[5] or "")
     end_minute = int(found[3]) * 60 + int(found[4]) if found[3] else _DAY_MINUTES
     return Hours(int(found[1]) * 60 + int(found[2]), end_minute, found[5] or "")
-
-
-def zone_of(name: str) -> tzinfo:
-    """A time zone by its IANA name; an empty one means UTC. Raises ValueError for one that does not exist."""
-    zone = _zones.get(name)
-    if zone is None:
-        try:
-            if not _ZONE_NAME.fullmatch(name):
-                raise ValueError
-            zone = _zones[name] = ZoneInfo(name)
-        except (LookupError, OSError, ValueError):
-            raise ValueError(f"names no time zone: {name!r}; there are UTC, Europe/Berlin, Asia/Shanghai ...") from None
-    return zone
 
 
 def is_open(hours: Hours | None, now_ms: int, time_zone: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from app.core.addresses import MASK, mask_url
 from app.core.forward_proxies import parse_proxy_url
+from app.core.time_zones import zone_of
 
 Value = int | float | str
 """A value in its right kind. Not only `float`: compiled code would make floats of whole numbers then."""
@@ -131,6 +132,27 @@ class ProxyUrl:
 
     def describe(self) -> dict[str, Any]:
         return {"kind": "text", "unit": "", "example": "http://user:password@proxy.example:3128"}
+
+
+@dataclass(frozen=True, slots=True)
+class TimeZone:
+    """An IANA name."""
+
+    def parse(self, value: Any) -> Value:
+        name = value.strip() if isinstance(value, str) else ""
+        if not name:
+            raise ValueError(f"must be the name of a time zone, such as UTC or Asia/Shanghai, not {value!r}")
+        zone_of(name)
+        return name
+
+    def written(self, value: Value) -> str:
+        return str(value)
+
+    def shown(self, value: Value) -> Value:
+        return value
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": "text", "unit": "", "example": "Asia/Shanghai"}
 
 
 def _number(value: Any) -> float | None:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from app.core.errors import InvalidSetting, UnknownSetting
-from app.core.kinds import Choice, Flag, Kind, Number, ProxyUrl, Value
+from app.core.kinds import Choice, Flag, Kind, Number, ProxyUrl, TimeZone, Value
 
 _DAY_S = 86_400
 
@@ -131,6 +131,7 @@ GATEWAY_SETTINGS = {
             True,
             "Whether the channel that is back first is tried when all rest, if nobody told for how long",
         ),
+        Setting("time_zone", TimeZone(), "UTC", "Time zone of the hours of channels that name none"),
         Setting(
             "affinity",
             Choice(("off", "ids", "ids_and_prefix")),
@@ -212,6 +213,7 @@ class Settings:
     health_min_samples: int = 20
     slow_penalty_weight: float = 0.0
     resting_fallback: bool = True
+    time_zone: str = "UTC"
     affinity: str = "ids"
     affinity_ttl_s: float = 3600.0
     route_headers: bool = True

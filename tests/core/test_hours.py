@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.core.hours import is_open, next_change_ms, parse_hours, zone_of
+from app.core.hours import is_open, next_change_ms, parse_hours
+from app.core.time_zones import zone_of
 
 
 def ms(text: str) -> int:
@@ -105,5 +106,5 @@ def test_until_the_next_change_nothing_changes(day: str, text: str) -> None:
 def test_a_zone_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """No call waits for the file of a time zone that was checked before."""
     zone = zone_of("Pacific/Chatham")
-    monkeypatch.setattr("app.core.hours.ZoneInfo", None)
+    monkeypatch.setattr("app.core.time_zones.ZoneInfo", None)
     assert zone_of("Pacific/Chatham") is zone

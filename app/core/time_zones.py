@@ -1,0 +1,25 @@
+"""Time zones by their IANA names."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, tzinfo
+from zoneinfo import ZoneInfo
+
+_NAME = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*")
+
+_zones: dict[str, tzinfo] = {"": UTC, "UTC": UTC}
+"""Those that were asked for: reading one is reading a file, which no call should wait for."""
+
+
+def zone_of(name: str) -> tzinfo:
+    """A time zone by its IANA name; an empty one means UTC. Raises ValueError for one that does not exist."""
+    zone = _zones.get(name)
+    if zone is None:
+        try:
+            if not _NAME.fullmatch(name):
+                raise ValueError
+            zone = _zones[name] = ZoneInfo(name)
+        except (LookupError, OSError, ValueError):
+            raise ValueError(f"names no time zone: {name!r}; there are UTC, Europe/Berlin, Asia/Shanghai ...") from None
+    return zone
