@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 from app.config import Config, ConfigError
 from app.core.addresses import only_here
 from app.core.egress import EgressPolicy
+from app.core.model import Channel
 from app.core.tickets import Tickets
 from app.proxy.admission import Admission
+from app.proxy.choices import Choosing
 from app.proxy.engine import Engine
 from app.proxy.upstream.certificates import verifying_context
 from app.proxy.upstream.dialing import Dialer, OwnAddress
@@ -19,7 +22,10 @@ from app.proxy.upstream.pool import PoolLimits
 from app.proxy.upstream.transport import Transport
 from app.storage.catalog import Catalog
 from app.storage.connections import Redis, open_redis
+from app.storage.health import Health
+from app.storage.health_keeper import HealthKeeper
 from app.storage.journal_files import folder_of
+from app.storage.key_pools import KeyPools
 from app.storage.rates import Rates
 from app.storage.slots import Slots
 from app.storage.stats import Stats
@@ -48,6 +54,7 @@ class Gateway:
     """To the web proxy; None without an admin token."""
     dialer: Dialer
     engine: Engine
+    choosing: Choosing
 
     def start(self) -> None:
         """Loads the mappings and begins to watch and to record."""
@@ -65,6 +72,7 @@ class Gateway:
     def stop(self) -> None:
         """Sends the last events. Called when the process ends, after its last request."""
         self.catalog.stop()
+        self.choosing.stop()
         self.engine.admission.stop()
         if self.recorder is not None:
             self.recorder.stop(FLUSH_S)
@@ -93,17 +101,30 @@ def build_gateway(config: Config) -> Gateway:
     recorder = _build_recorder(config, connect(), engine) if config.enable_stats else None
     log_sink = sink_of(STDERR)
     engine.calls.observers = [observer.record for observer in (recorder, log_sink) if observer is not None]
+    catalog = Catalog(connect(), config.limits, config.settings)
     return Gateway(
         config=config,
         redis=connect(),
-        catalog=Catalog(connect(), config.limits, config.settings),
+        catalog=catalog,
         stats=Stats(quick(), enabled=config.enable_stats),
         recorder=recorder,
         log_sink=log_sink,
         tickets=Tickets(config.admin_token) if config.admin_token else None,
         dialer=dialer,
         engine=engine,
+        choosing=_build_choosing(connect, catalog),
     )
+
+
+def _build_choosing(connect: Callable[[], Redis], catalog: Catalog) -> Choosing:
+    def channels() -> dict[str, Channel] | None:
+        return {channel.id: channel for channel in catalog.snapshot.channels} if catalog.loaded else None
+
+    pools = KeyPools(connect())
+    health = Health(pools)
+    choosing = Choosing(health, pools, HealthKeeper(connect(), health, pools, channels))
+    catalog.on_change = choosing.notice
+    return choosing
 
 
 def _build_recorder(config: Config, redis: Redis, engine: Engine) -> Recorder:

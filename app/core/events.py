@@ -8,6 +8,19 @@ CLIENT_GONE = "client_gone"
 """Error code of a request whose client left: it blames nobody and counts as no error."""
 
 
+class ApiUse(NamedTuple):
+    """What is known besides of a call to channels. Fields are only ever added at the end."""
+
+    channel: str
+    """The name of the one that answered, or was tried last; empty when none was tried."""
+    key_hint: str
+    model: str
+    """As the client asked for it."""
+    upstream_model: str
+    outcome: str
+    """A label of `core.outcome`."""
+
+
 class RequestEvent(NamedTuple):
     """One finished request. A tuple, because it is made on the request path. Fields are only ever added at the end."""
 
@@ -41,6 +54,9 @@ class RequestEvent(NamedTuple):
     """Our step in that trace, which the upstream is given as its parent."""
     parent_span_id: str = ""
     """The caller's step that ours belongs to; empty when ours is the first."""
+
+    api: ApiUse | None = None
+    """Of calls to channels alone."""
 
     @property
     def is_error(self) -> bool:

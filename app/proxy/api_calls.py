@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import NoReturn
 
 from gevent import GreenletExit
 
 from app.core.errors import ApiError, ClientFault, GatewayError, UpstreamFault
-from app.core.events import CLIENT_GONE
+from app.core.events import CLIENT_GONE, ApiUse
 from app.core.model import Snapshot
-from app.core.outcome import Facts, Flaw, judge
+from app.core.outcome import Facts, Flaw, Outcome, judge
 from app.proxy.api_request import ApiRequest
 from app.proxy.api_stage import ApiStage
-from app.proxy.attempts import Attempts, Choices, Chosen
+from app.proxy.attempts import Attempts, Choices, Chosen, Try
 from app.proxy.call import Call
 from app.proxy.engine import Engine
 from app.proxy.final_answer import final_answer
@@ -65,22 +66,27 @@ def ask(
         chosen = attempts.run(engine.forwarded_fields)
     except BaseException as error:  # whatever it is, the call is accounted for
         _end(call, error)
+    tell = partial(_tell, call, request, len(attempts.failed) + (chosen is not None))
     try:
         if chosen is not None:
-            reply, of, number = _relayed(call, request, chosen, choices, snapshot), chosen.of, len(attempts.failed) + 1
+            of = chosen.of
+            tell(of, Outcome.OK)
+            reply = _relayed(call, request, chosen, choices, snapshot)
         else:
             if not attempts.failed:
                 raise ApiError(429, "upstream_busy", "all channels that serve this are busy", retry_after_s=1)
-            of, number = attempts.failed[-1].of, len(attempts.failed)
+            last = attempts.failed[-1]
+            of = last.of
+            tell(of, last.verdict.outcome)
             reply = final_answer(attempts.failed, None)
-            call.end(reply.status, attempts.failed[-1].verdict.outcome.value)
+            call.end(reply.status, last.verdict.outcome.value)
     except GatewayError as error:
         _end(call, error)
     finally:
         if chosen is None:
             request.body.close()
     other_name = of.candidate.upstream_model if of.candidate.upstream_model != request.model else ""
-    return Served(reply, of.candidate.channel.name, number, other_name)
+    return Served(reply, of.candidate.channel.name, call.attempts, other_name)
 
 
 def _relayed(call: Call, request: ApiRequest, chosen: Chosen, choices: Choices, snapshot: Snapshot) -> Reply:
@@ -90,7 +96,7 @@ def _relayed(call: Call, request: ApiRequest, chosen: Chosen, choices: Choices, 
     def settle(body: Relay | Tunnel) -> None:
         request.body.close()
         assert isinstance(body, Relay)  # noqa: S101 - channels switch no protocols
-        _note_the_end(request, chosen, choices, snapshot, body)
+        _note_the_end(call, request, chosen, choices, snapshot, body)
         call.settle(body)
 
     relay = Relay(chosen.exchange, chosen.held, call.watch, settle)
@@ -100,7 +106,16 @@ def _relayed(call: Call, request: ApiRequest, chosen: Chosen, choices: Choices, 
     return Reply(answer.status, answer.reason, header_fields.to_client(answer.headers, answer.connection), relay)
 
 
-def _note_the_end(request: ApiRequest, chosen: Chosen, choices: Choices, snapshot: Snapshot, relay: Relay) -> None:
+def _tell(call: Call, request: ApiRequest, attempts: int, of: Try, outcome: Outcome) -> None:
+    """What the call's event says of its channels."""
+    candidate = of.candidate
+    call.attempts = attempts
+    call.use = ApiUse(candidate.channel.name, of.key.hint, request.model, candidate.upstream_model, outcome.value)
+
+
+def _note_the_end(
+    call: Call, request: ApiRequest, chosen: Chosen, choices: Choices, snapshot: Snapshot, relay: Relay
+) -> None:
     """What became of an answer after it was chosen counts against its channel, where that is to blame."""
     observer = chosen.observer
     flaw = Flaw.SOFT_ERROR if observer is not None and observer.error else None
@@ -117,6 +132,8 @@ def _note_the_end(request: ApiRequest, chosen: Chosen, choices: Choices, snapsho
         model=chosen.of.candidate.upstream_model,
     )
     verdict = judge(facts, snapshot.outcome_rules, time.time())
+    if call.use is not None:
+        call.use = call.use._replace(outcome=verdict.outcome.value)
     choices.note(chosen.of, verdict, chosen.exchange.answer.status, None)
 
 

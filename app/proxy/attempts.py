@@ -15,6 +15,7 @@ import gevent
 from app.core.errors import UpstreamFault
 from app.core.failover import Failover, Next
 from app.core.failures import Failure, Phase
+from app.core.keys import Key
 from app.core.matching import Candidate
 from app.core.model import ChannelUrl, Snapshot
 from app.core.outcome import Facts, Outcome, Verdict, judge
@@ -27,20 +28,6 @@ from app.wire.dialects.observers import Observer, observer_for
 from app.wire.headers import Headers, by_name, find
 
 JUDGED_BYTES = 64 * 1024
-
-
-class Key(Protocol):
-    """A credential of an upstream's."""
-
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def secret(self) -> str: ...
-
-    @property
-    def hint(self) -> str:
-        """What may be shown of it."""
 
 
 class Try:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from app.core.events import RequestEvent
+from app.core.events import ApiUse, RequestEvent
 from app.core.model import Upstream
 from app.proxy.attempt import Attempt
 from app.proxy.client_watch import ClientWatch
@@ -30,7 +30,8 @@ class Call:
     """What one request has to account for: it is told of once, at its end, by `settle` or `end`."""
 
     __slots__ = (
-        "_calls", "_endpoint", "_first_byte_s", "_inbound", "_started_s", "_status", "attempt", "deadline_s", "watch",
+        "_calls", "_endpoint", "_first_byte_s", "_inbound", "_started_s", "_status", "attempt", "attempts",
+        "deadline_s", "use", "watch",
     )  # fmt: skip
 
     def __init__(self, calls: Calls, inbound: Inbound, endpoint: str, total_timeout_s: float) -> None:
@@ -43,6 +44,9 @@ class Call:
         self._status = 0
         self.attempt: Attempt | None = None
         """The latest."""
+        self.attempts = 0
+        """Of a call to channels: how many candidates were tried. Others count connections."""
+        self.use: ApiUse | None = None
         self.watch: ClientWatch | None = None
         self.deadline_s = self._started_s + total_timeout_s if total_timeout_s else NEVER
         """When all must be over, by time.monotonic()."""
@@ -95,9 +99,10 @@ class Call:
             trace.trace_id,
             inbound.client,
             attempt.upstream.authority if attempt is not None else "",
-            attempt.connections if attempt is not None else 0,
+            self.attempts or (attempt.connections if attempt is not None else 0),
             trace.span_id,
             trace.parent_span_id,
+            self.use,
         )
         for observe in self._calls.observers:
             observe(event)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from app.core.model import Snapshot
 from app.core.readings import Meaning, judge, unread
@@ -47,6 +47,8 @@ class Catalog:
         self.snapshot = build_snapshot(Stored(0, {}), limits, settings, nouns)
         self.loaded = False
         """False until what is stored was read for the first time."""
+        self.on_change: Callable[[Snapshot], object] = lambda snapshot: None
+        """Told of each new Snapshot; must not wait."""
         self.doubt = ""
         """Why the Snapshot is not what Redis holds; empty when it is."""
         self._redis = client
@@ -142,6 +144,7 @@ class Catalog:
         nouns = list(self._nouns.values())
         old, self.snapshot = self.snapshot, build_snapshot(found, self._limits, self._settings, nouns, before)
         self._stored = found
+        self.on_change(self.snapshot)
         for noun in nouns:
             part = noun.of(self.snapshot)
             for name, reason in part.rejected.items() if part is not noun.of(old) else ():

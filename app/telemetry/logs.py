@@ -7,6 +7,7 @@ waits for whoever reads our log. No header, query or path is ever logged: some A
 from __future__ import annotations
 
 import logging
+import re
 import time
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -15,9 +16,13 @@ from typing import Any, Final
 
 import orjson
 
-from app.core.events import RequestEvent
+from app.core.events import ApiUse, RequestEvent
 from app.telemetry.log_sink import sink_of
 from app.telemetry.standard_error import STDERR, SinkHandler, take_over_stderr
+
+MAX_WORD = 200
+"""So much of a name that somebody else chose stands in a line."""
+_PLAIN = re.compile(r"[^\s\"=\\\x00-\x1f\x7f]+")
 
 
 class RequestIds:
@@ -97,6 +102,7 @@ def _figures(event: RequestEvent) -> dict[str, Any]:
         "upstream": event.upstream,
         "status": event.status,
         "error": event.error_code,
+        **(event.api._asdict() if event.api is not None else {}),
         "attempts": event.attempts,
         "request_bytes": event.request_bytes,
         "response_bytes": event.response_bytes,
@@ -133,7 +139,19 @@ def describe_as_text(event: RequestEvent) -> bytes:
         event.endpoint, event.upstream, event.status, error, event.attempts, event.request_bytes, event.response_bytes,
         first_byte, event.duration_ms,
     )  # fmt: skip
+    if event.api is not None:
+        line = line[:-1] + _of_channels(event.api) + "\n"
     return line.encode("utf-8", "backslashreplace")
+
+
+def _of_channels(api: ApiUse) -> str:
+    return "".join([f" {name}={_word(value)}" for name, value in api._asdict().items() if value])
+
+
+def _word(text: str) -> str:
+    """A text that others chose, as one word of a line."""
+    text = text[:MAX_WORD]
+    return text if _PLAIN.fullmatch(text) else orjson.dumps(text).decode()
 
 
 @lru_cache(maxsize=4)

@@ -187,3 +187,12 @@ def test_our_key_is_masked_where_an_upstream_repeats_it(tell: Tell) -> None:
     served = story.ask()
     assert b"sk-very-secret" not in content_of(served)
     assert not [value for _, value in served.reply.headers if "sk-very-secret" in value]
+
+
+def test_the_calls_event_tells_who_served_it(tell: Tell) -> None:
+    """Channel, a hint of the key, both names of the model, what became of it, and how many were tried."""
+    story = tell({"a": {"k1": [fails(500)]}, "b": {"k2": [GOOD]}})
+    content(story.ask().reply)
+    [event] = story.room.events
+    assert event.api == ("b", "…k2", "m", "m-of-b", "ok")
+    assert (event.endpoint, event.attempts, event.status) == ("/v1", 2, 200)

@@ -43,7 +43,7 @@ def test_a_compressed_page_is_decoded_to_be_rewritten(open_gateway: GatewayProce
 @pytest.mark.parametrize(
     ("coding", "body"),
     [
-        ("gzip", gzip.compress(b"<p>" * 9000)[:-9]),
+        ("gzip", gzip.compress(b"<p>" * 9000, mtime=0)[:-9]),
         ("gzip", b"\x1f\x8bno gzip"),
         ("br", b"\xff\xff\xff"),
         ("zstd", b"(\xb5/\xfd"),

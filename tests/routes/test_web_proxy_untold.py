@@ -46,9 +46,9 @@ def test_what_a_browser_takes_for_a_page_is_rewritten(
         ("Content-Type: text/html\r\nContent-Type: text/plain\r\n", PAGE),
         ("X-Content-Type-Options: nosniff\r\n", PAGE),
         ("Content-Type: application/octet-stream\r\n", PAGE),
-        ("Content-Encoding: gzip\r\n", gzip.compress(b"no page <a href=/x>")),
+        ("Content-Encoding: gzip\r\n", gzip.compress(b"no page <a href=/x>", mtime=0)),
         (HTML + 'Content-Disposition: attachment; filename="a.html"\r\n', PAGE),
-        (HTML + "Content-Disposition: attachment\r\nContent-Encoding: gzip\r\n", gzip.compress(PAGE)),
+        (HTML + "Content-Disposition: attachment\r\nContent-Encoding: gzip\r\n", gzip.compress(PAGE, mtime=0)),
         ("Content-Disposition: attachment\r\n", PAGE),
     ],
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.core.channels import parse_channel
+from app.core.keys import Key
 from app.core.matching import Candidate
 from app.core.model import ChannelUrl, Snapshot
 from app.core.outcome import Verdict
@@ -51,13 +52,6 @@ def streams(*events: bytes, cut: bool = False) -> Answer:
             peer.end_stream()
 
     return answer
-
-
-@dataclass
-class StoryKey:
-    id: str
-    secret: str
-    hint: str = "hint"
 
 
 @dataclass
@@ -115,8 +109,8 @@ class Story:
             def channels(self) -> Iterable[Candidate]:
                 return story.channels_in_order()
 
-            def keys(self, candidate: Candidate) -> Callable[[], StoryKey | None]:
-                left = iter([StoryKey(key, key) for key in story.accounts[candidate.channel.name]])
+            def keys(self, candidate: Candidate) -> Callable[[], Key | None]:
+                left = iter([Key(key, key) for key in story.accounts[candidate.channel.name]])
                 return lambda: next(left, None)
 
             def urls(self, candidate: Candidate) -> list[ChannelUrl]:

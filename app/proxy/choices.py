@@ -1,0 +1,135 @@
+"""Who may be tried for one call to channels: what is chosen by, put together."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from random import random
+
+from app.core.channel_urls import urls_in_order
+from app.core.errors import ApiError
+from app.core.keys import Key
+from app.core.matching import Candidate
+from app.core.model import ChannelUrl, Snapshot
+from app.core.outcome import Verdict
+from app.core.penalties import Weights
+from app.core.selection import Preferences, Selection, Turns, Wanted
+from app.core.settings import Settings
+from app.proxy.api_request import ApiRequest
+from app.proxy.attempts import Try
+from app.storage.health import Attempt, Health
+from app.storage.health_keeper import HealthKeeper
+from app.storage.key_pools import KeyPools
+
+LONGEST_RETRY_S = 60
+"""Where a client would have to wait for longer it is told not to try again: SDKs would at once."""
+
+
+class Choosing:
+    """One for each process."""
+
+    def __init__(self, health: Health, pools: KeyPools, keeper: HealthKeeper) -> None:
+        self.health = health
+        self.pools = pools
+        self.selection = Selection(health, random)
+        self._keeper = keeper
+        self._has_begun = False
+
+    def notice(self, snapshot: Snapshot) -> None:
+        """Begins to watch keys and health with the first channel: a gateway without channels asks Redis for neither."""
+        if snapshot.channels and not self._has_begun:
+            self._has_begun = True
+            threading.Thread(target=self._begin, name="channels", daemon=True).start()
+
+    def _begin(self) -> None:
+        self.pools.start()
+        self._keeper.start()
+
+    def stop(self) -> None:
+        """Stores what is left of health."""
+        if self._has_begun:
+            self._keeper.stop()
+            self.pools.stop()
+
+    def choices(self, request: ApiRequest, snapshot: Snapshot, only: frozenset[str] | None) -> ChannelChoices:
+        """For one call; `only`: the ids of the channels that may serve it, None for all.
+
+        Raises ApiError when nobody can be tried.
+        """
+        wanted = Wanted(request.asked.served_by, request.model, only)
+        preferences = preferences_of(snapshot.settings)
+        turns = self.selection.turns(snapshot.serving, wanted, preferences, now_ms())
+        return ChannelChoices(self, request, snapshot.settings, turns)
+
+
+class ChannelChoices:
+    """See proxy.attempts.Choices."""
+
+    def __init__(self, choosing: Choosing, request: ApiRequest, settings: Settings, turns: Turns) -> None:
+        self._choosing = choosing
+        self._request = request
+        self._settings = settings
+        self._turns = turns
+        first = turns.next(now_ms())
+        if first is None:
+            raise self._refused()
+        self._first = first
+
+    def _refused(self) -> ApiError:
+        refusal = self._turns.refusal(now_ms())
+        wait_s = refusal.retry_after_s
+        is_long = wait_s is not None and wait_s > LONGEST_RETRY_S
+        return ApiError(
+            refusal.status,
+            refusal.code,
+            f"{refusal.message}; the first is back in {wait_s} s" if is_long else refusal.message,
+            retry_after_s=LONGEST_RETRY_S if is_long else wait_s,
+            is_final=is_long or refusal.code in ("no_fit_key", "model_not_found"),
+        )
+
+    def channels(self) -> Iterator[Candidate]:
+        candidate: Candidate | None = self._first
+        while candidate is not None:
+            yield candidate
+            candidate = self._turns.next(now_ms())
+
+    def keys(self, candidate: Candidate) -> Callable[[], Key | None]:
+        channel = candidate.channel
+        return self._choosing.pools.of(channel.id).turn(channel.key_strategy, candidate.models).next
+
+    def urls(self, candidate: Candidate) -> list[ChannelUrl]:
+        return urls_in_order(
+            candidate.channel,
+            self._request.asked.served_by,
+            self._choosing.health,
+            now_ms(),
+            random,
+            falls_back=self._turns.falls_back,
+        )
+
+    def note(self, tried: Try, verdict: Verdict, status: int, first_byte_ms: float | None) -> None:
+        of = tried.candidate
+        attempt = Attempt(of.channel, tried.url.url, tried.key, of.upstream_model, int(tried.began_s * 1000))
+        self._choosing.health.note(
+            attempt, verdict, self._settings, now_ms(), first_byte_ms=first_byte_ms, status=status
+        )
+
+
+def preferences_of(settings: Settings) -> Preferences:
+    """What of the settings a choice follows."""
+    return Preferences(
+        strip_date=settings.model_strip_date,
+        contains=settings.model_contains,
+        resting_fallback=settings.resting_fallback,
+        weights=Weights(
+            settings.health_penalty,
+            settings.health_penalty_weight,
+            settings.health_min_samples,
+            settings.slow_penalty_weight,
+        ),
+    )
+
+
+def now_ms() -> int:
+    return int(time.time() * 1000)
