@@ -46,6 +46,7 @@ STATS_LEASE = STATS + "lease"  # the worker whose turn it is
 # One tag for all upstreams, so that one pipeline may serve many of them.
 SLOTS = "apiproxy:{slots}:of:"  # + upstream: hash process id -> "slots number expiry_ms"
 SLOTS_NEWS = "apiproxy:{slots}:news"  # channel: who lacks a slot, where one came free
+MINUTES_OLDEST = "apiproxy:{slots}:oldest:"  # + name: hash process id -> when its oldest attempt leaves the minute, ms
 RATES = "apiproxy:rates:"  # + key: hash, the token bucket of that key
 
 # One tag for all channels, so that one script may change several of these.

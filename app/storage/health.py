@@ -155,6 +155,7 @@ class Health:
         """An attempt has ended: what follows holds here at once. Waits for nobody."""
         channel_id, key = attempt.channel.id, attempt.key
         good, bad = verdict.outcome is Outcome.OK, verdict.blame.ours
+        self.window_ms = int(settings.health_window_s * 1000)
         with self.lock:
             health = self.of(channel_id)
             if good or bad:

@@ -112,7 +112,7 @@ class Slots:
         self.alone = True
         """Redis does not answer: the limits hold for this process by itself."""
         self._redis = redis_client
-        self._id = process_id or ""
+        self.id = process_id or ""
         self._ttl_s = ttl_s
         self._leases: dict[str, Lease] = {}
         """Those with something to remember; the keeper forgets the others."""
@@ -127,7 +127,7 @@ class Slots:
 
     def start(self) -> None:
         """Begins to lease. Does not fail when Redis is away."""
-        self._id = self._id or uuid4().hex
+        self.id = self.id or uuid4().hex
         self.alone = False
         self._threads = [
             threading.Thread(target=act, name=f"slots{act.__name__}", daemon=True) for act in (self._keep, self._listen)
@@ -135,17 +135,21 @@ class Slots:
         for thread in self._threads:
             thread.start()
 
-    def stop(self) -> None:
-        """Hands everything back, also what is in flight: for the end of a process, after its last call."""
+    def stop(self, *, hand_back: bool = True) -> None:
+        """Hands everything back, also what is in flight: for the end of a process, after its last call.
+
+        Without `hand_back` what is taken stays so for `ttl_s`.
+        """
         self._stopping.set()
         self._wake.set()
         try:
-            self._redis.publish(SLOTS_NEWS, f"stopped {self._id} 0 ")  # wakes our own listener
+            self._redis.publish(SLOTS_NEWS, f"stopped {self.id} 0 ")  # wakes our own listener
             for thread in self._threads:
                 thread.join(1.0)
             self.alone = True
-            leases = [lease for lease in self._leases.values() if lease.recorded]
-            self._tell([(lease, lease.farewell()) for lease in leases])
+            if hand_back:
+                leases = [lease for lease in self._leases.values() if lease.recorded]
+                self._tell([(lease, lease.farewell()) for lease in leases])
         except RedisError:
             pass  # then they expire
 
@@ -174,6 +178,15 @@ class Slots:
         """Calls of this process that are in flight."""
         lease = self._leases.get(upstream)
         return lease.in_use if lease is not None else 0
+
+    def is_spent(self, upstream: str) -> bool:
+        """Whether this process has used all that it has leased, so that the next one must be asked for."""
+        lease = self._leases.get(upstream)
+        return lease is not None and lease.in_use >= lease.usable(time.monotonic(), self.alone)
+
+    def is_full(self, upstream: str, limit: int) -> bool:
+        """Whether this process alone has all of them in use. Others may; nobody is asked."""
+        return self.in_use(upstream) >= limit
 
     def call(self, lease: Lease) -> None:
         """Tells the keeper to look at an upstream now."""
@@ -236,7 +249,7 @@ class Slots:
         ttl_ms = int(self._ttl_s * 1000)
         for lease, plan in plans:
             key, name = SLOTS + lease.upstream, lease.upstream
-            pipe.eval(_LEASE, 2, key, SLOTS_NEWS, self._id, ttl_ms, *plan, name)
+            pipe.eval(_LEASE, 2, key, SLOTS_NEWS, self.id, ttl_ms, *plan, name)
         return list(pipe.execute()[1:])
 
     def _learn(self, plans: Iterable[tuple[Lease, Plan]], replies: Iterable[tuple[int, int]], sent_s: float) -> None:
@@ -280,7 +293,7 @@ class Slots:
     def _hear(self, news: bytes) -> None:
         kind, process, held, upstream = news.split(b" ", 3)
         lease = self._leases.get(upstream.decode())
-        if lease is None or process == self._id.encode():
+        if lease is None or process == self.id.encode():
             return
         with lease.lock:
             called = lease.hear(kind, int(held), time.monotonic(), self.alone)

@@ -100,7 +100,7 @@ def hold(client: Redis, slots: Slots, name: str, limit: int, wait_s: float, span
         client.decr(f"{name}:flying")
         used_s = max(0.0, min(time.monotonic(), end_s) - began_s)
         slot.release()
-        client.hincrbyfloat(f"{name}:used", slots._id, used_s)
+        client.hincrbyfloat(f"{name}:used", slots.id, used_s)
 
 
 @pytest.mark.timing
