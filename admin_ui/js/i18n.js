@@ -138,6 +138,7 @@ const WORDS = {
     'A proxy’s URL begins with http://, https://, socks5:// or socks5h:// and ends after host and port. Where *** stands for the password, type it anew.',
     '代理 URL 应以 http://、https://、socks5:// 或 socks5h:// 开头，到主机和端口为止；若密码显示为 ***，请重新输入密码。',
   ],
+  error_in_use: ['A mapping leads to it; change or delete the mapping first.', '有映射指向它，请先修改或删除该映射。'],
   error_invalid_prefix: [
     'A prefix is a slash and a name, such as /openai, without blanks, ?, # or an empty part; admin, api, stats, health, metrics, static and proxy are the gateway’s own.',
     '前缀应为斜杠加名称，例如 /openai：不含空白、? 或 #，没有空的部分，也不能是网关自用的名称（admin、api、stats、health、metrics、static、proxy）。',

@@ -45,6 +45,8 @@ OPTIONS: dict[str, Setting] = {
 }
 """What a channel may have of its own beside its fields."""
 
+CHANNEL_TARGET = "channel:"
+"""What a mapping's target begins with where it leads to a channel; the channel's name follows."""
 MAX_URLS = 100
 MAX_MODELS = 10_000
 _MAX_CALLS = 1_000_000
@@ -126,6 +128,11 @@ def _normal_form(
         "note": said.text("note", "", 10_000, lines=True),
         "options": options,
     }
+
+
+def comparable(name: str) -> str:
+    """The form in which channels' names are unique: capitals count for nothing."""
+    return name.strip().casefold()
 
 
 def merged(said: MappingOf[str, Any], changes: Any) -> dict[str, Any]:

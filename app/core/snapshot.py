@@ -103,6 +103,7 @@ class MappingsPart:
 class ChannelsPart:
     channels: tuple[Channel, ...]
     """By priority, the higher first, then by name."""
+    by_id: dict[str, Channel]
     serving: Serving
     rejected: dict[str, Invalid]
 
@@ -144,7 +145,7 @@ def _parse_channels(tables: Sequence[Table], basis: Basis) -> ChannelsPart:
         with telling(rejected, f"channel {channel_id}"):
             channels.append(_parse_channel(channel_id, text, limits))
     channels.sort(key=lambda channel: (-channel.priority, channel.name))
-    return ChannelsPart(tuple(channels), Serving(channels), rejected)
+    return ChannelsPart(tuple(channels), {channel.id: channel for channel in channels}, Serving(channels), rejected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,9 @@ SETTINGS = Noun("settings", "settings", ("settings",), _parse_settings, by_hand=
 MAPPINGS = Noun(
     "mappings", "mapping", ("mappings", "mappings:options"), _parse_mappings, needs=general_limits, by_hand=True
 )
-CHANNELS = Noun("channels", "channel", ("channels", "channels:names"), _parse_channels, needs=general_limits)
+CHANNELS = Noun(
+    "channels", "channel", ("channels", "channels:names", "channels:last_id"), _parse_channels, needs=general_limits
+)
 OUTCOME_RULES = Noun("outcome_rules", "outcome_rules", ("outcome_rules",), _parse_outcome_rules)
 NOUNS: tuple[Noun[Part], ...] = (SETTINGS, MAPPINGS, CHANNELS, OUTCOME_RULES)
 """Each after those that it needs."""

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from app.core.model import Snapshot
 from app.core.readings import Meaning, judge, unread
 from app.core.settings import Limits, Settings
-from app.core.snapshot import MAPPINGS, NOUNS, Noun, Part, Stored, build_snapshot
+from app.core.snapshot import MAPPINGS, NOUNS, Noun, Part, Stored, Table, build_snapshot
 from app.storage.changes import ALL, Edit, change
 from app.storage.connections import MAPPINGS_UPDATES, Redis, RedisError, messages
 from app.storage.refusals import describe
@@ -81,6 +81,10 @@ class Catalog:
     def in_hand(self) -> Snapshot:
         """The Snapshot as it is known here; read only while nothing ever was. Then it raises RedisError."""
         return self.snapshot if self.loaded else self.load()
+
+    def table(self, name: str) -> Table:
+        """What is stored under a name of `Noun.tables`, as it is known here."""
+        return self._stored.tables.get(name, {}) if self._stored is not None else {}
 
     def load(self) -> Snapshot:
         """Reads all that is stored, what was written by hand too; see `look`."""
@@ -202,11 +206,13 @@ class Catalog:
 
     # --- changing ---
 
-    def change(self, noun: Noun[Part], act: str, edits: Sequence[Edit]) -> bool:
-        """Makes a change of any noun, and tells it to all processes: `<noun's word>_<act>`.
+    def change(self, noun: Noun[Part] | None, act: str, edits: Sequence[Edit]) -> bool:
+        """Makes a change of any noun, and tells it to all processes: `<noun's word>_<act>`. None: of several at once.
 
         False: nothing was done, as there is what an edit adds, or is not what it should find. Raises RedisError.
         """
+        if noun is None:
+            return self._change(ALL, f"all_{act}", edits)
         return self._change(noun.name, f"{noun.word}_{act}", edits)
 
     def reload(self) -> Snapshot:

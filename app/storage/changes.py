@@ -19,10 +19,11 @@ KEYS = (MAPPINGS_VERSION, MAPPINGS_UPDATES, MAPPINGS_ORIGIN, VERSIONS)
 
 
 class Edit(NamedTuple):
-    """Of one field of one table. Where one of a change's `add` or `find` does not hold, nothing of it is done."""
+    """Of one field of one table. Where an `add`, `find` or `same` of a change does not hold, nothing of it is done."""
 
-    verb: Literal["add", "find", "put", "delete"]
-    """Add: it must not be there. Find: it must be, and stays. Put and delete: whether or not it is there."""
+    verb: Literal["add", "find", "same", "put", "delete"]
+    """Add: it must not be there. Find: it must be, and stays. Same: it must have just this text (empty: not be there),
+    and stays. Put and delete: whether or not it is there."""
     table: str
     field: str
     text: str = ""
@@ -58,12 +59,15 @@ for i = 6, #ARGV, 4 do
     if verb == 'add' or verb == 'find' then
         local there = redis.call('HEXISTS', KEYS[tonumber(ARGV[i + 1])], ARGV[i + 2]) == 1
         if there ~= (verb == 'find') then return 0 end
+    elseif verb == 'same' then
+        local text = redis.call('HGET', KEYS[tonumber(ARGV[i + 1])], ARGV[i + 2]) or ''
+        if text ~= ARGV[i + 3] then return 0 end
     end
 end
 for i = 6, #ARGV, 4 do
     local verb, key = ARGV[i], KEYS[tonumber(ARGV[i + 1])]
     if verb == 'delete' then redis.call('HDEL', key, ARGV[i + 2])
-    elseif verb ~= 'find' then redis.call('HSET', key, ARGV[i + 2], ARGV[i + 3]) end
+    elseif verb == 'add' or verb == 'put' then redis.call('HSET', key, ARGV[i + 2], ARGV[i + 3]) end
 end
 tell(before, math.max(before, tonumber(ARGV[2])) + 1, ARGV[3], ARGV[4], ARGV[5])
 return 1

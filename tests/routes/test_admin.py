@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -37,6 +38,11 @@ GUARDED = [
     ("POST", "/api/mappings/reload"),
     ("GET", "/api/settings"),
     ("PUT", "/api/settings"),
+    ("GET", "/api/channels"),
+    ("POST", "/api/channels"),
+    ("GET", "/api/channels/x"),
+    ("PUT", "/api/channels/x"),
+    ("DELETE", "/api/channels/x"),
 ]
 
 
@@ -59,7 +65,7 @@ def test_every_admin_route_is_in_the_table_above(gateway: GatewayProcess) -> Non
 
     flask = build_flask(build_gateway(load_config({"REDIS_URL": gateway.redis_url, "ADMIN_TOKEN": "x"})))
     rules = {
-        (method, rule.rule.replace("<path:prefix>", "x"))
+        (method, re.sub("<.*?>", "x", rule.rule))
         for rule in flask.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
         if rule.rule.startswith("/api")

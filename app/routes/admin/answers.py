@@ -6,13 +6,16 @@ programs and for the page, which says it in its own language; `field` stands whe
 
 from __future__ import annotations
 
+import codecs
 import logging
 from typing import Any, Literal
 
+import orjson
 from flask import Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from app.core.errors import AddressRefused, Invalid
+from app.storage.channels import ChannelInUse, ChannelNameTaken, ChannelNotFound
 from app.storage.connections import RedisError
 from app.storage.mappings import MappingExists, MappingNotFound
 from app.storage.refusals import describe, refusal_of
@@ -31,6 +34,7 @@ Code = Literal[
     "bad_request",
     "body_too_large",
     "internal_error",
+    "in_use",
     "invalid",
     "locked",
     "method_not_allowed",
@@ -61,15 +65,30 @@ class AdminError(Exception):
         self.headers = headers or {}
 
 
-EXPECTED = (AdminError, Invalid, AddressRefused, MappingExists, MappingNotFound, RedisError)
+EXPECTED = (
+    AdminError,
+    Invalid,
+    AddressRefused,
+    MappingExists,
+    MappingNotFound,
+    ChannelNotFound,
+    ChannelNameTaken,
+    ChannelInUse,
+    RedisError,
+)
 """What a route of the admin API may raise; `error_answer` words it."""
 
 
 def read_json() -> Any:
-    """The value that the body holds as JSON; None where it holds none, or one nested deeper than Python reads."""
+    """The value that the body holds as JSON; None where it holds none, or one nested beyond measure.
+
+    What is no text (half a surrogate pair) or no number (NaN) is no JSON either, so all that is read can be stored.
+    """
+    if not request.is_json:
+        return None
     try:
-        return request.get_json(silent=True)
-    except RecursionError:
+        return orjson.loads(request.get_data().removeprefix(codecs.BOM_UTF8))
+    except orjson.JSONDecodeError:
         return None
 
 
@@ -103,8 +122,12 @@ def _translated(error: Exception) -> AdminError:
             return AdminError(400, "address_refused", str(error), "target")
         case MappingExists():
             return AdminError(400, "name_taken", str(error), "prefix")
-        case MappingNotFound():
+        case MappingNotFound() | ChannelNotFound():
             return AdminError(404, "not_found", str(error))
+        case ChannelNameTaken():
+            return AdminError(409, "name_taken", str(error), "name")
+        case ChannelInUse():
+            return AdminError(409, "in_use", str(error))
         case RedisError():
             return _storage_error(error)
         case HTTPException():

@@ -1,0 +1,123 @@
+"""The operator's channels: list, add, show, change, delete."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+
+from app.core.channels import DIALECTS, answer
+from app.core.errors import AddressRefused
+from app.core.model import Channel
+from app.core.snapshot import CHANNELS
+from app.gateway import Gateway
+from app.routes.admin.answers import AdminError, read_object
+from app.routes.admin.lists import asked_words, page_size
+from app.storage import channels
+from app.storage.channels import ChannelNotFound
+
+STATES = ("enabled", "disabled", "resting")
+
+Answer = Response | tuple[Response, int]
+
+
+def add_channel_routes(admin: Blueprint, gateway: Gateway) -> None:
+    catalog = gateway.catalog
+
+    def check(channel: Channel) -> None:
+        refuse_addresses(gateway, channel)
+
+    @admin.get("/channels")
+    def list_channels() -> Answer:
+        found = _asked_for(catalog.in_hand().channels)
+        size, begin = page_size(), _begin(found)
+        page = found[begin : begin + size]
+        more = len(found) > begin + size
+        shown = [answer(channel, {}) for channel in page]
+        return jsonify(success=True, count=len(found), channels=shown, next=_place(page[-1]) if more else None)
+
+    @admin.post("/channels")
+    def add_channel() -> Answer:
+        channel = channels.add(catalog, _body(), check)
+        return jsonify(success=True, channel=answer(channel, {})), 201
+
+    @admin.get("/channels/<channel_id>")
+    def show_channel(channel_id: str) -> Answer:
+        catalog.in_hand()
+        return jsonify(success=True, channel=answer(find_channel(gateway, channel_id), {}))
+
+    @admin.put("/channels/<channel_id>")
+    def update_channel(channel_id: str) -> Answer:
+        body = _body()
+        if isinstance(body.get("keys"), str | list):
+            text = f"keys are added by POST /api/channels/{channel_id}/keys, and deleted there; nothing was changed"
+            raise AdminError(400, "invalid", text, "keys")
+        [channel] = channels.update(catalog, {channel_id: body}, check)
+        return jsonify(success=True, channel=answer(channel, {}))
+
+    @admin.delete("/channels/<channel_id>")
+    def delete_channel(channel_id: str) -> Answer:
+        channels.delete(catalog, [channel_id])
+        return jsonify(success=True, id=channel_id)
+
+
+def find_channel(gateway: Gateway, channel_id: str) -> Channel:
+    """Raises ChannelNotFound."""
+    channel = CHANNELS.of(gateway.catalog.snapshot).by_id.get(channel_id)
+    if channel is None:
+        raise ChannelNotFound(f"there is no channel {channel_id}")
+    return channel
+
+
+def refuse_addresses(gateway: Gateway, channel: Channel) -> None:
+    """Raises AdminError for a url at which the egress guard lets nobody connect."""
+    for place, url in enumerate(channel.urls):
+        try:
+            gateway.dialer.check(url.upstream)
+        except AddressRefused as error:
+            raise AdminError(400, "address_refused", str(error), f"urls[{place}].url") from None
+
+
+def _body() -> dict[str, Any]:
+    return read_object('{"name": "one", "dialects": ["openai"], "urls": [{"url": "https://..."}], "models": [...]}')
+
+
+def _asked_for(all_of_them: tuple[Channel, ...]) -> list[Channel]:
+    """Those that the query asks for."""
+    dialects = asked_words("dialect", DIALECTS)
+    states = asked_words("state", STATES)
+    model, q = request.args.get("model", "").strip(), request.args.get("q", "").strip().casefold()
+    return [
+        channel
+        for channel in all_of_them
+        if (not dialects or not channel.dialects.isdisjoint(dialects))
+        and (not states or ("enabled" if channel.enabled else "disabled") in states)
+        and (not model or _serves(channel, model))
+        and (not q or _speaks_of(channel, q))
+    ]
+
+
+def _serves(channel: Channel, model: str) -> bool:
+    return any(model in (entry.name, entry.upstream_name) or entry.name == "*" for entry in channel.models)
+
+
+def _speaks_of(channel: Channel, q: str) -> bool:
+    names = [name for entry in channel.models for name in entry]
+    texts = [channel.name, channel.said["note"], *(url.url for url in channel.urls), *names]
+    return any(q in text.casefold() for text in texts)
+
+
+def _begin(found: list[Channel]) -> int:
+    """Where the page begins: behind the place that the one before told, whatever was deleted meanwhile."""
+    after = request.args.get("after", "")
+    if not after:
+        return 0
+    priority, _, name = after.partition(" ")
+    if not priority.removeprefix("-").isdecimal():
+        raise AdminError(400, "invalid", "after must be what the answer before said as its next", "after")
+    return bisect_right(found, (-int(priority), name), key=lambda channel: (-channel.priority, channel.name))
+
+
+def _place(channel: Channel) -> str:
+    return f"{channel.priority} {channel.name}"
