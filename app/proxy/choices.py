@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from random import random
 
 from app.core.channel_urls import urls_in_order
@@ -83,7 +84,7 @@ class ChannelChoices:
         return ApiError(
             refusal.status,
             refusal.code,
-            f"{refusal.message}; the first is back in {wait_s} s" if is_long else refusal.message,
+            refusal.message,
             retry_after_s=LONGEST_RETRY_S if is_long else wait_s,
             is_final=is_long or refusal.code in ("no_fit_key", "model_not_found"),
         )
@@ -95,8 +96,11 @@ class ChannelChoices:
             candidate = self._turns.next(now_ms())
 
     def keys(self, candidate: Candidate) -> Callable[[], Key | None]:
-        channel = candidate.channel
-        return self._choosing.pools.of(channel.id).turn(channel.key_strategy, candidate.models).next
+        channel, models = candidate.channel, candidate.models
+        pool = self._choosing.pools.of(channel.id)
+        if self._turns.falls_back and not pool.keys(models).fit:
+            return partial(next, iter([pool.first_back(models)]), None)
+        return pool.turn(channel.key_strategy, models).next
 
     def urls(self, candidate: Candidate) -> list[ChannelUrl]:
         return urls_in_order(
@@ -122,6 +126,7 @@ def preferences_of(settings: Settings) -> Preferences:
         strip_date=settings.model_strip_date,
         contains=settings.model_contains,
         resting_fallback=settings.resting_fallback,
+        time_zone=settings.time_zone,
         weights=Weights(
             settings.health_penalty,
             settings.health_penalty_weight,

@@ -98,16 +98,25 @@ class KeyPool:
         return Keys(fit, usable, *self._backs(classes, models))
 
     def _backs(self, classes: bytes, models: tuple[str, ...]) -> tuple[int, int]:
-        back_ms = guessed_ms = 0
+        resting = self._resting(classes, models)
+        return min(resting)[0], min([one for one in resting if not one[1]], default=(0,))[0]
+
+    def _resting(self, classes: bytes, models: tuple[str, ...]) -> list[tuple[int, bool, int]]:
+        """Of each that rests until when, whether that was told, and its place."""
+        resting = []
         for id, trouble in self._troubles.items():
             place = self.place_of(id)
-            if place < 0 or self._states[place] != _RESTING or not self._serves(place, classes, models):
-                continue
-            until_ms = trouble.until_ms
-            back_ms = min(back_ms or until_ms, until_ms)
-            if not trouble.is_told():
-                guessed_ms = min(guessed_ms or until_ms, until_ms)
-        return back_ms, guessed_ms
+            if place >= 0 and self._states[place] == _RESTING and self._serves(place, classes, models):
+                resting.append((trouble.until_ms, trouble.is_told(), place))
+        return resting
+
+    def first_back(self, models: tuple[str, ...]) -> Key | None:
+        """Of those that rest the first to be back, for a call that nobody else can serve; none whose rest was told."""
+        resting = [one for one in self._resting(self._classes_of(models), models) if not one[1]]
+        if not resting:
+            return None
+        place = min(resting)[2]
+        return Key(str(self.ids[place]), self.secret_at(place))
 
     def place_of(self, id: int) -> int:
         """-1 where there is no such key."""

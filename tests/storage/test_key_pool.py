@@ -170,3 +170,20 @@ def test_a_choice_costs_the_same_where_nearly_all_of_many_keys_rest() -> None:
             rest(pool, id, 1000)
     assert used(pool, 2) == [2500, 2500]
     assert cpu_s(pool) < 5 * cpu_s(pool_of(5))
+
+
+def test_the_first_to_be_back_may_serve_though_it_rests() -> None:
+    """Of those for the model, and of none whose rest an upstream or the operator told."""
+    limited = Verdict(Outcome.RATE_LIMITED, Blame.KEY)
+    pool = pool_of(3, [StoredKey(4, "sk-other", models=("other",))])
+    assert pool.first_back(()) is None
+    for id, began_ms in {1: T + 2000, 2: T + 1000, 4: T}.items():
+        pool.set_trouble(id, apply(NONE, Failed(began_ms, began_ms, limited, Settings(), "slow down")), T)
+    rest(pool, 3, 10)
+    key = pool.first_back(("model",))
+    assert key is not None
+    assert (key.id, key.secret) == ("2", "sk-0002")
+    assert (other := pool.first_back(("other",))) is not None
+    assert other.id == "4"
+    backs = pool.keys(("model",))
+    assert (backs.fit, backs.back_ms, backs.guessed_back_ms) == (0, T + 10, T + 61_000)

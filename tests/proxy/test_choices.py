@@ -1,0 +1,86 @@
+"""Who may be tried for a call, by channels, keys and what is known of their health."""
+
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import redis
+
+from app.core.errors import ApiError
+from app.core.matching import Serving
+from app.core.model import Channel, Snapshot
+from app.core.outcome import Blame, Outcome, Verdict
+from app.core.settings import Settings
+from app.proxy.choices import ChannelChoices, Choosing
+from app.storage.health import Attempt, Health
+from app.storage.key_pool import StoredKey
+from app.storage.key_pools import KeyPools
+from tests.support.standing import channel
+
+LIMITED = Verdict(Outcome.RATE_LIMITED, Blame.KEY)
+TOLD = Verdict(Outcome.RATE_LIMITED, Blame.KEY, told_rest_s=30.0)
+
+
+class Room:
+    """Two keys of one channel, and no Redis."""
+
+    def __init__(self, **said: Any) -> None:
+        self.channel: Channel = channel("1", **said)
+        self.pools = KeyPools(redis.Redis(port=1))
+        self.pools.of("1").load([StoredKey(1, "sk-1"), StoredKey(2, "sk-2")], 1, now_ms())
+        self.health = Health(self.pools)
+        self.choosing = Choosing(self.health, self.pools, None)  # type: ignore[arg-type]
+
+    def fail(self, key_id: str, verdict: Verdict) -> None:
+        key = next(key for key in iter(self.pools.of("1").turn("sequential").next, None) if key.id == key_id)
+        attempt = Attempt(self.channel, self.channel.urls[0].url, key, "m", now_ms())
+        self.health.note(attempt, verdict, Settings(), now_ms(), status=429)
+
+    def choices(self, **settings: Any) -> ChannelChoices:
+        request: Any = SimpleNamespace(asked=SimpleNamespace(served_by="openai"), model="m")
+        snapshot = Snapshot(serving=Serving([self.channel]), settings=Settings(**settings))
+        return self.choosing.choices(request, snapshot, None)
+
+    def tried(self, **settings: Any) -> list[str]:
+        """The ids of the keys that a call would try."""
+        choices = self.choices(**settings)
+        return [key.id for one in choices.channels() for key in iter(choices.keys(one), None)]
+
+
+def now_ms() -> int:
+    return int(time.time() * 1000)
+
+
+def test_when_all_keys_rest_the_first_to_be_back_serves_all_the_same() -> None:
+    """That key alone, and only where we guessed its rest."""
+    room = Room()
+    assert sorted(room.tried()) == ["1", "2"]
+    room.fail("2", TOLD)
+    assert room.tried() == ["1"]
+    room.fail("1", LIMITED)
+    assert room.tried() == ["1"]
+    with pytest.raises(ApiError) as refused:
+        room.tried(resting_fallback=False)
+    assert (refused.value.status, refused.value.code, refused.value.retry_after_s) == (503, "all_resting", 30)
+
+
+def test_a_rest_that_was_told_is_never_cut_short() -> None:
+    """Where every key's was, nobody is tried."""
+    room = Room()
+    room.fail("1", TOLD)
+    room.fail("2", TOLD)
+    with pytest.raises(ApiError, match="30 s") as refused:
+        room.choices()
+    assert (refused.value.code, refused.value.is_final) == ("all_resting", False)
+
+
+def test_hours_follow_the_gateways_time_zone() -> None:
+    """A channel whose hours name no zone is open by that of the settings."""
+    hour = time.gmtime().tm_hour
+    room = Room(hours=f"{(hour + 23) % 24:02}:00-{(hour + 2) % 24:02}:00")
+    assert room.tried(time_zone="UTC")
+    with pytest.raises(ApiError):
+        room.choices(time_zone="Asia/Shanghai")
