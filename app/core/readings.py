@@ -5,6 +5,9 @@ Every change makes the version grow. So a version that is gone or goes backwards
 the same version, was said by nobody: Redis lost its memory, a replica took over that had not heard all, a backup was
 restored, a key was evicted. What was written while nobody knew better, such as the default mappings seeded into an
 emptied Redis, bears its origin and gives way.
+
+What was lost while nobody ran is missed, too: every change notes which tables hold something, so a table that is gone
+under the version of that note was deleted by nobody. What is left is served, and told, until somebody edits it.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from enum import Enum
 
-from app.core.snapshot import Stored, Table
+from app.core.snapshot import MAPPINGS, Stored, Table
 
 
 class Meaning(Enum):
@@ -20,6 +23,8 @@ class Meaning(Enum):
     LOST = "what is known was lost, or a part of it: it is written back"
     OVERLAID = "in the place of what is known stands what nobody said: that gives way"
     BEHIND = "an older state came back: what is known is served until the next edit or reload"
+    EMPTIED = "the only field of a table was deleted by hand: it is taken, and noted for those who start later"
+    MISSING = "what nobody knows was lost: what is left is served, and told, until the next edit or reload"
 
 
 def judge(known: Stored | None, found: Stored, behind: Stored | None = None, by_hand: Collection[str] = ()) -> Meaning:
@@ -27,8 +32,41 @@ def judge(known: Stored | None, found: Stored, behind: Stored | None = None, by_
 
     `behind` is what was found before, when that was BEHIND. Tables `by_hand` may lose their only field by HDEL.
     """
-    if known is None:
-        return Meaning.WORD
+    meaning = Meaning.WORD if known is None else _said(known, found, behind, by_hand)
+    if meaning is not Meaning.WORD or not lost_before(found):
+        return meaning
+    if known is not None and any(known.tables.get(name) for name in missing(found)):
+        return Meaning.LOST if found.version > known.version else Meaning.EMPTIED
+    return Meaning.MISSING
+
+
+def lost_before(found: Stored) -> set[str]:
+    """The tables that were lost when nobody knew them, of which nobody has said anything since.
+
+    That is missed which was noted, and that in whose place defaults were put.
+    """
+    return missing(found) | ({MAPPINGS.tables[0]} if is_stand_in(found) else set())
+
+
+def missing(found: Stored) -> set[str]:
+    """The tables of `found` that held something after its last change, and are gone.
+
+    Whoever changes something and notes nothing, such as an older gateway or redis-cli, makes the version another.
+    """
+    return {name for name in found.filled.split(" ")[1:] if is_noted(found) and found.tables.get(name) == {}}
+
+
+def is_noted(found: Stored) -> bool:
+    """Whether its last change noted which tables hold something."""
+    return found.filled.split(" ")[0] == str(found.version)
+
+
+def is_stand_in(found: Stored) -> bool:
+    """Whether defaults were put in the place of mappings that were lost; and not into a new Redis."""
+    return found.version > 1 and _restored_from(found) == 0
+
+
+def _said(known: Stored, found: Stored, behind: Stored | None, by_hand: Collection[str]) -> Meaning:
     if found.origin != known.origin and (basis := _restored_from(found)) is not None and basis <= known.version:
         if basis < known.version:
             return Meaning.OVERLAID

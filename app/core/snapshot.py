@@ -40,6 +40,8 @@ class Stored(NamedTuple):
     """Who stored it, where that was no operator; see `core.readings.origin`."""
     stamps: str = ""
     """When each part last changed; see `core.readings.unread`."""
+    filled: str = ""
+    """A version, and the tables that held something then; see `core.readings.missing`."""
 
 
 class Part(Protocol):

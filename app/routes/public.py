@@ -141,7 +141,7 @@ def _health(gateway: Gateway) -> tuple[Response, int]:
     if redis_answers and not worker_alive and gateway.recorder is not None:
         reasons.append("the worker does not roll up, so statistics wait")
     if gateway.catalog.doubt:
-        reasons.append(f"{gateway.catalog.doubt}; those last known go on serving")
+        reasons.append(gateway.catalog.doubt)
     report = {
         "status": "ok" if not reasons else "degraded" if can_serve else "unavailable",
         "reasons": reasons,

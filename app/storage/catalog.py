@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from app.core.model import Snapshot
-from app.core.readings import Meaning, judge, unread
+from app.core.readings import Meaning, is_noted, is_stand_in, judge, lost_before, unread
 from app.core.settings import Limits, Settings
 from app.core.snapshot import MAPPINGS, NOUNS, Noun, Part, Stored, Table, build_snapshot
 from app.storage.changes import ALL, Edit, change
@@ -37,6 +37,7 @@ REASONS = {
     Meaning.OVERLAID: "Redis lost the {}, and others were stored in their place by no operator",
     Meaning.BEHIND: "Redis holds an older state of the {} than this one knows",
 }
+TAKEN = (Meaning.WORD, Meaning.EMPTIED, Meaning.MISSING)
 
 
 class Catalog:
@@ -57,7 +58,8 @@ class Catalog:
         self._nouns = {noun.name: noun for noun in nouns}
         self._by_hand = [noun.name for noun in nouns if noun.by_hand]
         self._tables_by_hand = {table for noun in nouns if noun.by_hand for table in noun.tables}
-        self._store = StoredCatalog(client, [table for noun in nouns for table in noun.tables])
+        self._tables = [table for noun in nouns for table in noun.tables]
+        self._store = StoredCatalog(client, self._tables)
         self._stored: Stored | None = None
         self._behind: Stored | None = None
         """What Redis holds, when that is older."""
@@ -101,10 +103,12 @@ class Catalog:
             if self._stored is not None and meaning in (Meaning.LOST, Meaning.OVERLAID):
                 self._write_back(meaning, self._stored, found)
                 found, meaning = self._read(self._nouns)
-            if meaning is Meaning.WORD:
+            if meaning in TAKEN:
                 self._take(found)
             else:
                 self._doubt(meaning, found)
+            if meaning is Meaning.EMPTIED:
+                self._note(found)
             self.loaded = True
             return self.snapshot
 
@@ -136,12 +140,11 @@ class Catalog:
             log.warning(text, self._told(meaning), found.version, known.version, counts)
 
     def _take(self, found: Stored) -> None:
-        if self.doubt:
-            log.warning("The %s are those that Redis holds again, version %d", self._all(), found.version)
-        self.doubt, self._behind = "", None
+        self._take_doubt(found)
         if found == self._stored:
             return
-        if self._stored is None and found.version and not found.tables[MAPPINGS.tables[0]]:
+        is_empty = not found.tables[MAPPINGS.tables[0]]
+        if self._stored is None and found.version and is_empty and not is_noted(found):
             text = "Redis holds no mappings, but version %d of them: either all were deleted, or they are lost"
             log.warning(text, found.version)
         before = (self._stored, self.snapshot) if self._stored is not None else None
@@ -154,12 +157,34 @@ class Catalog:
             for name, reason in part.rejected.items() if part is not noun.of(old) else ():
                 log.warning("%r is left out: %s", name, reason)
 
+    def _note(self, found: Stored) -> None:
+        """Has the version grow after an edit by hand, so that whoever starts later misses nothing."""
+        known = self._stored.version if self._stored is not None else 0
+        try:
+            change(self._redis, self._tables, ALL, "emptied", (), found.version, known)
+        except RedisError as error:
+            log.warning("Redis %s; what was deleted by hand will be missed", describe(error))
+
+    def _take_doubt(self, found: Stored) -> None:
+        """What is taken may be all that is left."""
+        lost, text = lost_before(found), ""
+        if lost:
+            names = " and ".join(noun.name for noun in self._nouns.values() if lost & set(noun.tables))
+            served = "the default mappings stand in" if is_stand_in(found) else "what is left is served"
+            text = f"Redis lost the {names} while no gateway ran (version {found.version}); {served}"
+            text += " until the next edit, or a reload, takes it for good"
+        if text and text != self.doubt:
+            log.warning("%s", text)
+        elif self.doubt and not text:
+            log.warning("The %s are those that Redis holds, version %d", self._all(), found.version)
+        self.doubt, self._behind = text, None
+
     def _doubt(self, meaning: Meaning, found: Stored) -> None:
         known = self._stored.version if self._stored is not None else 0
-        text = f"{self._told(meaning)} (version {found.version} after {known})"
+        text = f"{self._told(meaning)} (version {found.version} after {known}); those last known go on serving"
         self._behind = found if meaning is Meaning.BEHIND else None
         if not self.doubt:
-            log.warning("%s; those last known go on serving", text)
+            log.warning("%s", text)
         self.doubt = text
 
     def _told(self, meaning: Meaning) -> str:
@@ -216,12 +241,12 @@ class Catalog:
         return self._change(noun.name, f"{noun.word}_{act}", edits)
 
     def reload(self) -> Snapshot:
-        """Takes what Redis holds, also when that is older than what is known, here and in all processes.
+        """Takes what Redis holds, also when that is older than what is known, or not all, here and in all processes.
 
         Raises RedisError.
         """
         self.load()
-        if self._behind is not None:
+        if self.doubt:
             self._change(ALL, "mappings_accepted", ())
         return self.snapshot
 
@@ -231,7 +256,7 @@ class Catalog:
             self.look()
             known = self._stored.version if self._stored is not None else 0
             built_on = known if self._behind is None else self._behind.version
-            changed = change(self._redis, noun, word, edits, built_on, known)
+            changed = change(self._redis, self._tables, noun, word, edits, built_on, known)
             if changed > 0:
                 self.look()
             if changed >= 0:

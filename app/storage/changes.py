@@ -2,20 +2,29 @@
 
 Every change makes the version grow, beyond the version that its author knew; so nobody sees one go backwards.
 A change says on which version it was decided, and is not made when Redis has fallen behind that meanwhile.
+It leaves a note of which tables hold something, so that one that is lost later is missed even by who never knew it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal, NamedTuple
 from uuid import uuid4
 
-from app.storage.connections import MAPPINGS_ORIGIN, MAPPINGS_UPDATES, MAPPINGS_VERSION, TABLE, VERSIONS, Redis
+from app.storage.connections import (
+    FILLED,
+    MAPPINGS_ORIGIN,
+    MAPPINGS_UPDATES,
+    MAPPINGS_VERSION,
+    TABLE,
+    VERSIONS,
+    Redis,
+)
 
 ALL = "*"
 """In the place of a noun: any may have changed."""
-KEYS = (MAPPINGS_VERSION, MAPPINGS_UPDATES, MAPPINGS_ORIGIN, VERSIONS)
-"""The first keys of every script here; the tables follow."""
+KEYS = (MAPPINGS_VERSION, MAPPINGS_UPDATES, MAPPINGS_ORIGIN, VERSIONS, FILLED)
+"""The first keys of every script here; all tables of the catalogue follow."""
 
 
 class Edit(NamedTuple):
@@ -29,7 +38,8 @@ class Edit(NamedTuple):
     text: str = ""
 
 
-# Raises the version, stamps what changed (`core.readings.unread` reads it) and publishes the word.
+# Raises the version, stamps what changed (`core.readings.unread` reads it), notes which tables hold something
+# (`core.readings.missing`) and publishes the word.
 TELL = """
 local function tell(before, after, noun, mark, word)
     local now = string.format('%.0f', after)
@@ -44,6 +54,11 @@ local function tell(before, after, noun, mark, word)
     end
     redis.call('SET', KEYS[1], now)
     redis.call('SET', KEYS[4], stamps .. ' ' .. noun .. ' ' .. now .. '.' .. mark)
+    local filled = now
+    for number = 6, #KEYS do
+        if redis.call('EXISTS', KEYS[number]) == 1 then filled = filled .. ' ' .. KEYS[number] end
+    end
+    redis.call('SET', KEYS[5], filled)
     redis.call('PUBLISH', KEYS[2], word)
 end
 """
@@ -75,16 +90,18 @@ return 1
 )
 
 
-def change(client: Redis, noun: str, word: str, edits: Sequence[Edit], built_on: int, known: int) -> int:
+def change(
+    client: Redis, tables: Collection[str], noun: str, word: str, edits: Sequence[Edit], built_on: int, known: int
+) -> int:
     """1: it was made; 0: what an edit asks for does not hold; -1: Redis has fallen behind. Raises RedisError.
 
-    `noun` ALL and no edits change nothing, but make what is stored the newest that anybody knows.
+    `tables`: all of the catalogue. `noun` ALL and no edits change nothing, but make what is stored the newest that
+    anybody knows.
     """
-    tables = list(dict.fromkeys(edit.table for edit in edits))
+    keys = [*KEYS, *(TABLE + table for table in tables)]
     words: list[str | int] = []
     for edit in edits:
-        words += edit.verb, len(KEYS) + 1 + tables.index(edit.table), edit.field, edit.text
-    keys = [*KEYS, *(TABLE + table for table in tables)]
+        words += edit.verb, keys.index(TABLE + edit.table) + 1, edit.field, edit.text
     return int(client.eval(_CHANGE, len(keys), *keys, built_on, known, noun, new_mark(), word, *words))
 
 

@@ -24,6 +24,7 @@ MAPPINGS_NONE = "apiproxy:mappings:none"  # never exists
 MAPPINGS_OPTIONS = "apiproxy:mappings:options"  # hash prefix -> JSON object of settings
 SETTINGS_SET = "apiproxy:settings"  # hash name -> number: the general settings that the operator changed
 VERSIONS = "apiproxy:versions"  # when each part of the catalogue last changed; see core.readings.unread
+FILLED = "apiproxy:filled"  # a version, and the hashes that held something then; see core.readings.missing
 TABLE = "apiproxy:"  # + name: a hash of the catalogue, as core.snapshot names it; those above are among them
 
 # The braces are a hash tag: what one MULTI touches must live in one slot of a Redis Cluster.

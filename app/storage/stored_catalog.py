@@ -14,6 +14,7 @@ from app.core.readings import origin
 from app.core.snapshot import Stored
 from app.storage.changes import ALL, KEYS, TELL, new_mark
 from app.storage.connections import (
+    FILLED,
     MAPPINGS_NONE,
     MAPPINGS_ORIGIN,
     MAPPINGS_VERSION,
@@ -32,7 +33,7 @@ local before = tonumber(redis.call('GET', KEYS[1]) or '0') or 0
 if before ~= tonumber(ARGV[1]) then return 0 end
 if (redis.call('GET', KEYS[3]) or '') ~= ARGV[2] then return 0 end
 local at = 9
-for number = 5, #KEYS do
+for number = 6, #KEYS do
     local key = KEYS[number]
     if ARGV[5] == '1' then redis.call('DEL', key) end
     local missing = redis.call('EXISTS', key) == 0
@@ -67,14 +68,15 @@ class StoredCatalog:
     def read(self, tables: Collection[str]) -> Reading:
         """The versions, and these tables as they stood at the same instant."""
         pipe = self._redis.pipeline(transaction=bool(tables))
-        pipe.mget(MAPPINGS_VERSION, MAPPINGS_ORIGIN, VERSIONS)
+        pipe.mget(MAPPINGS_VERSION, MAPPINGS_ORIGIN, VERSIONS, FILLED)
         pipe.exists(*self._keys)
         for table in tables:
             pipe.hgetall(TABLE + table)
-        (version, origin, stamps), there, *hashes = pipe.execute()
+        (version, origin, stamps, filled), there, *hashes = pipe.execute()
         read = dict(zip(tables, map(_decode, hashes), strict=True))
         number = int(version) if version and version.isdigit() else 0
-        return Reading(Stored(number, read, _text(origin), _text(stamps)), there)
+        noted = _text(filled).replace(TABLE, "")
+        return Reading(Stored(number, read, _text(origin), _text(stamps), noted), there)
 
     def write_back(self, known: Stored, found: Stored, *, gives_way: bool) -> bool:
         """Stores what is known where it is missing; where what was found gives way, in its place.

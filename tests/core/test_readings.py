@@ -16,7 +16,7 @@ KNOWN = stored(57, A | B, SLOW, LIMITS, SEEDED)
 NOTHING = stored(0)
 OLD = stored(40, A, {}, {}, SEEDED)
 
-WORD, LOST, OVERLAID, BEHIND = Meaning
+WORD, LOST, OVERLAID, BEHIND, EMPTIED, MISSING = Meaning
 BY_HAND = {table for noun in NOUNS if noun.by_hand for table in noun.tables}
 
 
@@ -77,6 +77,39 @@ def test_only_what_an_operator_can_have_said_is_taken(found: Stored, meaning: Me
 def test_an_edit_of_what_came_back_takes_it(found: Stored, meaning: Meaning) -> None:
     """An older state that was seen before is taken as soon as somebody edits it."""
     assert judge(KNOWN, found, OLD, BY_HAND) is meaning
+
+
+ALL_FILLED = "57 settings mappings mappings:options"
+
+
+def noted(one: Stored, filled: str) -> Stored:
+    """`one` as its last change left it, with the note of what held something then."""
+    return one._replace(filled=filled)
+
+
+@pytest.mark.parametrize(
+    ("known", "found", "meaning"),
+    [
+        (None, noted(KNOWN, ALL_FILLED), WORD),
+        (None, noted(but(KNOWN, mappings=A), ALL_FILLED), WORD),  # one HDEL
+        (None, noted(but(KNOWN, mappings={}), ALL_FILLED), MISSING),
+        (None, noted(but(KNOWN, settings={}), ALL_FILLED), MISSING),
+        (None, noted(but(KNOWN, mappings={}, options={}), "57 settings"), WORD),  # all were deleted by the API
+        (None, noted(but(KNOWN, version=58, mappings={}), ALL_FILLED), WORD),  # an older gateway deleted them
+        (None, noted(but(KNOWN, mappings={}), ""), WORD),
+        (None, noted(KNOWN, ALL_FILLED + " widgets"), WORD),  # a newer gateway has a noun that we do not know
+        (None, but(KNOWN, origin=origin(57, 0, "other")), MISSING),  # defaults, in the place of what was lost
+        (None, stored(1, A, {}, {}, SEEDED), WORD),  # defaults, in a new Redis
+        (NOTHING, noted(but(KNOWN, mappings={}), ALL_FILLED), MISSING),
+        (KNOWN, noted(but(KNOWN, mappings={}), ALL_FILLED), LOST),
+        (KNOWN, noted(but(KNOWN, version=58, mappings={}), ALL_FILLED.replace("57", "58")), LOST),  # after an edit
+        (but(KNOWN, mappings=A), noted(but(KNOWN, mappings={}), ALL_FILLED), EMPTIED),
+        (but(KNOWN, mappings={}), noted(but(KNOWN, mappings={}), ALL_FILLED), MISSING),
+    ],
+)
+def test_what_a_change_left_and_nobody_deleted_is_missed(known: Stored | None, found: Stored, meaning: Meaning) -> None:
+    """By whoever starts later, too; unless somebody who leaves no note has changed something since."""
+    assert judge(known, found, by_hand=BY_HAND) is meaning
 
 
 @pytest.mark.parametrize("found", [NOTHING, KNOWN, OLD])

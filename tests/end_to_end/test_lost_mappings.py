@@ -6,10 +6,13 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from app.core.defaults import DEFAULT_MAPPINGS
 from app.storage.connections import MAPPINGS, MAPPINGS_UPDATES, MAPPINGS_VERSION
+from app.storage.seeding import seed
 from tests.support.failover import BareRedis
 from tests.support.gateway import GatewayProcess
 from tests.support.upstream import Upstream
@@ -153,3 +156,23 @@ def test_a_restored_backup_waits_for_the_operator(house: House) -> None:
     assert house.version() > version
     assert house.serves()
     wait_until(lambda: all(house.health()["status"] == "ok" for _ in range(8)), "all is well")
+
+
+def test_a_start_after_a_loss_serves_the_defaults_and_says_so(tmp_path: Path) -> None:
+    """The version is kept, the hash gone, nobody knows it: something is served, and /health says so until reload."""
+    redis = BareRedis(tmp_path)
+    gateway = GatewayProcess(redis.url, {"ENABLE_STATS": "false"})
+    try:
+        seed(redis.client, {"/mine": "https://mine.example"})
+        redis.client.delete(MAPPINGS)
+        gateway.start()
+        health = gateway.request("GET", "/health").json()
+        assert (health["status"], health["mappings"]) == ("degraded", len(DEFAULT_MAPPINGS))
+        [reason] = health["reasons"]
+        assert reason.startswith("Redis lost the mappings while no gateway ran")
+        assert gateway.admin("POST", "/api/mappings/reload").status == 200
+        assert gateway.request("GET", "/health").json()["status"] == "ok"
+        assert gateway.final_log().count("Redis lost the mappings") == 1
+    finally:
+        gateway.stop()
+        redis.close()
