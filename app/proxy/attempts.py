@@ -25,7 +25,8 @@ from app.proxy.holding import HeldAnswer, read_bounded
 from app.proxy.upstream.exchange import Exchange
 from app.proxy.upstream.transport import Transport
 from app.wire.dialects.observers import Observer, observer_for
-from app.wire.headers import Headers, by_name, find
+from app.wire.error_bodies import plain
+from app.wire.headers import Headers, by_name, find, lower
 
 JUDGED_BYTES = 64 * 1024
 
@@ -209,6 +210,11 @@ class Attempts:
         )
         failed = Failed(tried, self._verdict(facts))
         failed.status, failed.reason, failed.headers, failed.body = answer.status, answer.reason, answer.headers, body
+        coding = find(answer.headers, "content-encoding")
+        if coding is not None:  # what is passed on must be looked through for our key
+            failed.body = plain(body, coding)
+            if failed.body != body:
+                failed.headers = [field for field in answer.headers if lower(field[0]) != "content-encoding"]
         return failed
 
     def _verdict(self, facts: Facts) -> Verdict:

@@ -18,7 +18,7 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
         ("GET", "/opnai/v1/models?key=secret", "is it /openai/v1/models?;"),
         ("GET", "/OPENAI/v1/models", "is it /openai/v1/models?;"),
         ("GET", "//openai/v1/models", "no mapping for //openai/v1/models; is it /openai/v1/models?;"),
-        ("GET", "/%E6%A8%A1%E5%9E%8B/%61", "no mapping for /模型/a;"),
+        ("GET", "/%E6%9C%AA%E7%9F%A5/%61", "no mapping for /未知/a;"),
     ],
 )
 def test_an_error_says_what_was_meant(gateway: GatewayProcess, method: str, path: str, told: str) -> None:
