@@ -7,12 +7,15 @@ decoded bytes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from app.wire.bodies.forms import Form, boundary_of
 from app.wire.bodies.members import Members
 from app.wire.bodies.top_level import TopLevel
 from app.wire.codings import MAX_PIECE_BYTES, CodingError, Decoder, decoder_for
 
+_STEP_BYTES: Final = 256 * 1024
+"""Undone and read at once; few bytes of a compressed body may stand for many."""
 _MAYBE_JSON = frozenset({"", "text/plain", "application/x-www-form-urlencoded"})
 """What clients say that forget to name the type: curl's default among them."""
 
@@ -39,6 +42,7 @@ class RequestBodyReading:
         """Takes note of the next piece. Yields where it has worked for a while, so that others may have their turn."""
         if self.is_unreadable or self.is_too_large:
             return
+        passed_bytes = 0
         for part in self._decoded(piece):
             self._length += len(part)
             if self._length > self._max_bytes:
@@ -46,6 +50,10 @@ class RequestBodyReading:
                 return
             self.members.begin(part)
             while self.members.step():
+                yield
+            passed_bytes += len(part)
+            if passed_bytes >= _STEP_BYTES:
+                passed_bytes = 0
                 yield
 
     def finish(self) -> None:

@@ -41,7 +41,7 @@ class Observer(Seen):
         raise NotImplementedError
 
     def finish(self) -> None:
-        """Takes note that the body has ended."""
+        """Takes note that the body has ended. More than once is as good as once."""
 
     def comment(self) -> bytes:
         """What may be sent here to keep the connection from falling silent; empty where nothing may."""
@@ -114,6 +114,7 @@ class WholeObserver(Observer):
         """Its `Content-Type` does."""
         self._held: list[bytes] = []
         self._held_bytes = 0
+        self._is_finished = False
 
     def feed(self, piece: bytes) -> None:
         if piece and not self.is_useful:
@@ -125,8 +126,9 @@ class WholeObserver(Observer):
                 self._held = []
 
     def finish(self) -> None:
-        if self.is_useful:
+        if self.is_useful or self._is_finished:
             return
+        self._is_finished = True
         body = b"".join(self._held).strip(_BLANK)
         self._held = []
         if body[:1] == b"<":

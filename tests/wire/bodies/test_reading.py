@@ -124,3 +124,10 @@ def test_a_long_piece_is_read_in_steps() -> None:
     reading.finish()
     assert reading.members.model == "m"
     assert not reading.is_unreadable
+
+
+def test_few_bytes_that_stand_for_many_are_read_in_steps() -> None:
+    """Undoing a compressed body takes long, too."""
+    reading = reading_of(JSON, "gzip", frozenset(), 10 * MAX_BYTES)
+    assert reading is not None
+    assert 15 <= sum(1 for _ in reading.feed(gzip.compress(b'{"x":"' + b"y" * 5_000_000 + b'"}'))) <= 20

@@ -30,6 +30,9 @@ def fed(path: str, pieces: Iterable[bytes], content_type: str = JSON) -> Observe
     for piece in pieces:
         seen.feed(piece)
     seen.finish()
+    once = facts(seen)
+    seen.finish()
+    assert facts(seen) == once
     return seen
 
 
