@@ -99,7 +99,7 @@ class Form(Members):
         name = _NAME.search(head)
         written = (name.group(1) or name.group(2) or b"") if name is not None else b""
         field = written.decode("utf-8", "replace")
-        self._name = field if _FILE.search(head) is None and self._is_wanted(field) else ""
+        self._name = self._wanted_name(field) if _FILE.search(head) is None else ""
         self._value = b""
         self._value_start = self._offset + end + 4
         self._state = _CONTENT

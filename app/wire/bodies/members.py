@@ -51,14 +51,14 @@ class Members:
         """There is no more."""
         raise NotImplementedError
 
-    def _is_wanted(self, name: str) -> bool:
-        """Whether the value of `name`, which has just come, is to be kept."""
+    def _wanted_name(self, name: str) -> str:
+        """The name of the value that comes now, where it is to be kept, else an empty one."""
         if name == "model":
             self.is_unreadable = self.is_unreadable or self.has_model
             self.has_model = True
         elif name == "stream":
             self.is_unreadable = self.is_unreadable or self._has_stream
             self._has_stream = True
-        else:
-            return name in self._wanted
-        return True
+        elif name not in self._wanted:
+            return ""
+        return name

@@ -19,7 +19,7 @@ PAUSE_BYTES: Final = 256 * 1024
 _STEP_BYTES: Final = 64 * 1024
 _BLANK = re.compile(rb"[ \t\r\n]*+")
 _MEMBER = re.compile(rb'[ \t\r\n]*+("[^"\\]*+(?:\\.[^"\\]*+)*+")[ \t\r\n]*+:[ \t\r\n]*+', re.DOTALL)
-_PASSED = re.compile(rb'(?:[^"{}\[\]]++|"[^"\\]{0,60}+")*+')
+_PASSED = re.compile(rb'[^"{}\[\]]*+(?:"[^"\\]{0,100}+"[^"{}\[\]]*+)*+')
 _SCALAR = re.compile(rb'[^ \t\r\n,"{}\[\]:]++')
 
 

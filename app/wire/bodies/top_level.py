@@ -21,10 +21,15 @@ MAX_DEPTH: Final = 1024
 _BLANK = re.compile(rb"[ \t\r\n]*+")
 _MEMBER = re.compile(rb'[ \t\r\n]*+"([^"\\]*+(?:\\.[^"\\]*+)*+)"[ \t\r\n]*+:[ \t\r\n]*+', re.DOTALL)
 _MEMBER_BEGUN = re.compile(rb'[ \t\r\n]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+(?:\\|"[ \t\r\n]*+)?+)?+', re.DOTALL)
+_SIMPLE = re.compile(
+    rb'[ \t\r\n]*+"([^"\\]*+)"[ \t\r\n]*+:[ \t\r\n]*+'
+    rb'("[^"\\]*+"|true|false|null|-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][-+]?[0-9]++)?+)[ \t\r\n]*+[,}]'
+)
+"""What most members are, with what follows them: at once."""
 _STRING = re.compile(rb'"[^"\\]*+"')
 _SCALAR = re.compile(rb'[^ \t\r\n,"{}\[\]:]*+')
 _SCALARS = re.compile(rb"true|false|null|NaN|-?Infinity|-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][-+]?[0-9]++)?+")
-_PASSED = re.compile(rb'(?:[^"{}\[\]]++|"[^"\\]{0,60}+")*+')
+_PASSED = re.compile(rb'[^"{}\[\]]*+(?:"[^"\\]{0,100}+"[^"{}\[\]]*+)*+')
 """Inside a nested value: what neither opens nor closes one, and short strings. A long string is found quicker."""
 _QUOTE: Final = 34
 _BACKSLASH: Final = 92
@@ -119,6 +124,15 @@ class TopLevel(Members):
         return at + 1
 
     def _read_key(self, data: bytes, at: int) -> int:
+        simple = _SIMPLE.match(data, at)
+        if simple is not None:
+            self._begin_member(simple.group(1))
+            if self._key and not self.is_unreadable:
+                self._value_start = self._offset + simple.start(2)
+                self._take(simple.group(2), self._offset + simple.end(2))
+            end = simple.end()
+            self._state = _KEY if data[end - 1] == 44 else _AFTER_ALL
+            return end
         member = _MEMBER.match(data, at)
         if member is not None and member.end() < len(data):
             self._begin_member(member.group(1))
@@ -135,13 +149,13 @@ class TopLevel(Members):
         return -1 if is_begun and len(data) - at <= MAX_KEY_BYTES else self._give_up()
 
     def _begin_member(self, written: bytes) -> None:
-        key = written.decode("utf-8", "replace")
-        if "\\" in key:
+        if b"\\" in written:
             try:
-                key = orjson.loads(b'"%b"' % written)
+                self._key = self._wanted_name(orjson.loads(b'"%b"' % written))
             except orjson.JSONDecodeError:
                 self._give_up()
-        self._key = key if self._is_wanted(key) else ""
+        else:
+            self._key = self._wanted_name(written.decode("utf-8", "replace"))
 
     def _begin_value(self, data: bytes, at: int) -> int:
         byte = data[at]

@@ -14,6 +14,7 @@ _CONTENT: Final = (
 """Where a message, a delta or a choice holds what its reader waits for; each empty until there is something.
 
 `reasoning_content` is DeepSeek's and many others', `reasoning` and `reasoning_details` OpenRouter's."""
+_FINISH: Final = b'"finish_reason"'
 _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"').search
 _TYPE_OF_END = re.compile(rb'"type"\s*:\s*"[a-z_.]+\.(?:done|completed)"').search
 """Of streams that are none of chat: speech, transcriptions, images."""
@@ -49,6 +50,13 @@ class OpenAI(Dialect):
         return error_value(error)
 
     def is_telling(self, piece: bytes) -> bool:
+        if b"error" not in piece:
+            # Most pieces are one chunk with one choice that goes on: told by one look at its `finish_reason`.
+            found = piece.find(_FINISH)
+            if found >= 0 and piece.startswith(b":null", found + len(_FINISH)):
+                behind = found + len(_FINISH)
+                if piece.find(_FINISH, behind) < 0 and piece.find(b"data:", behind) < 0:
+                    return False
         return may_say_error(piece) or _FINISHED(piece) is not None or DONE in piece or _TYPE_OF_END(piece) is not None
 
     def judge_long(self, ends: bytes, seen: Seen) -> None:
