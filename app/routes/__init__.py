@@ -58,7 +58,8 @@ def _http_error(error: HTTPException, gateway: Gateway, unknown_paths: UnknownPa
     if error.response is not None:
         return error.response  # made by abort()
     if error.code == 404 and not gateway.catalog.loaded:
-        text = "Redis does not answer, so the mappings are not known yet; try again soon"
+        trouble = gateway.stats.redis_trouble() or "did not answer"
+        text = f"Redis {trouble}, so the mappings are not known yet; try again soon"
         return _reply(OperatorFault(503, "not_ready", text, retry_after_s=2))
     if error.code == 404:
         return unknown_paths.answer()

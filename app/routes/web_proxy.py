@@ -22,6 +22,7 @@ from app.routes.inbound import inbound_of
 from app.routes.wsgi_environ import Environ, StartResponse, WsgiApp, raw_headers, raw_target
 from app.storage.admin_access import AddressLocked, AdminAccess, WrongToken
 from app.storage.connections import RedisError
+from app.storage.refusals import trouble_of
 from app.wire.headers import Headers, find
 from app.wire.pages.address import InvalidAddress, parse_address
 from app.wire.pages.fields import ROOT, Site, proxied_address
@@ -134,8 +135,9 @@ class WebProxyDoor:
             raise ClientFault(401, "login_required", f"this is not the admin's token: {login}") from None
         except AddressLocked as lock:
             raise ClientFault(429, "address_locked", str(lock), retry_after_s=lock.retry_after_s) from None
-        except RedisError:
-            raise OperatorFault(503, "not_ready", "Redis does not answer, so nobody can be let in; try again") from None
+        except RedisError as error:
+            text = f"Redis {trouble_of(error)}, so nobody can be let in; try again"
+            raise OperatorFault(503, "not_ready", text) from None
 
 
 def _of_the_page_that_asks(environ: Environ, target: str) -> str | None:

@@ -64,7 +64,7 @@ def kind_of(error: BaseException) -> str:
 
 
 def refusal_of(error: BaseException) -> str | None:
-    """Why a Redis that answers will not do what it was asked; None when it does not answer, or not yet."""
+    """Why a Redis that answers will not do what it was asked; None when it does not answer, or with another error."""
     return REFUSALS.get(kind_of(error))
 
 
@@ -73,7 +73,18 @@ def is_overtaken(error: BaseException) -> bool:
     return kind_of(error) in OVERTAKEN
 
 
+def trouble_of(error: BaseException) -> str:
+    """What Redis does instead of what it was asked, to follow its name. For anybody to read: it names no address."""
+    if (refusal := refusal_of(error)) is not None:
+        return f"refuses: {refusal}"
+    return "answers with an error" if _is_answer(error) else "does not answer"
+
+
 def describe(error: BaseException) -> str:
-    """`does not answer (why)` or `refuses (why)`, to follow the word Redis."""
-    refusal = refusal_of(error)
-    return f"does not answer ({error})" if refusal is None else f"refuses: {refusal} ({kind_of(error)})"
+    """`trouble_of`, and the server's or the system's own word for it."""
+    return f"{trouble_of(error)} ({error if refusal_of(error) is None else kind_of(error)})"
+
+
+def _is_answer(error: BaseException) -> bool:
+    """Whether Redis said it; redis-py makes connection errors of some, such as `max number of clients reached`."""
+    return isinstance(error, redis.ResponseError) or bool(getattr(error, "status_code", None))

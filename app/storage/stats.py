@@ -18,7 +18,7 @@ import redis
 
 from app.core.windows import WINDOW_NAMES, Windows
 from app.storage.connections import STATS_PROCESSES, STATS_ROLLED_AT, STATS_SUMMARY, Redis
-from app.storage.refusals import describe, refusal_of
+from app.storage.refusals import describe, trouble_of
 
 log = logging.getLogger(__name__)
 
@@ -174,8 +174,7 @@ class Stats:
             if not away:
                 log.warning("Redis %s; statistics are stale until it answers", describe(error))
             self._probe_at = time.monotonic() + PROBE_PAUSE_S
-            refusal = refusal_of(error)
-            self._trouble = "does not answer" if refusal is None else f"refuses: {refusal}"
+            self._trouble = trouble_of(error)
             return None
         self._probe_at = 0.0
         return answers

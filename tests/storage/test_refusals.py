@@ -40,7 +40,7 @@ def test_a_refusal_is_told_apart_from_silence(reply: str, refuses: bool, overtak
     """Each reply of a server means the same alone and as redis-py words it for a command of a pipeline."""
     error = BaseParser.parse_error(reply)
     assert (refusal_of(error) is not None, is_overtaken(error)) == (refuses, overtaken)
-    assert describe(error).startswith("refuses: " if refuses else "does not answer (")
+    assert describe(error).startswith("refuses: " if refuses else "answers with an error (")
     redis.client.Pipeline.annotate_exception(None, error, 1, ("HSET", "/OOM", "READONLY", "x"))
     assert (refusal_of(error) is not None, is_overtaken(error)) == (refuses, overtaken)
 
@@ -50,6 +50,7 @@ def test_silence_refuses_nothing(error: Exception) -> None:
     """What never came from a server is no refusal."""
     assert refusal_of(error) is None
     assert not is_overtaken(error)
+    assert describe(error) == f"does not answer ({error})"
 
 
 def test_a_full_memory_is_told_by_a_real_server(own_redis: Redis) -> None:

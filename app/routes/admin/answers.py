@@ -18,7 +18,7 @@ from app.core.errors import AddressRefused, Invalid
 from app.storage.channels import ChannelInUse, ChannelNameTaken, ChannelNotFound
 from app.storage.connections import RedisError
 from app.storage.mappings import MappingExists, MappingNotFound
-from app.storage.refusals import describe, refusal_of
+from app.storage.refusals import describe, refusal_of, trouble_of
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +138,7 @@ def _translated(error: Exception) -> AdminError:
 def _storage_error(error: RedisError) -> AdminError:
     refusal = refusal_of(error)
     if refusal is None:
-        text = "Redis does not answer, so nothing can be read or changed here; try again soon"
+        text = f"Redis {trouble_of(error)}, so nothing can be read or changed here; try again soon"
         return AdminError(503, "storage_away", text)
     if request.method != "GET":  # a page that asks again and again is no news
         log.warning("%s %s was not done: Redis %s", request.method, request.path, describe(error))
