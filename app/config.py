@@ -35,6 +35,7 @@ _READ_ELSEWHERE = {"GATEWAY_ENV_FILE", "GUNICORN_CMD_ARGS", "TEST_SERVER"}
 """Names that are ours or gunicorn's and have no field."""
 _BEHIND_A_ROUTER = frozenset({"SPACE_ID", "DYNO"})
 """What a Hugging Face Space and a Heroku dyno have in their environment: there one router stands before us."""
+_SENT_IN_A_FIELD = re.compile(r"[\x21-\x7e]+")
 _PLATFORM = re.compile(r"(x86_64|aarch64|arm64|i\d86|ppc64le|powerpc64le|s390x)-\w+-(linux|darwin|macos)[\w.-]*")
 
 
@@ -45,6 +46,14 @@ class ConfigError(ValueError):
 def _path(judge: Callable[[Path], Path]) -> Callable[[str], Path]:
     """A relative path counts from the project's directory."""
     return lambda text: judge(ROOT / Path(text).expanduser())
+
+
+def _auth_keys(text: str) -> tuple[str, ...]:
+    """Those of a list with commas between, each once."""
+    keys = tuple(dict.fromkeys(key for part in text.split(",") if (key := part.strip())))
+    if not all(_SENT_IN_A_FIELD.fullmatch(key) for key in keys):
+        raise ValueError("its entries must be of ASCII letters, digits and signs, without blanks, commas between them")
+    return keys
 
 
 def variable(name: str, parse: Callable[[str], Any], default: Any, *, repr: bool = True) -> Any:
@@ -67,6 +76,8 @@ class Config:
     """How long a start waits for a Redis that does not answer."""
     admin_token: str | None = variable("ADMIN_TOKEN", str, None, repr=False)
     """None: the admin API answers 503."""
+    auth_keys: tuple[str, ...] = variable("AUTH_KEY", _auth_keys, (), repr=False)
+    """Access tokens to channels that nobody has to create."""
     host: str = variable("HOST", listen_address, "127.0.0.1")
     """0.0.0.0 in the Dockerfile, the Procfile and the compose file."""
     port: int = variable("PORT", integer(0, 65535), 8000)
@@ -160,6 +171,9 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
         doubts.append(f"HOST={given.pop('HOST')} is passed over: conda's compilers set it, and it is no address")
     variables = _Variables(filed | given)
     config = _config_of(variables, given.keys())
+    if config.settings.anonymous_channels and not only_here(config.host):
+        text = f"anybody who reaches HOST={config.host} could use the keys of the channels"
+        raise ConfigError(f"ANONYMOUS_CHANNELS: {text}: leave it out and set AUTH_KEY, or set HOST=127.0.0.1")
     if config.forwarded_fields == "auto" and config.trusted_proxy_count:
         config = replace(config, forwarded_fields="drop")
     if config.web_proxy == "open" and "WEB_PROXY" not in given and not only_here(config.host):
@@ -191,7 +205,8 @@ class _Variables:
         try:
             return parse(self._values[name])
         except ValueError as error:
-            shown = name if name.endswith("_URL") else f"{name}={self._values[name]!r}"  # a URL may hold a password
+            is_secret = name.endswith(("_KEY", "_TOKEN", "_URL"))  # a URL may hold a password
+            shown = name if is_secret else f"{name}={self._values[name]!r}"
             raise ConfigError(f"{shown}: {error}") from None
 
 

@@ -57,6 +57,10 @@ class ApiError(GatewayError):
         """`is_final`: to try it again is of no use, and `x-should-retry: false` says so."""
         super().__init__(status, code, message, retry_after_s=retry_after_s)
         self.is_final = is_final
+        self.attempts = 0
+        """How many were made until then."""
+        self.channel = ""
+        """The name of the last that was tried."""
 
 
 class OperatorFault(GatewayError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from app.core.errors import Invalid
 from app.core.forward_proxies import ForwardProxy
@@ -38,7 +38,13 @@ class Mapping:
     prefix: str
     target: str
     upstream: Upstream
-    """What the target says."""
+    """What the target says; NOWHERE where that is a channel."""
+    channel: str = ""
+    """The name of the channel to which it leads; empty for a target of its own."""
+
+
+NOWHERE: Final = Upstream("", "", 0, "", "")
+"""No server: the upstream of a mapping to a channel, whose calls take the channel's."""
 
 
 class ModelEntry(NamedTuple):

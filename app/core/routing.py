@@ -12,10 +12,11 @@ from types import MappingProxyType
 from urllib.parse import quote, unquote, unquote_to_bytes
 
 from app.core.base_urls import refuse_blanks, upstream_of
+from app.core.channels import CHANNEL_TARGET
 from app.core.errors import InvalidMapping
 from app.core.forward_proxies import parse_proxy_url
 from app.core.kinds import Value
-from app.core.model import Mapping, Snapshot
+from app.core.model import NOWHERE, Mapping, Snapshot
 from app.core.settings import Limits
 
 RESERVED_SEGMENTS = frozenset(
@@ -88,14 +89,26 @@ def parse_mapping(
     limits: Limits = Limits(),  # noqa: B008 - frozen
     options: MappingOf[str, Value] = MappingProxyType({}),
 ) -> Mapping:
-    """Checks both and takes the target apart. `options` go over `limits`. Raises InvalidMapping."""
+    """Checks both and takes the target apart. `options` go over `limits`. Raises InvalidMapping.
+
+    A target `channel:<name>` is no address: what holds for its calls the channel says, and `options` mean nothing.
+    """
     check_prefix(prefix)
+    if target.startswith(CHANNEL_TARGET):
+        return Mapping(prefix, target, NOWHERE, _channel_name(target))
     proxy = parse_proxy_url(str(options["proxy_url"])) if "proxy_url" in options else None
     try:
         upstream = upstream_of(target, "target", limits.with_overrides(options), proxy)
     except ValueError as error:
         raise InvalidMapping(str(error), "target") from None
     return Mapping(prefix, target, upstream)
+
+
+def _channel_name(target: str) -> str:
+    name = target.removeprefix(CHANNEL_TARGET).strip()
+    if not name or _CONTROL.search(name):
+        raise InvalidMapping(f"target {target!r} must name a channel, such as channel:main", "target")
+    return name
 
 
 def check_prefix(prefix: str) -> None:

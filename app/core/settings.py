@@ -141,6 +141,12 @@ GATEWAY_SETTINGS = {
         _seconds("affinity_ttl_s", 3600.0, "How long a conversation keeps its key after its last call", minimum=1),
         Setting("route_headers", Flag(), True, "Whether answers of channels tell which one served them"),
         Setting(
+            "anonymous_channels",
+            Flag(),
+            False,
+            "Whether this machine may call channels without an access token; only where HOST is loopback",
+        ),
+        Setting(
             "empty_is_error",
             Flag(),
             False,
@@ -217,6 +223,7 @@ class Settings:
     affinity: str = "ids"
     affinity_ttl_s: float = 3600.0
     route_headers: bool = True
+    anonymous_channels: bool = False
     empty_is_error: bool = False
 
     def with_overrides(self, overrides: MappingOf[str, Value]) -> Settings:

@@ -16,7 +16,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar, cast
 
 import orjson
 
-from app.core.channels import parse_channel
+from app.core.channels import comparable, parse_channel
 from app.core.errors import Invalid, InvalidChannel, InvalidSetting
 from app.core.kinds import Value
 from app.core.matching import Serving
@@ -106,6 +106,8 @@ class ChannelsPart:
     channels: tuple[Channel, ...]
     """By priority, the higher first, then by name."""
     by_id: dict[str, Channel]
+    by_name: dict[str, Channel]
+    """By `core.channels.comparable`."""
     serving: Serving
     rejected: dict[str, Invalid]
 
@@ -147,7 +149,13 @@ def _parse_channels(tables: Sequence[Table], basis: Basis) -> ChannelsPart:
         with telling(rejected, f"channel {channel_id}"):
             channels.append(_parse_channel(channel_id, text, limits))
     channels.sort(key=lambda channel: (-channel.priority, channel.name))
-    return ChannelsPart(tuple(channels), {channel.id: channel for channel in channels}, Serving(channels), rejected)
+    return ChannelsPart(
+        tuple(channels),
+        {channel.id: channel for channel in channels},
+        {comparable(channel.name): channel for channel in channels},
+        Serving(channels),
+        rejected,
+    )
 
 
 @dataclass(frozen=True, slots=True)

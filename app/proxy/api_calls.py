@@ -81,6 +81,8 @@ def ask(
             reply = final_answer(attempts.failed, None)
             call.end(reply.status, last.verdict.outcome.value)
     except GatewayError as error:
+        if isinstance(error, ApiError) and attempts.failed:
+            error.attempts, error.channel = len(attempts.failed), attempts.failed[-1].of.candidate.channel.name
         _end(call, error)
     finally:
         if chosen is None:

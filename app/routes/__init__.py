@@ -17,6 +17,7 @@ from app.routes.admin.channels import add_channel_routes
 from app.routes.admin.guard import build_admin
 from app.routes.admin.mappings import add_mapping_routes
 from app.routes.admin.settings import add_settings_routes
+from app.routes.api_door import ApiDoor
 from app.routes.errors import error_reply
 from app.routes.proxy import ProxyDoor
 from app.routes.public import FRAMED_ENDPOINTS, PAGE_FIELDS, build_public, public_page_fields
@@ -48,7 +49,7 @@ def build_flask(gateway: Gateway) -> Flask:
     flask.after_request(lambda response: _finish(response, public_fields))
     if gateway.config.cors:
         flask.after_request(_let_origins_read)  # Flask goes through these from the last to the first
-    flask.wsgi_app = ProxyDoor(gateway, WebProxyDoor(gateway, flask.wsgi_app))  # type: ignore[method-assign]
+    flask.wsgi_app = ProxyDoor(gateway, ApiDoor(gateway, WebProxyDoor(gateway, flask.wsgi_app)))  # type: ignore[method-assign]
     return flask
 
 
@@ -96,7 +97,7 @@ def _is_admin(path: str) -> bool:
 
 
 def _finish(response: Response, public_fields: dict[str, str]) -> Response:
-    response.headers["X-Request-Id"] = request.environ["gateway.request_id"]
+    response.headers["X-Request-Id"] = response.headers["X-Gateway-Request-Id"] = request.environ["gateway.request_id"]
     if _is_admin(request.path):
         response.headers.setdefault("Cache-Control", "no-store")
     fields = public_fields if request.endpoint in FRAMED_ENDPOINTS and not _is_admin(request.path) else PAGE_FIELDS

@@ -17,12 +17,12 @@ from app.core.proxy_redirect import ADDRESS_FIELDS, lead_back
 from app.gateway import Gateway
 from app.proxy.messages import Reply
 from app.routes import cors
+from app.routes.api_door import ApiDoor
 from app.routes.errors import error_reply
 from app.routes.inbound import inbound_of
 from app.routes.wsgi_environ import (
     Environ,
     StartResponse,
-    WsgiApp,
     believe_proxies,
     own_origin,
     raw_headers,
@@ -30,18 +30,21 @@ from app.routes.wsgi_environ import (
 )
 from app.telemetry.logs import RequestIds, current_ids
 from app.wire.browsers import confine, is_from_browser, without_own_cookies
-from app.wire.headers import Headers, find, has_any
+from app.wire.headers import Headers, find, has_any, lower
 from app.wire.trace import TraceParent, begin_trace, continue_trace, parse_traceparent
 
 _REQUEST_ID: Final = "%032x"
-_LOOKED_AT: Final = ADDRESS_FIELDS | {"set-cookie"}
+OURS: Final = frozenset({"x-gateway-error", "x-gateway-request-id"})
+"""What an upstream says in these would be taken for our word."""
+_LOOKED_AT: Final = ADDRESS_FIELDS | OURS | {"set-cookie"}
 
 
 class ProxyDoor:
-    def __init__(self, gateway: Gateway, otherwise: WsgiApp) -> None:
+    def __init__(self, gateway: Gateway, api: ApiDoor) -> None:
+        """`api` is asked for all that no mapping serves."""
         self._catalog = gateway.catalog
         self._engine = gateway.engine
-        self._otherwise = otherwise
+        self._api = api
         self._starts_trace = gateway.config.start_trace
         self._cors = gateway.config.cors
         self._trusted_proxies = gateway.config.trusted_proxy_count
@@ -58,7 +61,11 @@ class ProxyDoor:
         route = routing.match(snapshot, raw_target(environ))
         if route is None:
             environ["gateway.trace"] = trace
-            return self._otherwise(environ, start_response)
+            return self._api(environ, start_response)
+        mapping, target = route
+        if mapping.channel:
+            environ["gateway.trace"] = trace
+            return self._api.serve_mapping(environ, start_response, snapshot, mapping, target)
         headers = raw_headers(environ)
         if environ["REQUEST_METHOD"] == "OPTIONS" and self._cors and cors.is_preflight(headers):
             start_response("204 No Content", [*cors.preflight_headers(headers), ("X-Request-Id", request_id)])
@@ -67,7 +74,6 @@ class ProxyDoor:
         try:
             if "HTTP_SERVICE_WORKER" in environ or environ.get("HTTP_SEC_FETCH_DEST") == "serviceworker":
                 raise ClientFault(403, "service_worker_refused", "a mapping's answer cannot be a service worker")
-            mapping, target = route
             inbound = inbound_of(environ, headers, trace)
             reply = self._engine.handle(inbound, mapping.prefix, mapping.upstream, target, snapshot.settings)
         except GatewayError as error:
@@ -76,9 +82,10 @@ class ProxyDoor:
         else:
             status, answer, body = (
                 f"{reply.status} {reply.reason}",
-                self._answer_fields(environ, reply, *route),
+                self._answer_fields(environ, reply, mapping, target),
                 reply.body,
             )
+        answer.append(("X-Gateway-Request-Id", request_id))
         if find(answer, "x-request-id") is None:
             answer.append(("X-Request-Id", request_id))
         if self._cors and "HTTP_ORIGIN" in environ:
@@ -92,6 +99,8 @@ class ProxyDoor:
         if has_any(fields, _LOOKED_AT):
             if find(fields, "set-cookie") is not None:
                 fields = without_own_cookies(fields)
+            if has_any(fields, OURS):
+                fields = [field for field in fields if lower(field[0]) not in OURS]
             if has_any(fields, ADDRESS_FIELDS):
                 fields = lead_back(fields, mapping, asked, own_origin(environ, self._trusted_proxies))
         said = environ.get

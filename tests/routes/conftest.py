@@ -8,6 +8,8 @@ import pytest
 import redis
 
 from app.storage.connections import ADMIN_FAILURES
+from app.storage.embedded import EmbeddedRedis
+from tests.support.api_calls import OTHER_TOKEN, TOKEN
 from tests.support.gateway import GatewayProcess
 from tests.support.upstream import Upstream
 
@@ -24,6 +26,18 @@ def token_gateway(redis_url: str) -> Iterator[GatewayProcess]:
     process = GatewayProcess(redis_url, {"WEB_PROXY": "token", "EGRESS_PORTS": "*"}).start()
     yield process
     process.stop()
+
+
+@pytest.fixture(scope="package")
+def api_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
+    """One that has access tokens and a Redis of its own: with its channels `/v1` is no unknown path."""
+    server = EmbeddedRedis(tmp_path_factory.mktemp("api"))
+    server.start()
+    server.wait_until_ready()
+    process = GatewayProcess(server.url, {"AUTH_KEY": f"{TOKEN}, {OTHER_TOKEN}"}).start()
+    yield process
+    process.stop()
+    server.stop()
 
 
 @pytest.fixture

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping as MappingOf
 from types import MappingProxyType
 from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
+from app.core.channels import comparable
 from app.core.errors import InvalidMapping
 from app.core.kinds import Value
+from app.core.model import Mapping
 from app.core.routing import parse_mapping
 from app.core.settings import check_options, shown_options, unmasked_options
+from app.core.snapshot import CHANNELS
 from app.gateway import Gateway
 from app.routes.admin.answers import read_object
 from app.storage import mappings
@@ -40,7 +43,7 @@ def add_mapping_routes(admin: Blueprint, gateway: Gateway) -> None:
     def add_mapping() -> Answer:
         prefix, target = _text("prefix"), _text("target")
         options = _options()
-        gateway.dialer.check(parse_mapping(prefix, target).upstream)
+        _check_target(gateway, parse_mapping(prefix, target))
         mappings.add(catalog, prefix, target, options)
         mapping = _told(prefix, target, options)
         return jsonify(success=True, message="Mapping added successfully", mapping=mapping), 201
@@ -50,7 +53,7 @@ def add_mapping_routes(admin: Blueprint, gateway: Gateway) -> None:
         options = _options(catalog.snapshot.options.get(f"/{prefix}", {}))
         target = None if options is not None and "target" not in _body() else _text("target")
         if target is not None:
-            gateway.dialer.check(parse_mapping(f"/{prefix}", target).upstream)
+            _check_target(gateway, parse_mapping(f"/{prefix}", target))
         mappings.update(catalog, f"/{prefix}", target, options)
         mapping = _told(f"/{prefix}", target, options)
         return jsonify(success=True, message="Mapping updated successfully", mapping=mapping)
@@ -66,12 +69,20 @@ def add_mapping_routes(admin: Blueprint, gateway: Gateway) -> None:
         return jsonify(success=True, message="Mappings reloaded", version=snapshot.version)
 
 
+def _check_target(gateway: Gateway, mapping: Mapping) -> None:
+    """Raises InvalidMapping for a channel that does not exist, and AddressRefused."""
+    if not mapping.channel:
+        gateway.dialer.check(mapping.upstream)
+    elif comparable(mapping.channel) not in CHANNELS.of(gateway.catalog.in_hand()).by_name:
+        raise InvalidMapping(f"there is no channel {mapping.channel!r}: add it first", "target")
+
+
 def _body() -> dict[str, Any]:
     """`prefix` may stand in a change too: what was listed can be sent back. The path says which mapping is meant."""
     return read_object('{"prefix": "/openai", "target": "https://..."}', known=("prefix", "target", "options"))
 
 
-def _options(stored: Mapping[str, Value] = MappingProxyType({})) -> dict[str, Value] | None:
+def _options(stored: MappingOf[str, Value] = MappingProxyType({})) -> dict[str, Value] | None:
     """What the body sets for this mapping; None when it says nothing of it. `stored`: what holds until then."""
     options = _body().get("options")
     if options is None:

@@ -11,6 +11,7 @@ from app.wire.headers import Headers, lower
 FIELDS: Final = ("authorization", "x-api-key", "x-goog-api-key", "api-key", "x-gateway-token")
 """Where a caller may write one, the first to be looked at first; last comes `key` in the query."""
 _FIELDS: Final = frozenset(FIELDS)
+_LEAVE: Final = _FIELDS | {"cookie"}
 _BEARER = re.compile(r"bearer[ \t]+([^ \t]+)[ \t]*\Z", re.IGNORECASE)
 
 
@@ -37,8 +38,8 @@ def _in_field(key: str, value: str) -> str:
 
 
 def without_credentials(headers: Headers) -> Headers:
-    """All fields but those in which a credential may stand, any `Authorization` among them."""
-    return [field for field in headers if lower(field[0]) not in _FIELDS]
+    """All fields but those in which a credential may stand, any `Authorization` and `Cookie` among them."""
+    return [field for field in headers if lower(field[0]) not in _LEAVE]
 
 
 def query_without_key(query: str) -> str:

@@ -1,0 +1,227 @@
+"""The door of calls to channels: a WSGI application before Flask's, for the paths that providers' SDKs ask for.
+
+Checks come in this order: an upgrade, who calls, what may be asked for. All that is refused is told in the dialect of
+the caller, and so is what the channels could not give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+from urllib.parse import quote
+
+from app.core.access import AccessTokens, is_from_here
+from app.core.addresses import only_here
+from app.core.channels import comparable
+from app.core.errors import ApiError, ClientFault, GatewayError
+from app.core.matching import ALL
+from app.core.model import Channel, Mapping, Snapshot
+from app.core.snapshot import CHANNELS
+from app.gateway import Gateway
+from app.proxy.api_calls import Served, ask
+from app.proxy.call import Call
+from app.proxy.messages import Inbound, Reply
+from app.routes import cors
+from app.routes.errors import api_error_reply
+from app.routes.inbound import inbound_of
+from app.routes.local_answers import model_list, one_model
+from app.routes.wsgi_environ import Environ, StartResponse, WsgiApp, raw_headers, raw_target
+from app.wire.browsers import confine, is_from_browser
+from app.wire.dialects.asked import OPENAI, Asked, dialect_of
+from app.wire.dialects.credentials import credentials, query_without_key, without_credentials
+from app.wire.headers import Headers, find, lower
+
+_OWN_BEGIN: Final = "x-gateway-"
+_MODEL_SAFE: Final = "/:@!$&'()*+,;=~[]"
+_VERSIONED: Final = {"anthropic-version": ""}
+_UNVERSIONED: Final[dict[str, str]] = {}
+
+
+class ApiDoor:
+    def __init__(self, gateway: Gateway, otherwise: WsgiApp) -> None:
+        self._gateway = gateway
+        self._otherwise = otherwise
+        self._tokens = AccessTokens(gateway.config.auth_keys)
+        self._is_only_here = only_here(gateway.config.host)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        target = raw_target(environ)
+        asked = _asked(environ, target)
+        snapshot = self._gateway.catalog.snapshot
+        if asked is None or not (snapshot.channels or _asks_websocket(environ)):
+            return self._otherwise(environ, start_response)
+        return self._answer(environ, start_response, snapshot, asked, target, None)
+
+    def serve_mapping(
+        self, environ: Environ, start_response: StartResponse, snapshot: Snapshot, mapping: Mapping, target: str
+    ) -> Iterable[bytes]:
+        """A mapping that leads to a channel, for which statistics count it: `target` is what follows its prefix."""
+        asked = _asked(environ, target)
+        if asked is None:
+            asked = Asked(OPENAI, "", environ["REQUEST_METHOD"], target.partition("?")[0])
+            asked.served_by = ""
+        asked.endpoint = mapping.prefix
+        return self._answer(environ, start_response, snapshot, asked, target, mapping)
+
+    def _answer(
+        self,
+        environ: Environ,
+        start_response: StartResponse,
+        snapshot: Snapshot,
+        asked: Asked,
+        target: str,
+        mapping: Mapping | None,
+    ) -> Iterable[bytes]:
+        request_id: str = environ["gateway.request_id"]
+        headers = raw_headers(environ)
+        config = self._gateway.config
+        if environ["REQUEST_METHOD"] == "OPTIONS" and config.cors and cors.is_preflight(headers):
+            start_response("204 No Content", [*cors.preflight_headers(headers), *_ids([], request_id)])
+            return []
+        told: Headers = []
+        body: Iterable[bytes]
+        try:
+            inbound = inbound_of(environ, headers, environ["gateway.trace"])
+            served = self._served(environ, inbound, snapshot, asked, target, mapping)
+        except GatewayError as error:
+            status, fields, text = api_error_reply(error, asked.dialect, request_id)
+            body = [] if environ["REQUEST_METHOD"] == "HEAD" else [text]
+            if isinstance(error, ApiError):
+                told = _route_fields(error.channel, error.attempts, "")
+        else:
+            reply = served.reply
+            status, body = f"{reply.status} {reply.reason}", reply.body
+            fields = [field for field in reply.headers if not _is_ours(lower(field[0]))]
+            if is_from_browser(
+                environ.get("HTTP_SEC_FETCH_DEST"),
+                environ.get("HTTP_ACCEPT"),
+                environ.get("HTTP_ORIGIN"),
+                environ.get("HTTP_USER_AGENT"),
+            ):
+                confine(fields, reply.status)
+            told = _route_fields(served.channel, served.attempts, served.upstream_model)
+        if snapshot.settings.route_headers:
+            fields += told
+        fields += _ids(fields, request_id)
+        if config.cors and "HTTP_ORIGIN" in environ:
+            cors.add_access(fields)
+        start_response(status, fields)
+        return body
+
+    # --- what is asked for ---
+
+    def _served(
+        self,
+        environ: Environ,
+        inbound: Inbound,
+        snapshot: Snapshot,
+        asked: Asked,
+        target: str,
+        mapping: Mapping | None,
+    ) -> Served:
+        query = target.partition("?")[2]
+        try:
+            self._check(environ, inbound, snapshot, query)
+            only = self._only(snapshot, asked, mapping) if mapping is not None else None
+            if asked.lists_models:
+                reply = _listed(inbound, snapshot, asked, query, only)
+                Call(self._gateway.engine.calls, inbound, asked.endpoint, 0.0).end(200, "")
+                return Served(reply, "", 0, "")
+        except GatewayError as error:
+            Call(self._gateway.engine.calls, inbound, asked.endpoint, 0.0).end(error.status, error.code)
+            raise
+        ids = frozenset((only.id,)) if only is not None else None
+        return ask(
+            self._gateway.engine,
+            inbound,
+            asked,
+            query_without_key(query),
+            without_credentials(inbound.headers),
+            snapshot,
+            lambda request: self._gateway.choosing.choices(request, snapshot, ids),
+        )
+
+    def _check(self, environ: Environ, inbound: Inbound, snapshot: Snapshot, query: str) -> None:
+        if _asks_websocket(environ):
+            text = "there are no WebSockets here: ask by HTTP, with a stream of events"
+            raise ApiError(426, "upgrade_unsupported", text)
+        if "HTTP_SERVICE_WORKER" in environ or environ.get("HTTP_SEC_FETCH_DEST") == "serviceworker":
+            raise ClientFault(403, "service_worker_refused", "a channel's answer cannot be a service worker")
+        is_open = snapshot.settings.anonymous_channels and self._is_only_here
+        is_open = is_open and is_from_here(environ.get("HTTP_HOST", ""), environ.get("HTTP_ORIGIN", ""))
+        self._tokens.admit(credentials(inbound.headers, query), needs_token=not is_open)
+
+    def _only(self, snapshot: Snapshot, asked: Asked, mapping: Mapping) -> Channel:
+        """The channel that a mapping leads to."""
+        if not asked.served_by:
+            text = f"{mapping.prefix} leads to a channel, and {asked.path[:200]!r} is no path of an API that one speaks"
+            raise ApiError(404, "mapping_not_found", f"{text}: it begins with /v1/ or /v1beta/", is_final=True)
+        channel = CHANNELS.of(snapshot).by_name.get(comparable(mapping.channel))
+        if channel is None or not channel.enabled or asked.served_by not in channel.dialects:
+            what = "which does not exist" if channel is None else f"which does not serve {asked.served_by}"
+            what = "which is disabled" if channel is not None and not channel.enabled else what
+            text = f"{mapping.prefix} leads to the channel {mapping.channel!r}, {what}"
+            raise ApiError(404, "model_not_found", text, is_final=True)
+        return channel
+
+
+def _asked(environ: Environ, target: str) -> Asked | None:
+    versioned = _VERSIONED if "HTTP_ANTHROPIC_VERSION" in environ else _UNVERSIONED
+    return dialect_of(environ["REQUEST_METHOD"], target.partition("?")[0], versioned)
+
+
+def _asks_websocket(environ: Environ) -> bool:
+    return "HTTP_UPGRADE" in environ and environ["HTTP_UPGRADE"].lower() == "websocket"
+
+
+def _listed(inbound: Inbound, snapshot: Snapshot, asked: Asked, query: str, only: Channel | None) -> Reply:
+    names = snapshot.serving.models(asked.served_by)
+    if only is not None:
+        names = sorted({entry.name for entry in only.models} - {ALL})
+    if not asked.model:
+        has_version = any(member.startswith("client_version=") for member in query.split("&"))
+        body = model_list(asked, names, has_client_version=has_version)
+    elif asked.model in names or _serves_all(snapshot, asked, only):
+        body = one_model(asked, asked.model)
+    else:
+        text = (
+            f"no enabled channel of this dialect serves the model {asked.model[:200]!r}; /v1/models lists what there is"
+        )
+        raise ApiError(404, "model_not_found", text, is_final=True)
+    fields = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+    return Reply(200, "OK", fields, [] if inbound.method == "HEAD" else [body])
+
+
+def _serves_all(snapshot: Snapshot, asked: Asked, only: Channel | None) -> bool:
+    channels = snapshot.channels if only is None else (only,)
+    return any(
+        entry.name == ALL
+        for channel in channels
+        if channel.enabled and asked.served_by in channel.dialects
+        for entry in channel.models
+    )
+
+
+# --- what is added to answers ---
+
+
+def _is_ours(name: str) -> bool:
+    """Of an upstream's fields those that would speak for us; an account's cookie is none of the caller's."""
+    return name.startswith(_OWN_BEGIN) or name == "set-cookie"
+
+
+def _route_fields(channel: str, attempts: int, upstream_model: str) -> Headers:
+    """Who served, and how often somebody was asked."""
+    fields = [("X-Gateway-Attempts", str(attempts))]
+    if channel:
+        fields.append(("X-Gateway-Channel", quote(channel, safe="")))
+    if upstream_model:
+        fields.append(("X-Gateway-Model", quote(upstream_model, safe=_MODEL_SAFE)))
+    return fields
+
+
+def _ids(fields: Headers, request_id: str) -> Headers:
+    told = [("X-Gateway-Request-Id", request_id)]
+    if find(fields, "x-request-id") is None:
+        told.append(("X-Request-Id", request_id))
+    return told

@@ -1,0 +1,83 @@
+"""A gateway with channels, whose accounts all lead to one scripted upstream."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from tests.support.channels import said_of_channel
+from tests.support.gateway import GatewayProcess, Reply
+from tests.support.keeping import KeepingProcess
+from tests.support.upstream import Peer, Upstream
+from tests.support.waiting import wait_until
+
+TOKEN, OTHER_TOKEN = "key-of-ours-1", "key-of-ours-2"
+BEARER = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+PATHS = {
+    "openai": "/v1/chat/completions",
+    "responses": "/v1/responses",
+    "anthropic": "/v1/messages",
+    "gemini": "/v1beta/models/m:generateContent",
+}
+GOOD = {
+    "openai": {"choices": [{"message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}]},
+    "responses": {"object": "response", "status": "completed", "output": [{"type": "message", "content": ["hi"]}]},
+    "anthropic": {"content": [{"type": "text", "text": "hi"}], "stop_reason": "end_turn"},
+    "gemini": {"candidates": [{"content": {"parts": [{"text": "hi"}]}, "finishReason": "STOP"}]},
+}
+
+
+def good(peer: Peer) -> None:
+    """Answers each call well, in the dialect of its path."""
+    while (seen := peer.read_request()) is not None:
+        ends = (("/messages", "anthropic"), ("/responses", "responses"), (":generateContent", "gemini"))
+        dialect = next((name for end, name in ends if end in seen.target), "openai")
+        peer.answer(json.dumps(GOOD[dialect]).encode())
+
+
+class Accounts:
+    """Channels of a gateway: added and deleted by its admin API, their keys beside it."""
+
+    def __init__(self, gateway: GatewayProcess, upstream: Upstream) -> None:
+        self.gateway = gateway
+        self.upstream = upstream
+        self._keeping = KeepingProcess(gateway.redis_url)
+
+    def add(self, name: str, keys: Iterable[str] = ("sk-upstream-0001",), **said: Any) -> str:
+        """A channel that serves `m` in all dialects, unless it is said otherwise; its id."""
+        least: dict[str, Any] = {"dialects": list(PATHS), "urls": [{"url": self.upstream.url}]}
+        reply = self.gateway.admin("POST", "/api/channels", said_of_channel(name, **(least | said)))
+        assert reply.status == 201, reply.body
+        channel = reply.json()["channel"]
+        if secrets := list(keys):
+            self._keeping.edits.add(channel["id"], secrets)
+            self._wait_for_keys(channel)
+        return str(channel["id"])
+
+    def _wait_for_keys(self, channel: dict[str, Any]) -> None:
+        """By calls of that channel alone, which go well and are forgotten."""
+        self.gateway.map("/probe", f"channel:{channel['name']}")
+        handler, self.upstream.handler = self.upstream.handler, good
+        target = f"/probe{PATHS[channel['dialects'][0]]}"
+        body = json.dumps({"model": channel["models"][0]["name"]})
+        wait_until(
+            lambda: b"no_fit_key" not in self.gateway.request("POST", target, body, BEARER).body, "its keys are known"
+        )
+        self.gateway.admin("DELETE", "/api/mappings/probe")
+        self.upstream.handler = handler
+        self.upstream.seen.clear()
+
+    def clear(self) -> None:
+        while listed := self.gateway.admin("GET", "/api/channels").json()["channels"]:
+            for channel in listed:
+                self.gateway.admin("DELETE", f"/api/channels/{channel['id']}")
+
+    def close(self) -> None:
+        self.clear()
+        self._keeping.redis.close()
+
+
+def refused(reply: Reply) -> tuple[int, str | None, str | None]:
+    """Status, our code, and what the SDK is told of asking again."""
+    return reply.status, reply.field("x-gateway-error"), reply.field("x-should-retry")
