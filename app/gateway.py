@@ -25,10 +25,12 @@ from app.storage.connections import Redis, open_redis
 from app.storage.health import Health
 from app.storage.health_keeper import HealthKeeper
 from app.storage.journal_files import folder_of
+from app.storage.key_edits import KeyEdits
 from app.storage.key_pools import KeyPools
 from app.storage.rates import Rates
 from app.storage.slots import Slots
 from app.storage.stats import Stats
+from app.storage.stored_health import StoredHealth
 from app.telemetry.log_sink import LogSink, sink_of
 from app.telemetry.recorder import Recorder
 from app.telemetry.standard_error import STDERR
@@ -55,6 +57,9 @@ class Gateway:
     dialer: Dialer
     engine: Engine
     choosing: Choosing
+    stored_health: StoredHealth
+    """For what the admin is told of channels beyond what calls ask."""
+    key_edits: KeyEdits
 
     def start(self) -> None:
         """Loads the mappings and begins to watch and to record."""
@@ -102,9 +107,12 @@ def build_gateway(config: Config) -> Gateway:
     log_sink = sink_of(STDERR)
     engine.calls.observers = [observer.record for observer in (recorder, log_sink) if observer is not None]
     catalog = Catalog(connect(), config.limits, config.settings)
+    choosing = _build_choosing(connect, catalog)
+    redis = connect()
+    stored_health = StoredHealth(redis, "")
     return Gateway(
         config=config,
-        redis=connect(),
+        redis=redis,
         catalog=catalog,
         stats=Stats(quick(), enabled=config.enable_stats),
         recorder=recorder,
@@ -112,7 +120,9 @@ def build_gateway(config: Config) -> Gateway:
         tickets=Tickets(config.admin_token) if config.admin_token else None,
         dialer=dialer,
         engine=engine,
-        choosing=_build_choosing(connect, catalog),
+        choosing=choosing,
+        stored_health=stored_health,
+        key_edits=KeyEdits(choosing.pools, choosing.health, stored_health),
     )
 
 

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import orjson
+
+from app.core.errors import Invalid
 
 HINT_ENDS = 4
 HINT_WHOLE = 12
 """Of a shorter key only the last two characters are shown."""
 
+LONGEST = 8192
+
 _SEPARATORS = re.compile(r"[\s,;]+")
+_KEY = re.compile(rf"[\x21-\x7e]{{1,{LONGEST}}}")
+
+
+class InvalidKey(Invalid):
+    """What cannot be a key."""
 
 
 class KeyState(Enum):
@@ -61,10 +71,25 @@ def hint_of(secret: str) -> str:
     return f"{secret[:HINT_ENDS]}…{secret[-HINT_ENDS:]}"
 
 
-def split_keys(said: str | Sequence[object]) -> list[str]:
-    """The keys in a text (one a line, or between blanks, commas and semicolons) or a list, in order, each once.
+def keys_in(said: Any, field: str) -> list[str]:
+    """The keys in a text (one a line, or between blanks, commas and semicolons; or a list as JSON) or in a list.
 
-    What cannot be a key is passed over: an object, an empty text, and one with blanks or control characters.
+    In their order, doubles too. Raises InvalidKey, which says which of them is none, and never shows it.
     """
-    found = _SEPARATORS.split(said) if isinstance(said, str) else [one.strip() for one in said if isinstance(one, str)]
-    return list(dict.fromkeys(key for key in found if key and key.isprintable() and " " not in key))
+    if isinstance(said, str) and said.lstrip().startswith("["):
+        try:
+            said = orjson.loads(said)
+        except orjson.JSONDecodeError:
+            raise InvalidKey(f"{field} begins as a list does, but is no JSON", field) from None
+    if isinstance(said, str):
+        found: list[Any] = [one for one in _SEPARATORS.split(said) if one]
+    elif isinstance(said, list):
+        found = [one.strip() if isinstance(one, str) else one for one in said]
+    else:
+        raise InvalidKey(f"{field} must be a text, with a key in each line, or a list of texts", field)
+    for place, one in enumerate(found):
+        if not isinstance(one, str) or not _KEY.fullmatch(one):
+            where = f"{field}[{place}]" if isinstance(said, list) else field
+            text = f"number {place + 1} of {field} cannot be a key: one is a text of visible ASCII characters"
+            raise InvalidKey(f"{text}, at most {LONGEST:,}, without blanks", where)
+    return found

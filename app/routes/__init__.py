@@ -15,6 +15,7 @@ from app.routes.address_page import build_address_page
 from app.routes.admin.answers import MAX_BODY_BYTES, error_answer
 from app.routes.admin.channels import add_channel_routes
 from app.routes.admin.guard import build_admin
+from app.routes.admin.keys import add_key_routes
 from app.routes.admin.mappings import add_mapping_routes
 from app.routes.admin.settings import add_settings_routes
 from app.routes.api_door import ApiDoor
@@ -38,6 +39,7 @@ def build_flask(gateway: Gateway) -> Flask:
     add_mapping_routes(admin, gateway)
     add_settings_routes(admin, gateway)
     add_channel_routes(admin, gateway)
+    add_key_routes(admin, gateway)
     flask.register_blueprint(admin)
     flask.register_blueprint(build_public(gateway))
     flask.register_blueprint(build_address_page(gateway))

@@ -189,6 +189,18 @@ class Health:
         with self.lock:
             self._happen(self.of(channel_id), name, Rested(now_ms, until_ms), now_ms)
 
+    def end_rests(self, channel_id: str, now_ms: int) -> int:
+        """By hand: of the channel, its urls, models and keys; who is blacklisted stays so. How many rested."""
+        with self.lock:
+            health = self.channels.get(channel_id)
+            if health is None:
+                return 0
+            names = [name for name in health.subjects if not health.trouble(name).blacklisted_ms]
+            rested = sum(health.trouble(name).until_ms > now_ms for name in names)
+            for name in names:
+                self._happen(health, name, Restored(now_ms), now_ms)
+            return rested
+
     def restore(
         self, channel_id: str, now_ms: int, *, model: str | None = None, key_ids: list[str] | None = None
     ) -> int:

@@ -87,6 +87,14 @@ class KeyEdits:
         keys = [(pool.stored_at(place), pool.state_at(place)) for place in places[:limit]]
         return self._listed(channel_id, pool, keys), str(keys[-1][0].id) if more else ""
 
+    def count(self, channel_id: str, states: Collection[KeyState] = (), q: str = "") -> int:
+        """How many `page` tells, on all pages together."""
+        pool = self._pools.of(channel_id)
+        if not states and not q:
+            return len(pool.ids)
+        places = [place for place in range(len(pool.ids)) if not states or pool.state_at(place) in states]
+        return sum(_is_meant(pool.stored_at(place), q) for place in places) if q else len(places)
+
     def get(self, channel_id: str, key_id: str) -> ListedKey:
         """Raises KeyNotFound."""
         pool, place = self._find(channel_id, key_id)
@@ -132,7 +140,7 @@ class KeyEdits:
     # --- changing ---
 
     def add(self, channel_id: str, secrets: Sequence[str], note: str = "", models: Iterable[str] = ()) -> Added:
-        """`secrets` are as `core.keys.split_keys` tells them, or with doubles, which count as duplicates."""
+        """`secrets` are as `core.keys.keys_in` tells them; doubles count as duplicates."""
         keys = [StoredKey(0, secret, note, tuple(models)) for secret in dict.fromkeys(secrets)]
         added, total = 0, len(self._pools.of(channel_id).ids)
         for begin in range(0, len(keys), CHUNK):
@@ -224,7 +232,7 @@ class KeyEdits:
 
 
 def _is_meant(key: StoredKey, q: str) -> bool:
-    return q == key.secret or q.lower() in key.note.lower() or q in hint_of(key.secret)
+    return q == key.secret or q.lower() in key.note.lower() or q.lower() in hint_of(key.secret).lower()
 
 
 def _lost() -> RedisError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.keys import Key, hint_of, split_keys
+from app.core.keys import InvalidKey, Key, hint_of, keys_in
 
 
 @pytest.mark.parametrize(
@@ -26,10 +26,30 @@ def test_a_key_shows_its_text_in_no_representation() -> None:
     assert not hasattr(key, "__dict__")
 
 
-def test_keys_stand_one_a_line_or_between_commas_and_each_counts_once() -> None:
-    assert split_keys("sk-1\n sk-2\r\n\nsk-1, sk-3;sk-4\tsk-5") == ["sk-1", "sk-2", "sk-3", "sk-4", "sk-5"]
+def test_keys_stand_one_a_line_or_between_commas() -> None:
+    """Or as a list, also one in a text; doubles stay, so that they can be counted."""
+    five = ["sk-1", "sk-2", "sk-1", "sk-3", "sk-4", "sk-5"]
+    assert keys_in("sk-1\n sk-2\r\n\nsk-1, sk-3;sk-4\tsk-5", "text") == five
+    assert keys_in([" sk-1 ", "sk-2"], "keys") == keys_in('["sk-1", "sk-2"]', "text") == ["sk-1", "sk-2"]
 
 
-def test_in_a_list_what_cannot_be_a_key_is_passed_over() -> None:
-    said = [" sk-1 ", {"key": "sk-9"}, None, 7, "", "two words", "con\x00trol", "sk-1", "sk-2"]
-    assert split_keys(said) == ["sk-1", "sk-2"]
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [
+        (["sk-1", {"key": "sk-secret"}], "keys[1]"),
+        (["sk-1", None], "keys[1]"),
+        (["two sk-secret"], "keys[0]"),
+        ([""], "keys[0]"),
+        (["con\x00trol-sk-secret"], "keys[0]"),
+        ("sk-1\nsk-secr…cret", "keys"),
+        ("sk-secret" * 1000, "keys"),
+        ('["sk-secret', "keys"),
+        (7, "keys"),
+    ],
+)
+def test_what_cannot_be_a_key_is_refused_and_not_shown(said: object, field: str) -> None:
+    """None is passed over in silence; the error names its place."""
+    with pytest.raises(InvalidKey) as refused:
+        keys_in(said, "keys")
+    assert refused.value.field == field
+    assert "secr" not in str(refused.value)

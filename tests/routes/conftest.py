@@ -53,3 +53,12 @@ def forgive(redis_client: redis.Redis) -> Iterator[None]:
     yield
     for key in redis_client.scan_iter(ADMIN_FAILURES + "*"):
         redis_client.delete(key)
+
+
+@pytest.fixture
+def no_channels_stay(gateway: GatewayProcess) -> Iterator[None]:
+    """The test's channels are deleted in the end."""
+    yield
+    while listed := gateway.admin("GET", "/api/channels").json()["channels"]:
+        for channel in listed:
+            gateway.admin("DELETE", f"/api/channels/{channel['id']}")

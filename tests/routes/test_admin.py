@@ -43,6 +43,15 @@ GUARDED = [
     ("GET", "/api/channels/x"),
     ("PUT", "/api/channels/x"),
     ("DELETE", "/api/channels/x"),
+    ("GET", "/api/channels/x/keys"),
+    ("POST", "/api/channels/x/keys"),
+    ("PUT", "/api/channels/x/keys/x"),
+    ("DELETE", "/api/channels/x/keys/x"),
+    ("POST", "/api/channels/x/keys/batch"),
+    ("POST", "/api/channels/x/keys/x/cooldown"),
+    ("DELETE", "/api/channels/x/keys/x/cooldown"),
+    ("POST", "/api/channels/x/keys/x/reveal"),
+    ("GET", "/api/channels/x/keys/export"),
 ]
 
 

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.support.channels import add_channel as add
 from tests.support.channels import said_of_channel
 from tests.support.gateway import GatewayProcess
 
-
-@pytest.fixture(autouse=True)
-def no_channels_are_left(gateway: GatewayProcess) -> Iterator[None]:
-    yield
-    while listed := gateway.admin("GET", "/api/channels").json()["channels"]:
-        for channel in listed:
-            gateway.admin("DELETE", f"/api/channels/{channel['id']}")
-
-
-def add(gateway: GatewayProcess, name: str = "one", **said: Any) -> dict[str, Any]:
-    reply = gateway.admin("POST", "/api/channels", said_of_channel(name, **said))
-    assert reply.status == 201, reply.body
-    channel: dict[str, Any] = reply.json()["channel"]
-    return channel
+pytestmark = pytest.mark.usefixtures("no_channels_stay")
 
 
 def listed(gateway: GatewayProcess, query: str = "") -> list[str]:

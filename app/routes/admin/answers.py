@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException
 from app.core.errors import AddressRefused, Invalid
 from app.storage.channels import ChannelInUse, ChannelNameTaken, ChannelNotFound
 from app.storage.connections import RedisError
+from app.storage.key_edits import KeyNotFound
 from app.storage.mappings import MappingExists, MappingNotFound
 from app.storage.refusals import describe, refusal_of, trouble_of
 
@@ -74,6 +75,7 @@ EXPECTED = (
     ChannelNotFound,
     ChannelNameTaken,
     ChannelInUse,
+    KeyNotFound,
     RedisError,
 )
 """What a route of the admin API may raise; `error_answer` words it."""
@@ -122,7 +124,7 @@ def _translated(error: Exception) -> AdminError:
             return AdminError(400, "address_refused", str(error), "target")
         case MappingExists():
             return AdminError(400, "name_taken", str(error), "prefix")
-        case MappingNotFound() | ChannelNotFound():
+        case MappingNotFound() | ChannelNotFound() | KeyNotFound():
             return AdminError(404, "not_found", str(error))
         case ChannelNameTaken():
             return AdminError(409, "name_taken", str(error), "name")

@@ -3,49 +3,63 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from contextlib import suppress
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from app.core.channels import DIALECTS, answer
+from app.core.channels import DIALECTS
 from app.core.errors import AddressRefused
+from app.core.keys import keys_in
 from app.core.model import Channel
+from app.core.said import Said
 from app.core.snapshot import CHANNELS
 from app.gateway import Gateway
+from app.proxy.choices import now_ms
 from app.routes.admin.answers import AdminError, read_object
+from app.routes.admin.channel_answers import ChannelAnswers
 from app.routes.admin.lists import asked_words, page_size
 from app.storage import channels
 from app.storage.channels import ChannelNotFound
+from app.storage.connections import RedisError
 
 STATES = ("enabled", "disabled", "resting")
+LONGEST_REST_S = 31 * 86_400
+"""By hand."""
 
 Answer = Response | tuple[Response, int]
 
 
 def add_channel_routes(admin: Blueprint, gateway: Gateway) -> None:
     catalog = gateway.catalog
+    answers = ChannelAnswers(gateway)
 
     def check(channel: Channel) -> None:
         refuse_addresses(gateway, channel)
 
     @admin.get("/channels")
     def list_channels() -> Answer:
-        found = _asked_for(catalog.in_hand().channels)
+        found = _asked_for(catalog.in_hand().channels, answers)
         size, begin = page_size(), _begin(found)
         page = found[begin : begin + size]
         more = len(found) > begin + size
-        shown = [answer(channel, {}) for channel in page]
-        return jsonify(success=True, count=len(found), channels=shown, next=_place(page[-1]) if more else None)
+        following = _place(page[-1]) if more else None
+        return jsonify(success=True, count=len(found), channels=answers.all(page), next=following)
 
     @admin.post("/channels")
     def add_channel() -> Answer:
-        channel = channels.add(catalog, _body(), check)
-        return jsonify(success=True, channel=answer(channel, {})), 201
+        body = _body()
+        said = body.get("keys")
+        keys = [] if said is None or isinstance(said, dict) else keys_in(said, "keys")
+        channel = channels.add(catalog, body, check)
+        if keys:
+            give_keys(gateway, channel, keys)
+        return jsonify(success=True, channel=answers.one(channel)), 201
 
     @admin.get("/channels/<channel_id>")
     def show_channel(channel_id: str) -> Answer:
         catalog.in_hand()
-        return jsonify(success=True, channel=answer(find_channel(gateway, channel_id), {}))
+        return jsonify(success=True, channel=answers.one(find_channel(gateway, channel_id)))
 
     @admin.put("/channels/<channel_id>")
     def update_channel(channel_id: str) -> Answer:
@@ -54,11 +68,12 @@ def add_channel_routes(admin: Blueprint, gateway: Gateway) -> None:
             text = f"keys are added by POST /api/channels/{channel_id}/keys, and deleted there; nothing was changed"
             raise AdminError(400, "invalid", text, "keys")
         [channel] = channels.update(catalog, {channel_id: body}, check)
-        return jsonify(success=True, channel=answer(channel, {}))
+        return jsonify(success=True, channel=answers.one(channel))
 
     @admin.delete("/channels/<channel_id>")
     def delete_channel(channel_id: str) -> Answer:
         channels.delete(catalog, [channel_id])
+        gateway.key_edits.drop(channel_id)
         return jsonify(success=True, id=channel_id)
 
 
@@ -68,6 +83,24 @@ def find_channel(gateway: Gateway, channel_id: str) -> Channel:
     if channel is None:
         raise ChannelNotFound(f"there is no channel {channel_id}")
     return channel
+
+
+def give_keys(gateway: Gateway, channel: Channel, keys: list[str]) -> None:
+    """To a channel that was just added, which goes again where that fails. Raises RedisError."""
+    try:
+        gateway.key_edits.add(channel.id, keys)
+    except RedisError:
+        with suppress(RedisError):
+            channels.delete(gateway.catalog, [channel.id])
+        raise
+
+
+def rest_s(said: Said) -> float:
+    """How long something shall rest. Raises InvalidChannel."""
+    seconds = said.any("seconds")
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 1 <= seconds <= LONGEST_REST_S:
+        raise said.wrong("seconds", f"must be a number from 1 to {LONGEST_REST_S:,}")
+    return seconds
 
 
 def refuse_addresses(gateway: Gateway, channel: Channel) -> None:
@@ -83,19 +116,26 @@ def _body() -> dict[str, Any]:
     return read_object('{"name": "one", "dialects": ["openai"], "urls": [{"url": "https://..."}], "models": [...]}')
 
 
-def _asked_for(all_of_them: tuple[Channel, ...]) -> list[Channel]:
+def _asked_for(all_of_them: tuple[Channel, ...], answers: ChannelAnswers) -> list[Channel]:
     """Those that the query asks for."""
+    now = now_ms()
     dialects = asked_words("dialect", DIALECTS)
-    states = asked_words("state", STATES)
+    states = set(asked_words("state", STATES))
     model, q = request.args.get("model", "").strip(), request.args.get("q", "").strip().casefold()
     return [
         channel
         for channel in all_of_them
         if (not dialects or not channel.dialects.isdisjoint(dialects))
-        and (not states or ("enabled" if channel.enabled else "disabled") in states)
+        and (not states or not states.isdisjoint(_states(channel, answers, now)))
         and (not model or _serves(channel, model))
         and (not q or _speaks_of(channel, q))
     ]
+
+
+def _states(channel: Channel, answers: ChannelAnswers, now: int) -> set[str]:
+    if not channel.enabled:
+        return {"disabled"}
+    return {"enabled", "resting"} if answers.resting_until_ms(channel, now) else {"enabled"}
 
 
 def _serves(channel: Channel, model: str) -> bool:

@@ -1,0 +1,182 @@
+"""The keys of a channel: list, add, change, delete, restore, rest, reveal, export. Who is shown a key is audited."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+
+from app.core.keys import KeyState, keys_in
+from app.core.model import Channel
+from app.core.said import Said
+from app.gateway import Gateway
+from app.proxy.choices import now_ms
+from app.routes.admin.answers import AdminError, read_object
+from app.routes.admin.channel_answers import ChannelAnswers, key_answer
+from app.routes.admin.channels import Answer, find_channel, rest_s
+from app.routes.admin.lists import asked_words, page_size
+from app.storage.key_edits import KeyNotFound
+
+STATES = {state.value: state for state in KeyState}
+ACTIONS = ("delete", "restore", "enable", "disable")
+READ_ONLY = "id hint state resting_until_ms failures requests errors last_used_at_ms last_error".split()
+
+audit = logging.getLogger("audit")
+audit.setLevel(logging.INFO)  # whatever LOG_LEVEL says
+
+
+def add_key_routes(admin: Blueprint, gateway: Gateway) -> None:
+    edits = gateway.key_edits
+    answers = ChannelAnswers(gateway)
+
+    def find(channel_id: str) -> Channel:
+        gateway.catalog.in_hand()
+        gateway.choosing.health.settle(now_ms())
+        return find_channel(gateway, channel_id)
+
+    def shown(channel_id: str, key_id: str) -> dict[str, Any]:
+        return key_answer(edits.get(channel_id, key_id))
+
+    @admin.get("/channels/<channel_id>/keys")
+    def list_keys(channel_id: str) -> Answer:
+        find(channel_id)
+        states, q, after = _asked_states(), request.args.get("q", "").strip(), request.args.get("after", "")
+        if after and not (after.isascii() and after.isdecimal() and len(after) < 20):
+            raise AdminError(400, "invalid", "after must be what the answer before said as its next", "after")
+        found, following = edits.page(channel_id, states, q, after, page_size())
+        count = edits.count(channel_id, states, q)
+        return jsonify(success=True, count=count, keys=[key_answer(key) for key in found], next=following or None)
+
+    @admin.post("/channels/<channel_id>/keys")
+    def add_keys(channel_id: str) -> Answer:
+        find(channel_id)
+        added = edits.add(channel_id, _given_keys())
+        return jsonify(success=True, **added._asdict())
+
+    @admin.put("/channels/<channel_id>/keys/<key_id>")
+    def update_key(channel_id: str, key_id: str) -> Answer:
+        find(channel_id)
+        said = Said(read_object('{"note": "mine"}'), "", ("note", "models", "enabled"), READ_ONLY)
+        note = said.text("note", "", 1000, lines=True) if said.has("note") else None
+        models = _models(said) if said.has("models") else None
+        enabled = said.flag("enabled", True) if said.has("enabled") else None
+        edits.change(channel_id, key_id, note, models, enabled)
+        return jsonify(success=True, key=shown(channel_id, key_id))
+
+    @admin.delete("/channels/<channel_id>/keys/<key_id>")
+    def delete_key(channel_id: str, key_id: str) -> Answer:
+        find(channel_id)
+        if not edits.delete(channel_id, [key_id]):
+            raise KeyNotFound(f"the channel has no key {key_id}")
+        return jsonify(success=True, id=key_id)
+
+    @admin.post("/channels/<channel_id>/keys/batch")
+    def change_keys(channel_id: str) -> Answer:
+        find(channel_id)
+        said = Said(read_object('{"ids": ["1"], "action": "restore"}'), "", ("ids", "state", "all", "action"))
+        action = said.choice("action", None, ACTIONS)
+        ids = _meant(gateway, channel_id, said)
+        match action:
+            case "delete":
+                changed = edits.delete(channel_id, ids)
+            case "restore":
+                changed = edits.restore(channel_id, ids)
+            case _:
+                changed = edits.enable(channel_id, ids, action == "enable")
+        return jsonify(success=True, changed=changed)
+
+    @admin.post("/channels/<channel_id>/keys/<key_id>/cooldown")
+    def rest_key(channel_id: str, key_id: str) -> Answer:
+        channel = find(channel_id)
+        seconds = rest_s(Said(read_object('{"seconds": 600}'), "", ("seconds",)))
+        edits.get(channel_id, key_id)
+        now = now_ms()
+        gateway.choosing.health.rest(channel_id, now, now + round(seconds * 1000), key_id=key_id)
+        return jsonify(success=True, key=shown(channel_id, key_id), channel=answers.one(channel))
+
+    @admin.delete("/channels/<channel_id>/keys/<key_id>/cooldown")
+    def end_key_rest(channel_id: str, key_id: str) -> Answer:
+        channel = find(channel_id)
+        if edits.get(channel_id, key_id).state is KeyState.RESTING:
+            edits.restore(channel_id, [key_id])
+        return jsonify(success=True, key=shown(channel_id, key_id), channel=answers.one(channel))
+
+    @admin.post("/channels/<channel_id>/keys/<key_id>/reveal")
+    def reveal_key(channel_id: str, key_id: str) -> Answer:
+        channel = find(channel_id)
+        hint, secret = edits.get(channel_id, key_id).hint, edits.reveal(channel_id, key_id)
+        audit.info("key %s (%s) of channel %s %r was revealed to %s", key_id, hint, *_who(channel))
+        return jsonify(success=True, key_value=secret)
+
+    @admin.get("/channels/<channel_id>/keys/export")
+    def export_keys(channel_id: str) -> Answer:
+        channel = find(channel_id)
+        states = _asked_states()
+        secrets = edits.export(channel_id, states)
+        audit.info("%d keys of channel %s %r were exported to %s", len(secrets), *_who(channel))
+        text = "".join(f"{secret}\n" for secret in secrets)
+        fields = {"Content-Disposition": f'attachment; filename="keys-{channel_id}.txt"'}
+        return Response(text, mimetype="text/plain", headers=fields)
+
+
+def _who(channel: Channel) -> tuple[str, str, str]:
+    return channel.id, channel.name, request.remote_addr or "an unknown address"
+
+
+def _asked_states() -> list[KeyState]:
+    return [STATES[word] for word in asked_words("state", STATES)]
+
+
+def _given_keys() -> list[str]:
+    """The keys of the body: a file, or JSON with `text` or `keys`. Raises AdminError and InvalidKey."""
+    if request.mimetype == "multipart/form-data":
+        file = request.files.get("file")
+        if file is None:
+            raise AdminError(400, "invalid", "file is missing: send the keys as a file of that name", "file")
+        name, said = "file", _text_of(file.read())
+    else:
+        body = read_object('{"text": "one key a line"} or {"keys": ["one", "two"]}', known=("text", "keys"))
+        if len(body) != 1:
+            raise AdminError(400, "invalid", "say either text or keys", "text")
+        [(name, said)] = body.items()
+    found = keys_in(said, name)
+    if not found:
+        raise AdminError(400, "invalid", f"{name} holds no key", name)
+    return found
+
+
+def _text_of(data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise AdminError(400, "invalid", "file must be a text with a key in each line", "file") from None
+
+
+def _models(said: Said) -> tuple[str, ...]:
+    def model(value: Any, path: str) -> str:
+        if not isinstance(value, str) or not value.strip() or len(value) > 300:
+            raise AdminError(400, "invalid", f"{path} must be a model's name", path)
+        return value.strip()
+
+    return said.each("models", 1000, model)
+
+
+def _meant(gateway: Gateway, channel_id: str, said: Said) -> list[str]:
+    """The ids of the keys that a batch is for. Raises AdminError."""
+    if sum(said.any(name) is not None for name in ("ids", "state", "all")) != 1:
+        raise AdminError(400, "invalid", "say for which keys: either ids, or state, or all as true", "ids")
+    if said.any("state") is not None:
+        return list(gateway.key_edits.ids(channel_id, [STATES[said.choice("state", None, STATES)]]))
+    known = gateway.key_edits.ids(channel_id)
+    if said.any("all") is not None:
+        if said.any("all") is not True:
+            raise AdminError(400, "invalid", "all must be true", "all")
+        return list(known)
+    ids = [str(one) for one in said.items("ids", 1_000_000)]
+    there = set(known)
+    for place, one in enumerate(ids):
+        if one not in there:
+            # Not as it was sent: it may be a key that somebody took for an id.
+            raise AdminError(404, "not_found", f"ids[{place}] is no key of it; nothing was changed", f"ids[{place}]")
+    return ids
