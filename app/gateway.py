@@ -21,12 +21,14 @@ from app.proxy.upstream.dialing import Dialer, OwnAddress
 from app.proxy.upstream.pool import PoolLimits
 from app.proxy.upstream.transport import Transport
 from app.storage.catalog import Catalog
+from app.storage.channel_limits import ChannelLimits
 from app.storage.connections import Redis, open_redis
 from app.storage.health import Health
 from app.storage.health_keeper import HealthKeeper
 from app.storage.journal_files import folder_of
 from app.storage.key_edits import KeyEdits
 from app.storage.key_pools import KeyPools
+from app.storage.minutes import Minutes
 from app.storage.rates import Rates
 from app.storage.slots import Slots
 from app.storage.stats import Stats
@@ -97,7 +99,8 @@ def build_gateway(config: Config) -> Gateway:
     tls = verifying_context(config.certificate_files)
     dialer = Dialer(egress, own, config.tcp_keepalive, config.forward_proxies, tls)
     quick = partial(connect, socket_timeout_s=READER_TIMEOUT_S)
-    admission = Admission(Rates(quick()), Slots(quick()))
+    slots = Slots(quick())
+    admission = Admission(Rates(quick()), slots)
     transport = Transport(
         dialer,
         PoolLimits(config.pool_max_idle, config.pool_max_idle_total, config.pool_idle_timeout_s, config.pool_max_age_s),
@@ -107,7 +110,7 @@ def build_gateway(config: Config) -> Gateway:
     log_sink = sink_of(STDERR)
     engine.calls.observers = [observer.record for observer in (recorder, log_sink) if observer is not None]
     catalog = Catalog(connect(), config.limits, config.settings)
-    choosing = _build_choosing(connect, catalog)
+    choosing = _build_choosing(quick, catalog, slots)
     redis = connect()
     stored_health = StoredHealth(redis, "")
     return Gateway(
@@ -126,13 +129,16 @@ def build_gateway(config: Config) -> Gateway:
     )
 
 
-def _build_choosing(connect: Callable[[], Redis], catalog: Catalog) -> Choosing:
+def _build_choosing(connect: Callable[[], Redis], catalog: Catalog, slots: Slots) -> Choosing:
     def channels() -> dict[str, Channel] | None:
         return {channel.id: channel for channel in catalog.snapshot.channels} if catalog.loaded else None
 
     pools = KeyPools(connect())
-    health = Health(pools)
-    choosing = Choosing(health, pools, HealthKeeper(connect(), health, pools, channels))
+    minutes = Minutes(connect())
+    limits = ChannelLimits(slots, minutes)
+    health = Health(pools, limits)
+    keepers = (pools, HealthKeeper(connect(), health, pools, channels), minutes)
+    choosing = Choosing(health, pools, limits, keepers)
     catalog.on_change = choosing.notice
     return choosing
 

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from gevent import GreenletExit
 
-from app.core.errors import ApiError, ClientFault, GatewayError, UpstreamFault
+from app.core.errors import ClientFault, GatewayError, UpstreamFault
 from app.core.events import CLIENT_GONE, ApiUse
 from app.core.model import Snapshot
 from app.core.outcome import Facts, Flaw, Outcome, judge
@@ -74,11 +74,11 @@ def ask(
             reply = _relayed(call, request, chosen, choices, snapshot)
         else:
             if not attempts.failed:
-                raise ApiError(429, "upstream_busy", "all channels that serve this are busy", retry_after_s=1)
+                raise choices.refused()
             last = attempts.failed[-1]
             of = last.of
             tell(of, last.verdict.outcome)
-            reply = final_answer(attempts.failed, None)
+            reply = final_answer(attempts.failed, choices.back_s())
             call.end(reply.status, last.verdict.outcome.value)
     except GatewayError as error:
         if isinstance(error, ApiError) and attempts.failed:
@@ -97,6 +97,7 @@ def _relayed(call: Call, request: ApiRequest, chosen: Chosen, choices: Choices, 
 
     def settle(body: Relay | Tunnel) -> None:
         request.body.close()
+        chosen.of.turn.release()
         assert isinstance(body, Relay)  # noqa: S101 - channels switch no protocols
         _note_the_end(call, request, chosen, choices, snapshot, body)
         call.settle(body)

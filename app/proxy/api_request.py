@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Final
+from urllib.parse import quote
 
+from app.core.channel_rules import edit_fields
 from app.core.matching import Candidate
 from app.core.model import ChannelUrl
 from app.proxy.held_body import HeldBody
 from app.proxy.messages import Inbound, RequestBody
 from app.proxy.upstream.transport import OutboundRequest
+from app.waiting import give_way
 from app.wire import headers as header_fields
 from app.wire.bodies.members import Members
+from app.wire.bodies.reading import decoded
+from app.wire.bodies.rules import with_rules
 from app.wire.bodies.splice import Edit, length_with, model_edit, spliced
 from app.wire.dialects.asked import Asked
 from app.wire.dialects.credentials import credential_fields
 from app.wire.dialects.upstream_path import upstream_path
-from app.wire.headers import Headers, lower
+from app.wire.headers import Headers, find, lower
 
 IDENTITY: Final = ("Accept-Encoding", "identity")
 """Events of ours cannot be put into a compressed stream."""
 READ_BYTES: Final = 64 * 1024
+MAX_PLAIN_BYTES: Final = 1 << 40
+"""The reading has bounded it already."""
 
 
 class ApiRequest:
     """What stays the same whoever is tried."""
 
-    __slots__ = ("asked", "body", "fields", "inbound", "is_stream", "members", "model", "query")
+    __slots__ = ("asked", "body", "fields", "inbound", "is_coded", "is_stream", "members", "model", "query")
 
     def __init__(
         self,
@@ -38,6 +46,7 @@ class ApiRequest:
         is_stream: bool,
         body: HeldBody,
         members: Members | None,
+        is_coded: bool = False,
     ) -> None:
         """`query` and `fields` without the caller's credentials; `query` without its `?`."""
         self.inbound = inbound
@@ -50,6 +59,8 @@ class ApiRequest:
         self.body = body
         self.members = members
         """What is known of its body; None where that names no model."""
+        self.is_coded = is_coded
+        """Its body is compressed; places in it are those of the plain bytes."""
 
     def outbound(self, candidate: Candidate, url: ChannelUrl, secret: str, forwarded_fields: str) -> OutboundRequest:
         """The request as one upstream gets it."""
@@ -59,20 +70,50 @@ class ApiRequest:
         fields = header_fields.outbound(self.fields, url.upstream.authority, inbound.connection, forwarded_fields)
         fields = [field for field in fields if lower(field[0]) != "accept-encoding"]
         fields.append(IDENTITY)
+        if channel.header_rules:
+            filled_in = {
+                "client_ip": inbound.client,
+                "now_ms": str(int(time.time() * 1000)),
+                "channel": quote(channel.name),
+                "request_id": inbound.request_id,
+            }
+            fields = edit_fields(fields, channel.header_rules, filled_in)
         fields += credential_fields(channel.auth, asked.speaks, secret)
+        body, is_plain = self._body_for(candidate)
+        if is_plain and self.is_coded:
+            fields = [field for field in fields if lower(field[0]) != "content-encoding"]
         return OutboundRequest(
             url.upstream,
             inbound.method,
             f"{target}?{self.query}" if self.query else target,
             fields,
-            self._body_for(candidate.upstream_model),
+            body,
         )
 
-    def _body_for(self, upstream_model: str) -> RequestBody:
-        members = self.members
-        if members is None or not members.model or not upstream_model or upstream_model == self.model:
-            return self.body.begin()
-        return edited(self.body, [model_edit(members, upstream_model)])
+    def _body_for(self, candidate: Candidate) -> tuple[RequestBody, bool]:
+        """The body with what the channel wants edited; and whether it has lost its content coding for that."""
+        members, model, rules = self.members, candidate.upstream_model, candidate.channel.body_rules
+        edits: list[Edit] = []
+        if members is not None and members.model and model and model != self.model:
+            edits.append(model_edit(members, model))
+        if members is None or not (edits or rules):
+            return self.body.begin(), False
+        if rules and not members.is_form:
+            whole = b"".join(spliced([self._plain()], edits))
+            whole = with_rules(whole, rules, give_way)
+            return RequestBody(len(whole), whole), True
+        if self.is_coded:
+            whole = b"".join(spliced([self._plain()], edits))
+            return RequestBody(len(whole), whole), True
+        return edited(self.body, edits), False
+
+    def _plain(self) -> bytes:
+        """The whole body without its content coding."""
+        content = self.body.content()
+        if not self.is_coded:
+            return content
+        coding = find(self.fields, "content-encoding") or ""
+        return b"".join(decoded([content], coding, MAX_PLAIN_BYTES))
 
 
 def edited(held: HeldBody, edits: list[Edit]) -> RequestBody:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import gevent
 
-from app.core.errors import UpstreamFault
+from app.core.errors import ApiError, UpstreamFault
 from app.core.failover import Failover, Next
 from app.core.failures import Failure, Phase
 from app.core.keys import Key
@@ -31,16 +31,29 @@ from app.wire.headers import Headers, by_name, find, lower
 JUDGED_BYTES = 64 * 1024
 
 
+class Turn(Protocol):
+    """A key, and room for an attempt with it: among those of the key and of its channel."""
+
+    key: Key
+
+    def release(self) -> None:
+        """Gives the room back. Never waits, and does nothing the second time."""
+
+
 class Try:
     """One attempt of a channel call, as those who note it need it."""
 
-    __slots__ = ("began_s", "candidate", "key", "url")
+    __slots__ = ("began_s", "candidate", "turn", "url")
 
-    def __init__(self, candidate: Candidate, url: ChannelUrl, key: Key) -> None:
+    def __init__(self, candidate: Candidate, url: ChannelUrl, turn: Turn) -> None:
         self.candidate = candidate
         self.url = url
-        self.key = key
+        self.turn = turn
         self.began_s = time.time()
+
+    @property
+    def key(self) -> Key:
+        return self.turn.key
 
 
 class Chosen:
@@ -85,14 +98,20 @@ class Choices(Protocol):
     def channels(self) -> Iterable[Candidate]:
         """Each channel once."""
 
-    def keys(self, candidate: Candidate) -> Callable[[], Key | None]:
-        """Gives the channel's next key that this call has not had; None when there is none."""
+    def keys(self, candidate: Candidate) -> Callable[[], Turn | None]:
+        """Gives the channel's next key that this call has not had; None when there is none, or no room for it."""
 
     def urls(self, candidate: Candidate) -> list[ChannelUrl]:
         """Those that may be tried, the best first."""
 
     def note(self, tried: Try, verdict: Verdict, status: int, first_byte_ms: float | None) -> None:
         """An attempt has ended, or was chosen (the outcome `ok`). Waits for nobody."""
+
+    def refused(self) -> ApiError:
+        """Why nobody could be tried."""
+
+    def back_s(self) -> int | None:
+        """When the first of those that rest is back, in seconds; None: nobody knows."""
 
 
 class Attempts:
@@ -116,23 +135,35 @@ class Attempts:
         for candidate in self._choices.channels():
             failover.begin_channel()
             next_key = self._choices.keys(candidate)
-            while failover.may_try_key and (key := next_key()) is not None:
-                step = Next.CHANNEL
-                for url in self._choices.urls(candidate):
-                    outcome = self._try(Try(candidate, url, key), forwarded_fields)
-                    if isinstance(outcome, Chosen):
-                        return outcome
-                    self.failed.append(outcome)
-                    step = failover.after(outcome.verdict, was_written=outcome.was_written)
-                    if step is not Next.URL:
-                        break
-                if step is Next.STOP:
+            while failover.may_try_key and (turn := next_key()) is not None:
+                outcome = self._try_urls(candidate, turn, failover, forwarded_fields)
+                if isinstance(outcome, Chosen):
+                    return outcome
+                if outcome is Next.STOP:
                     return None
-                if step is not Next.KEY:
+                if outcome is not Next.KEY:
                     break
             if failover.is_spent:
                 return None
         return None
+
+    def _try_urls(self, candidate: Candidate, turn: Turn, failover: Failover, forwarded_fields: str) -> Chosen | Next:
+        """With one key; what is chosen keeps its turn."""
+        step = Next.CHANNEL
+        outcome: Chosen | Failed | None = None
+        try:
+            for url in self._choices.urls(candidate):
+                outcome = self._try(Try(candidate, url, turn), forwarded_fields)
+                if isinstance(outcome, Chosen):
+                    return outcome
+                self.failed.append(outcome)
+                step = failover.after(outcome.verdict, was_written=outcome.was_written)
+                if step is not Next.URL:
+                    break
+        finally:
+            if not isinstance(outcome, Chosen):
+                turn.release()
+        return step
 
     def _try(self, tried: Try, forwarded_fields: str) -> Chosen | Failed:
         request = self._request

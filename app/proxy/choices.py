@@ -4,37 +4,49 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from random import random
+from typing import Protocol
 
 from app.core.channel_urls import urls_in_order
 from app.core.errors import ApiError
 from app.core.keys import Key
 from app.core.matching import Candidate
-from app.core.model import ChannelUrl, Snapshot
+from app.core.model import Channel, ChannelUrl, Snapshot
 from app.core.outcome import Verdict
 from app.core.penalties import Weights
 from app.core.selection import Preferences, Selection, Turns, Wanted
 from app.core.settings import Settings
+from app.core.standing import Full
 from app.proxy.api_request import ApiRequest
 from app.proxy.attempts import Try
+from app.storage.channel_limits import ChannelLimits, Place, Taken
 from app.storage.health import Attempt, Health
-from app.storage.health_keeper import HealthKeeper
+from app.storage.key_pool import Turn
 from app.storage.key_pools import KeyPools
 
 LONGEST_RETRY_S = 60
 """Where a client would have to wait for longer it is told not to try again: SDKs would at once."""
 
 
+class Keeper(Protocol):
+    """Talks to Redis for what is kept here."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
 class Choosing:
     """One for each process."""
 
-    def __init__(self, health: Health, pools: KeyPools, keeper: HealthKeeper) -> None:
+    def __init__(self, health: Health, pools: KeyPools, limits: ChannelLimits, keepers: Sequence[Keeper]) -> None:
         self.health = health
         self.pools = pools
+        self.limits = limits
         self.selection = Selection(health, random)
-        self._keeper = keeper
+        self._keepers = keepers
         self._has_begun = False
 
     def notice(self, snapshot: Snapshot) -> None:
@@ -44,14 +56,14 @@ class Choosing:
             threading.Thread(target=self._begin, name="channels", daemon=True).start()
 
     def _begin(self) -> None:
-        self.pools.start()
-        self._keeper.start()
+        for keeper in self._keepers:
+            keeper.start()
 
     def stop(self) -> None:
         """Stores what is left of health."""
         if self._has_begun:
-            self._keeper.stop()
-            self.pools.stop()
+            for keeper in reversed(self._keepers):
+                keeper.stop()
 
     def choices(self, request: ApiRequest, snapshot: Snapshot, only: frozenset[str] | None) -> ChannelChoices:
         """For one call; `only`: the ids of the channels that may serve it, None for all.
@@ -64,6 +76,20 @@ class Choosing:
         return ChannelChoices(self, request, snapshot.settings, turns)
 
 
+class KeyTurn:
+    """See proxy.attempts.Turn."""
+
+    __slots__ = ("_places", "key")
+
+    def __init__(self, key: Key, *places: Place) -> None:
+        self.key = key
+        self._places = places
+
+    def release(self) -> None:
+        for place in self._places:
+            place.release()
+
+
 class ChannelChoices:
     """See proxy.attempts.Choices."""
 
@@ -74,10 +100,10 @@ class ChannelChoices:
         self._turns = turns
         first = turns.next(now_ms())
         if first is None:
-            raise self._refused()
+            raise self.refused()
         self._first = first
 
-    def _refused(self) -> ApiError:
+    def refused(self) -> ApiError:
         refusal = self._turns.refusal(now_ms())
         wait_s = refusal.retry_after_s
         is_long = wait_s is not None and wait_s > LONGEST_RETRY_S
@@ -89,18 +115,37 @@ class ChannelChoices:
             is_final=is_long or refusal.code in ("no_fit_key", "model_not_found"),
         )
 
+    def back_s(self) -> int | None:
+        return self._turns.refusal(now_ms()).retry_after_s
+
     def channels(self) -> Iterator[Candidate]:
         candidate: Candidate | None = self._first
         while candidate is not None:
             yield candidate
             candidate = self._turns.next(now_ms())
 
-    def keys(self, candidate: Candidate) -> Callable[[], Key | None]:
+    def keys(self, candidate: Candidate) -> Callable[[], KeyTurn | None]:
         channel, models = candidate.channel, candidate.models
         pool = self._choosing.pools.of(channel.id)
         if self._turns.falls_back and not pool.keys(models).fit:
-            return partial(next, iter([pool.first_back(models)]), None)
-        return pool.turn(channel.key_strategy, models).next
+            key = pool.first_back(models)
+            return partial(next, iter([KeyTurn(key)] if key is not None else []), None)
+        return partial(self._next_with_room, channel, pool.turn(channel.key_strategy, models))
+
+    def _next_with_room(self, channel: Channel, turn: Turn) -> KeyTurn | None:
+        limits = self._choosing.limits
+        place = limits.take_channel(channel)
+        if isinstance(place, Full):
+            return None
+        try:
+            taken = limits.take_key(channel, turn)
+        except BaseException:
+            place.cancel()
+            raise
+        if not isinstance(taken, Taken):
+            place.cancel()
+            return None
+        return KeyTurn(taken.key, place, taken.place)
 
     def urls(self, candidate: Candidate) -> list[ChannelUrl]:
         return urls_in_order(

@@ -37,7 +37,8 @@ def read_request(inbound: Inbound, asked: Asked, query: str, fields: Headers, se
         is_stream = is_stream or members.is_stream
     if asked.needs_model and not model:
         raise ApiError(400, "model_missing", "the body names no model: send it as `model`")
-    return ApiRequest(inbound, asked, query, fields, model, is_stream, body, members)
+    is_coded = reading is not None and reading.is_coded
+    return ApiRequest(inbound, asked, query, fields, model, is_stream, body, members, is_coded)
 
 
 class _Watched:

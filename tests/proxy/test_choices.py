@@ -15,9 +15,12 @@ from app.core.model import Channel, Snapshot
 from app.core.outcome import Blame, Outcome, Verdict
 from app.core.settings import Settings
 from app.proxy.choices import ChannelChoices, Choosing
+from app.storage.channel_limits import ChannelLimits
 from app.storage.health import Attempt, Health
 from app.storage.key_pool import StoredKey
 from app.storage.key_pools import KeyPools
+from app.storage.minutes import Minutes
+from app.storage.slots import Slots
 from tests.support.standing import channel
 
 LIMITED = Verdict(Outcome.RATE_LIMITED, Blame.KEY)
@@ -31,8 +34,9 @@ class Room:
         self.channel: Channel = channel("1", **said)
         self.pools = KeyPools(redis.Redis(port=1))
         self.pools.of("1").load([StoredKey(1, "sk-1"), StoredKey(2, "sk-2")], 1, now_ms())
-        self.health = Health(self.pools)
-        self.choosing = Choosing(self.health, self.pools, None)  # type: ignore[arg-type]
+        limits = ChannelLimits(Slots(redis.Redis(port=1)), Minutes(redis.Redis(port=1)))
+        self.health = Health(self.pools, limits)
+        self.choosing = Choosing(self.health, self.pools, limits, ())
 
     def fail(self, key_id: str, verdict: Verdict) -> None:
         key = next(key for key in iter(self.pools.of("1").turn("sequential").next, None) if key.id == key_id)
@@ -47,7 +51,10 @@ class Room:
     def tried(self, **settings: Any) -> list[str]:
         """The ids of the keys that a call would try."""
         choices = self.choices(**settings)
-        return [key.id for one in choices.channels() for key in iter(choices.keys(one), None)]
+        turns = [turn for one in choices.channels() for turn in iter(choices.keys(one), None)]
+        for turn in turns:
+            turn.release()
+        return [turn.key.id for turn in turns]
 
 
 def now_ms() -> int:
@@ -84,3 +91,16 @@ def test_hours_follow_the_gateways_time_zone() -> None:
     assert room.tried(time_zone="UTC")
     with pytest.raises(ApiError):
         room.choices(time_zone="Asia/Shanghai")
+
+
+def test_a_channel_that_is_full_is_left_for_another_and_room_is_given_back() -> None:
+    """Of one attempt at once the second is refused until the first has ended; then nobody can tell for how long."""
+    room = Room(max_concurrency=1)
+    first = room.choices()
+    turn = next(iter(first.keys(one) for one in first.channels()))()
+    assert turn is not None
+    with pytest.raises(ApiError) as refused:
+        room.tried()
+    assert (refused.value.status, refused.value.code, refused.value.retry_after_s) == (429, "upstream_busy", 1)
+    turn.release()
+    assert len(room.tried()) == 1

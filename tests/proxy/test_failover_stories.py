@@ -202,3 +202,19 @@ def test_the_calls_event_tells_who_served_it(tell: Tell) -> None:
     [event] = story.room.events
     assert event.api == ("b", "…k2", "m", "m-of-b", "ok")
     assert (event.endpoint, event.attempts, event.status) == ("/v1", 2, 200)
+
+
+def test_what_the_operator_wants_edited_is_edited(tell: Tell) -> None:
+    """Fields and members of the body, on top of the model; a compressed body goes on plain then."""
+    said = {
+        "header_rules": [{"action": "set", "name": "X-Asked", "value": "{request_id} {channel} {client_ip}"}],
+        "body_rules": [{"action": "set", "path": "options.temperature", "value": 0.5}],
+    }
+    plain = b'{"model": "m",  "keep": 1.50}'
+    for body, fields in ((plain, []), (gzip.compress(plain, mtime=0), [("Content-Encoding", "gzip")])):
+        story = tell({"a": {"k1": [GOOD]}}, said=said)
+        content(story.ask(body=body, fields=fields).reply)
+        assert story.bodies[0] == b'{"model": "m-of-a",  "keep": 1.50,"options":{"temperature":0.5}}'
+        [seen] = story.upstream.seen
+        assert seen.field("x-asked") == "id a 192.0.2.1"
+        assert (seen.field("content-encoding"), seen.field("accept-encoding")) == (None, "identity")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.core.channels import parse_channel
+from app.core.errors import ApiError
 from app.core.keys import Key
 from app.core.matching import Candidate
 from app.core.model import ChannelUrl, Snapshot
@@ -18,6 +19,7 @@ from app.proxy import api_calls
 from app.proxy.api_calls import Served
 from app.proxy.api_request import ApiRequest
 from app.proxy.attempts import Try
+from app.proxy.choices import KeyTurn
 from app.proxy.messages import Inbound
 from app.servers.body import RequestInput
 from app.wire.dialects.asked import dialect_of
@@ -61,6 +63,8 @@ class Story:
     accounts: dict[str, dict[str, list[Answer]]]
     dialect: str = "openai"
     settings: Settings = field(default_factory=Settings)
+    said: dict[str, Any] = field(default_factory=dict)
+    """What is said of each channel besides."""
 
     def __post_init__(self) -> None:
         self.tried: list[str] = []
@@ -80,6 +84,7 @@ class Story:
                     "dialects": [self.dialect],
                     "urls": [{"url": f"{self.upstream.url}/{name}"}],
                     "models": [{"name": "m", "upstream_name": f"m-of-{name}"}],
+                    **self.said,
                 },
             )
             for number, name in enumerate(self.accounts)
@@ -109,8 +114,8 @@ class Story:
             def channels(self) -> Iterable[Candidate]:
                 return story.channels_in_order()
 
-            def keys(self, candidate: Candidate) -> Callable[[], Key | None]:
-                left = iter([Key(key, key) for key in story.accounts[candidate.channel.name]])
+            def keys(self, candidate: Candidate) -> Callable[[], KeyTurn | None]:
+                left = iter([KeyTurn(Key(key, key)) for key in story.accounts[candidate.channel.name]])
                 return lambda: next(left, None)
 
             def urls(self, candidate: Candidate) -> list[ChannelUrl]:
@@ -118,6 +123,12 @@ class Story:
 
             def note(self, tried: Try, verdict: Verdict, status: int, first_byte_ms: float | None) -> None:
                 story.noted.append((tried.candidate.channel.name, verdict.outcome.value))
+
+            def refused(self) -> ApiError:
+                return ApiError(503, "all_resting", "nobody")
+
+            def back_s(self) -> int | None:
+                return 7
 
         return Fixed()
 
