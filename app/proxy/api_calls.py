@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from gevent import GreenletExit
 
-from app.core.errors import ClientFault, GatewayError, UpstreamFault
+from app.core.errors import ApiError, ClientFault, GatewayError, UpstreamFault
 from app.core.events import CLIENT_GONE, ApiUse
 from app.core.model import Snapshot
 from app.core.outcome import Facts, Flaw, Outcome, judge
@@ -58,6 +58,7 @@ def ask(
     Raises GatewayError before anything was sent to the client, or ClientGone.
     """
     call = Call(engine.calls, inbound, asked.endpoint, snapshot.limits.total_timeout)
+    request: ApiRequest | None = None
     try:
         request = read_request(inbound, asked, query, fields, snapshot.settings)
         call.watch_client()
@@ -65,6 +66,8 @@ def ask(
         attempts = Attempts(call, request, choices, snapshot, engine.transport)
         chosen = attempts.run(engine.forwarded_fields)
     except BaseException as error:  # whatever it is, the call is accounted for
+        if request is not None:
+            request.body.close()
         _end(call, error)
     tell = partial(_tell, call, request, len(attempts.failed) + (chosen is not None))
     try:
