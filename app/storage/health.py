@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as MappingOf
 from typing import NamedTuple, Protocol
 
@@ -191,35 +191,23 @@ class Health:
 
     def end_rests(self, channel_id: str, now_ms: int) -> int:
         """By hand: of the channel, its urls, models and keys; who is blacklisted stays so. How many rested."""
+        return self._restore(channel_id, now_ms, lambda name, trouble: not trouble.blacklisted_ms)
+
+    def restore(self, channel_id: str, now_ms: int, key_ids: Iterable[str]) -> int:
+        """By hand: ends rests of keys and takes them off the blacklist. How many were in trouble."""
+        names = {KEY + key_id for key_id in key_ids}
+        return self._restore(channel_id, now_ms, lambda name, trouble: name in names)
+
+    def _restore(self, channel_id: str, now_ms: int, is_meant: Callable[[str, Trouble], bool]) -> int:
         with self.lock:
             health = self.channels.get(channel_id)
             if health is None:
                 return 0
-            names = [name for name in health.subjects if not health.trouble(name).blacklisted_ms]
-            rested = sum(health.trouble(name).until_ms > now_ms for name in names)
-            for name in names:
+            found = {name: subject.trouble for name, subject in health.subjects.items()}
+            meant = {name: trouble for name, trouble in found.items() if is_meant(name, trouble)}
+            for name in meant:
                 self._happen(health, name, Restored(now_ms), now_ms)
-            return rested
-
-    def restore(
-        self, channel_id: str, now_ms: int, *, model: str | None = None, key_ids: list[str] | None = None
-    ) -> int:
-        """By hand: ends rests and takes keys off the blacklist; of some keys, of a model, or of all there is.
-
-        How many were in trouble.
-        """
-        with self.lock:
-            health = self.channels.get(channel_id)
-            if health is None:
-                return 0
-            if key_ids is not None:
-                names = [KEY + key_id for key_id in key_ids if KEY + key_id in health.subjects]
-            else:
-                names = [MODEL + model] if model is not None else list(health.subjects)
-            before = [health.trouble(name) for name in names]
-            for name in names:
-                self._happen(health, name, Restored(now_ms), now_ms)
-            return sum(trouble.blacklisted_ms > 0 or trouble.until_ms > now_ms for trouble in before)
+            return sum(trouble.blacklisted_ms > 0 or trouble.until_ms > now_ms for trouble in meant.values())
 
     # --- what the API tells ---
 

@@ -183,7 +183,7 @@ class KeyEdits:
 
     def restore(self, channel_id: str, key_ids: Iterable[str]) -> int:
         """Ends rests and takes keys off the blacklist; disabled ones stay so. How many were resting or blacklisted."""
-        return self._health.restore(channel_id, _now_ms(), key_ids=list(key_ids))
+        return self._health.restore(channel_id, _now_ms(), key_ids)
 
     def ids(self, channel_id: str, states: Collection[KeyState] = ()) -> Sequence[str]:
         """Of all keys, or of those in these states."""

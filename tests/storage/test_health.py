@@ -109,7 +109,7 @@ def test_three_refusals_blacklist_a_key_and_an_invalid_one_is_at_once(own_server
     assert told == {("1", "1"): "no …-1 here", ("1", "2"): ""}
     process.health.settle(T + 10**9)
     assert process.pools.of("1").counts.blacklisted == 2, "time alone brings no key back"
-    assert process.health.restore("1", T + 5000, key_ids=["1"]) == 1
+    assert process.health.restore("1", T + 5000, ["1"]) == 1
     assert process.pools.of("1").counts == KeyCounts(3, 2, 0, 1)
 
 
@@ -121,10 +121,11 @@ def test_by_hand_a_channel_model_or_key_rests_and_all_is_restored(own_server: Em
     assert process.health.channel_rest(CHANNEL) == Rest(T + 1000, told=True)
     assert process.health.model_rest("1", "m") == Rest(T + 2000, told=True)
     assert process.pools.of("1").counts.resting == 1
-    assert process.health.restore("1", T + 1, model="m") == 1
-    assert process.health.restore("1", T + 1) == 2
-    assert process.pools.of("1").counts.resting == 0
-    assert process.health.restore("7", T) == 0
+    process.note(INVALID, key="2", at_ms=T)
+    assert process.health.end_rests("1", T + 1) == 3
+    assert process.health.model_rest("1", "m").until_ms == 0
+    assert process.pools.of("1").counts == KeyCounts(3, 2, 0, 1), "no rest's end takes a key off the blacklist"
+    assert process.health.end_rests("7", T) == process.health.restore("7", T, ["1"]) == 0
 
 
 def test_the_success_rate_is_of_the_last_window(own_server: EmbeddedRedis) -> None:

@@ -40,7 +40,7 @@ class ChannelAnswers:
             observed = {
                 "effective_priority": round(channel.priority - taken_off.get(channel.id, 0.0), 3),
                 "success_rate": round(record.success_rate, 4) if record.samples else None,
-                "resting_until_ms": self.resting_until_ms(channel, now) or None,
+                "resting_until_ms": self.resting_until_ms(channel) or None,
                 "resting_models": self._resting_models(channel, now),
                 "last_error": error_answer(last_error),
                 "last_ok_at_ms": last_ok_at_ms or None,
@@ -50,9 +50,10 @@ class ChannelAnswers:
             answers.append(answer(channel, observed))
         return answers
 
-    def resting_until_ms(self, channel: Channel, now: int) -> int:
+    def resting_until_ms(self, channel: Channel) -> int:
         """Its own rest or, with no fit key, that of the key which is back first; 0: it does not rest."""
-        choosing = self._gateway.choosing
+        choosing, now = self._gateway.choosing, now_ms()
+        choosing.health.settle(now)  # who has rested long enough is back, also where nobody calls
         until_ms = choosing.health.channel_rest(channel).until_ms
         counts = choosing.pools.of(channel.id).counts
         if counts.resting and not counts.active:

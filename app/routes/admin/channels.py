@@ -58,7 +58,6 @@ def add_channel_routes(admin: Blueprint, gateway: Gateway) -> None:
 
     @admin.get("/channels/<channel_id>")
     def show_channel(channel_id: str) -> Answer:
-        catalog.in_hand()
         return jsonify(success=True, channel=answers.one(find_channel(gateway, channel_id)))
 
     @admin.put("/channels/<channel_id>")
@@ -78,7 +77,9 @@ def add_channel_routes(admin: Blueprint, gateway: Gateway) -> None:
 
 
 def find_channel(gateway: Gateway, channel_id: str) -> Channel:
-    """Raises ChannelNotFound."""
+    """Raises ChannelNotFound, and RedisError where nothing ever was known."""
+    gateway.choosing.health.settle(now_ms())  # who has rested long enough is back, also where nobody calls
+    gateway.catalog.in_hand()
     channel = CHANNELS.of(gateway.catalog.snapshot).by_id.get(channel_id)
     if channel is None:
         raise ChannelNotFound(f"there is no channel {channel_id}")
@@ -118,7 +119,6 @@ def _body() -> dict[str, Any]:
 
 def _asked_for(all_of_them: tuple[Channel, ...], answers: ChannelAnswers) -> list[Channel]:
     """Those that the query asks for."""
-    now = now_ms()
     dialects = asked_words("dialect", DIALECTS)
     states = set(asked_words("state", STATES))
     model, q = request.args.get("model", "").strip(), request.args.get("q", "").strip().casefold()
@@ -126,16 +126,16 @@ def _asked_for(all_of_them: tuple[Channel, ...], answers: ChannelAnswers) -> lis
         channel
         for channel in all_of_them
         if (not dialects or not channel.dialects.isdisjoint(dialects))
-        and (not states or not states.isdisjoint(_states(channel, answers, now)))
+        and (not states or not states.isdisjoint(_states(channel, answers)))
         and (not model or _serves(channel, model))
         and (not q or _speaks_of(channel, q))
     ]
 
 
-def _states(channel: Channel, answers: ChannelAnswers, now: int) -> set[str]:
+def _states(channel: Channel, answers: ChannelAnswers) -> set[str]:
     if not channel.enabled:
         return {"disabled"}
-    return {"enabled", "resting"} if answers.resting_until_ms(channel, now) else {"enabled"}
+    return {"enabled", "resting"} if answers.resting_until_ms(channel) else {"enabled"}
 
 
 def _serves(channel: Channel, model: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
@@ -27,16 +28,10 @@ audit.setLevel(logging.INFO)  # whatever LOG_LEVEL says
 
 
 def add_key_routes(admin: Blueprint, gateway: Gateway) -> None:
-    edits = gateway.key_edits
-    answers = ChannelAnswers(gateway)
-
-    def find(channel_id: str) -> Channel:
-        gateway.catalog.in_hand()
-        gateway.choosing.health.settle(now_ms())
-        return find_channel(gateway, channel_id)
-
-    def shown(channel_id: str, key_id: str) -> dict[str, Any]:
-        return key_answer(edits.get(channel_id, key_id))
+    edits, find = gateway.key_edits, partial(find_channel, gateway)
+    _add_batch_route(admin, gateway)
+    _add_rest_routes(admin, gateway)
+    _add_secret_routes(admin, gateway)
 
     @admin.get("/channels/<channel_id>/keys")
     def list_keys(channel_id: str) -> Answer:
@@ -62,7 +57,7 @@ def add_key_routes(admin: Blueprint, gateway: Gateway) -> None:
         models = _models(said) if said.has("models") else None
         enabled = said.flag("enabled", True) if said.has("enabled") else None
         edits.change(channel_id, key_id, note, models, enabled)
-        return jsonify(success=True, key=shown(channel_id, key_id))
+        return jsonify(success=True, key=key_answer(edits.get(channel_id, key_id)))
 
     @admin.delete("/channels/<channel_id>/keys/<key_id>")
     def delete_key(channel_id: str, key_id: str) -> Answer:
@@ -71,9 +66,13 @@ def add_key_routes(admin: Blueprint, gateway: Gateway) -> None:
             raise KeyNotFound(f"the channel has no key {key_id}")
         return jsonify(success=True, id=key_id)
 
+
+def _add_batch_route(admin: Blueprint, gateway: Gateway) -> None:
+    edits = gateway.key_edits
+
     @admin.post("/channels/<channel_id>/keys/batch")
     def change_keys(channel_id: str) -> Answer:
-        find(channel_id)
+        find_channel(gateway, channel_id)
         said = Said(read_object('{"ids": ["1"], "action": "restore"}'), "", ("ids", "state", "all", "action"))
         action = said.choice("action", None, ACTIONS)
         ids = _meant(gateway, channel_id, said)
@@ -86,6 +85,14 @@ def add_key_routes(admin: Blueprint, gateway: Gateway) -> None:
                 changed = edits.enable(channel_id, ids, action == "enable")
         return jsonify(success=True, changed=changed)
 
+
+def _add_rest_routes(admin: Blueprint, gateway: Gateway) -> None:
+    edits, find, answers = gateway.key_edits, partial(find_channel, gateway), ChannelAnswers(gateway)
+
+    def told(channel: Channel, key_id: str) -> Answer:
+        key = key_answer(edits.get(channel.id, key_id))
+        return jsonify(success=True, key=key, channel=answers.one(channel))
+
     @admin.post("/channels/<channel_id>/keys/<key_id>/cooldown")
     def rest_key(channel_id: str, key_id: str) -> Answer:
         channel = find(channel_id)
@@ -93,14 +100,18 @@ def add_key_routes(admin: Blueprint, gateway: Gateway) -> None:
         edits.get(channel_id, key_id)
         now = now_ms()
         gateway.choosing.health.rest(channel_id, now, now + round(seconds * 1000), key_id=key_id)
-        return jsonify(success=True, key=shown(channel_id, key_id), channel=answers.one(channel))
+        return told(channel, key_id)
 
     @admin.delete("/channels/<channel_id>/keys/<key_id>/cooldown")
     def end_key_rest(channel_id: str, key_id: str) -> Answer:
         channel = find(channel_id)
         if edits.get(channel_id, key_id).state is KeyState.RESTING:
             edits.restore(channel_id, [key_id])
-        return jsonify(success=True, key=shown(channel_id, key_id), channel=answers.one(channel))
+        return told(channel, key_id)
+
+
+def _add_secret_routes(admin: Blueprint, gateway: Gateway) -> None:
+    edits, find = gateway.key_edits, partial(find_channel, gateway)
 
     @admin.post("/channels/<channel_id>/keys/<key_id>/reveal")
     def reveal_key(channel_id: str, key_id: str) -> Answer:
