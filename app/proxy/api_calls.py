@@ -108,6 +108,8 @@ def _relayed(call: Call, request: ApiRequest, chosen: Chosen, choices: Choices, 
     relay = Relay(chosen.exchange, chosen.held, call.watch, settle)
     observer = chosen.observer
     if observer is not None and observer.is_stream:
+        if snapshot.settings.keepalive_comment_s and observer.dialect.allows_comments:
+            chosen.exchange.tell_silence(snapshot.settings.keepalive_comment_s)
         relay.pass_through(ApiStage(observer, len(chosen.held), request.inbound.request_id))
     return Reply(answer.status, answer.reason, header_fields.to_client(answer.headers, answer.connection), relay)
 

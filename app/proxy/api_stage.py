@@ -29,6 +29,10 @@ class ApiStage:
             self._observer.feed(piece)
         return (piece,)
 
+    def idle(self) -> bytes:
+        """See relay.Stage."""
+        return self._observer.comment()
+
     def finish(self) -> bytes:
         """See relay.Stage."""
         observer = self._observer

@@ -18,6 +18,7 @@ from app.client_gone import ClientGone
 from app.core.errors import GatewayError
 from app.core.events import CLIENT_GONE
 from app.proxy.client_watch import ClientWatch
+from app.proxy.upstream.answer_body import Silence
 from app.proxy.upstream.exchange import Exchange
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,9 @@ class Stage(Protocol):
 
     def feed(self, piece: bytes) -> Iterable[bytes]:
         """What goes on of a piece, that is never empty; asked for one after the other, so it may be made lazily."""
+
+    def idle(self) -> bytes:
+        """What may be said while nothing comes (`Exchange.tell_silence`); empty for nothing."""
 
     def finish(self) -> bytes:
         """What goes on at the body's end."""
@@ -143,7 +147,14 @@ class Relay:
 
     def _received(self) -> Iterator[bytes]:
         yield self.at_hand
-        while piece := self._exchange.read1():
+        while True:
+            try:
+                piece = self._exchange.read1()
+            except Silence:
+                yield b""
+                continue
+            if not piece:
+                return
             yield piece
 
     def _next_passed(self, pieces: Iterator[bytes]) -> bytes | None:
@@ -194,6 +205,9 @@ def _passed(pieces: Iterator[bytes], stage: Stage) -> Iterator[bytes]:
     """What comes out of a stage. The first piece is empty where nothing of what is at hand goes on yet."""
     is_first = True
     for piece in pieces:
+        if not piece and not is_first:
+            yield stage.idle()
+            continue
         for passed in stage.feed(piece) if piece else ():
             if passed:
                 is_first = False

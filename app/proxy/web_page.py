@@ -113,6 +113,10 @@ class PageStage:
         except CodingError as error:
             raise _undecodable(error) from None
 
+    def idle(self) -> bytes:
+        """See relay.Stage."""
+        return b""
+
     def finish(self) -> bytes:
         """See relay.Stage."""
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import threading
@@ -218,3 +219,45 @@ def test_what_the_operator_wants_edited_is_edited(tell: Tell) -> None:
         [seen] = story.upstream.seen
         assert seen.field("x-asked") == "id a 192.0.2.1"
         assert (seen.field("content-encoding"), seen.field("accept-encoding")) == (None, "identity")
+
+
+def test_comments_keep_a_silent_stream_open_but_never_inside_an_event(tell: Tell) -> None:
+    """From the commit on, until the idle timeout ends the silence as it would without them."""
+    half = TEXT[: len(TEXT) // 2]
+
+    def hesitates(peer: Any) -> None:
+        peer.begin_stream()
+        for piece in (ROLE + TEXT, half):
+            peer.send_chunk(piece)
+            with contextlib.suppress(TimeoutError):
+                peer.wait_closed(0.35)
+        peer.send_chunk(TEXT[len(half) :] + STOP)
+        peer.end_stream()
+
+    story = tell({"a": {"k1": [hesitates]}}, settings=Settings(keepalive_comment_s=0.1))
+    body = content(story.ask(stream=True).reply)
+    comments = body.count(b": keep-alive\n\n")
+    assert 1 <= comments <= 4
+    assert body.replace(b": keep-alive\n\n", b"") == ROLE + TEXT + TEXT + STOP
+    assert body.startswith(ROLE + TEXT + b": keep-alive")
+    assert body.endswith(TEXT + STOP)
+
+
+def test_a_stream_that_stalls_ends_in_band_though_comments_were_sent(tell: Tell) -> None:
+    """The idle timeout counts from the upstream's last word."""
+
+    def stalls(peer: Any) -> None:
+        peer.begin_stream()
+        peer.send_chunk(ROLE + TEXT)
+        peer.wait_closed()
+        peer.is_over = True
+
+    story = tell(
+        {"a": {"k1": [stalls]}},
+        settings=Settings(keepalive_comment_s=0.1),
+        said={"options": {"idle_timeout": 0.35}},
+    )
+    body = content(story.ask(stream=True).reply)
+    assert b": keep-alive" in body
+    assert b'"error"' in body.rsplit(b"data: ", 1)[1]
+    assert story.noted == [("a", "ok"), ("a", "stalled")]

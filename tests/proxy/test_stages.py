@@ -32,6 +32,9 @@ class Marks:
         yield self._mark + piece
         yield self._mark
 
+    def idle(self) -> bytes:
+        return b""
+
     def finish(self) -> bytes:
         if self._breaks_at == b"end":
             raise UpstreamFault(Failure.MALFORMED, "broken at the end")

@@ -13,10 +13,24 @@ from app.wire.http1 import CHUNKED, UNTIL_CLOSE, HttpSyntaxError
 from app.wire.lenient import LenientChunkedDecoder
 
 
+class Silence(Exception):
+    """Nothing has come for a while, and may come yet: whoever reads may say something, and read on."""
+
+
 class AnswerBody:
     """Bytes by count, by chunks, or until the connection ends."""
 
-    __slots__ = ("_decoder", "_finished", "_incoming", "_left", "_limit", "_upstream", "is_odd")
+    __slots__ = (
+        "_decoder",
+        "_finished",
+        "_incoming",
+        "_left",
+        "_limit",
+        "_pause_s",
+        "_silent_s",
+        "_upstream",
+        "is_odd",
+    )
 
     def __init__(
         self, incoming: Incoming, upstream: Upstream, length: int, limit: Patience | None, finished: Callable[[], None]
@@ -25,14 +39,22 @@ class AnswerBody:
         self._incoming = incoming
         self._upstream = upstream
         self._limit = limit
+        self._pause_s = 0.0
+        self._silent_s = 0.0
         self._finished = finished
         self._decoder = LenientChunkedDecoder() if length == CHUNKED else None
         self._left = length
         self.is_odd = False
         """True when its framing does not keep to the rules."""
 
+    def tell_silence(self, pause_s: float) -> None:
+        """From now on `read1` raises Silence whenever nothing has come for so long, within the idle timeout."""
+        if pause_s < self._upstream.limits.idle_timeout:
+            self._pause_s = pause_s
+            self._limit = self._incoming.connection.patience(pause_s)
+
     def read1(self, size: int) -> bytes:
-        """The next piece, b"" at the end. Raises UpstreamFault when the body breaks, or what was laid down."""
+        """The next piece, b"" at the end. Raises UpstreamFault when the body breaks, Silence, or what was laid down."""
         if self._decoder is not None:
             return self._read_chunked(self._decoder)
         data = self._receive(size)  # and not only what is left: more than that must be seen
@@ -86,9 +108,14 @@ class AnswerBody:
             incoming.buffer = b""
             return data
         try:
-            return incoming.receive(size, self._limit)
+            data = incoming.receive(size, self._limit)
         except TimeoutError:
+            self._silent_s += self._pause_s
+            if self._pause_s and self._silent_s < self._upstream.limits.idle_timeout:
+                raise Silence from None
             text = f"sent nothing for {self._upstream.limits.idle_timeout:g} s"
             raise faults.failed(self._upstream, Failure.SILENT, text) from None
         except OSError as error:
             raise faults.failed(self._upstream, Failure.CUT_OFF, f"broke off its answer: {error}") from None
+        self._silent_s = 0.0
+        return data

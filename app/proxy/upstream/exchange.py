@@ -207,6 +207,11 @@ class Exchange:
             raise faults.failed(self.upstream, Failure.CUT_OFF, "was given up")
         return b""
 
+    def tell_silence(self, pause_s: float) -> None:
+        """From now on `read1` raises Silence whenever nothing has come for so long, within the idle timeout."""
+        if self._body is not None:
+            self._body.tell_silence(pause_s)
+
     def read_at_hand(self) -> bytes:
         """What of the body came with the head; does not wait. Raises UpstreamFault."""
         if self._state != ANSWERING or self._body is None:
