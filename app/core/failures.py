@@ -33,6 +33,8 @@ class Failure(Enum):
     FIRST_BYTE_TIMEOUT = ("first_byte_timeout", 504, Phase.WRITTEN)
     TOTAL_TIMEOUT = ("total_timeout", 504, Phase.WRITTEN)
     """The call as a whole took too long, wherever it was."""
+    CALLER_TIMEOUT = ("total_timeout", 504, Phase.BODY)
+    """Longer than the caller itself allows, wherever it was: no fault of the upstream's."""
     HEAD_CUT_OFF = ("upstream_reset", 502, Phase.HEAD)
     NO_HTTP = ("upstream_protocol_error", 502, Phase.HEAD)
     CUT_OFF = ("upstream_reset", 502, Phase.BODY)

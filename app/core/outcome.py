@@ -250,6 +250,7 @@ ROWS: Final = (
     Row(Outcome.MALFORMED, flaws=(Flaw.MALFORMED,), failures=(Failure.NO_HTTP, Failure.MALFORMED)),
     Row(Outcome.STALLED, failures=(Failure.SILENT,)),
     Row(Outcome.TRUNCATED, flaws=(Flaw.TRUNCATED,), failures=(Failure.CUT_OFF, Failure.NO_END_MARKER)),
+    Row(Outcome.CLIENT_GONE, failures=(Failure.CALLER_TIMEOUT,)),
     # A kept connection that its upstream had closed meanwhile: what a server says of that, where it can, is 408.
     Row(Outcome.TRY_AGAIN, (408, 425), failures=(Failure.STALE, Failure.STALE_WRITTEN)),
     Row(Outcome.BAD_REQUEST, _ANY),

@@ -26,6 +26,7 @@ from app.proxy.relay import Relay
 from app.proxy.tunnel import Tunnel
 from app.proxy.upstream.faults import malformed_request
 from app.wire import headers as header_fields
+from app.wire.caller_deadlines import deadlines_of, query_without_deadline
 from app.wire.dialects.asked import Asked
 from app.wire.headers import Headers
 from app.wire.http1 import HttpSyntaxError
@@ -59,8 +60,9 @@ def ask(
     """
     call = Call(engine.calls, inbound, asked.endpoint, snapshot.limits.total_timeout)
     request: ApiRequest | None = None
+    call.bound(deadlines_of(fields, query))
     try:
-        request = read_request(inbound, asked, query, fields, snapshot.settings)
+        request = read_request(inbound, asked, query_without_deadline(query), fields, snapshot.settings)
         call.watch_client()
         choices = choose(request)
         attempts = Attempts(call, request, choices, snapshot, engine.transport)

@@ -22,7 +22,7 @@ from app.core.outcome import Facts, Outcome, Verdict, judge
 from app.proxy.api_request import ApiRequest
 from app.proxy.call import Call
 from app.proxy.holding import HeldAnswer, read_bounded
-from app.proxy.upstream.exchange import Exchange
+from app.proxy.upstream.exchange import NEVER, Exchange
 from app.proxy.upstream.transport import Transport
 from app.wire.dialects.observers import Observer, observer_for
 from app.wire.error_bodies import plain
@@ -173,10 +173,13 @@ class Attempts:
         timer = None
         exchange: Exchange | None = None
         try:
-            exchange = attempt.send(self._transport, outbound, self._call.deadline_s)
+            exchange = attempt.send(self._transport, outbound, self._call.answer_deadline_s)
             timer = self._limit_useful(tried, exchange, began_s)
             outcome = self._judged(tried, exchange)
-        except UpstreamFault as fault:
+        except UpstreamFault as broken:
+            fault = broken
+            if fault.failure is Failure.TOTAL_TIMEOUT:
+                fault = self._call.late(self._call.answer_deadline_s, tried.url.upstream)
             answer = exchange.head if exchange is not None else None
             headers = by_name(answer.headers) if answer is not None else {}
             facts = Facts(
@@ -192,12 +195,19 @@ class Attempts:
             if timer is not None:
                 timer.stop()
         if isinstance(outcome, Chosen):
+            self._bound_the_rest(outcome.exchange)
             first_byte_ms = (time.monotonic() - began_s) * 1000
             self._choices.note(tried, Verdict(Outcome.OK), outcome.exchange.answer.status, first_byte_ms)
         else:
             attempt.end()
             self._choices.note(tried, outcome.verdict, outcome.status, None)
         return outcome
+
+    def _bound_the_rest(self, exchange: Exchange) -> None:
+        """An answer that has begun may take as long as the whole call."""
+        call = self._call
+        if call.answer_deadline_s != NEVER:
+            exchange.bound(call.deadline_s, call.late(call.deadline_s, exchange.upstream))
 
     def _limit_useful(self, tried: Try, exchange: Exchange, began_s: float) -> Any:
         """Breaks a stream off that has no useful content in time."""

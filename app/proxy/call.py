@@ -6,14 +6,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from app.core.errors import UpstreamFault
 from app.core.events import ApiUse, RequestEvent
+from app.core.failures import Failure
 from app.core.model import Upstream
 from app.proxy.attempt import Attempt
 from app.proxy.client_watch import ClientWatch
 from app.proxy.messages import Inbound
 from app.proxy.relay import Relay
 from app.proxy.tunnel import Tunnel
+from app.proxy.upstream import faults
 from app.proxy.upstream.exchange import NEVER
+from app.wire.caller_deadlines import CallerDeadlines
 from app.wire.trace import NO_TRACE
 
 
@@ -30,8 +34,8 @@ class Call:
     """What one request has to account for: it is told of once, at its end, by `settle` or `end`."""
 
     __slots__ = (
-        "_calls", "_endpoint", "_first_byte_s", "_inbound", "_started_s", "_status", "attempt", "attempts",
-        "deadline_s", "use", "watch",
+        "_calls", "_endpoint", "_first_byte_s", "_inbound", "_own_deadline_s", "_started_s", "_status",
+        "answer_deadline_s", "attempt", "attempts", "deadline_s", "use", "watch",
     )  # fmt: skip
 
     def __init__(self, calls: Calls, inbound: Inbound, endpoint: str, total_timeout_s: float) -> None:
@@ -50,7 +54,25 @@ class Call:
         self.watch: ClientWatch | None = None
         self.deadline_s = self._started_s + total_timeout_s if total_timeout_s else NEVER
         """When all must be over, by time.monotonic()."""
+        self.answer_deadline_s = self.deadline_s
+        """When an answer must have begun."""
+        self._own_deadline_s = self.deadline_s
         calls.active += 1
+
+    def bound(self, told: CallerDeadlines) -> None:
+        """The caller waits no longer than this."""
+        if told.whole_s:
+            self.deadline_s = min(self.deadline_s, self._started_s + told.whole_s)
+        self.answer_deadline_s = self.deadline_s
+        if told.answer_s:
+            self.answer_deadline_s = min(self.deadline_s, self._started_s + told.answer_s)
+
+    def late(self, deadline_s: float, upstream: Upstream) -> UpstreamFault:
+        """What is wrong when one of the deadlines has passed: the operator set it, or the caller."""
+        if deadline_s < self._own_deadline_s:
+            text = f"{upstream.authority} took longer than the caller allows: {deadline_s - self._started_s:g} s"
+            return UpstreamFault(Failure.CALLER_TIMEOUT, text)
+        return faults.total_timeout(upstream)
 
     def begin_attempt(self, upstream: Upstream) -> Attempt:
         """A try of `upstream`; the one before it has ended."""

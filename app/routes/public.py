@@ -109,6 +109,11 @@ def build_public(gateway: Gateway) -> Blueprint:
             return Response(status=204, headers=STATS_ACCESS)
         return _stats(gateway, prepared)
 
+    @public.post("/api/event_logging/batch")
+    @public.post("/api/event_logging/v2/batch")
+    def event_logging() -> Response:
+        return jsonify({})  # Claude Code's telemetry, which goes nowhere
+
     @public.get("/health")
     def health() -> tuple[Response, int]:
         return _health(gateway)

@@ -81,8 +81,18 @@ class Exchange:
         self._heads = HeadReader(self._incoming, upstream, method, upgrade)
         self._body: AnswerBody | None = None
         if deadline_s != NEVER:
-            self._total_timer = gevent.get_hub().loop.timer(max(0.0, deadline_s - time.monotonic()))
-            self._total_timer.start(self.break_off, faults.total_timeout(upstream))
+            self._end_at(deadline_s, faults.total_timeout(upstream))
+
+    def _end_at(self, deadline_s: float, fault: BaseException) -> None:
+        self._total_timer = gevent.get_hub().loop.timer(max(0.0, deadline_s - time.monotonic()))
+        self._total_timer.start(self.break_off, fault)
+
+    def bound(self, deadline_s: float, fault: BaseException) -> None:
+        """Sets another time by which all must be over, and what is wrong when it is not."""
+        if self._total_timer is not None:
+            self._total_timer.stop()
+        if deadline_s != NEVER and self._state < COMPLETE:
+            self._end_at(deadline_s, fault)
 
     # --- the request ---
 
