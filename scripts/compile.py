@@ -26,12 +26,15 @@ HOT_PATH = """
 app/core/channel_urls.py
 app/core/events.py
 app/core/exclusions.py
+app/core/keys.py
 app/core/matching.py
 app/core/model.py
 app/core/proxy_redirect.py
 app/core/routing.py
 app/core/selection.py
 app/core/settings.py
+app/core/standing.py
+app/core/troubles.py
 app/core/wheel.py
 app/proxy/admission.py
 app/proxy/attempt.py
@@ -55,8 +58,11 @@ app/routes/wsgi_environ.py
 app/servers/body.py
 app/servers/connection.py
 app/servers/framing.py
+app/storage/channel_health.py
 app/storage/envelopes.py
+app/storage/health.py
 app/storage/journal.py
+app/storage/key_pool.py
 app/telemetry/log_sink.py
 app/telemetry/logs.py
 app/telemetry/recorder.py
@@ -93,7 +99,10 @@ LEFT_OUT = {
     "app/core/errors.py": "an exception or none; a call that goes well makes one at most, for a timer",
     "app/proxy/held_body.py": "for the one route that edits bodies: what costs there is the bytes, joined in C",
     "app/proxy/upstream/dialing.py": "asked by one comparison for the way; else it waits for the network",
+    "app/storage/channel_limits.py": "a comparison for channels without limits; for others see slots.py",
+    "app/storage/key_pools.py": "one look-up in a dictionary",
     "app/storage/leases.py": "the bookkeeping of slots.py",
+    "app/storage/minutes.py": "attempts with a limit only; see slots.py",
     "app/storage/rates.py": "calls with a limit only, and then locks; it talks to redis-py, which has no types",
     "app/storage/slots.py": "calls with a limit only, and then locks; it talks to redis-py, which has no types",
     "app/wire/transforms.py": "for the one route that edits bodies: what costs there is JSON, read in C",

@@ -21,8 +21,9 @@ from app.core.settings import Settings
 from app.core.standing import Full
 from app.proxy.api_request import ApiRequest
 from app.proxy.attempts import Try
+from app.storage.channel_health import Attempt
 from app.storage.channel_limits import ChannelLimits, Place, Taken
-from app.storage.health import Attempt, Health
+from app.storage.health import Health
 from app.storage.key_pool import Turn
 from app.storage.key_pools import KeyPools
 

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from app.core.keys import Key
+from app.core.model import Channel
+from app.core.outcome import Blame
 from app.core.troubles import NONE, Event, Trouble, apply, read
 
 SLICE_MS: Final = 30_000
@@ -21,6 +24,18 @@ URL: Final = "u"
 MODEL: Final = "m"
 KEY: Final = "k"
 """Before the name of a subject: what it is."""
+
+
+class Attempt(NamedTuple):
+    """Who was tried, and when it began."""
+
+    channel: Channel
+    url: str
+    """As in `ChannelUrl.url`."""
+    key: Key | None
+    model: str
+    """As the upstream is asked for it; empty where none is named."""
+    began_ms: int
 
 
 class Subject:
@@ -195,3 +210,23 @@ class Batch:
         if error is not None:
             usage.errors += 1
             usage.last_error = error
+
+
+def all_of(attempt: Attempt) -> tuple[str, ...]:
+    """The names of all subjects that took part."""
+    key = (KEY + attempt.key.id,) if attempt.key is not None else ()
+    return (CHANNEL, URL + attempt.url, MODEL + attempt.model, *key)
+
+
+def blamed(attempt: Attempt, blame: Blame) -> str:
+    """The name of the subject that did wrong."""
+    if blame is Blame.KEY and attempt.key is not None:
+        return KEY + attempt.key.id
+    if blame is Blame.MODEL:
+        return MODEL + attempt.model
+    return URL + attempt.url if blame is Blame.URL else CHANNEL
+
+
+def masked(text: str, key: Key | None) -> str:
+    """What an upstream said, which may repeat the key."""
+    return text.replace(key.secret, key.hint) if key is not None else text

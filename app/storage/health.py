@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as MappingOf
 from typing import NamedTuple, Protocol
 
-from app.core.keys import Key
 from app.core.model import Channel
 from app.core.outcome import Blame, Outcome, Verdict
 from app.core.settings import Settings
@@ -24,10 +23,14 @@ from app.storage.channel_health import (
     MODEL,
     SLICE_MS,
     URL,
+    Attempt,
     Batch,
     ChannelHealth,
     LastError,
     Subject,
+    all_of,
+    blamed,
+    masked,
 )
 from app.storage.key_pool import KeyPool
 from app.storage.key_pools import KeyPools
@@ -35,18 +38,6 @@ from app.storage.key_pools import KeyPools
 MODELS_KEPT = 1000
 """Of a channel, with trouble. A channel that serves all models is asked for any name."""
 WINDOW_MS = 1_800_000
-
-
-class Attempt(NamedTuple):
-    """Who was tried, and when it began."""
-
-    channel: Channel
-    url: str
-    """As in `ChannelUrl.url`."""
-    key: Key | None
-    model: str
-    """As the upstream is asked for it; empty where none is named."""
-    began_ms: int
 
 
 class Gone(NamedTuple):
@@ -168,7 +159,7 @@ class Health:
             if good:
                 self.batch.last_oks_ms[channel_id] = now_ms
             elif verdict.blame is not Blame.NOBODY:
-                text = _masked(verdict.text, key)
+                text = masked(verdict.text, key)
                 error = LastError(now_ms, verdict.outcome.value, status, text)
                 if bad:
                     self.batch.last_errors[channel_id] = error
@@ -176,10 +167,10 @@ class Health:
                 self.batch.use(channel_id, key.id, now_ms, error)
             if bad:
                 failed = Failed(attempt.began_ms, now_ms, verdict, settings, error.text if error else "")
-                self._happen(health, _blamed(attempt, verdict.blame), failed, now_ms)
+                self._happen(health, blamed(attempt, verdict.blame), failed, now_ms)
             elif good and health.subjects:
                 succeeded = Succeeded(attempt.began_ms, now_ms)
-                for name in _names(attempt):
+                for name in all_of(attempt):
                     if name in health.subjects:
                         self._happen(health, name, succeeded, now_ms)
 
@@ -324,22 +315,3 @@ def _rest(trouble: Trouble) -> Rest:
 
 def _limits_keys(channel: Channel) -> bool:
     return bool(channel.key_max_concurrency or channel.key_requests_per_minute)
-
-
-def _names(attempt: Attempt) -> tuple[str, ...]:
-    """Of all that took part."""
-    key = (KEY + attempt.key.id,) if attempt.key is not None else ()
-    return (CHANNEL, URL + attempt.url, MODEL + attempt.model, *key)
-
-
-def _blamed(attempt: Attempt, blame: Blame) -> str:
-    if blame is Blame.KEY and attempt.key is not None:
-        return KEY + attempt.key.id
-    if blame is Blame.MODEL:
-        return MODEL + attempt.model
-    return URL + attempt.url if blame is Blame.URL else CHANNEL
-
-
-def _masked(text: str, key: Key | None) -> str:
-    """What an upstream said, which may repeat the key."""
-    return text.replace(key.secret, key.hint) if key is not None else text

@@ -51,6 +51,17 @@ class _Said(NamedTuple):
     enabled: bool
 
 
+class _Backs(NamedTuple):
+    """Of the keys that rest; 0 and -1: there is none."""
+
+    first_ms: int
+    """When the first is back."""
+    first_guessed_ms: int
+    """The same of those whose rest we guessed."""
+    guessed_place: int
+    """Which of them that is."""
+
+
 class KeyPool:
     """The keys of one channel. What is asked on a call's path is at hand as a number."""
 
@@ -58,8 +69,6 @@ class KeyPool:
         self.channel_id = channel_id
         self.version = 0
         """That of what was read last."""
-        self.changes = 0
-        """Grows with every change of a state, and when keys are read."""
         self.ids = array("Q")
         """Ascending, so in the order in which they were added."""
         self._ends = array("I")
@@ -78,6 +87,8 @@ class KeyPool:
         self._usable_count: dict[int, int] = {}
         """By class."""
         self._classes_for: dict[tuple[str, ...], bytes] = {}
+        self._backs_for: dict[tuple[str, ...], _Backs] = {}
+        """By models, as long as no trouble changes."""
         self._cursors: dict[bytes, int] = {}
         self._returns: list[tuple[int, int]] = []
         """A heap of when and who; what is no longer so is passed over."""
@@ -91,32 +102,42 @@ class KeyPool:
     def keys(self, models: tuple[str, ...]) -> Keys:
         """How many may be used for a model, by any of its names."""
         classes = self._classes_of(models)
-        fit = sum([self._fit_count.get(one, 0) for one in classes])
-        usable = sum([self._usable_count.get(one, 0) for one in classes])
+        fit = usable = 0
+        for one in classes:
+            fit += self._fit_count.get(one, 0)
+            usable += self._usable_count.get(one, 0)
         if fit or not usable:
             return Keys(fit, usable)
-        return Keys(fit, usable, *self._backs(classes, models))
-
-    def _backs(self, classes: bytes, models: tuple[str, ...]) -> tuple[int, int]:
-        resting = self._resting(classes, models)
-        return min(resting)[0], min([one for one in resting if not one[1]], default=(0,))[0]
-
-    def _resting(self, classes: bytes, models: tuple[str, ...]) -> list[tuple[int, bool, int]]:
-        """Of each that rests until when, whether that was told, and its place."""
-        resting = []
-        for id, trouble in self._troubles.items():
-            place = self.place_of(id)
-            if place >= 0 and self._states[place] == _RESTING and self._serves(place, classes, models):
-                resting.append((trouble.until_ms, trouble.is_told(), place))
-        return resting
+        backs = self._backs(models)
+        return Keys(fit, usable, backs.first_ms, backs.first_guessed_ms)
 
     def first_back(self, models: tuple[str, ...]) -> Key | None:
         """Of those that rest the first to be back, for a call that nobody else can serve; none whose rest was told."""
-        resting = [one for one in self._resting(self._classes_of(models), models) if not one[1]]
-        if not resting:
-            return None
-        place = min(resting)[2]
-        return Key(str(self.ids[place]), self.secret_at(place))
+        place = self._backs(models).guessed_place
+        return Key(str(self.ids[place]), self.secret_at(place)) if place >= 0 else None
+
+    def _backs(self, models: tuple[str, ...]) -> _Backs:
+        backs = self._backs_for.get(models)
+        if backs is None:
+            if len(self._backs_for) >= _REMEMBERED:
+                self._backs_for.clear()
+            backs = self._backs_for[models] = self._find_backs(models)
+        return backs
+
+    def _find_backs(self, models: tuple[str, ...]) -> _Backs:
+        """It looks at all that rest."""
+        classes = self._classes_of(models)
+        first_ms = guessed_ms = 0
+        guessed_place = -1
+        for id, trouble in self._troubles.items():
+            place = self.place_of(id)
+            if place < 0 or self._states[place] != _RESTING or not self._serves(place, classes, models):
+                continue
+            until_ms = trouble.until_ms
+            first_ms = min(first_ms or until_ms, until_ms)
+            if not trouble.is_told() and (guessed_place < 0 or until_ms < guessed_ms):
+                guessed_ms, guessed_place = until_ms, place
+        return _Backs(first_ms, guessed_ms, guessed_place)
 
     def place_of(self, id: int) -> int:
         """-1 where there is no such key."""
@@ -207,6 +228,7 @@ class KeyPool:
 
     def set_trouble(self, id: int, trouble: Trouble, now_ms: int) -> bool:
         """True when its state is another one now."""
+        self._backs_for.clear()
         if trouble == NONE:
             self._troubles.pop(id, None)
         else:
@@ -247,7 +269,7 @@ class KeyPool:
         self._fit_count[one] += (state == _ACTIVE) - (old == _ACTIVE)
         self._usable_count[one] += (state <= _RESTING) - (old <= _RESTING)
         self._fit[place] = one if state == _ACTIVE else 0
-        self.changes += 1
+        self._backs_for.clear()
         return True
 
     def load(self, keys: Iterable[StoredKey], version: int, now_ms: int) -> None:
@@ -265,7 +287,6 @@ class KeyPool:
                 self._said[key.id] = _Said(*key[2:])
         self.ids, self._ends, self._secrets = ids, ends, b"".join(secrets)
         self.version = version
-        self.changes += 1
         self._classify()
         self._cursors = {classes: bisect_left(ids, id + 1) for classes, id in at.items()}
         for id in [id for id in self._troubles if self.place_of(id) < 0]:
@@ -292,6 +313,7 @@ class KeyPool:
         self._usable_count = dict(self._fit_count)
         self._counts = [len(self.ids), 0, 0, 0]
         self._classes_for.clear()
+        self._backs_for.clear()
 
 
 class Turn:

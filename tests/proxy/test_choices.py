@@ -15,8 +15,9 @@ from app.core.model import Channel, Snapshot
 from app.core.outcome import Blame, Outcome, Verdict
 from app.core.settings import Settings
 from app.proxy.choices import ChannelChoices, Choosing
+from app.storage.channel_health import Attempt
 from app.storage.channel_limits import ChannelLimits
-from app.storage.health import Attempt, Health
+from app.storage.health import Health
 from app.storage.key_pool import StoredKey
 from app.storage.key_pools import KeyPools
 from app.storage.minutes import Minutes

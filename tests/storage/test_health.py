@@ -159,12 +159,3 @@ def test_what_clients_ask_for_does_not_grow_what_is_remembered(own_server: Embed
     for number in range(MODELS_KEPT + 50):
         process.note(OVERLOADED, key="1", model=f"no such model {number}", at_ms=T)
     assert len(process.health.channels["1"].subjects) == MODELS_KEPT
-
-
-def test_a_trouble_that_was_known_before_its_key_holds_for_it(own_server: EmbeddedRedis) -> None:
-    process = alone(own_server, keys=1)
-    process.note(LIMITED, key="2", at_ms=T)
-    pool = process.pools.of("1")
-    pool.load([StoredKey(1, "sk-1"), StoredKey(2, "sk-2")], 2, T)
-    process.pools.on_load(pool)
-    assert pool.counts == KeyCounts(2, 1, 1)

@@ -94,6 +94,24 @@ def test_success_rates_and_averages_are_of_all_processes(new_process: New) -> No
     assert other.health.record("1").first_byte_samples == 6
 
 
+def test_what_a_process_hears_of_itself_counts_once(new_process: New) -> None:
+    ours = new_process()
+    for number in range(1, 4):
+        ours.note(OK, key="1")
+        wait_until(lambda number=number: ours.keeper._version == number, "it has heard", 3.0)
+    ours.health.settle(now_ms())
+    assert ours.health.record("1").samples == 3
+
+
+def test_a_trouble_that_was_known_before_its_key_holds_for_it(new_process: New) -> None:
+    ours = new_process()
+    ours.note(LIMITED, key="2")
+    ours.edits.add("1", ["sk-1"])
+    assert ours.pools.of("1").counts == KeyCounts(1, 1)
+    ours.edits.add("1", ["sk-2"])
+    assert ours.pools.of("1").counts == KeyCounts(2, 1, 1)
+
+
 def test_what_became_of_attempts_with_a_key_is_counted_whoever_was_to_blame(new_process: New, own_redis: Redis) -> None:
     ours, other = new_process(), new_process()
     ours.edits.add("1", ["sk-secret-of-ours"])

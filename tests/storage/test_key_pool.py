@@ -111,6 +111,12 @@ def test_with_no_fit_key_it_tells_when_the_first_is_back_and_when_the_first_of_t
     limited = Failed(T, T, Verdict(Outcome.RATE_LIMITED, Blame.KEY), Settings(), "")
     pool.set_trouble(2, apply(NONE, limited), T)
     assert pool.keys(()) == Keys(0, 2, back_ms=T + 1000, guessed_back_ms=T + 60_000)
+    rest(pool, 1, 500)
+    assert pool.keys(()) == Keys(0, 2, back_ms=T + 500, guessed_back_ms=T + 60_000)
+    pool.settle(T + 500)
+    rest(pool, 1, 900)
+    pool.load([StoredKey(2, "sk-2")], 2, T)
+    assert pool.keys(()) == Keys(0, 1, back_ms=T + 60_000, guessed_back_ms=T + 60_000)
 
 
 def test_a_key_kept_for_models_serves_them_by_any_of_their_names_and_nothing_else() -> None:

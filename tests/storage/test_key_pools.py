@@ -184,6 +184,21 @@ def test_an_edit_after_redis_lost_the_keys_brings_them_back_first(new_process: N
     assert secrets(ours) == ["sk-1", "sk-2"]
 
 
+def test_a_change_is_not_made_in_a_redis_that_lost_the_keys_meanwhile(new_process: New, own_redis: Redis) -> None:
+    ours = new_process()
+    ours.edits.add("1", ["sk-1"])
+    add, lost = ours.pools.stored.add, 0
+
+    def add_late(*arguments: object) -> tuple[int, int]:
+        nonlocal lost
+        if not lost:
+            lost += own_redis.flushall()
+        return add(*arguments)  # type: ignore[arg-type]
+
+    ours.pools.stored.add = add_late  # type: ignore[method-assign]
+    assert ours.edits.add("1", ["sk-1", "sk-2"]) == Added(1, 1, 2)
+
+
 def test_while_redis_is_away_known_keys_serve_and_nothing_is_changed(
     new_process: New, own_server: EmbeddedRedis
 ) -> None:

@@ -11,9 +11,10 @@ from app.core.keys import Key
 from app.core.model import Channel, ChannelUrl, ModelEntry, Upstream
 from app.core.outcome import Blame, Outcome, Verdict
 from app.core.settings import Settings
+from app.storage.channel_health import Attempt
 from app.storage.connections import open_redis
 from app.storage.embedded import EmbeddedRedis
-from app.storage.health import Attempt, Health
+from app.storage.health import Health
 from app.storage.health_keeper import HealthKeeper
 from app.storage.key_edits import KeyEdits
 from app.storage.key_pools import KeyPools
