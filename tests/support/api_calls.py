@@ -29,11 +29,12 @@ GOOD = {
 
 
 def good(peer: Peer) -> None:
-    """Answers each call well, in the dialect of its path."""
-    while (seen := peer.read_request()) is not None:
+    """Answers a call well, in its dialect. Each has a connection of its own, so that a test may change the handler."""
+    if (seen := peer.read_request()) is not None:
         ends = (("/messages", "anthropic"), ("/responses", "responses"), (":generateContent", "gemini"))
         dialect = next((name for end, name in ends if end in seen.target), "openai")
-        peer.answer(json.dumps(GOOD[dialect]).encode())
+        body = json.dumps(GOOD[dialect]).encode()
+        peer.answer(body, fields="Content-Type: application/json\r\nConnection: close\r\n")
 
 
 class Accounts:
