@@ -47,6 +47,7 @@ OPTIONS: dict[str, Setting] = {
 
 CHANNEL_TARGET = "channel:"
 """What a mapping's target begins with where it leads to a channel; the channel's name follows."""
+MAX_PRIORITY = 99_999
 MAX_URLS = 100
 MAX_MODELS = 10_000
 _MAX_CALLS = 1_000_000
@@ -79,7 +80,7 @@ def parse_channel(
         urls=_parse_urls(said, dialects, own, proxy),
         models=_parse_models(said),
         auth=said.choice("auth", "auto", AUTHS),
-        priority=said.number("priority", 0, -99_999, 99_999),
+        priority=said.number("priority", 0, -MAX_PRIORITY, MAX_PRIORITY),
         weight=said.number("weight", 0, 0, MAX_WEIGHT),
         enabled=said.flag("enabled", True),
         key_strategy=said.choice("key_strategy", "round_robin", KEY_STRATEGIES),

@@ -13,6 +13,7 @@ from app.gateway import Gateway
 from app.routes import cors
 from app.routes.address_page import build_address_page
 from app.routes.admin.answers import MAX_BODY_BYTES, error_answer
+from app.routes.admin.channel_acts import add_channel_act_routes
 from app.routes.admin.channels import add_channel_routes
 from app.routes.admin.guard import build_admin
 from app.routes.admin.keys import add_key_routes
@@ -39,6 +40,7 @@ def build_flask(gateway: Gateway) -> Flask:
     add_mapping_routes(admin, gateway)
     add_settings_routes(admin, gateway)
     add_channel_routes(admin, gateway)
+    add_channel_act_routes(admin, gateway)
     add_key_routes(admin, gateway)
     flask.register_blueprint(admin)
     flask.register_blueprint(build_public(gateway))

@@ -64,7 +64,11 @@ def add(catalog: Catalog, said: Any, check: Check) -> Channel:
     raise _lost()
 
 
-def update(catalog: Catalog, changes: MappingOf[str, Any], check: Check) -> list[Channel]:
+def _anything(channel: Channel) -> None:
+    """Nothing speaks against it."""
+
+
+def update(catalog: Catalog, changes: MappingOf[str, Any], check: Check = _anything) -> list[Channel]:
     """Changes what is given of each channel, by id, and leaves the rest: all at once, or nothing.
 
     Mappings follow a new name. Raises Invalid, ChannelNotFound, ChannelNameTaken, RedisError, and what `check` does.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
@@ -32,10 +34,7 @@ Answer = Response | tuple[Response, int]
 
 def add_channel_routes(admin: Blueprint, gateway: Gateway) -> None:
     catalog = gateway.catalog
-    answers = ChannelAnswers(gateway)
-
-    def check(channel: Channel) -> None:
-        refuse_addresses(gateway, channel)
+    check, answers = partial(refuse_addresses, gateway), ChannelAnswers(gateway)
 
     @admin.get("/channels")
     def list_channels() -> Answer:
@@ -53,7 +52,7 @@ def add_channel_routes(admin: Blueprint, gateway: Gateway) -> None:
         keys = [] if said is None or isinstance(said, dict) else keys_in(said, "keys")
         channel = channels.add(catalog, body, check)
         if keys:
-            give_keys(gateway, channel, keys)
+            with_keys(gateway, channel, lambda: gateway.key_edits.add(channel.id, keys))
         return jsonify(success=True, channel=answers.one(channel)), 201
 
     @admin.get("/channels/<channel_id>")
@@ -86,10 +85,10 @@ def find_channel(gateway: Gateway, channel_id: str) -> Channel:
     return channel
 
 
-def give_keys(gateway: Gateway, channel: Channel, keys: list[str]) -> None:
-    """To a channel that was just added, which goes again where that fails. Raises RedisError."""
+def with_keys(gateway: Gateway, channel: Channel, give: Callable[[], object]) -> None:
+    """Gives a channel that was just added its keys; it goes again where that fails. Raises RedisError."""
     try:
-        gateway.key_edits.add(channel.id, keys)
+        give()
     except RedisError:
         with suppress(RedisError):
             channels.delete(gateway.catalog, [channel.id])
