@@ -142,7 +142,9 @@ def _health(gateway: Gateway) -> tuple[Response, int]:
     age_s = gateway.stats.worker_age_s() if redis_answers else None
     worker_alive = age_s is not None and age_s <= STALE_AFTER_S
     can_serve = redis_answers or bool(snapshot.mappings)
-    reasons = [f"Redis {redis_trouble}"] if redis_trouble else []
+    refused = {gateway.catalog.refused, gateway.recorder.refused if gateway.recorder is not None else ""}
+    troubles = sorted(refused - {""}) if redis_answers else [redis_trouble]
+    reasons = [f"Redis {trouble}" for trouble in troubles]
     if redis_answers and not worker_alive and gateway.recorder is not None:
         reasons.append("the worker does not roll up, so statistics wait")
     if gateway.catalog.doubt:

@@ -22,7 +22,7 @@ from app.core.settings import Limits, Settings
 from app.core.snapshot import MAPPINGS, NOUNS, Noun, Part, Stored, Table, build_snapshot
 from app.storage.changes import ALL, Edit, change
 from app.storage.connections import MAPPINGS_UPDATES, Redis, RedisError, messages
-from app.storage.refusals import describe
+from app.storage.refusals import answer_of, describe
 from app.storage.stored_catalog import StoredCatalog
 
 POLL_S = 4.0
@@ -52,6 +52,8 @@ class Catalog:
         """Told of each new Snapshot; must not wait."""
         self.doubt = ""
         """Why the Snapshot is not what Redis holds; empty when it is."""
+        self.refused = ""
+        """How Redis refused what was last written, to follow its name; empty when it did not, or does not answer."""
         self._redis = client
         self._limits = limits
         self._settings = settings
@@ -218,7 +220,7 @@ class Catalog:
         while not self._stopped.wait(POLL_S):
             nouns = () if nouns else self._by_hand
             try:
-                self._store.ask_for_primary()
+                self.refused = self._store.ask_for_primary()
                 self.look(nouns)
             except RedisError as error:
                 if away_since_s is None:
@@ -256,7 +258,12 @@ class Catalog:
             self.look()
             known = self._stored.version if self._stored is not None else 0
             built_on = known if self._behind is None else self._behind.version
-            changed = change(self._redis, self._tables, noun, word, edits, built_on, known)
+            try:
+                changed = change(self._redis, self._tables, noun, word, edits, built_on, known)
+            except RedisError as error:
+                self.refused = answer_of(error)
+                raise
+            self.refused = ""
             if changed > 0:
                 self.look()
             if changed >= 0:

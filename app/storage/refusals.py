@@ -80,6 +80,11 @@ def trouble_of(error: BaseException) -> str:
     return "answers with an error" if _is_answer(error) else "does not answer"
 
 
+def answer_of(error: BaseException) -> str:
+    """`trouble_of` a Redis that answered; empty when it did not."""
+    return trouble_of(error) if refusal_of(error) is not None or _is_answer(error) else ""
+
+
 def describe(error: BaseException) -> str:
     """`trouble_of`, and the server's or the system's own word for it."""
     return f"{trouble_of(error)} ({error if refusal_of(error) is None else kind_of(error)})"

@@ -23,6 +23,7 @@ from app.storage.connections import (
     Redis,
     RedisError,
 )
+from app.storage.refusals import answer_of
 
 # ARGV: version and origin that were found, the new ones, whether what is there gives way, what `tell` wants; then for
 # each table the number of its fields and the fields.
@@ -101,15 +102,17 @@ class StoredCatalog:
         keys = [*KEYS, *(TABLE + table for table in known.tables)]
         return bool(self._redis.eval(_WRITE_BACK, len(keys), *keys, *arguments))
 
-    def ask_for_primary(self) -> None:
+    def ask_for_primary(self) -> str:
         """Writes nothing, but as a writer does; a replica's refusal then leads all connections to its primary.
 
-        Whoever only reads would never hear that it has become one.
+        Whoever only reads would never hear that it has become one, nor that Redis takes nothing more. Returns how it
+        refused, to follow its name; empty when it did not, or does not answer.
         """
         try:
-            self._redis.delete(MAPPINGS_NONE)
-        except RedisError:
-            pass  # what it means is the connections' business
+            self._redis.set(MAPPINGS_NONE, "", xx=True)
+        except RedisError as error:
+            return answer_of(error)
+        return ""
 
 
 def _text(stored: bytes | None) -> str:

@@ -27,6 +27,7 @@ from app.storage.connections import STATS_PROCESSES, Redis, RedisError
 from app.storage.envelopes import backlog, encode, pack, push
 from app.storage.journal import Journal
 from app.storage.journal_files import create, left_behind
+from app.storage.refusals import answer_of, describe
 from app.storage.stats import Heartbeat
 
 log = logging.getLogger(__name__)
@@ -74,6 +75,8 @@ class Recorder:
         self._runner: threading.Thread | None = None
         self._redis_full = False
         self._away = False
+        self.refused = ""
+        """How Redis refused what was last sent, to follow its name; empty when it did not, or does not answer."""
         self._beat_at = 0.0
         self._totals: deque[tuple[float, int]] = deque()
 
@@ -143,12 +146,13 @@ class Recorder:
         except Exception as error:  # whatever it is, the thread must outlive it
             if not self._away:
                 known = isinstance(error, RedisError)
-                log.warning("Statistics wait in the queue: %s", error, exc_info=None if known else error)
-            self._away = True
+                why = f"Redis {describe(error)}" if known else error
+                log.warning("Statistics wait in the queue: %s", why, exc_info=None if known else error)
+            self._away, self.refused = True, answer_of(error)
             return False
         if self._away:
             log.warning("Statistics go to Redis again; dropped so far: %s", counted(self.dropped, "event"))
-        self._away = False
+        self._away, self.refused = False, ""
         return True
 
     def _carry(self) -> None:

@@ -66,6 +66,21 @@ def test_it_serves_while_redis_is_dead_and_recovers(
     wait_until(lambda: gateway.request("GET", "/later/x").status == 502, "mappings are watched again")
 
 
+def test_a_redis_that_takes_nothing_more_is_told(
+    own_redis: EmbeddedRedis, served: tuple[GatewayProcess, Upstream]
+) -> None:
+    """It answers and refuses what is written: /health says so and why, though nobody edits and nobody calls."""
+    gateway, _ = served
+    refusal = "Redis refuses: its memory is full"
+    with open_redis(own_redis.url) as client:
+        client.config_set("maxmemory", 1)
+        wait_until(lambda: refusal in gateway.request("GET", "/health").json()["reasons"], "it is told")
+        health = gateway.request("GET", "/health")
+        assert (health.status, health.json()["status"]) == (200, "degraded")
+        client.config_set("maxmemory", 0)
+        wait_until(lambda: refusal not in gateway.request("GET", "/health").json()["reasons"], "it is well")
+
+
 @pytest.mark.timing
 def test_a_redis_that_hangs_holds_up_nothing(own_redis: EmbeddedRedis, served: tuple[GatewayProcess, Upstream]) -> None:
     """With Redis stopped (it accepts and never answers) calls pass at once and pages answer within seconds."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.core.settings import Limits, Settings
+from app.storage import catalog as catalog_module
 from app.storage import mappings
 from app.storage.catalog import POLL_S, Catalog
 from app.storage.connections import Redis, open_redis
@@ -12,6 +13,24 @@ from tests.support.waiting import wait_until
 from tests.support.wire import Wire
 
 TARGET = "https://one.example"
+
+
+def test_a_redis_that_takes_no_change_is_known_before_anybody_makes_one(
+    own_redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The watch asks whether it may write, and writes nothing; what it is refused stands in `refused` until it may."""
+    monkeypatch.setattr(catalog_module, "POLL_S", 0.02)
+    catalog = Catalog(own_redis, Limits(), Settings())
+    catalog.start()
+    try:
+        own_redis.config_set("maxmemory", 1)
+        wait_until(lambda: catalog.refused == "refuses: its memory is full", "it is known")
+        own_redis.config_set("maxmemory", 0)
+        wait_until(lambda: catalog.refused == "", "it is well")
+        assert own_redis.dbsize() == 0
+    finally:
+        own_redis.config_set("maxmemory", 0)
+        catalog.stop()
 
 
 @pytest.mark.timing
