@@ -13,12 +13,14 @@ import sys
 import time
 from functools import partial
 from types import FrameType
+from typing import Any
 from uuid import uuid4
 
 import redis
 from rq import SimpleWorker
 from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
+from rq.worker import WorkerStatus
 
 from app.config import ConfigError, load_config
 from app.core.addresses import mask_url
@@ -50,9 +52,18 @@ class RollUpWorker(SimpleWorker):
             time.sleep(0.1)
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        """What RQ does on SIGTERM: ends a blocking wait at once, or stops after the running job."""
-        self.stops = True
+        """What RQ does on SIGTERM: ends a blocking wait at once, or stops after the running job.
+
+        The wait ends by an exception. Whatever swallows that, such as a logging handler or `__del__`, loses no stop.
+        """
+        self.stops = self._stop_requested = True
         super().request_stop(signum, frame)
+
+    def heartbeat(self, *arguments: Any, **options: Any) -> None:
+        """RQ does this before each wait for a job, too, and there looks at no flag."""
+        if self.stops and self.get_state() == WorkerStatus.IDLE:
+            raise StopRequested
+        super().heartbeat(*arguments, **options)
 
     def subscribe(self) -> None:
         """Not to RQ's remote commands: nobody sends any, and it is one more connection to lose."""
@@ -111,7 +122,8 @@ def _work(rq_client: Redis, ticker: Ticker) -> bool:
     except StopRequested:
         pass  # RQ raises it in its signal handler, and beyond its loop, as while it connects anew, does not catch it
     except redis.RedisError as error:
-        log.log(logging.DEBUG if ticker.away else logging.WARNING, "RQ's loop ended and begins anew: %s", error)
+        log.debug("RQ's loop ended and begins anew: %s", error)
+        ticker.tell_of(error)
     return worker is None or not worker.stops
 
 

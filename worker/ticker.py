@@ -45,6 +45,7 @@ class Ticker(threading.Thread):
         self._redis: Any = redis_client
         self._name = worker_name.encode()
         self._queue = Queue(QUEUE, connection=redis_client, serializer=JSONSerializer)
+        self._telling = threading.Lock()
         self._stopping = threading.Event()
         self._worked_at = 0.0
         self._minute = 0
@@ -58,9 +59,14 @@ class Ticker(threading.Thread):
                 self.away = False
             except redis.RedisError as error:
                 self.holds_lease = False
-                if not self.away:
-                    log.warning("Redis %s; no roll-ups until it does what it is asked", describe(error))
-                self.away = True
+                self.tell_of(error)
+
+    def tell_of(self, error: redis.RedisError) -> None:
+        """Says that Redis is away, once: RQ's loop, in its own thread, may find it out before the ticker does."""
+        with self._telling:
+            if not self.away:
+                log.warning("Redis %s; no roll-ups until it does what it is asked", describe(error))
+            self.away = True
 
     def stop(self) -> None:
         """Ends the thread and lets another worker go on at once."""

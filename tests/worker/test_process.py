@@ -7,9 +7,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import orjson
 import pytest
+from redis._parsers.base import BaseParser
+from rq.exceptions import StopRequested
 
 from app.core.events import RequestEvent
 from app.storage.connections import STATS_LEASE, STATS_ROLLED_AT, Redis, open_redis
@@ -177,12 +180,47 @@ def test_one_works_and_one_stands_by(own_redis: Redis, stats: Stats, start_worke
     wait_until(lambda: total(stats) == 2, "the other event is counted", timeout_s=6)
 
 
-def test_a_stop_that_rq_does_not_catch_is_a_stop(own_redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A signal that comes outside RQ's own loop, as while it connects anew, ends the worker in order."""
+@pytest.fixture
+def ticker(own_redis: Redis) -> Iterator[Ticker]:
+    """One that holds the lease, for a worker in this process, which takes signals."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    ticker = Ticker(own_redis, "a worker")
+    ticker.holds_lease = True
+    yield ticker
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def test_a_stop_that_rq_does_not_catch_is_a_stop(
+    own_redis: Redis, ticker: Ticker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal that comes outside RQ's own loop, as while it connects anew, ends the worker in order."""
     monkeypatch.setattr(RollUpWorker, "register_birth", lambda self: self.request_stop(signal.SIGTERM, None))
-    try:
-        assert _work(own_redis, Ticker(own_redis, "a worker")) is False
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+    assert _work(own_redis, ticker) is False
+
+
+def swallow_a_stop(worker: RollUpWorker, *_: object, **__: object) -> None:
+    with suppress(StopRequested):
+        worker.request_stop(signal.SIGTERM, None)
+
+
+@pytest.mark.parametrize("where", ["run_maintenance_tasks", "procline", "reorder_queues"])
+@pytest.mark.timeout(20)
+def test_a_stop_that_somebody_swallows_is_a_stop(
+    own_redis: Redis, ticker: Ticker, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """RQ's exception may come where it is swallowed: before the wait for a job, right at it, or after it."""
+    monkeypatch.setattr(RollUpWorker, "should_run_maintenance_tasks", True)
+    monkeypatch.setattr(RollUpWorker, where, swallow_a_stop)
+    if where == "reorder_queues":
+        ticker.tick()  # which orders a job
+    assert _work(own_redis, ticker) is False
+
+
+def test_an_outage_that_two_find_out_is_said_once(ticker: Ticker, caplog: pytest.LogCaptureFixture) -> None:
+    """RQ's loop and the ticker speak with one voice."""
+    for _ in range(2):
+        ticker.tell_of(BaseParser.parse_error("READONLY You can't write against a read only replica."))
+    assert [record.getMessage() for record in caplog.records] == [
+        "Redis refuses: it is read only, so it is a replica (READONLY); no roll-ups until it does what it is asked"
+    ]
