@@ -98,7 +98,6 @@ app/wire/trace.py
 LEFT_OUT = {
     "app/core/errors.py": "an exception or none; a call that goes well makes one at most, for a timer",
     "app/proxy/held_body.py": "for the one route that edits bodies: what costs there is the bytes, joined in C",
-    "app/proxy/upstream/dialing.py": "asked by one comparison for the way; else it waits for the network",
     "app/storage/channel_limits.py": "a comparison for channels without limits; for others see slots.py",
     "app/storage/key_pools.py": "one look-up in a dictionary",
     "app/storage/leases.py": "the bookkeeping of slots.py",

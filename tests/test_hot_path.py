@@ -45,7 +45,7 @@ KINDS: dict[str, Callable[[http.client.HTTPConnection, str], None]] = {
     "/up/long": lambda client, path: client.request("POST", path, body=b"x" * 300_000),
     "/up/chunked": lambda client, path: client.request("POST", path, body=iter([b"x" * 70_000] * 3)),
     "/up/browser": lambda client, path: client.request("GET", path, headers=BROWSER),
-    "/up/limited": lambda client, path: client.request("GET", path),
+    "/limited/plain": lambda client, path: client.request("GET", path),
     "/gnothink/edited": lambda client, path: client.request(
         "POST", path, body=b'{"contents": []}', headers={"Content-Type": "application/json"}
     ),
@@ -54,13 +54,12 @@ KINDS: dict[str, Callable[[http.client.HTTPConnection, str], None]] = {
 
 
 def call(gateway: GatewayProcess, upstream: Upstream) -> None:
-    for prefix in ("/up", "/gnothink"):
+    for prefix in ("/up", "/gnothink", "/limited"):
         gateway.map(prefix, upstream.url)
+    options = {"max_concurrency": 50, "requests_per_second": 1000, "total_timeout": 9, "max_body_bytes": 9}
+    assert gateway.admin("PUT", "/api/mappings/limited", {"options": options}).status == 200
     client = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)
     for path, ask in KINDS.items():
-        if path == "/up/limited":
-            options = {"max_concurrency": 50, "requests_per_second": 1000, "total_timeout": 9, "max_body_bytes": 9}
-            assert gateway.admin("PUT", "/api/mappings/up", {"options": options}).status == 200
         for _ in range(CALLS):
             ask(client, path)
             reply = client.getresponse()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-CLIENT_GONE = "client_gone"
+CLIENT_GONE: Final = "client_gone"
 """Error code of a request whose client left: it blames nobody and counts as no error."""
 
 

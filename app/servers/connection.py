@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from logging import Logger
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from urllib.parse import unquote_to_bytes
 
 import gevent
@@ -187,17 +187,16 @@ class ClientConnection:
         fields = {_ENVIRON_NAMES[name]: value for name, value in head.headers}
         if len(fields) < len(head.headers):
             fields = _joined_fields(head.headers)
-        return {
-            **self._base_environ,
-            **fields,
-            "REQUEST_METHOD": head.method,
-            "RAW_URI": head.target,
-            "PATH_INFO": unquote_to_bytes(path).decode("latin-1") if "%" in path else path,
-            "QUERY_STRING": query,
-            "SERVER_PROTOCOL": "HTTP/1.1" if head.version == 11 else "HTTP/1.0",
-            "gateway.headers": head.headers,
-            "wsgi.input": body,
-        }
+        environ = self._base_environ.copy()
+        environ.update(fields)
+        environ["REQUEST_METHOD"] = head.method
+        environ["RAW_URI"] = head.target
+        environ["PATH_INFO"] = unquote_to_bytes(path).decode("latin-1") if "%" in path else path
+        environ["QUERY_STRING"] = query
+        environ["SERVER_PROTOCOL"] = "HTTP/1.1" if head.version == 11 else "HTTP/1.0"
+        environ["gateway.headers"] = head.headers
+        environ["wsgi.input"] = body
+        return environ
 
 
 def _address_environ(sock: Any, address: Any) -> dict[str, str]:
@@ -228,7 +227,7 @@ class _EnvironNames(dict[str, str]):
         return key
 
 
-_ENVIRON_NAMES = _EnvironNames()
+_ENVIRON_NAMES: Final = _EnvironNames()
 
 
 def _joined_fields(fields: Headers) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from email.utils import formatdate
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 from gevent import socket
@@ -15,11 +15,11 @@ from app.waiting import send_at_once
 from app.wire import http1
 from app.wire.headers import Headers, find
 
-READ_BYTES = 64 * 1024
-LINGER_S = 2.0
-LINGER_BYTES = 64 * 1024 * 1024
+READ_BYTES: Final = 64 * 1024
+LINGER_S: Final = 2.0
+LINGER_BYTES: Final = 64 * 1024 * 1024
 
-_NO_BODY = frozenset({"204", "304"})
+_NO_BODY: Final = frozenset({"204", "304"})
 _RESET_ON_CLOSE = b"\x01\0\0\0\0\0\0\0"
 """SO_LINGER: on, for no time."""
 

@@ -19,7 +19,7 @@ KNOWN_NAMES: Final[dict[str, str]] = {}
 """Field names that `wire.http1` has judged, and the same in lower case: clients and upstreams use few."""
 
 # RFC 9110, 7.6.1, with the names that older software sends.
-HOP_BY_HOP = frozenset(
+HOP_BY_HOP: Final = frozenset(
     {
         "connection",
         "keep-alive",
@@ -32,8 +32,7 @@ HOP_BY_HOP = frozenset(
         "upgrade",
     }
 )
-_NOT_TO_CLIENT = HOP_BY_HOP
-_USUAL_CONNECTION = frozenset({"", "keep-alive", "Keep-Alive", "close"})
+_USUAL_CONNECTION: Final = frozenset({"", "keep-alive", "Keep-Alive", "close"})
 """Values of `Connection` that name no field which is not hop-by-hop already."""
 
 
@@ -98,7 +97,7 @@ def _learn(name: str) -> int:
 
 def to_client(upstream: Headers, connection: str) -> Headers:
     """What goes back to the client: the upstream's end-to-end fields, `Content-Length` among them."""
-    dropped = _NOT_TO_CLIENT
+    dropped = HOP_BY_HOP
     if connection not in _USUAL_CONNECTION:
         dropped = dropped.union(tokens(connection)) - {"content-length"}
     return [field for field in upstream if lower(field[0]) not in dropped]

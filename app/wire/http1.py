@@ -137,7 +137,7 @@ def parse_request_head(block: bytes) -> RequestHead:
     host = fields.get("host")
     if host is None and version == 11:
         raise HttpSyntaxError("a request needs a Host")
-    if host and not _HOST.fullmatch(host):
+    if host and not (_is_known_host(host) if len(host) <= MAX_KNOWN_NAME_BYTES else _is_host(host)):
         raise HttpSyntaxError("malformed or repeated Host")
     chunked, length = _body_framing(fields)
     if chunked and version == 10:
@@ -217,6 +217,13 @@ def format_head(first_line: str, headers: Headers) -> bytes:
     return "\r\n".join(lines).encode("latin-1")
 
 
+def _is_host(text: str) -> bool:
+    return _HOST.fullmatch(text) is not None
+
+
+_is_known_host: Final = lru_cache(256)(_is_host)
+
+
 def _body_framing(fields: dict[str, str]) -> tuple[bool, int]:
     """Whether the body comes in chunks, and its Content-Length or -1. Raises HttpSyntaxError when they contradict."""
     coding = fields.get("transfer-encoding")
@@ -284,7 +291,7 @@ def _origin_form(method: str, target: str, headers: Headers) -> str:
     if target == "*" and method == "OPTIONS":
         return target
     absolute = _ABSOLUTE.fullmatch(target)
-    if absolute is None or absolute[1].startswith(":") or not _HOST.fullmatch(absolute[1]):
+    if absolute is None or absolute[1].startswith(":") or not _is_host(absolute[1]):
         raise HttpSyntaxError("malformed request target")
     headers[:] = [("Host", absolute[1]), *[field for field in headers if field[0].lower() != "host"]]
     rest = absolute[2] or ""

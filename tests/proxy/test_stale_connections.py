@@ -205,8 +205,7 @@ class DeadSocket:
 
 
 class LoopbackDialer:
-    def way_to(self, upstream: model.Upstream, *, switches: bool) -> None:
-        return None
+    has_proxies = False
 
     def dial(self, upstream: model.Upstream, timeout_s: float, way: None) -> Any:
         return gevent_socket.create_connection((upstream.host, upstream.port), timeout_s)

@@ -111,7 +111,8 @@ class Dialer:
         self._egress = egress
         self._own = own
         self.keepalive = keepalive
-        self._has_proxies = proxies != ForwardProxies()
+        self.has_proxies = proxies != ForwardProxies()
+        """False: only upstreams that bring a proxy of their own are reached by one."""
         self._way_to = lru_cache(MAX_WAYS)(proxies.way_to)
         self._resolver = Resolver()
         self._tls = tls or verifying_context()
@@ -121,7 +122,7 @@ class Dialer:
         """Through which proxy an upstream is reached; None when directly. See ForwardProxies.way_to."""
         if upstream.proxy is not None:
             return way_through(upstream.proxy, upstream.scheme, switches=switches)
-        if not self._has_proxies:
+        if not self.has_proxies:
             return None
         return self._way_to(upstream.scheme, upstream.host, upstream.port, switches=switches)
 

@@ -27,9 +27,9 @@ from app.wire import http1
 from app.wire.headers import Headers
 from app.wire.http1 import UNTIL_CLOSE, HttpSyntaxError, ResponseHead
 
-EXPECT_CONTINUE_S = 1.0
+EXPECT_CONTINUE_S: Final = 1.0
 """How long an upstream may think about `Expect: 100-continue` before the body is sent all the same (as Go does)."""
-NEVER = float("inf")
+NEVER: Final = float("inf")
 """The deadline of a call that may take as long as it likes."""
 
 # Where an exchange stands. Numbers, as a compiled module compares those at once.

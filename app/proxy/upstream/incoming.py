@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from app.proxy.upstream.pool import Connection
 from app.waiting import Patience, give_way, receive, wake_reader
 
-READ_BYTES = 64 * 1024
-BULK_BYTES = 16 * 1024
-YIELD_BYTES = 1024 * 1024
+READ_BYTES: Final = 64 * 1024
+BULK_BYTES: Final = 16 * 1024
+YIELD_BYTES: Final = 1024 * 1024
 """So much of one body is passed on before other requests get their turn, although neither side has to be waited for."""
 
 

@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from gevent.ssl import SSLSocket, SSLWantReadError
 
@@ -20,7 +20,7 @@ PoolKey = tuple[str, str, int, bool, WayOut | None]
 the way that it takes."""
 
 
-CROSSING_S = 1.0
+CROSSING_S: Final = 1.0
 """So long before the upstream lets go of an idle connection it is not used any more: a request is on its way, too."""
 
 

@@ -62,6 +62,7 @@ class Transport:
 
     def __init__(self, dialer: Dialer, limits: PoolLimits | None = None) -> None:
         self._dialer = dialer
+        self._has_proxies = dialer.has_proxies
         limits = limits or PoolLimits()
         self._pool = Pool(limits)
         self._sockets: WeakSet[Any] = WeakSet()
@@ -77,7 +78,9 @@ class Transport:
         A kept-alive connection that dies before a byte of the answer is replaced once, under the rule of Go's
         net/http: if the upstream saw nothing of the request, or if its body can begin again and it is safe to repeat.
         """
-        way = self._dialer.way_to(request.upstream, switches=bool(request.upgrade))
+        way = None
+        if self._has_proxies or request.upstream.proxy is not None:
+            way = self._dialer.way_to(request.upstream, switches=bool(request.upgrade))
         key = self._pool.key(request.upstream, way)
         connection = self._pool.take(key)
         if connection is not None:

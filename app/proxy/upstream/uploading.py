@@ -7,14 +7,14 @@ answers early and reads no further.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import gevent
 
 from app.proxy.messages import RequestBody
 from app.wire.http1 import CHUNKED
 
-PIECE_BYTES = 64 * 1024
+PIECE_BYTES: Final = 64 * 1024
 """So much is sent at once. Each piece has the idle timeout to itself, so that a slow way is no silent one."""
 
 
