@@ -34,7 +34,7 @@ class Splitter:
         """True where the stream stands inside an event or a comment: no other may begin here."""
         self._held = Bounded()
         self._tail = b""
-        """The last bytes of what is held, in which its end may have begun."""
+        """The last byte of what is held, with which its end may have begun."""
         self._is_first = True
 
     def feed(self, piece: bytes) -> list[Event]:
@@ -69,7 +69,7 @@ class Splitter:
         return events
 
     def _hold(self, piece: bytes) -> None:
-        self._tail = (self._tail + piece[-3:])[-3:]
+        self._tail = piece[-1:] or self._tail
         self._held.add(piece)
 
     def _take_held(self, events: list[Event]) -> None:

@@ -56,6 +56,12 @@ def test_events_are_those_of_the_standard(lines: list[tuple[bytes, bytes]], bom:
     assert split(*[stream[start:end] for start, end in pairwise(edges)]) == expected
 
 
+def test_a_mark_at_the_beginning_and_pieces_without_bytes_say_nothing() -> None:
+    """Wherever they come."""
+    assert split(b"\xef\xbb", b"\xbfdata: a\n", b"", b"\n") == [(b"", b"a")]
+    assert split(b"data: a\r", b"", b"\n", b"", b"\r", b"", b"\n", b"data: b\n\n") == [(b"", b"a"), (b"", b"b")]
+
+
 def test_between_events_nothing_is_held() -> None:
     """So another event may be put there: after every empty line, and nowhere else."""
     stream = b"data: a\n\n: c\r\n\r\nevent: e\rdata: b\r\r"

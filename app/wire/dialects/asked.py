@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from typing import Final, NamedTuple
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, unquote_plus
 
 from app.wire.dialects.anthropic import Anthropic
 from app.wire.dialects.dialect import Dialect
@@ -82,7 +82,7 @@ class Asked:
         self.is_lasting = False
         """It makes something that outlasts the call: a file, a batch, a fine-tuned model, a video."""
         self.is_realtime = False
-        """A WebSocket of its own kind; the query names its model."""
+        """A WebSocket of its own kind; the query names its model (`model_in_query`)."""
         self.is_judged = True
         """False where a good answer may be anything: what is stored or made is read back, or downloaded."""
 
@@ -118,6 +118,14 @@ def dialect_of(method: str, path: str, fields: dict[str, str]) -> Asked | None:
 def bare_model(asked: Asked, name: str) -> str:
     """A model's name without the `models/` that Google's clients write before it in a body."""
     return name.removeprefix("models/") if asked.served_by == "gemini" else name
+
+
+def model_in_query(query: str) -> str:
+    """The model that the query of a realtime call names, decoded; empty where it names none."""
+    for member in query.split("&"):
+        if member.startswith("model="):
+            return unquote_plus(member[len("model=") :])
+    return ""
 
 
 def _asked(dialect: Dialect, endpoint: str, method: str, path: str, version_end: int) -> Asked:

@@ -32,6 +32,13 @@ def test_edits_are_made_in_any_pieces(body: bytes, places: list[int], cuts: list
     assert length_with(len(body), edits) == len(expected)
 
 
+def test_an_edit_may_lie_over_several_pieces() -> None:
+    """What it takes away is left out of each."""
+    pieces = [b"ab", b"cd", b"ef", b"gh"]
+    assert list(spliced(pieces, [Edit(1, 5, b"-")])) == [b"a", b"-", b"f", b"gh"]
+    assert list(spliced(pieces, [Edit(0, 8, b""), Edit(8, 8, b"+")])) == [b"+"]
+
+
 def test_another_model_changes_no_other_byte() -> None:
     """Numbers, blanks and order stay as the client wrote them."""
     body = b'{ "temperature":1.0,  "model" : "a" ,"seed":12345678901234567890,"u":"\\u00e9" }'

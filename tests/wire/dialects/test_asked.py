@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.wire.dialects.asked import DIALECTS, Asked, bare_model, dialect_of
+from app.wire.dialects.asked import DIALECTS, Asked, bare_model, dialect_of, model_in_query
 
 VERSION = {"anthropic-version": "2023-06-01"}
 
@@ -182,3 +182,12 @@ def test_googles_clients_write_models_before_a_name() -> None:
     assert bare_model(asked("POST", "/v1beta/cachedContents"), "models/g") == "g"
     assert bare_model(asked("POST", "/v1beta/openai/chat/completions"), "models/g") == "g"
     assert bare_model(asked("POST", "/v1/chat/completions"), "models/g") == "models/g"
+
+
+@pytest.mark.parametrize(
+    ("query", "model"),
+    [("model=gpt-realtime", "gpt-realtime"), ("a=b&model=a%2Fb+c&model=d", "a/b c"), ("xmodel=a", ""), ("", "")],
+)
+def test_a_realtime_calls_model_stands_in_its_query(query: str, model: str) -> None:
+    """There is no body."""
+    assert model_in_query(query) == model

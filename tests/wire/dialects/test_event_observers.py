@@ -163,6 +163,18 @@ def test_a_comment_goes_between_events_only(dialect: str, piece: bytes, allowed:
     assert seen.comment() == (COMMENT if allowed else b"")
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("dialect", ["openai", "responses", "anthropic"])
+def test_a_line_that_has_ended_is_no_event_that_has(dialect: str, end: str) -> None:
+    """Nothing is put between the lines of an event, before useful content nor after it."""
+    event = useful_event(dialect).replace("\n", end) + end
+    for before in ("", event + end):
+        seen = fed(dialect, [(before + event).encode()] if not before else [before.encode(), event.encode()])
+        assert seen.comment() == b""
+        seen.feed(end.encode())
+        assert seen.comment() == COMMENT
+
+
 @pytest.mark.parametrize("dialect", PATHS)
 @pytest.mark.parametrize("cut", [0, 1, 9, 30])
 def test_the_last_words_begin_after_an_empty_line(dialect: str, cut: int) -> None:
