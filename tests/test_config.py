@@ -174,3 +174,21 @@ def test_the_time_zone_is_that_of_tz_where_it_names_one() -> None:
         assert load_config(variables).settings.time_zone == zone
     with pytest.raises(ConfigError, match="Europe/Berlin"):
         load_config({"TIME_ZONE": "Mars/Base"})
+
+
+def test_channels_are_open_to_this_machine_alone(env_file: Path) -> None:
+    """Whoever would open them to others learns at the start what to do instead."""
+    assert load_config({"ANONYMOUS_CHANNELS": "true"}).settings.anonymous_channels
+    for host in ("0.0.0.0", "::", "192.0.2.1", "gateway.example"):
+        with pytest.raises(ConfigError, match=r"ANONYMOUS_CHANNELS: .*AUTH_KEY"):
+            load_config({"ANONYMOUS_CHANNELS": "true", "HOST": host})
+
+
+def test_access_tokens_are_a_list_and_are_told_nowhere() -> None:
+    """Commas and blanks stand between them. What no client can send stops the start, without being shown."""
+    config = load_config({"AUTH_KEY": " key-1,key-2 ,, key-1"})
+    assert config.auth_keys == ("key-1", "key-2")
+    assert "key-1" not in repr(config)
+    with pytest.raises(ConfigError, match=r"^AUTH_KEY: its entries") as refused:
+        load_config({"AUTH_KEY": "geheim-schlüssel"})
+    assert "geheim" not in str(refused.value)

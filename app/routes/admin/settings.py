@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
+from app.core.addresses import only_here
 from app.core.settings import LIMITS, MAPPING_OPTIONS, SETTINGS, Setting, check_setting, values_of
 from app.gateway import Gateway
 from app.routes.admin.answers import AdminError, read_object
@@ -42,6 +43,9 @@ def add_settings_routes(admin: Blueprint, gateway: Gateway) -> None:
             name: None if value is None and name in SETTINGS else check_setting(name, value)
             for name, value in body.items()
         }
+        if values.get("anonymous_channels") and not only_here(gateway.config.host):
+            text = f"anonymous_channels is for a loopback HOST: anybody who reaches {gateway.config.host} could call"
+            raise AdminError(400, "invalid", text, "anonymous_channels")
         settings.change(catalog, values)
         return jsonify(success=True, message="Settings changed", version=catalog.snapshot.version)
 
