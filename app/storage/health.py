@@ -143,7 +143,10 @@ class Health:
         first_byte_ms: float | None = None,
         status: int = 0,
     ) -> None:
-        """An attempt has ended: what follows holds here at once. Waits for nobody."""
+        """An attempt has ended: what follows holds here at once. Waits for nobody.
+
+        `first_byte_ms` counts where it went well: who fails fast is not fast.
+        """
         channel_id, key = attempt.channel.id, attempt.key
         good, bad = verdict.outcome is Outcome.OK, verdict.blame.ours
         self.window_ms = int(settings.health_window_s * 1000)
@@ -153,7 +156,7 @@ class Health:
                 slice = now_ms // SLICE_MS
                 health.window.add(slice, good, bad)
                 self.batch.tally(slice, channel_id, good, bad)
-            if first_byte_ms is not None:
+            if good and first_byte_ms is not None:
                 self._measure(health, attempt.url, first_byte_ms)
             error = None
             if good:

@@ -5,19 +5,24 @@ The minute is shorter here, and all that belongs to it.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from app.storage.connections import Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
-from app.storage.minutes import Counted, Minutes
+from app.storage.leases import RENEWED
+from app.storage.minutes import TTL_SHARE, Counted, Minutes
 from tests.support.own_redis import kill, revive
 from tests.support.waiting import wait_until
 
 New = Callable[..., Minutes]
+ROOT = Path(__file__).resolve().parents[2]
 NAME = "minute:channel:1"
 
 
@@ -123,6 +128,41 @@ def test_what_a_process_counted_counts_on_after_its_end(new_minutes: New) -> Non
         assert granted(other, 1, 3) == 0
         time.sleep(0.05)
     wait_until(lambda: granted(other, 1, 3), "its lease is over", 3.0)
+
+
+KILLED = """
+import sys, time
+from app.storage.connections import open_redis
+from app.storage.minutes import Counted, Minutes
+url, name, span_s, pause_s = sys.argv[1:]
+minutes = Minutes(open_redis(url, socket_timeout_s=1), span_s=float(span_s))
+minutes.start()
+assert isinstance(minutes.take(name, 3), Counted)
+time.sleep(float(pause_s))
+assert isinstance(minutes.take(name, 3), Counted)
+print("all are counted", flush=True)
+time.sleep(60)
+"""
+
+
+def test_what_a_killed_process_counted_counts_on(own_server: EmbeddedRedis, new_minutes: New, own_redis: Redis) -> None:
+    """Its last one was of those that it had leased ahead, right before its lease would have been renewed."""
+    span_s = 1.5
+    arguments = [own_server.url, NAME, str(span_s), str(RENEWED * TTL_SHARE * span_s - 0.05)]
+    with subprocess.Popen([sys.executable, "-c", KILLED, *arguments], cwd=ROOT, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"all are counted\n"
+        counted_s = time.monotonic()
+        process.kill()
+    other = new_minutes(span_s)
+    wait_until(lambda: granted(other, 1, 3), "the third is free, though not at once", 0.5)
+
+    def asked() -> int:
+        other._refused.clear()
+        return granted(other, 1, 3)
+
+    wait_until(asked, "its lease is over", 2 * TTL_SHARE * span_s)
+    assert time.monotonic() - counted_s >= span_s - 0.05, "readline may be late"
 
 
 def test_without_redis_each_process_keeps_the_limit(new_minutes: New, own_server: EmbeddedRedis) -> None:
