@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from app.core.outcome import Blame, Verdict
+from app.core.repeats import attempts_for
 from app.core.settings import Settings
 
 
@@ -22,9 +23,12 @@ class Next(Enum):
 class Failover:
     """The decisions of one call."""
 
-    def __init__(self, settings: Settings, *, is_lasting: bool) -> None:
-        """`is_lasting`: doing it twice would make two of something, so it is repeated only where it was never begun."""
-        self._max_attempts = settings.max_attempts
+    def __init__(self, settings: Settings, *, is_lasting: bool, repeats: int = 0) -> None:
+        """`is_lasting`: doing it twice would make two of something, so it is repeated only where it was never begun.
+
+        `repeats`: how often the client has tried before; so all of its tries make not many more than one.
+        """
+        self._max_attempts = attempts_for(settings.max_attempts, repeats)
         self._max_keys = settings.max_keys_per_channel
         self._is_lasting = is_lasting
         self._attempts = 0

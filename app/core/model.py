@@ -141,6 +141,11 @@ class AccessToken(NamedTuple):
     """Empty for one of AUTH_KEY."""
     name: str
 
+    @property
+    def holder(self) -> str:
+        """Whose it is, for what we remember of calls."""
+        return self.id or self.name
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:

@@ -16,13 +16,14 @@ from app.core.model import Snapshot
 from app.core.outcome import Facts, Flaw, Outcome, judge
 from app.proxy.api_request import ApiRequest
 from app.proxy.api_stage import ApiStage
-from app.proxy.attempts import Attempts, Choices, Chosen, Try
+from app.proxy.attempts import Attempts, Choices, Chosen, Failed, Try
 from app.proxy.call import Call
 from app.proxy.engine import Engine
 from app.proxy.final_answer import final_answer
 from app.proxy.messages import Inbound, Reply
 from app.proxy.read_request import read_request
 from app.proxy.relay import Relay
+from app.proxy.repeated import Repeated
 from app.proxy.tunnel import Tunnel
 from app.proxy.upstream.faults import malformed_request
 from app.wire import headers as header_fields
@@ -52,9 +53,18 @@ class Served:
 
 
 def ask(
-    engine: Engine, inbound: Inbound, asked: Asked, query: str, fields: Headers, snapshot: Snapshot, choose: Choose
+    engine: Engine,
+    inbound: Inbound,
+    asked: Asked,
+    query: str,
+    fields: Headers,
+    snapshot: Snapshot,
+    choose: Choose,
+    caller: str,
 ) -> Served:
     """The best answer that the channels give. `query` and `fields` are without the caller's credentials.
+
+    `caller`: whose token was shown (`AccessToken.holder`).
 
     Raises GatewayError before anything was sent to the client, or ClientGone.
     """
@@ -62,32 +72,44 @@ def ask(
     request: ApiRequest | None = None
     call.bound(deadlines_of(fields, query))
     try:
-        request = read_request(inbound, asked, query_without_deadline(query), fields, snapshot.settings)
+        request = read_request(inbound, asked, query_without_deadline(query), fields, snapshot.settings, caller)
         call.watch_client()
+        repeated = Repeated(engine.calls.failed, request)
         choices = choose(request)
-        attempts = Attempts(call, request, choices, snapshot, engine.transport)
+        attempts = Attempts(call, request, choices, snapshot, engine.transport, repeated.times)
         chosen = attempts.run(engine.forwarded_fields)
     except BaseException as error:  # whatever it is, the call is accounted for
         if request is not None:
             request.body.close()
         _end(call, error)
+    return _answered(call, request, attempts, chosen, choices, snapshot, repeated)
+
+
+def _answered(
+    call: Call,
+    request: ApiRequest,
+    attempts: Attempts,
+    chosen: Chosen | None,
+    choices: Choices,
+    snapshot: Snapshot,
+    repeated: Repeated,
+) -> Served:
+    """What the client gets of all that was tried."""
     tell = partial(_tell, call, request, len(attempts.failed) + (chosen is not None))
     try:
         if chosen is not None:
             of = chosen.of
             tell(of, Outcome.OK)
-            reply = _relayed(call, request, chosen, choices, snapshot)
+            reply = _relayed(call, request, chosen, choices, snapshot, repeated)
         else:
-            if not attempts.failed:
-                raise choices.refused()
-            last = attempts.failed[-1]
+            last = _last_of(attempts, choices)
             of = last.of
+            repeated.failed()
             tell(of, last.verdict.outcome)
             reply = final_answer(attempts.failed, choices.back_s())
             call.end(reply.status, last.verdict.outcome.value)
     except GatewayError as error:
-        if isinstance(error, ApiError) and attempts.failed:
-            error.attempts, error.channel = len(attempts.failed), attempts.failed[-1].of.candidate.channel.name
+        _tell_attempts(error, attempts)
         _end(call, error)
     finally:
         if chosen is None:
@@ -96,7 +118,21 @@ def ask(
     return Served(reply, of.candidate.channel.name, call.attempts, other_name)
 
 
-def _relayed(call: Call, request: ApiRequest, chosen: Chosen, choices: Choices, snapshot: Snapshot) -> Reply:
+def _last_of(attempts: Attempts, choices: Choices) -> Failed:
+    """Of those that failed. Raises ApiError where none was made."""
+    if not attempts.failed:
+        raise choices.refused()
+    return attempts.failed[-1]
+
+
+def _tell_attempts(error: GatewayError, attempts: Attempts) -> None:
+    if isinstance(error, ApiError) and attempts.failed:
+        error.attempts, error.channel = len(attempts.failed), attempts.failed[-1].of.candidate.channel.name
+
+
+def _relayed(
+    call: Call, request: ApiRequest, chosen: Chosen, choices: Choices, snapshot: Snapshot, repeated: Repeated
+) -> Reply:
     answer = chosen.exchange.answer
     call.answered(answer.status)
 
@@ -104,7 +140,10 @@ def _relayed(call: Call, request: ApiRequest, chosen: Chosen, choices: Choices, 
         request.body.close()
         chosen.of.turn.release()
         assert isinstance(body, Relay)  # noqa: S101 - channels switch no protocols
-        _note_the_end(call, request, chosen, choices, snapshot, body)
+        if _ended_well(call, request, chosen, choices, snapshot, body):
+            repeated.went_well()
+        else:
+            repeated.failed()
         call.settle(body)
 
     relay = Relay(chosen.exchange, chosen.held, call.watch, settle)
@@ -123,15 +162,15 @@ def _tell(call: Call, request: ApiRequest, attempts: int, of: Try, outcome: Outc
     call.use = ApiUse(candidate.channel.name, of.key.hint, request.model, candidate.upstream_model, outcome.value)
 
 
-def _note_the_end(
+def _ended_well(
     call: Call, request: ApiRequest, chosen: Chosen, choices: Choices, snapshot: Snapshot, relay: Relay
-) -> None:
+) -> bool:
     """What became of an answer after it was chosen counts against its channel, where that is to blame."""
     observer = chosen.observer
     flaw = Flaw.SOFT_ERROR if observer is not None and observer.error else None
     failure = relay.fault.failure if isinstance(relay.fault, UpstreamFault) else None
     if flaw is None and failure is None:
-        return
+        return True
     facts = Facts(
         request.asked.speaks,
         status=chosen.exchange.answer.status,
@@ -145,6 +184,7 @@ def _note_the_end(
     if call.use is not None:
         call.use = call.use._replace(outcome=verdict.outcome.value)
     choices.note(chosen.of, verdict, chosen.exchange.answer.status, None)
+    return False
 
 
 def _end(call: Call, error: BaseException) -> NoReturn:

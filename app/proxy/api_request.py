@@ -34,7 +34,7 @@ MAX_PLAIN_BYTES: Final = 1 << 40
 class ApiRequest:
     """What stays the same whoever is tried."""
 
-    __slots__ = ("asked", "body", "fields", "inbound", "is_coded", "is_stream", "members", "model", "query")
+    __slots__ = ("asked", "body", "caller", "fields", "inbound", "is_coded", "is_stream", "members", "model", "query")
 
     def __init__(
         self,
@@ -47,6 +47,7 @@ class ApiRequest:
         body: HeldBody,
         members: Members | None,
         is_coded: bool = False,
+        caller: str = "",
     ) -> None:
         """`query` and `fields` without the caller's credentials; `query` without its `?`."""
         self.inbound = inbound
@@ -61,6 +62,8 @@ class ApiRequest:
         """What is known of its body; None where that names no model."""
         self.is_coded = is_coded
         """Its body is compressed; places in it are those of the plain bytes."""
+        self.caller = caller
+        """Whose token was shown; see `core.access.AccessToken.holder`."""
 
     def outbound(self, candidate: Candidate, url: ChannelUrl, secret: str, forwarded_fields: str) -> OutboundRequest:
         """The request as one upstream gets it."""

@@ -118,20 +118,29 @@ class Attempts:
     """The attempts of one call."""
 
     def __init__(
-        self, call: Call, request: ApiRequest, choices: Choices, snapshot: Snapshot, transport: Transport
+        self,
+        call: Call,
+        request: ApiRequest,
+        choices: Choices,
+        snapshot: Snapshot,
+        transport: Transport,
+        repeats: int,
     ) -> None:
+        """`repeats`: how often the client has tried before."""
         self._call = call
         self._request = request
         self._choices = choices
         self._settings = snapshot.settings
         self._rules = snapshot.outcome_rules
         self._transport = transport
+        is_lasting = request.asked.is_lasting or not request.model
+        self._failover = Failover(snapshot.settings, is_lasting=is_lasting, repeats=repeats)
         self.failed: list[Failed] = []
         """In the order in which they were made."""
 
     def run(self, forwarded_fields: str) -> Chosen | None:
         """The first good answer; None when nobody gave one. Raises what reading the request's body raised."""
-        failover = Failover(self._settings, is_lasting=self._request.asked.is_lasting or not self._request.model)
+        failover = self._failover
         for candidate in self._choices.channels():
             failover.begin_channel()
             next_key = self._choices.keys(candidate)

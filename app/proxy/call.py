@@ -10,6 +10,7 @@ from app.core.errors import UpstreamFault
 from app.core.events import ApiUse, RequestEvent
 from app.core.failures import Failure
 from app.core.model import Upstream
+from app.core.repeats import FailedCalls
 from app.proxy.attempt import Attempt
 from app.proxy.client_watch import ClientWatch
 from app.proxy.messages import Inbound
@@ -28,6 +29,8 @@ class Calls:
     observers: list[Callable[[RequestEvent], None]] = field(default_factory=list)
     """Who is told of each finished one. They must not wait."""
     active: int = 0
+    failed: FailedCalls = field(default_factory=FailedCalls)
+    """Of those to channels what failed lately."""
 
 
 class Call:

@@ -33,6 +33,11 @@ class HeldBody:
         self._memory = b""
         self._spool: _Spool | None = None
 
+    @property
+    def in_memory(self) -> bytes:
+        """Its beginning, or all of it."""
+        return self._memory
+
     def begin(self) -> RequestBody:
         """The body from its start."""
         if self._spool is None:

@@ -16,7 +16,9 @@ KEPT = frozenset({"metadata", "previous_response_id", "prompt_cache_key", "sessi
 """Members of a body by which a conversation is known."""
 
 
-def read_request(inbound: Inbound, asked: Asked, query: str, fields: Headers, settings: Settings) -> ApiRequest:
+def read_request(
+    inbound: Inbound, asked: Asked, query: str, fields: Headers, settings: Settings, caller: str
+) -> ApiRequest:
     """Raises ApiError, and what the body's reader raises."""
     reading = None
     if inbound.body.length and not asked.lists_models:
@@ -38,7 +40,7 @@ def read_request(inbound: Inbound, asked: Asked, query: str, fields: Headers, se
     if asked.needs_model and not model:
         raise ApiError(400, "model_missing", "the body names no model: send it as `model`")
     is_coded = reading is not None and reading.is_coded
-    return ApiRequest(inbound, asked, query, fields, model, is_stream, body, members, is_coded)
+    return ApiRequest(inbound, asked, query, fields, model, is_stream, body, members, is_coded, caller)
 
 
 class _Watched:

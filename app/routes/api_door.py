@@ -15,7 +15,7 @@ from app.core.addresses import only_here
 from app.core.channels import comparable
 from app.core.errors import ApiError, ClientFault, GatewayError
 from app.core.matching import ALL
-from app.core.model import Channel, Mapping, Snapshot
+from app.core.model import AccessToken, Channel, Mapping, Snapshot
 from app.core.snapshot import CHANNELS
 from app.gateway import Gateway
 from app.proxy.api_calls import Served, ask
@@ -121,7 +121,7 @@ class ApiDoor:
     ) -> Served:
         query = target.partition("?")[2]
         try:
-            self._check(environ, inbound, snapshot, query)
+            token = self._check(environ, inbound, snapshot, query)
             only = self._only(snapshot, asked, mapping) if mapping is not None else None
             if asked.lists_models:
                 reply = _listed(inbound, snapshot, asked, query, only)
@@ -139,9 +139,10 @@ class ApiDoor:
             without_credentials(inbound.headers),
             snapshot,
             lambda request: self._gateway.choosing.choices(request, snapshot, ids),
+            token.holder,
         )
 
-    def _check(self, environ: Environ, inbound: Inbound, snapshot: Snapshot, query: str) -> None:
+    def _check(self, environ: Environ, inbound: Inbound, snapshot: Snapshot, query: str) -> AccessToken:
         if _asks_websocket(environ):
             text = "there are no WebSockets here: ask by HTTP, with a stream of events"
             raise ApiError(426, "upgrade_unsupported", text)
@@ -149,7 +150,7 @@ class ApiDoor:
             raise ClientFault(403, "service_worker_refused", "a channel's answer cannot be a service worker")
         is_open = snapshot.settings.anonymous_channels and self._is_only_here
         is_open = is_open and is_from_here(environ.get("HTTP_HOST", ""), environ.get("HTTP_ORIGIN", ""))
-        self._tokens.admit(credentials(inbound.headers, query), needs_token=not is_open)
+        return self._tokens.admit(credentials(inbound.headers, query), needs_token=not is_open)
 
     def _only(self, snapshot: Snapshot, asked: Asked, mapping: Mapping) -> Channel:
         """The channel that a mapping leads to."""

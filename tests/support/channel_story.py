@@ -29,7 +29,13 @@ from tests.support.upstream import Peer, Upstream
 
 Answer = Callable[[Peer], None]
 
-CHAT = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}
+CHAT = {
+    "openai": "/v1/chat/completions",
+    "responses": "/v1/responses",
+    "anthropic": "/v1/messages",
+    "gemini": "/v1beta/models/m:generateContent",
+}
+KEY_FIELDS = ("x-api-key", "x-goog-api-key", "authorization")
 
 
 def answers(status: int, body: bytes = b"{}", *fields: str) -> Answer:
@@ -63,6 +69,7 @@ class Story:
     accounts: dict[str, dict[str, list[Answer]]]
     dialect: str = "openai"
     settings: Settings = field(default_factory=Settings)
+    caller: str = "token"
     said: dict[str, Any] = field(default_factory=dict)
     """What is said of each channel besides."""
 
@@ -93,7 +100,7 @@ class Story:
     def _answer(self, peer: Peer) -> None:
         while (seen := peer.read_request()) is not None:
             name = seen.target.split("/")[1]
-            key = (seen.field("x-api-key") or seen.field("authorization") or "").removeprefix("Bearer ")
+            key = next(filter(None, map(seen.field, KEY_FIELDS)), "").removeprefix("Bearer ")
             self.tried.append(f"{name} {key}")
             self.bodies.append(seen.body)
             script = self.accounts[name][key]
@@ -141,7 +148,7 @@ class Story:
         assert asked is not None
         reader = RequestInput(self.client, len(body), expects_continue=False)
         inbound = Inbound("id", "POST", fields, "", reader, False, "192.0.2.1", None, "", None, self.client.sock)
-        return api_calls.ask(self.room.engine, inbound, asked, "", fields, self.snapshot, self.choices)
+        return api_calls.ask(self.room.engine, inbound, asked, "", fields, self.snapshot, self.choices, self.caller)
 
     def close(self) -> None:
         self.client.close()
