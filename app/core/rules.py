@@ -77,11 +77,18 @@ class Rehearsal(NamedTuple):
 
 
 def rehearse(
-    rules: Sequence[OutcomeRule], status: int, headers: Mapping[str, str], body: bytes, settings: Settings, now_s: float
+    rules: Sequence[OutcomeRule],
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    settings: Settings,
+    now_s: float,
+    *,
+    dialect: str = "",
 ) -> Rehearsal:
-    """How an answer would be judged. A body under a status of less than 400 is taken for a soft error."""
+    """How an answer in a dialect would be judged. A body with a status below 400 is taken for a soft error."""
     flaw = Flaw.SOFT_ERROR if status < 400 and body.strip() else None
-    facts = Facts("", status, {name.lower(): value for name, value in headers.items()}, body, flaw=flaw)
+    facts = Facts(dialect, status, {name.lower(): value for name, value in headers.items()}, body, flaw=flaw)
     verdict = judge(facts, rules, now_s)
     rest = rest_of(verdict, 0, settings)
     return Rehearsal(

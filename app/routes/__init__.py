@@ -15,9 +15,11 @@ from app.routes.address_page import build_address_page
 from app.routes.admin.answers import MAX_BODY_BYTES, error_answer
 from app.routes.admin.channel_acts import add_channel_act_routes
 from app.routes.admin.channels import add_channel_routes
+from app.routes.admin.explain import add_explain_route
 from app.routes.admin.guard import build_admin
 from app.routes.admin.keys import add_key_routes
 from app.routes.admin.mappings import add_mapping_routes
+from app.routes.admin.outcome_rules import add_outcome_rule_routes
 from app.routes.admin.settings import add_settings_routes
 from app.routes.api_door import ApiDoor
 from app.routes.errors import error_reply
@@ -42,6 +44,8 @@ def build_flask(gateway: Gateway) -> Flask:
     add_channel_routes(admin, gateway)
     add_channel_act_routes(admin, gateway)
     add_key_routes(admin, gateway)
+    add_outcome_rule_routes(admin, gateway)
+    add_explain_route(admin, gateway)
     flask.register_blueprint(admin)
     flask.register_blueprint(build_public(gateway))
     flask.register_blueprint(build_address_page(gateway))

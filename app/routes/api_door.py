@@ -122,7 +122,7 @@ class ApiDoor:
         query = target.partition("?")[2]
         try:
             token = self._check(environ, inbound, snapshot, query)
-            only = self._only(snapshot, asked, mapping) if mapping is not None else None
+            only = channel_of(snapshot, asked, mapping) if mapping is not None else None
             if asked.lists_models:
                 reply = _listed(inbound, snapshot, asked, query, only)
                 Call(self._gateway.engine.calls, inbound, asked.endpoint, 0.0).end(200, "")
@@ -152,18 +152,19 @@ class ApiDoor:
         is_open = is_open and is_from_here(environ.get("HTTP_HOST", ""), environ.get("HTTP_ORIGIN", ""))
         return self._tokens.admit(credentials(inbound.headers, query), needs_token=not is_open)
 
-    def _only(self, snapshot: Snapshot, asked: Asked, mapping: Mapping) -> Channel:
-        """The channel that a mapping leads to."""
-        if not asked.served_by:
-            text = f"{mapping.prefix} leads to a channel, and {asked.path[:200]!r} is no path of an API that one speaks"
-            raise ApiError(404, "mapping_not_found", f"{text}: it begins with /v1/ or /v1beta/", is_final=True)
-        channel = CHANNELS.of(snapshot).by_name.get(comparable(mapping.channel))
-        if channel is None or not channel.enabled or asked.served_by not in channel.dialects:
-            what = "which does not exist" if channel is None else f"which does not serve {asked.served_by}"
-            what = "which is disabled" if channel is not None and not channel.enabled else what
-            text = f"{mapping.prefix} leads to the channel {mapping.channel!r}, {what}"
-            raise ApiError(404, "model_not_found", text, is_final=True)
-        return channel
+
+def channel_of(snapshot: Snapshot, asked: Asked, mapping: Mapping) -> Channel:
+    """The channel that a mapping leads to. Raises ApiError where that cannot serve what is asked."""
+    if not asked.served_by:
+        text = f"{mapping.prefix} leads to a channel, and {asked.path[:200]!r} is no path of an API that one speaks"
+        raise ApiError(404, "mapping_not_found", f"{text}: it begins with /v1/ or /v1beta/", is_final=True)
+    channel = CHANNELS.of(snapshot).by_name.get(comparable(mapping.channel))
+    if channel is None or not channel.enabled or asked.served_by not in channel.dialects:
+        what = "which does not exist" if channel is None else f"which does not serve {asked.served_by}"
+        what = "which is disabled" if channel is not None and not channel.enabled else what
+        text = f"{mapping.prefix} leads to the channel {mapping.channel!r}, {what}"
+        raise ApiError(404, "model_not_found", text, is_final=True)
+    return channel
 
 
 def _asked(environ: Environ, target: str) -> Asked | None:
