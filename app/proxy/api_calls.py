@@ -18,7 +18,7 @@ from app.proxy.api_request import ApiRequest
 from app.proxy.api_stage import ApiStage
 from app.proxy.attempts import Attempts, Choices, Chosen, Failed, Try
 from app.proxy.call import Call
-from app.proxy.engine import Engine
+from app.proxy.engine import Engine, switched
 from app.proxy.final_answer import final_answer
 from app.proxy.messages import Inbound, Reply
 from app.proxy.read_request import read_request
@@ -139,13 +139,14 @@ def _relayed(
     def settle(body: Relay | Tunnel) -> None:
         request.body.close()
         chosen.of.turn.release()
-        assert isinstance(body, Relay)  # noqa: S101 - channels switch no protocols
-        if _ended_well(call, request, chosen, choices, snapshot, body):
+        if isinstance(body, Tunnel) or _ended_well(call, request, chosen, choices, snapshot, body):
             repeated.went_well()
         else:
             repeated.failed()
         call.settle(body)
 
+    if answer.status == 101:
+        return switched(call, request.inbound, chosen.exchange, settle)
     relay = Relay(chosen.exchange, chosen.held, call.watch, settle)
     observer = chosen.observer
     if observer is not None and observer.is_stream:

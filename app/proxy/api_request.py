@@ -19,7 +19,7 @@ from app.wire.bodies.members import Members
 from app.wire.bodies.reading import decoded
 from app.wire.bodies.rules import with_rules
 from app.wire.bodies.splice import Edit, length_with, model_edit, spliced
-from app.wire.dialects.asked import Asked
+from app.wire.dialects.asked import Asked, query_with_model
 from app.wire.dialects.credentials import credential_fields
 from app.wire.dialects.upstream_path import upstream_path
 from app.wire.headers import Headers, find, lower
@@ -82,15 +82,19 @@ class ApiRequest:
             }
             fields = edit_fields(fields, channel.header_rules, filled_in)
         fields += credential_fields(channel.auth, asked.speaks, secret)
+        query = self.query
+        if asked.is_realtime and candidate.upstream_model != self.model:
+            query = query_with_model(query, candidate.upstream_model)
         body, is_plain = self._body_for(candidate)
         if is_plain and self.is_coded:
             fields = [field for field in fields if lower(field[0]) != "content-encoding"]
         return OutboundRequest(
             url.upstream,
             inbound.method,
-            f"{target}?{self.query}" if self.query else target,
+            f"{target}?{query}" if query else target,
             fields,
             body,
+            upgrade=inbound.upgrade if asked.is_realtime else "",
         )
 
     def _body_for(self, candidate: Candidate) -> tuple[RequestBody, bool]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, Protocol
 
 import gevent
@@ -134,7 +135,10 @@ class Attempts:
         self._rules = snapshot.outcome_rules
         self._transport = transport
         is_lasting = request.asked.is_lasting or not request.model
-        self._failover = Failover(snapshot.settings, is_lasting=is_lasting, repeats=repeats)
+        settings = snapshot.settings
+        if request.asked.is_realtime:
+            settings = replace(settings, max_attempts=1)
+        self._failover = Failover(settings, is_lasting=is_lasting, repeats=repeats)
         self.failed: list[Failed] = []
         """In the order in which they were made."""
 

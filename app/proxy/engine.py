@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gevent import GreenletExit
@@ -73,7 +74,7 @@ class Engine:
         answer = exchange.answer
         call.answered(answer.status)
         if answer.status == 101:
-            return _switched(call, inbound, exchange)
+            return switched(call, inbound, exchange, call.settle)
         relay = Relay(exchange, at_hand, call.watch, call.settle)
         return Reply(answer.status, answer.reason, header_fields.to_client(answer.headers, answer.connection), relay)
 
@@ -114,13 +115,13 @@ class Engine:
         return RequestBody(reader.length, at_hand, None if reader.at_end else reader.read1)
 
 
-def _switched(call: Call, inbound: Inbound, exchange: Exchange) -> Reply:
-    """Both sides have left HTTP: hands their bytes on."""
+def switched(call: Call, inbound: Inbound, exchange: Exchange, settle: Callable[[Tunnel], None]) -> Reply:
+    """Both sides have left HTTP: hands their bytes on. `settle` is told of the end."""
     if call.watch is not None:
         call.watch.stop()  # from now on the tunnel reads the client's socket
     assert inbound.detach is not None  # noqa: S101 - handle() has asked for no switch otherwise
     idle_timeout = exchange.upstream.limits.idle_timeout
-    tunnel = Tunnel(exchange, inbound.client_socket, inbound.detach(), idle_timeout, call.settle)
+    tunnel = Tunnel(exchange, inbound.client_socket, inbound.detach(), idle_timeout, settle)
     answer = exchange.answer
     fields = header_fields.to_client(answer.headers, answer.connection)
     fields += [("Connection", "Upgrade"), ("Upgrade", inbound.upgrade)]

@@ -9,7 +9,7 @@ from app.proxy.held_body import HeldBody, hold, too_large
 from app.proxy.messages import BodyReader, Inbound
 from app.waiting import give_way
 from app.wire.bodies.reading import RequestBodyReading, reading_of
-from app.wire.dialects.asked import Asked, bare_model
+from app.wire.dialects.asked import Asked, bare_model, model_in_query
 from app.wire.headers import Headers, find
 
 KEPT = frozenset({"metadata", "previous_response_id", "prompt_cache_key", "session_id"})
@@ -37,6 +37,8 @@ def read_request(
         members = reading.members
         model = model or bare_model(asked, members.model)
         is_stream = is_stream or members.is_stream
+    if asked.is_realtime:
+        model = model_in_query(query)
     if asked.needs_model and not model:
         raise ApiError(400, "model_missing", "the body names no model: send it as `model`")
     is_coded = reading is not None and reading.is_coded

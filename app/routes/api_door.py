@@ -48,7 +48,7 @@ class ApiDoor:
         target = raw_target(environ)
         asked = _asked(environ, target)
         snapshot = self._gateway.catalog.snapshot
-        if asked is None or not (snapshot.channels or _asks_websocket(environ)):
+        if asked is None or not (snapshot.channels or (_asks_websocket(environ) and not asked.is_realtime)):
             return self._otherwise(environ, start_response)
         return self._answer(environ, start_response, snapshot, asked, target, None)
 
@@ -121,6 +121,9 @@ class ApiDoor:
     ) -> Served:
         query = target.partition("?")[2]
         try:
+            if _asks_websocket(environ) and (inbound.detach is None or not asked.is_realtime):
+                text = "there are no WebSockets here but for /v1/realtime: ask by HTTP, with a stream of events"
+                raise ApiError(426, "upgrade_unsupported", text)
             token = self._check(environ, inbound, snapshot, query)
             only = channel_of(snapshot, asked, mapping) if mapping is not None else None
             if asked.lists_models:
@@ -143,9 +146,6 @@ class ApiDoor:
         )
 
     def _check(self, environ: Environ, inbound: Inbound, snapshot: Snapshot, query: str) -> AccessToken:
-        if _asks_websocket(environ):
-            text = "there are no WebSockets here: ask by HTTP, with a stream of events"
-            raise ApiError(426, "upgrade_unsupported", text)
         if "HTTP_SERVICE_WORKER" in environ or environ.get("HTTP_SEC_FETCH_DEST") == "serviceworker":
             raise ClientFault(403, "service_worker_refused", "a channel's answer cannot be a service worker")
         is_open = snapshot.settings.anonymous_channels and self._is_only_here

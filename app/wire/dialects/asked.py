@@ -48,6 +48,7 @@ _GEMINI_LASTING = re.compile(
 _LISTING: Final = frozenset({"GET", "HEAD"})
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _MODEL_SAFE: Final = "@!$&'()*+,;=~"
+_MODEL_IN_QUERY: Final = "/:@!$'()*,;~"
 _UNVERSIONED = re.compile(
     r"/(?:audio/(?:speech|transcriptions|translations)|chat/completions|completions|embeddings"
     r"|images/(?:edits|generations|variations)|messages|models|moderations|responses)(?:/|\Z)"
@@ -126,6 +127,16 @@ def model_in_query(query: str) -> str:
         if member.startswith("model="):
             return unquote_plus(member[len("model=") :])
     return ""
+
+
+def query_with_model(query: str, model: str) -> str:
+    """The query of a realtime call with another model in it."""
+    members = query.split("&")
+    for place, member in enumerate(members):
+        if member.startswith("model="):
+            members[place] = f"model={quote(model, safe=_MODEL_IN_QUERY)}"
+            break
+    return "&".join(members)
 
 
 def _asked(dialect: Dialect, endpoint: str, method: str, path: str, version_end: int) -> Asked:

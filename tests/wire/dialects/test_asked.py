@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.wire.dialects.asked import DIALECTS, Asked, bare_model, dialect_of, model_in_query
+from app.wire.dialects.asked import DIALECTS, Asked, bare_model, dialect_of, model_in_query, query_with_model
 
 VERSION = {"anthropic-version": "2023-06-01"}
 
@@ -182,6 +182,18 @@ def test_googles_clients_write_models_before_a_name() -> None:
     assert bare_model(asked("POST", "/v1beta/cachedContents"), "models/g") == "g"
     assert bare_model(asked("POST", "/v1beta/openai/chat/completions"), "models/g") == "g"
     assert bare_model(asked("POST", "/v1/chat/completions"), "models/g") == "models/g"
+
+
+@pytest.mark.parametrize(
+    ("query", "model"),
+    [("model=gpt-realtime", "gpt-realtime"), ("a=b&model=a%2Fb+c&model=d", "a/b c"), ("xmodel=a", ""), ("", "")],
+)
+def test_a_realtime_calls_model_is_replaced_in_its_query(query: str, model: str) -> None:
+    """All else stays as it came; where it names none, nothing changes."""
+    edited = query_with_model(query, "x/y z&é")
+    assert model_in_query(edited) == ("x/y z&é" if model else "")
+    assert edited.count("&") == query.count("&")
+    assert query_with_model(edited, "n") == query_with_model(query, "n")
 
 
 @pytest.mark.parametrize(
