@@ -26,6 +26,9 @@ HERE = Path(__file__).resolve().parent
 DIRECT, NGINX, GO, GATEWAY = "direct", "nginx", "Go", "gateway"
 ADMIN_TOKEN = "benchmark-0123456789abcdef"
 PREFIX = "/bench"
+MODEL = "gpt-4o-mini"
+TOKEN = "sk-0123456789abcdef0123456789abcdef"
+"""What the small load sends as model and credential."""
 
 
 @dataclass
@@ -206,6 +209,20 @@ def _asked(port: int, method: str, path: str, body: object = None) -> int:
         return 0
     finally:
         connection.close()
+
+
+def add_channels(server: Contender, upstream_port: int, channels: int, keys: int) -> None:
+    """Equal channels that serve the load's model, each with keys of its own."""
+    for number in range(channels):
+        channel = {
+            "name": f"bench {number}",
+            "dialects": ["openai"],
+            "urls": [{"url": f"http://127.0.0.1:{upstream_port}"}],
+            "models": [{"name": MODEL, "upstream_name": ""}],
+            "keys": [f"sk-bench-{number:04d}-{key:06d}-0123456789abcdef" for key in range(keys)],
+        }
+        if _asked(server.port, "POST", "/api/channels", channel) != 201:
+            raise RuntimeError("the gateway does not take the benchmark's channels")
 
 
 def _fill_mappings(data_dir: Path, port: int, count: int, target: str) -> None:

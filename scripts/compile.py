@@ -23,12 +23,15 @@ sys.path.insert(0, str(ROOT))
 from app.compiled import COPIES, copy_of_sources  # noqa: E402
 
 HOT_PATH = """
+app/core/access.py
 app/core/channel_urls.py
 app/core/events.py
 app/core/exclusions.py
+app/core/failover.py
 app/core/keys.py
 app/core/matching.py
 app/core/model.py
+app/core/outcome.py
 app/core/proxy_redirect.py
 app/core/routing.py
 app/core/selection.py
@@ -37,11 +40,18 @@ app/core/standing.py
 app/core/troubles.py
 app/core/wheel.py
 app/proxy/admission.py
+app/proxy/api_calls.py
+app/proxy/api_request.py
+app/proxy/api_stage.py
 app/proxy/attempt.py
+app/proxy/attempts.py
 app/proxy/call.py
+app/proxy/choices.py
 app/proxy/client_watch.py
 app/proxy/engine.py
+app/proxy/holding.py
 app/proxy/messages.py
+app/proxy/read_request.py
 app/proxy/relay.py
 app/proxy/upstream/answer_body.py
 app/proxy/upstream/answer_head.py
@@ -51,6 +61,7 @@ app/proxy/upstream/incoming.py
 app/proxy/upstream/pool.py
 app/proxy/upstream/transport.py
 app/proxy/upstream/uploading.py
+app/routes/api_door.py
 app/routes/cors.py
 app/routes/inbound.py
 app/routes/proxy.py
@@ -59,6 +70,7 @@ app/servers/body.py
 app/servers/connection.py
 app/servers/framing.py
 app/storage/channel_health.py
+app/storage/channel_limits.py
 app/storage/envelopes.py
 app/storage/health.py
 app/storage/journal.py
