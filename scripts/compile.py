@@ -33,6 +33,7 @@ app/core/matching.py
 app/core/model.py
 app/core/outcome.py
 app/core/proxy_redirect.py
+app/core/repeats.py
 app/core/routing.py
 app/core/selection.py
 app/core/settings.py
@@ -53,6 +54,7 @@ app/proxy/holding.py
 app/proxy/messages.py
 app/proxy/read_request.py
 app/proxy/relay.py
+app/proxy/repeated.py
 app/proxy/upstream/answer_body.py
 app/proxy/upstream/answer_head.py
 app/proxy/upstream/exchange.py
@@ -70,7 +72,6 @@ app/servers/body.py
 app/servers/connection.py
 app/servers/framing.py
 app/storage/channel_health.py
-app/storage/channel_limits.py
 app/storage/envelopes.py
 app/storage/health.py
 app/storage/journal.py
@@ -87,6 +88,8 @@ app/wire/bodies/splice.py
 app/wire/bodies/top_level.py
 app/wire/bounded.py
 app/wire/browsers.py
+app/wire/caller_deadlines.py
+app/wire/caller_tries.py
 app/wire/chunked.py
 app/wire/dialects/anthropic.py
 app/wire/dialects/asked.py

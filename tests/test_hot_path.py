@@ -24,6 +24,12 @@ BROWSER = {
 }
 
 
+TOKEN = "a-token-of-ours-0123456789"
+API = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+TEXT = b'data: {"choices": [{"delta": {"content": "hi"}}]}\n\n'
+STOP = b'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\n'
+
+
 def serve(peer: Peer) -> None:
     """Answers by the path: with an address and a cookie, in chunks, or shortly."""
     while request := peer.read_request():
@@ -35,6 +41,15 @@ def serve(peer: Peer) -> None:
                 for _ in range(3):
                     peer.send_chunk(b"data: 1\n\n")
                 peer.end_stream()
+            case "completions" if b'"stream"' in request.body:
+                peer.begin_stream()
+                for event in (TEXT, TEXT, STOP):
+                    peer.send_chunk(event)
+                peer.end_stream()
+            case "completions" | "embeddings":
+                peer.answer(
+                    b'{"choices": [{"message": {"content": "hi"}}]}', fields="Content-Type: application/json\r\n"
+                )
             case _:
                 peer.answer()
 
@@ -49,6 +64,10 @@ KINDS: dict[str, Callable[[http.client.HTTPConnection, str], None]] = {
     "/gnothink/edited": lambda client, path: client.request(
         "POST", path, body=b'{"contents": []}', headers={"Content-Type": "application/json"}
     ),
+    "/v1/chat/completions": lambda client, path: client.request(
+        "POST", path, body=b'{"model": "m", "stream": true}', headers=API
+    ),
+    "/v1/embeddings": lambda client, path: client.request("POST", path, body=b'{"model": "m2"}', headers=API),
 }
 """By their paths. Web pages and switched connections are none of these: there the rewriting costs, and the waiting."""
 
@@ -58,6 +77,10 @@ def call(gateway: GatewayProcess, upstream: Upstream) -> None:
         gateway.map(prefix, upstream.url)
     options = {"max_concurrency": 50, "requests_per_second": 1000, "total_timeout": 9, "max_body_bytes": 9}
     assert gateway.admin("PUT", "/api/mappings/limited", {"options": options}).status == 200
+    for name, model, limits in (("free", "m", {}), ("limited", "m2", {"key_requests_per_minute": 100})):
+        said = {"name": name, "dialects": ["openai"], "urls": [{"url": upstream.url}], "keys": ["sk-1", "sk-2"]}
+        said |= {"models": [{"name": model, "upstream_name": f"{model}-there"}], **limits}
+        assert gateway.admin("POST", "/api/channels", said).status == 201
     client = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)
     for path, ask in KINDS.items():
         for _ in range(CALLS):
@@ -77,7 +100,7 @@ def test_what_calls_pass_is_compiled_or_says_why_not(tmp_path: Path, redis_url: 
     (tmp_path / "gunicorn.conf.py").write_text((ROOT / "gunicorn.conf.py").read_text() + noting)
     passed_to = tmp_path / "passed.json"
     upstream.handler = serve
-    gateway = GatewayProcess(redis_url, {PASSED_TO: str(passed_to)}, server="", root=tmp_path)
+    gateway = GatewayProcess(redis_url, {PASSED_TO: str(passed_to), "AUTH_KEY": TOKEN}, server="", root=tmp_path)
     try:
         gateway.start()
         call(gateway, upstream)
