@@ -45,6 +45,8 @@ class Serving:
         self._named: dict[tuple[str, str], list[_Of]] = {}
         self._undated: dict[tuple[str, str], list[_Of]] = {}
         self._all: dict[str, list[_Of]] = {}
+        self._listed: dict[str, list[str]] = {}
+        """What `models` tells, once it was asked for."""
         for channel in channels:
             for dialect in channel.dialects:
                 for entry in channel.models:
@@ -96,9 +98,15 @@ class Serving:
 
     def models(self, dialect: str) -> list[str]:
         """The names that enabled channels of a dialect serve, sorted; never `*`."""
-        return sorted(
-            name for (of_dialect, name), found in self._named.items() if of_dialect == dialect and _any_enabled(found)
-        )
+        listed = self._listed.get(dialect)
+        if listed is None:
+            listed = sorted(
+                name
+                for (of_dialect, name), found in self._named.items()
+                if of_dialect == dialect and _any_enabled(found)
+            )
+            self._listed[dialect] = listed
+        return listed
 
 
 def undated(model: str) -> str:

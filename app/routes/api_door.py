@@ -14,17 +14,16 @@ from app.core.access import AccessTokens, is_from_here
 from app.core.addresses import only_here
 from app.core.channels import comparable
 from app.core.errors import ApiError, ClientFault, GatewayError
-from app.core.matching import ALL
 from app.core.model import AccessToken, Channel, Mapping, Snapshot
 from app.core.snapshot import CHANNELS
 from app.gateway import Gateway
 from app.proxy.api_calls import Served, ask
 from app.proxy.call import Call
-from app.proxy.messages import Inbound, Reply
+from app.proxy.messages import Inbound
 from app.routes import cors
 from app.routes.errors import api_error_reply
 from app.routes.inbound import inbound_of
-from app.routes.local_answers import model_list, one_model
+from app.routes.local_answers import models_answer
 from app.routes.wsgi_environ import Environ, StartResponse, WsgiApp, raw_headers, raw_target
 from app.wire.browsers import confine, is_from_browser
 from app.wire.dialects.asked import OPENAI, Asked, dialect_of
@@ -127,7 +126,7 @@ class ApiDoor:
             token = self._check(environ, inbound, snapshot, query)
             only = channel_of(snapshot, asked, mapping) if mapping is not None else None
             if asked.lists_models:
-                reply = _listed(inbound, snapshot, asked, query, only)
+                reply = models_answer(snapshot, asked, query, only)
                 Call(self._gateway.engine.calls, inbound, asked.endpoint, 0.0).end(200, "")
                 return Served(reply, "", 0, "")
         except GatewayError as error:
@@ -174,34 +173,6 @@ def _asked(environ: Environ, target: str) -> Asked | None:
 
 def _asks_websocket(environ: Environ) -> bool:
     return "HTTP_UPGRADE" in environ and environ["HTTP_UPGRADE"].lower() == "websocket"
-
-
-def _listed(inbound: Inbound, snapshot: Snapshot, asked: Asked, query: str, only: Channel | None) -> Reply:
-    names = snapshot.serving.models(asked.served_by)
-    if only is not None:
-        names = sorted({entry.name for entry in only.models} - {ALL})
-    if not asked.model:
-        has_version = any(member.startswith("client_version=") for member in query.split("&"))
-        body = model_list(asked, names, has_client_version=has_version)
-    elif asked.model in names or _serves_all(snapshot, asked, only):
-        body = one_model(asked, asked.model)
-    else:
-        text = (
-            f"no enabled channel of this dialect serves the model {asked.model[:200]!r}; /v1/models lists what there is"
-        )
-        raise ApiError(404, "model_not_found", text, is_final=True)
-    fields = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
-    return Reply(200, "OK", fields, [] if inbound.method == "HEAD" else [body])
-
-
-def _serves_all(snapshot: Snapshot, asked: Asked, only: Channel | None) -> bool:
-    channels = snapshot.channels if only is None else (only,)
-    return any(
-        entry.name == ALL
-        for channel in channels
-        if channel.enabled and asked.served_by in channel.dialects
-        for entry in channel.models
-    )
 
 
 # --- what is added to answers ---

@@ -8,12 +8,52 @@ from typing import Any, Final
 
 import orjson
 
+from app.core.errors import ApiError
+from app.core.matching import ALL
+from app.core.model import Channel, Snapshot
+from app.proxy.messages import Reply
 from app.wire.dialects.asked import Asked
+
+MAX_SHOWN: Final = 200
+"""Characters of a model's name in an error."""
 
 _OWNER: Final = "gateway"
 _CREATED: Final = datetime(2025, 1, 1, tzinfo=UTC)
 """SDKs want a time; nobody knows when an upstream made a model."""
 _METHODS: Final = ["generateContent", "streamGenerateContent", "countTokens", "embedContent"]
+
+
+def models_answer(snapshot: Snapshot, asked: Asked, query: str, only: Channel | None) -> Reply:
+    """The list, or the entry that the path names. `only`: the one channel that counts; None: all.
+
+    Raises ApiError for a model that would not be served.
+    """
+    if asked.model:
+        if not _is_served(snapshot, asked, only):
+            text = f"no enabled channel of this dialect serves the model {asked.model[:MAX_SHOWN]!r}"
+            raise ApiError(404, "model_not_found", f"{text}; /v1/models lists what there is", is_final=True)
+        body = one_model(asked, asked.model)
+    else:
+        names = _names(snapshot, asked, only)
+        has_version = any(member.startswith("client_version=") for member in query.split("&"))
+        body = model_list(asked, names, has_client_version=has_version)
+    fields = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+    return Reply(200, "OK", fields, [] if asked.method == "HEAD" else [body])
+
+
+def _names(snapshot: Snapshot, asked: Asked, only: Channel | None) -> list[str]:
+    if only is not None:
+        return sorted({entry.name for entry in only.models} - {ALL})
+    names: list[str] = snapshot.serving.models(asked.served_by)
+    return names
+
+
+def _is_served(snapshot: Snapshot, asked: Asked, only: Channel | None) -> bool:
+    settings = snapshot.settings
+    found = snapshot.serving.candidates(
+        asked.served_by, asked.model, strip_date=settings.model_strip_date, contains=settings.model_contains
+    )
+    return any(one.channel.enabled and (only is None or one.channel.id == only.id) for one in found)
 
 
 def model_list(asked: Asked, names: Sequence[str], *, has_client_version: bool) -> bytes:

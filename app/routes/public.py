@@ -15,6 +15,7 @@ from app.gateway import Gateway
 from app.proxy import web_page
 from app.routes.prepared import Prepared
 from app.storage.stats import STALE_AFTER_S
+from app.wire.dialects.asked import ENDPOINTS
 
 PAGES: Path = ROOT / "admin_ui"
 
@@ -128,7 +129,9 @@ def _stats(gateway: Gateway, prepared: dict[str, Prepared]) -> Response:
     if window not in ("", *WINDOW_NAMES):
         text = f"there is no window {window!r}; there are {', '.join(WINDOW_NAMES)}, and all without the parameter"
         raise ClientFault(400, "unknown_window", text)
-    body = gateway.stats.read([*gateway.catalog.snapshot.mappings, *pages], int(time.time() * 1000), window)
+    snapshot = gateway.catalog.snapshot
+    endpoints = [*snapshot.mappings, *(ENDPOINTS if snapshot.channels else ()), *pages]
+    body = gateway.stats.read(endpoints, int(time.time() * 1000), window)
     if window not in prepared or prepared[window].body != body:
         prepared[window] = Prepared(body)
     return prepared[window].answer(request, STATS_ACCESS)

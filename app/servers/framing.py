@@ -133,7 +133,8 @@ def refuse(response: Response, status: str, code: str, message: str) -> None:
     text = '{"error":{' + ",".join(f'"{key}":"{value}"' for key, value in error.items()) + "}}"
     fields = [("Content-Type", "application/json"), ("Content-Length", str(len(text)))]
     response.keep_alive = False
-    response.start(status, [*fields, ("X-Request-Id", request_id)])
+    fields += [("X-Gateway-Error", code), ("X-Gateway-Request-Id", request_id), ("X-Request-Id", request_id)]
+    response.start(status, fields)
     response.write(text.encode())
 
 

@@ -211,3 +211,13 @@ def test_a_document_of_an_upstreams_is_confined(accounts: Accounts) -> None:
     reply = accounts.gateway.request("GET", target, headers={"Accept": "text/html", "Sec-Fetch-Dest": "document"})
     assert "sandbox" in (reply.field("content-security-policy") or "")
     assert reply.field("clear-site-data") is None
+
+
+def test_statistics_count_calls_of_channels_by_dialect(accounts: Accounts) -> None:
+    """As soon as there is a channel; none of them is named."""
+    before = accounts.gateway.request("GET", "/stats").json()
+    accounts.add("secret-name", ())
+    after = accounts.gateway.request("GET", "/stats")
+    new = after.json()["endpoints"].keys() - before["endpoints"].keys()
+    assert new == {"/v1/messages", "/v1/responses", "/v1", "/v1beta"}
+    assert b"secret-name" not in after.body

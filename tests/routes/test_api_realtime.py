@@ -14,7 +14,6 @@ from tests.support.upstream import Peer, Upstream
 from tests.support.waiting import wait_until
 from tests.support.websocket_upstream import SocketServer, ws_url
 
-pytestmark = pytest.mark.own_server
 SHOWN = {"Authorization": f"Bearer {TOKEN}"}
 
 

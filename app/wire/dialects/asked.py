@@ -28,6 +28,9 @@ GEMINI: Final = Gemini()
 DIALECTS: Final[dict[str, Dialect]] = {dialect.name: dialect for dialect in (OPENAI, RESPONSES, ANTHROPIC, GEMINI)}
 """By name."""
 
+ENDPOINTS: Final = ("/v1/messages", "/v1/responses", "/v1", "/v1beta")
+"""For what calls count in statistics."""
+
 _COMPATIBLE: Final = "/v1beta/openai"
 _GEMINI = re.compile(r"(?:/upload)?/v1beta(?:/|\Z)")
 _GEMINI_VERB = re.compile(r"/v1/models/[^/]+:[A-Za-z]")
@@ -66,7 +69,7 @@ class Asked:
         self.served_by = dialect.name
         """The dialect that a channel must have to serve it."""
         self.endpoint = endpoint
-        """Its name in statistics: `/v1/messages`, `/v1/responses`, `/v1` or `/v1beta`."""
+        """Its name in statistics, one of ENDPOINTS."""
         self.method = method
         self.path = path
         self.model = ""
