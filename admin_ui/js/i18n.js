@@ -160,6 +160,7 @@ const WORDS = {
   ],
   error_token_missing: ['Log in first.', '请先登录。'],
   error_token_wrong: ['This is not the admin token.', '管理令牌不正确。'],
+  error_upstream_failed: ['The upstream did not list its models.', '上游没有返回模型列表。'],
   error_unknown_field: ['This gateway does not know “{field}”.', '此网关不认识“{field}”。'],
   retryIn: [['Try again in {n} minute.', 'Try again in {n} minutes.'], '请在 {n} 分钟后重试。'],
   sections: ['Sections', '管理栏目'],

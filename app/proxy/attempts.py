@@ -44,13 +44,15 @@ class Turn(Protocol):
 class Try:
     """One attempt of a channel call, as those who note it need it."""
 
-    __slots__ = ("began_s", "candidate", "turn", "url")
+    __slots__ = ("began_s", "candidate", "first_byte_s", "turn", "url")
 
     def __init__(self, candidate: Candidate, url: ChannelUrl, turn: Turn) -> None:
         self.candidate = candidate
         self.url = url
         self.turn = turn
         self.began_s = time.time()
+        self.first_byte_s = 0.0
+        """When the head of the answer had come, by time.monotonic(); 0: it has not."""
 
     @property
     def key(self) -> Key:
@@ -187,6 +189,7 @@ class Attempts:
         exchange: Exchange | None = None
         try:
             exchange = attempt.send(self._transport, outbound, self._call.answer_deadline_s)
+            tried.first_byte_s = time.monotonic()
             timer = self._limit_useful(tried, exchange, began_s)
             outcome = self._judged(tried, exchange)
         except UpstreamFault as broken:

@@ -159,11 +159,16 @@ class ChannelChoices:
         )
 
     def note(self, tried: Try, verdict: Verdict, status: int, first_byte_ms: float | None) -> None:
-        of = tried.candidate
-        attempt = Attempt(of.channel, tried.url.url, tried.key, of.upstream_model, int(tried.began_s * 1000))
-        self._choosing.health.note(
-            attempt, verdict, self._settings, now_ms(), first_byte_ms=first_byte_ms, status=status
-        )
+        noted(self._choosing.health, self._settings, tried, verdict, status, first_byte_ms)
+
+
+def noted(
+    health: Health, settings: Settings, tried: Try, verdict: Verdict, status: int, first_byte_ms: float | None
+) -> None:
+    """What follows from an attempt holds from now on."""
+    of = tried.candidate
+    attempt = Attempt(of.channel, tried.url.url, tried.key, of.upstream_model, int(tried.began_s * 1000))
+    health.note(attempt, verdict, settings, now_ms(), first_byte_ms=first_byte_ms, status=status)
 
 
 def preferences_of(settings: Settings) -> Preferences:

@@ -20,6 +20,7 @@ from app.routes.admin.guard import build_admin
 from app.routes.admin.keys import add_key_routes
 from app.routes.admin.mappings import add_mapping_routes
 from app.routes.admin.outcome_rules import add_outcome_rule_routes
+from app.routes.admin.probes import add_probe_routes
 from app.routes.admin.settings import add_settings_routes
 from app.routes.api_door import ApiDoor
 from app.routes.errors import error_reply
@@ -46,6 +47,7 @@ def build_flask(gateway: Gateway) -> Flask:
     add_key_routes(admin, gateway)
     add_outcome_rule_routes(admin, gateway)
     add_explain_route(admin, gateway)
+    add_probe_routes(admin, gateway)
     flask.register_blueprint(admin)
     flask.register_blueprint(build_public(gateway))
     flask.register_blueprint(build_address_page(gateway))

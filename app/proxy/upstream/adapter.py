@@ -17,6 +17,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from app.core.errors import AddressRefused, GatewayError, UpstreamFault
+from app.core.forward_proxies import ForwardProxy
 from app.core.model import Upstream
 from app.core.settings import Limits
 from app.proxy.messages import RequestBody
@@ -32,9 +33,10 @@ _FRAMING = frozenset({"content-length", "host", "transfer-encoding", "connection
 class UpstreamAdapter(HTTPAdapter):
     """A requests transport adapter over a Transport. Certificates are always checked, whatever `verify` says."""
 
-    def __init__(self, transport: Transport, limits: Limits) -> None:
-        """`limits`: those of its calls; a call's own `timeout` goes over them."""
+    def __init__(self, transport: Transport, limits: Limits, proxy: ForwardProxy | None = None) -> None:
+        """`limits`: those of its calls; a call's own `timeout` goes over them. `proxy`: None as the deployment says."""
         super().__init__()
+        self._proxy = proxy
         self._transport = transport
         self._limits = limits
 
@@ -58,7 +60,7 @@ class UpstreamAdapter(HTTPAdapter):
         except InvalidAddress as error:
             raise requests.exceptions.InvalidURL(str(error), request=request) from None
         limits = self._limits_of(timeout)
-        upstream = Upstream(address.scheme, address.host, address.port, address.authority, "", limits)
+        upstream = Upstream(address.scheme, address.host, address.port, address.authority, "", limits, self._proxy)
         fields = [("Host", address.authority), *_fields(request)]
         outbound = OutboundRequest(upstream, request.method or "GET", address.target, fields, _body(request.body))
         deadline_s = time.monotonic() + limits.total_timeout if limits.total_timeout else NEVER

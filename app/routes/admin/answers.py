@@ -47,6 +47,7 @@ Code = Literal[
     "token_missing",
     "token_wrong",
     "unknown_field",
+    "upstream_failed",
 ]
 """Every code that the admin API answers with. They are stable; the page has words for each (`admin_ui/js/i18n.js`)."""
 

@@ -1,0 +1,229 @@
+"""Tries one key of a channel by one small call, which goes the way of all calls and is judged like any.
+
+It is none of a client's, so no statistics count it and no limit of the channel holds it up.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from app.core.channel_urls import urls_in_order
+from app.core.errors import ApiError, GatewayError, UpstreamFault
+from app.core.keys import Key
+from app.core.matching import Candidate
+from app.core.model import Channel, ChannelUrl, Snapshot
+from app.core.outcome import Facts, Flaw, Outcome, Verdict, judge
+from app.core.settings import Settings
+from app.proxy.attempts import JUDGED_BYTES, Attempts, Chosen, Failed, Try
+from app.proxy.call import Call, Calls
+from app.proxy.choices import Choosing, KeyTurn, noted, now_ms
+from app.proxy.engine import Engine
+from app.proxy.messages import Inbound
+from app.proxy.read_request import read_request
+from app.wire.dialects.asked import dialect_of
+from app.wire.dialects.samples import Sample, said_text, sample
+from app.wire.error_bodies import plain
+from app.wire.headers import Headers, by_name, find, lower
+
+LONGEST_S: Final = 120.0
+"""So long an admin waits for what came back."""
+READ_BYTES: Final = 256 * 1024
+"""So much of an answer is looked at."""
+SHOWN: Final = 4000
+"""Characters of what came back."""
+TEXT: Final = "Say hi, in one word."
+
+
+class Probe(NamedTuple):
+    """What is to be tried."""
+
+    channel: Channel
+    key: Key
+    dialect: str
+    model: str
+    """As clients ask for it."""
+    is_stream: bool = False
+    text: str = TEXT
+
+
+class Probed(NamedTuple):
+    """What came of it. The key stands nowhere in it."""
+
+    outcome: str
+    status: int
+    """0: no answer came."""
+    duration_ms: float
+    first_byte_ms: float | None
+    first_content_ms: float | None
+    text: str
+    error: str
+    headers: dict[str, str]
+
+
+class Prober:
+    """One for each process."""
+
+    def __init__(self, engine: Engine, choosing: Choosing) -> None:
+        self._transport = engine.transport
+        self._choosing = choosing
+
+    def probe(self, probe: Probe, snapshot: Snapshot, request_id: str, client: str) -> Probed:
+        """Waits for the whole answer. Raises only what ends the admin's own request."""
+        asked_for = sample(probe.dialect, probe.model, probe.text, probe.is_stream)
+        asked = dialect_of("POST", asked_for.path, by_name(asked_for.fields))
+        assert asked is not None  # noqa: S101 - a sample has the path of its dialect
+        inbound = _inbound(asked_for, request_id, client)
+        call = Call(Calls(), inbound, asked.endpoint, LONGEST_S)
+        choices = _OneChoice(self._choosing, probe, snapshot.settings)
+        began_s = time.monotonic()
+        tried: Try | None = None
+        try:
+            request = read_request(inbound, asked, asked_for.query, inbound.headers, snapshot.settings, "")
+            attempts = Attempts(call, request, choices, snapshot, self._transport, 0)
+            chosen = attempts.run("drop")
+            tried = chosen.of if chosen is not None else attempts.failed[-1].of
+            found = (
+                _read(probe, chosen, choices, snapshot) if chosen is not None else _failed(probe, attempts.failed[-1])
+            )
+        except GatewayError as error:  # such as the egress guard's
+            found = _refused(error)
+        finally:
+            call.end(0, "")
+        first_byte_s = tried.first_byte_s if tried is not None else 0.0
+        return found._replace(
+            duration_ms=round((time.monotonic() - began_s) * 1000, 1),
+            first_byte_ms=round((first_byte_s - began_s) * 1000, 1) if first_byte_s else None,
+            first_content_ms=round((choices.first_content_s - began_s) * 1000, 1) if choices.first_content_s else None,
+        )
+
+
+class _Bytes:
+    """A body that is there: see proxy.messages.BodyReader."""
+
+    def __init__(self, data: bytes) -> None:
+        self.length = len(data)
+        self._left = data
+
+    @property
+    def at_end(self) -> bool:
+        return not self._left
+
+    def read1(self, size: int) -> bytes:
+        data, self._left = self._left[:size], self._left[size:]
+        return data
+
+
+class _OneChoice:
+    """One channel, one url, one key: see proxy.attempts.Choices."""
+
+    def __init__(self, choosing: Choosing, probe: Probe, settings: Settings) -> None:
+        self._choosing = choosing
+        self._probe = probe
+        self._settings = settings
+        self.first_content_s = 0.0
+        """By time.monotonic(); 0: nothing useful has come."""
+
+    def channels(self) -> list[Candidate]:
+        channel, model = self._probe.channel, self._probe.model
+        return [Candidate(channel, upstream_model(channel, model), (model,))]
+
+    def keys(self, candidate: Candidate) -> Callable[[], KeyTurn | None]:
+        turns = [KeyTurn(self._probe.key)]
+        return lambda: turns.pop() if turns else None
+
+    def urls(self, candidate: Candidate) -> list[ChannelUrl]:
+        """The one that calls would try first, though all rest."""
+        of, dialect, health = candidate.channel, self._probe.dialect, self._choosing.health
+        fit = urls_in_order(of, dialect, health, now_ms(), lambda: 0.5, falls_back=True)
+        return (fit or [url for url in of.urls if dialect in url.dialects])[:1]
+
+    def note(self, tried: Try, verdict: Verdict, status: int, first_byte_ms: float | None) -> None:
+        if first_byte_ms is not None:
+            self.first_content_s = time.monotonic()
+        noted(self._choosing.health, self._settings, tried, verdict, status, first_byte_ms)
+
+    def refused(self) -> ApiError:
+        return ApiError(503, "no_fit_key", "nobody was tried")
+
+    def back_s(self) -> int | None:
+        return None
+
+
+def upstream_model(channel: Channel, model: str) -> str:
+    """As the upstream is asked for it; a model that the channel does not list under its own name."""
+    return next((entry.upstream_name for entry in channel.models if entry.name == model and entry.upstream_name), model)
+
+
+def _inbound(asked_for: Sample, request_id: str, client: str) -> Inbound:
+    fields = [("Host", "gateway"), ("User-Agent", "ai-api-gateway"), ("Accept", "*/*"), *asked_for.fields]
+    body = _Bytes(asked_for.body)
+    fields.append(("Content-Length", str(body.length)))
+    return Inbound(request_id, "POST", fields, "", body, False, client, None, "", None, None)
+
+
+def _read(probe: Probe, chosen: Chosen, choices: _OneChoice, snapshot: Snapshot) -> Probed:
+    """The rest of an answer that began well. What breaks it counts against the channel."""
+    answer, observer, fault = chosen.exchange.answer, chosen.observer, None
+    body = chosen.held
+    try:
+        while len(body) < READ_BYTES and (piece := chosen.exchange.read1()):
+            body += piece
+            if observer is not None:
+                observer.feed(piece)
+    except UpstreamFault as broken:
+        fault = broken
+    is_whole = chosen.exchange.is_complete
+    flaw = None
+    if observer is not None and is_whole:
+        observer.finish()
+        flaw = Flaw.TRUNCATED if observer.is_stream and not observer.is_ended else None
+    if observer is not None and observer.error:
+        flaw = Flaw.SOFT_ERROR
+    is_stream = observer is not None and observer.is_stream
+    text = said_text(probe.dialect, plain(body, find(answer.headers, "content-encoding") or ""), is_stream=is_stream)
+    found = Probed(Outcome.OK.value, answer.status, 0.0, None, None, text, "", answer_fields(probe.key, answer.headers))
+    if fault is not None or flaw is not None:
+        facts = Facts(
+            probe.dialect,
+            status=answer.status,
+            headers=by_name(answer.headers),
+            body=observer.error if observer is not None else b"",
+            failure=fault.failure if fault is not None else None,
+            flaw=flaw,
+            model=upstream_model(probe.channel, probe.model),
+        )
+        verdict = judge(facts, snapshot.outcome_rules, time.time())
+        choices.note(chosen.of, verdict, answer.status, None)
+        error = verdict.text or (fault.message if fault is not None else "the stream ended without its end marker")
+        found = found._replace(outcome=verdict.outcome.value, error=error)
+    return _masked(probe.key, found)
+
+
+def _failed(probe: Probe, failed: Failed) -> Probed:
+    outcome, fault = failed.verdict.outcome, failed.fault
+    error = failed.verdict.text or (fault.message if fault is not None else f"it was judged {outcome.value}")
+    is_stream = (find(failed.headers, "content-type") or "").startswith("text/event-stream")
+    text = said_text(probe.dialect, failed.body, is_stream=True) if is_stream else ""
+    text = text or failed.body[:JUDGED_BYTES].decode("utf-8", "replace")
+    fields = answer_fields(probe.key, failed.headers)
+    return _masked(probe.key, Probed(outcome.value, failed.status, 0.0, None, None, text, error, fields))
+
+
+def _refused(error: GatewayError) -> Probed:
+    return Probed(Outcome.REFUSED.value, 0, 0.0, None, None, "", error.message, {})
+
+
+def _masked(key: Key, probed: Probed) -> Probed:
+    """An upstream may repeat the key."""
+    return probed._replace(text=masked(key, probed.text)[:SHOWN], error=masked(key, probed.error))
+
+
+def masked(key: Key, text: str) -> str:
+    return text.replace(key.secret, key.hint)
+
+
+def answer_fields(key: Key, headers: Headers) -> dict[str, str]:
+    """An answer's fields as they may be shown."""
+    return {name: masked(key, value) for name, value in headers if lower(name) != "set-cookie"}
