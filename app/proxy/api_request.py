@@ -23,6 +23,7 @@ from app.wire.dialects.asked import Asked, query_with_model
 from app.wire.dialects.credentials import credential_fields
 from app.wire.dialects.upstream_path import upstream_path
 from app.wire.headers import Headers, find, lower
+from app.wire.trace import traced
 
 IDENTITY: Final = ("Accept-Encoding", "identity")
 """Events of ours cannot be put into a compressed stream."""
@@ -73,6 +74,7 @@ class ApiRequest:
         fields = header_fields.outbound(self.fields, url.upstream.authority, inbound.connection, forwarded_fields)
         fields = [field for field in fields if lower(field[0]) != "accept-encoding"]
         fields.append(IDENTITY)
+        fields = traced(fields, inbound.trace)
         if channel.header_rules:
             filled_in = {
                 "client_ip": inbound.client,

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import gevent
 
-from app.core.errors import ApiError, UpstreamFault
+from app.core.errors import AddressRefused, ApiError, UpstreamFault
 from app.core.failover import Failover, Next
 from app.core.failures import Failure, Phase
 from app.core.keys import Key
@@ -192,10 +192,8 @@ class Attempts:
             tried.first_byte_s = time.monotonic()
             timer = self._limit_useful(tried, exchange, began_s)
             outcome = self._judged(tried, exchange)
-        except UpstreamFault as broken:
-            fault = broken
-            if fault.failure is Failure.TOTAL_TIMEOUT:
-                fault = self._call.late(self._call.answer_deadline_s, tried.url.upstream)
+        except (UpstreamFault, AddressRefused) as broken:
+            fault = self._fault_of(broken, tried)
             answer = exchange.head if exchange is not None else None
             headers = by_name(answer.headers) if answer is not None else {}
             facts = Facts(
@@ -218,6 +216,13 @@ class Attempts:
             attempt.end()
             self._choices.note(tried, outcome.verdict, outcome.status, None)
         return outcome
+
+    def _fault_of(self, broken: UpstreamFault | AddressRefused, tried: Try) -> UpstreamFault:
+        if isinstance(broken, AddressRefused):  # the name of the url leads elsewhere than when it was added
+            return UpstreamFault(Failure.UNREACHABLE, broken.message)
+        if broken.failure is Failure.TOTAL_TIMEOUT:
+            return self._call.late(self._call.answer_deadline_s, tried.url.upstream)
+        return broken
 
     def _bound_the_rest(self, exchange: Exchange) -> None:
         """An answer that has begun may take as long as the whole call."""

@@ -26,6 +26,7 @@ from app.proxy.upstream.transport import OutboundRequest, Transport
 from app.wire import headers as header_fields
 from app.wire.headers import Headers
 from app.wire.http1 import CHUNKED, HttpSyntaxError
+from app.wire.trace import traced
 from app.wire.transforms import without_gemini_thinking
 
 log = logging.getLogger(__name__)
@@ -130,9 +131,7 @@ def switched(call: Call, inbound: Inbound, exchange: Exchange, settle: Callable[
 
 def _outbound_fields(inbound: Inbound, upstream: Upstream, forwarded_fields: str) -> Headers:
     fields = header_fields.outbound(inbound.headers, upstream.authority, inbound.connection, forwarded_fields)
-    if inbound.trace is None:
-        return fields
-    return [*[field for field in fields if field[0].lower() != "traceparent"], ("traceparent", str(inbound.trace))]
+    return traced(fields, inbound.trace)
 
 
 def _is_json_post(inbound: Inbound) -> bool:

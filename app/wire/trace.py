@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from app.wire.headers import Headers, lower
+
 # Version 00 has exactly these four parts; a later version may have more, and is continued as 00 (section 4.3).
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 
@@ -39,6 +41,13 @@ def parse_traceparent(value: str) -> TraceParent | None:
 def continue_trace(parent: TraceParent, random_bits: int) -> TraceParent:
     """Our own step in the caller's trace. `random_bits`: 64 fresh random bits."""
     return TraceParent(parent.trace_id, f"{random_bits or 1:016x}", parent.flags, parent.span_id)
+
+
+def traced(headers: Headers, trace: TraceParent | None) -> Headers:
+    """A request's fields with our step in place of the caller's; as they came where there is no trace."""
+    if trace is None:
+        return headers
+    return [*[field for field in headers if lower(field[0]) != "traceparent"], ("traceparent", str(trace))]
 
 
 def begin_trace(random_bits: int) -> TraceParent:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from app.core.channels import parse_channel
 from app.core.errors import ApiError
 from app.core.settings import Settings
 from tests.support.channel_story import Answer, Story, answers, streams
@@ -80,6 +81,15 @@ def test_what_fails_is_left_for_the_next_best(tell: Tell, first: Answer, tried: 
     assert b"hi" in content(served.reply)
     assert story.tried == tried
     assert story.noted == [("a", outcome), (tried[-1][0], "ok")]
+
+
+def test_an_address_that_may_not_be_dialled_is_left_for_the_next(tell: Tell) -> None:
+    """The name of a url may come to lead anywhere; that is no refusal of the caller."""
+    story = tell({"a": {"k1": [GOOD]}, "b": {"k2": [GOOD]}})
+    said = story.channels["a"].said | {"urls": [{"url": "http://10.0.0.1"}]}
+    story.channels["a"] = parse_channel("0", said)
+    assert b"hi" in content(story.ask().reply)
+    assert (story.tried, story.noted) == (["b k2"], [("a", "unreachable"), ("b", "ok")])
 
 
 @pytest.mark.parametrize(

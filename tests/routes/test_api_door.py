@@ -72,6 +72,15 @@ def test_answers_tell_who_served(one: Accounts) -> None:
     assert reply.field("x-gateway-request-id")
 
 
+def test_a_trace_is_continued_at_the_channel(one: Accounts) -> None:
+    """Our step in the caller's trace goes out, as with mappings."""
+    parent = f"00-{'1' * 32}-{'2' * 16}-01"
+    assert ask(one, headers=BEARER | {"traceparent": parent}).status == 200
+    [sent] = [value for name, value in one.upstream.seen[0].fields if name.lower() == "traceparent"]
+    assert sent.startswith(f"00-{'1' * 32}-")
+    assert sent != parent
+
+
 def test_nobody_comes_in_without_a_token(one: Accounts) -> None:
     """Missing and unknown ones are refused in the dialect, without an attempt, and SDKs are told not to ask again."""
     for dialect, path in PATHS.items():

@@ -219,3 +219,22 @@ def test_no_answer_becomes_a_service_worker(gateway: GatewayProcess, upstream: U
     reply = ask(gateway, upstream, "Content-Type: text/javascript\r\n", sent)
     assert (reply.status, reply.json()["error"]["code"]) == (403, "service_worker_refused")
     assert len(upstream.seen) == before
+
+
+def test_no_upstream_says_what_only_the_gateway_knows(gateway: GatewayProcess, upstream: Upstream) -> None:
+    """Its own id of the request, and that an error is ours, which its errors bear with their code."""
+
+    def answer(peer: Peer) -> None:
+        if peer.read_request() is not None:
+            fields = "X-Gateway-Error: theirs\r\nx-gateway-request-id: theirs\r\nX-Request-Id: req_1\r\n"
+            peer.answer(status="500 Oops", fields=f"{fields}Connection: close\r\n")
+
+    upstream.handler = answer
+    reply = gateway.request("GET", "/up/x")
+    assert (reply.field("x-gateway-error"), reply.field("x-request-id")) == (None, "req_1")
+    assert len(reply.field("x-gateway-request-id") or "") == 32
+    assert "theirs" not in str(reply.fields)
+    upstream.close()
+    reply = gateway.request("GET", "/up/x")
+    assert (reply.status, reply.field("x-gateway-error")) == (502, "upstream_unreachable")
+    assert reply.field("x-gateway-request-id") == reply.field("x-request-id")
