@@ -114,8 +114,6 @@ def parse_forward_proxies(variables: MappingOf[str, str]) -> ForwardProxies:
     every = _proxy_of(variables, "all_proxy")
     http = _proxy_of(variables, "http_proxy") or every
     https = _proxy_of(variables, "https_proxy") or every
-    if http is None and https is None:
-        return ForwardProxies()
     exempt: list[Exempt] = []
     ignored: list[str] = []
     for text in (variables.get("no_proxy") or variables.get("NO_PROXY") or "").replace(",", " ").split():
@@ -125,6 +123,8 @@ def parse_forward_proxies(variables: MappingOf[str, str]) -> ForwardProxies:
             exempt.append(_parse_exempt(text))
         except ValueError:
             ignored.append(text)
+    if http is None and https is None:
+        exempt = []
     return ForwardProxies(http, https, tuple(exempt), tuple(ignored))
 
 

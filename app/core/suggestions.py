@@ -6,6 +6,7 @@ of MAX_SEGMENTS.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 from itertools import chain, islice
@@ -25,6 +26,7 @@ MAX_NAME: Final = 64
 """What is longer, in characters, is near to nothing."""
 _NEAR: Final = 0.8
 """How alike two names must be (`difflib`): one letter of five may differ, or two that changed places."""
+_VERSION = re.compile(r"\A(?:/upload)?/v1(?:beta)?(?=/|\Z)", re.IGNORECASE)
 _PATH_SAFE = "/%:@!$&'()*+,;=~"
 
 
@@ -52,7 +54,7 @@ class Suggester:
 
     def suggest(self, path: str, *, has_anthropic_version: bool = False) -> Suggestion | None:
         """`path` as it came, without its query."""
-        path = "/" + path.lstrip("/")
+        path = _VERSION.sub(lambda version: version[0].lower(), "/" + path.lstrip("/"))
         understood = understand(path, has_anthropic_version=has_anthropic_version)
         if understood is not None:
             speaker = self._speakers[understood.dialect]

@@ -24,6 +24,9 @@ StartResponse = Callable[..., Any]
 WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 _AUTHORITY = re.compile(r"https?://[^/?#]+", re.IGNORECASE)
+_HTML = re.compile(r"(?:^|,)[ \t]*text/html(?![^;, \t])(?![^,]*;[ \t]*q=0(?:\.0*)?[ \t]*(?:[;,]|$))", re.IGNORECASE)
+"""In an `Accept` that takes it: a weight of 0 says that it is not wanted (RFC 9110, 12.4.2)."""
+_SHOWN_METHODS = ("GET", "HEAD", "POST")
 
 
 def raw_target(environ: Environ) -> str:
@@ -68,7 +71,7 @@ def own_origin(environ: Environ, proxies: int) -> str:
 
 def wants_page(environ: Environ) -> bool:
     """True for a person's browser that opens an address, or sends a form, and would show what comes."""
-    return "text/html" in environ.get("HTTP_ACCEPT", "") and environ["REQUEST_METHOD"] in ("GET", "HEAD", "POST")
+    return _HTML.search(environ.get("HTTP_ACCEPT", "")) is not None and environ["REQUEST_METHOD"] in _SHOWN_METHODS
 
 
 def asked_upgrade(environ: Environ) -> str:

@@ -68,8 +68,9 @@ def test_what_no_proxy_cannot_mean_is_told_and_stops_nothing() -> None:
     proxies = parse_forward_proxies({"ALL_PROXY": PROXY, "NO_PROXY": "192.168.*, 169.254/16,x.example:http,ok.example"})
     assert proxies.ignored == ("192.168.*", "169.254/16", "x.example:http")
     assert proxies.way_to("https", "ok.example", 443) is None
-    [doubt] = load_config({"ALL_PROXY": PROXY, "NO_PROXY": "169.254/16"}).doubts
-    assert doubt == "NO_PROXY: '169.254/16' is no name, address or CIDR, and is passed over"
+    for entry, proxy in [("169.254/16", {"ALL_PROXY": PROXY}), ("###", {})]:
+        [doubt] = load_config({"NO_PROXY": entry} | proxy).doubts
+        assert doubt == f"NO_PROXY: '{entry}' is no name, address or CIDR, and is passed over"
 
 
 @pytest.mark.parametrize(

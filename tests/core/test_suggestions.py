@@ -35,6 +35,9 @@ DEFAULTS = suggester_of(*DEFAULT_MAPPINGS.items())
         ("/v1beta/models/g:generateContent", "/gemini/v1beta/models/g:generateContent"),
         ("/v1/models/g:streamGenerateContent", "/gemini/v1/models/g:streamGenerateContent"),
         ("/upload/v1beta/files", "/gemini/upload/v1beta/files"),
+        ("/V1/chat/completions", "/openai/v1/chat/completions"),
+        ("/Upload/V1beta/files", "/gemini/upload/v1beta/files"),
+        ("/V1Beta/models/G:generateContent", "/gemini/v1beta/models/G:generateContent"),
     ],
 )
 def test_a_providers_own_path_is_told_its_prefix(path: str, meant: str) -> None:

@@ -14,6 +14,7 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
     [
         ("POST", "/v1/chat/completions", "ask for /openai/v1/chat/completions"),
         ("POST", "/v1/messages", "ask for /claude/v1/messages"),
+        ("POST", "/V1/chat/completions", "ask for /openai/v1/chat/completions"),
         ("POST", "/v1beta/models/x:generateContent", "ask for /gemini/v1beta/models/x:generateContent"),
         ("GET", "/opnai/v1/models?key=secret", "is it /openai/v1/models?;"),
         ("GET", "/OPENAI/v1/models", "is it /openai/v1/models?;"),
@@ -61,11 +62,31 @@ def test_a_browser_gets_a_page_with_the_list(gateway: GatewayProcess) -> None:
     assert gateway.request("HEAD", "/opnai/v1", headers=BROWSER).body == b""
 
 
-@pytest.mark.parametrize("accept", ["*/*", "application/json", ""])
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "*/*",
+        "application/json",
+        "",
+        "text/html;q=0",
+        "text/html; Q=0.000, */*",
+        "text/html;level=1 ;q=0.0",
+        "text/htmlx",
+    ],
+)
 def test_programs_get_json(gateway: GatewayProcess, accept: str) -> None:
-    """What accepts anything accepts JSON."""
+    """What accepts anything accepts JSON, and what refuses HTML wants it."""
     reply = gateway.request("GET", "/nowhere", headers={"Accept": accept})
     assert (reply.status, reply.json()["error"]["code"]) == (404, "mapping_not_found")
+
+
+@pytest.mark.parametrize(
+    "accept", ["text/html", "TEXT/HTML;q=0.01", "a/b;q=0, text/html;level=1", "text/html, */*;q=0"]
+)
+def test_what_accepts_html_gets_a_page(gateway: GatewayProcess, accept: str) -> None:
+    """However little, and whatever else it refuses."""
+    reply = gateway.request("GET", "/nowhere", headers={"Accept": accept})
+    assert (reply.status, reply.field("content-type")) == (404, "text/html; charset=utf-8")
 
 
 @pytest.mark.parametrize(
