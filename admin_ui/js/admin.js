@@ -11,11 +11,13 @@ import { html } from './html.js';
 import { t, useLanguage } from './i18n.js';
 import { usePoll } from './poll.js';
 import { problemText } from './problem.js';
+import { useRoute } from './route.js';
+import { Channels } from './views/channels.js';
 import { Mappings } from './views/mappings.js';
 import { Settings } from './views/settings.js';
 
 const RETRY_MS = 5_000;
-const VIEWS = [['mappings', Mappings], ['settings', Settings]];
+const VIEWS = [['mappings', Mappings], ['channels', Channels], ['settings', Settings]];
 
 function Login({ onDone }) {
   const [token, setToken] = useState('');
@@ -60,20 +62,13 @@ function Probe({ onAnswer }) {
     </section>`;
 }
 
-const viewInAddress = () => VIEWS.find(([name]) => location.hash === `#/${name}`) ?? VIEWS[0];
-
 function Views() {
-  const [[open, View], setOpen] = useState(viewInAddress());
-  useEffect(() => {
-    const follow = () => setOpen(viewInAddress());
-    addEventListener('hashchange', follow);
-    return () => removeEventListener('hashchange', follow);
-  }, []);
+  const { view } = useRoute();
+  const [open, View] = VIEWS.find(([name]) => name === view) ?? VIEWS[0];
   return html`
-    ${VIEWS.length > 1 && html`
-      <nav class="views" aria-label=${t('sections')}>
-        ${VIEWS.map(([name]) => html`<a href="#/${name}" aria-current=${name === open ? 'page' : null}>${t(name)}</a>`)}
-      </nav>`}
+    <nav class="views" aria-label=${t('sections')}>
+      ${VIEWS.map(([name]) => html`<a href="#/${name}" aria-current=${name === open ? 'page' : null}>${t(name)}</a>`)}
+    </nav>
     <${View} />`;
 }
 

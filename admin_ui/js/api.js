@@ -1,6 +1,8 @@
 // The only file that calls fetch. Answers become values; everything else becomes an ApiError.
 
 const TIMEOUT_MS = 10_000;
+/** For what waits for an upstream, which the gateway ends after 120 s. */
+const UPSTREAM_TIMEOUT_MS = 130_000;
 
 /** status 0: no answer at all. code: the server's word for what is wrong; field: the value to blame; message: its own sentence. Each may be empty. */
 export class ApiError extends Error {
@@ -17,8 +19,8 @@ export function onSignedOut(listener) {
   tellSignedOut = listener;
 }
 
-async function call(method, path, body) {
-  const options = { method, cache: 'no-cache', credentials: 'same-origin', signal: AbortSignal.timeout(TIMEOUT_MS) };
+async function call(method, path, body, timeoutMs = TIMEOUT_MS) {
+  const options = { method, cache: 'no-cache', credentials: 'same-origin', signal: AbortSignal.timeout(timeoutMs) };
   if (method !== 'GET') {
     options.headers = { 'Content-Type': 'application/json', 'X-Requested-With': 'fetch' };
     options.body = JSON.stringify(body ?? {});
@@ -70,3 +72,44 @@ export const reloadMappings = () => call('POST', '/api/mappings/reload');
 
 export const readSettings = () => call('GET', '/api/settings');
 export const changeSettings = (values) => call('PUT', '/api/settings', values);
+
+const asking = (values) => new URLSearchParams(Object.entries(values).filter(([, value]) => value)).toString();
+const channelPath = (id) => `/api/channels/${encodeURIComponent(id)}`;
+const keysPath = (id) => `${channelPath(id)}/keys`;
+const keyPath = (id, key) => `${keysPath(id)}/${encodeURIComponent(key)}`;
+
+const PAGE = 500;
+
+/** As many as fit in `most`, page by page. asked: dialect, model, state, q; each may be empty. */
+export async function readChannels(asked, most) {
+  const channels = [];
+  let count = 0, after = '';
+  do {
+    const page = await call('GET', `/api/channels?${asking({ ...asked, limit: Math.min(PAGE, most - channels.length), after })}`);
+    channels.push(...page.channels);
+    count = page.count;
+    after = page.next;
+  } while (after && channels.length < most);
+  return { channels, count };
+}
+export const readChannel = (id) => call('GET', channelPath(id)).then(({ channel }) => channel);
+export const addChannel = (channel) => call('POST', '/api/channels', channel);
+export const changeChannel = (id, changes) => call('PUT', channelPath(id), changes);
+export const deleteChannel = (id) => call('DELETE', channelPath(id));
+export const copyChannel = (id, name, keys) => call('POST', `${channelPath(id)}/copy`, { name, keys });
+export const reorderChannels = (ids) => call('POST', '/api/channels/reorder', { ids });
+export const endRests = (id) => call('DELETE', `${channelPath(id)}/cooldown`);
+export const testChannel = (id, asked) => call('POST', `${channelPath(id)}/test`, asked, UPSTREAM_TIMEOUT_MS).then(({ test }) => test);
+/** The models that a stored channel's upstream has, or that of urls which are about to be stored. */
+export const fetchModels = (id, said) =>
+  call('POST', id ? `${channelPath(id)}/models/fetch` : '/api/channels/models/fetch', id ? {} : said, UPSTREAM_TIMEOUT_MS);
+export const explain = (asked) => call('POST', '/api/explain', asked).then(({ explanation }) => explanation);
+
+/** One page. asked: state, q, limit, after; each may be empty. */
+export const readKeys = (id, asked) => call('GET', `${keysPath(id)}?${asking(asked)}`);
+export const addKeys = (id, text) => call('POST', keysPath(id), { text });
+export const changeKey = (id, key, changes) => call('PUT', keyPath(id, key), changes);
+export const deleteKey = (id, key) => call('DELETE', keyPath(id, key));
+/** action: delete, restore, enable or disable; which: `ids`, `state` or `all`. */
+export const changeKeys = (id, action, which) => call('POST', `${keysPath(id)}/batch`, { action, ...which });
+export const revealKey = (id, key) => call('POST', `${keyPath(id, key)}/reveal`).then((answer) => answer.key_value);

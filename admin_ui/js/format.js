@@ -43,6 +43,16 @@ export const hour = (ms) =>
 
 export const instant = (ms) => `${day(ms)} ${hour(ms)}`;
 
+const twoDigits = (n) => String(n).padStart(2, '0');
+
+/** What is left of a wait: 4:07, 2:04:07; from two days on in days. */
+export function remaining(ms) {
+  const seconds = Math.max(0, Math.ceil(ms / 1_000));
+  const [h, m, s] = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60];
+  if (h >= 48) return new Intl.NumberFormat(language(), { style: 'unit', unit: 'day', unitDisplay: 'long' }).format(Math.round(h / 24));
+  return h ? `${h}:${twoDigits(m)}:${twoDigits(s)}` : `${m}:${twoDigits(s)}`;
+}
+
 const AGES = [['day', 86_400], ['hour', 3_600], ['minute', 60], ['second', 1]];
 
 export function ago(unixS) {

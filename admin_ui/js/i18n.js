@@ -2,8 +2,10 @@
 // {name} is filled in; a pair [one, many] is chosen from by {n}.
 import { useEffect, useState } from '../vendor/preact/hooks.mjs';
 import { recall, remember } from './remember.js';
+import { CHANNEL_WORDS } from './words/channels.js';
 
 const WORDS = {
+  ...CHANNEL_WORDS,
   product: ['AI API Gateway', 'AI API 网关'],
   dashboard: ['Dashboard', '仪表盘'],
   admin: ['Admin', '管理'],
@@ -365,7 +367,7 @@ export const knows = (key) => Object.hasOwn(WORDS, key);
 export function t(key, values = {}) {
   const text = WORDS[key][LANGUAGES.indexOf(current)];
   const form = Array.isArray(text) ? text[values.n === 1 ? 0 : 1] : text;
-  return form.replace(/\{(\w+)\}/g, (_, name) => shown(values[name]));
+  return form.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? shown(values[name]) : whole));
 }
 
 const shown = (value) => (typeof value === 'number' ? new Intl.NumberFormat(current).format(value) : value);

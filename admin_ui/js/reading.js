@@ -1,12 +1,15 @@
-import { useRef, useState } from '../vendor/preact/hooks.mjs';
+import { useEffect, useRef, useState } from '../vendor/preact/hooks.mjs';
 import { t } from './i18n.js';
 import { usePoll } from './poll.js';
 import { problemText } from './problem.js';
 
 const POLL_MS = 5_000;
 
-/** What `read` answered last, asked anew every few seconds; load() asks at once. problem: why there is no newer answer, in words. */
-export function useReading(read) {
+/**
+ * What `read` answered last, asked anew every few seconds, and at once by load() and when `what` is another.
+ * problem: why there is no newer answer, in words.
+ */
+export function useReading(read, what = '') {
   const [data, setData] = useState(null);
   const [error, setError] = useState(null);
   const newest = useRef(0);
@@ -22,6 +25,12 @@ export function useReading(read) {
     }
   };
   usePoll(load, POLL_MS);
+  const asked = useRef(what);
+  useEffect(() => {
+    if (asked.current === what) return;
+    asked.current = what;
+    load();
+  }, [what]);
   const problem = error && (error.status === 0 ? t('noAnswerRetrying') : problemText(error));
   return { data, problem, load };
 }

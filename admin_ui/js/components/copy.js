@@ -3,11 +3,11 @@ import { t } from '../i18n.js';
 import { Icon } from './icons.js';
 import { toast } from './toasts.js';
 
-async function copy(text) {
+async function copy(text, said) {
   try {
     if (navigator.clipboard) await navigator.clipboard.writeText(text);
     else copyBySelection(text);
-    toast(t('copied', { what: text.includes('\n') ? text.split('\n')[0] + ' …' : text }));
+    toast(t('copied', { what: said ?? (text.includes('\n') ? text.split('\n')[0] + ' …' : text) }));
   } catch {
     toast(t('copyFailed'), 'bad');
   }
@@ -24,7 +24,8 @@ function copyBySelection(text) {
   if (!copied) throw new Error('refused');
 }
 
-export const CopyButton = ({ text, label, children }) => html`
-  <button type="button" class=${children ? 'copy' : 'copy bare'} aria-label=${label} title=${label} onClick=${() => copy(text)}>
+/** said: what the toast names in place of the text. */
+export const CopyButton = ({ text, said, label, children }) => html`
+  <button type="button" class=${children ? 'copy' : 'copy bare'} aria-label=${label} title=${label} onClick=${() => copy(text, said)}>
     ${children}<${Icon} name="copy" />
   </button>`;

@@ -3,12 +3,13 @@ import { useAction } from '../action.js';
 import { addMapping, deleteMapping, editMapping, mappingIsInReach, readMappings, readSettings, reloadMappings } from '../api.js';
 import { Banner } from '../components/banner.js';
 import { Dialog } from '../components/dialog.js';
-import { Hint, Objection, hintOf } from '../components/field.js';
+import { Hint, hintOf } from '../components/field.js';
 import { Icon } from '../components/icons.js';
+import { Option } from '../components/option.js';
 import { toast } from '../components/toasts.js';
 import { html } from '../html.js';
 import { t } from '../i18n.js';
-import { fieldHint, fieldText, fieldValue, inOrder, isText, limitMeaning, limitName, limitText, limitUnit, objection } from '../limits.js';
+import { fieldText, fieldValue, inOrder, limitName, limitText, objection } from '../limits.js';
 import { problemText } from '../problem.js';
 import { useReading } from '../reading.js';
 
@@ -19,22 +20,6 @@ const readAll = async () => {
 };
 
 const count = (names) => Object.keys(names).length;
-
-function Option({ name, setting, text, wrong, onText }) {
-  const meaning = limitMeaning(name, setting);
-  const id = `option-${name}`;
-  const told = isText(setting) ? html`<${Hint} id=${id} text=${meaning} wrong=${wrong} />` : html`<${Objection} id=${id} text=${wrong} />`;
-  return html`
-    <div class=${isText(setting) ? 'wide' : ''}>
-      <label title="${name}: ${meaning}">
-        <span>${limitName(name)} <small>${limitUnit(setting)}</small></span>
-        <input name=${name} value=${text} placeholder=${fieldHint(name, setting, setting.value)} inputmode=${isText(setting) ? null : 'decimal'}
-          autocomplete="off" autocapitalize="off" spellcheck=${false} aria-invalid=${Boolean(wrong)}
-          aria-describedby=${isText(setting) || wrong ? hintOf(id, wrong) : null} onInput=${(event) => onText(event.target.value)} />
-      </label>
-      ${told}
-    </div>`;
-}
 
 /** One field for each option that a mapping may have, `known` by the server; closed at first. */
 function Options({ known, texts, objections, onTexts }) {

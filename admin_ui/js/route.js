@@ -1,0 +1,28 @@
+// Which view is open, of what, and how it is filtered stands in the address behind #, so that it can be kept and sent.
+import { useEffect, useState } from '../vendor/preact/hooks.mjs';
+
+/** `#/channels/7/keys?state=resting`: view 'channels', rest ['7', 'keys'], query {state: 'resting'}. */
+function read() {
+  const [path, query = ''] = location.hash.replace(/^#\/?/, '').split('?');
+  const [view, ...rest] = path.split('/');
+  return { view, rest, query: Object.fromEntries(new URLSearchParams(query)) };
+}
+
+export function useRoute() {
+  const [route, setRoute] = useState(read);
+  useEffect(() => {
+    const follow = () => setRoute(read());
+    addEventListener('hashchange', follow);
+    return () => removeEventListener('hashchange', follow);
+  }, []);
+  return route;
+}
+
+/** Puts other words into the query, in place of the present entry of the history. Empty ones leave it. */
+export function changeQuery(changes) {
+  const { query } = read();
+  const words = Object.entries({ ...query, ...changes }).filter(([, word]) => word);
+  const [path] = location.hash.split('?');
+  history.replaceState(null, '', words.length ? `${path}?${new URLSearchParams(words)}` : path);
+  dispatchEvent(new HashChangeEvent('hashchange'));
+}
