@@ -66,6 +66,11 @@ class ApiRequest:
         self.caller = caller
         """Whose token was shown; see `core.access.AccessToken.holder`."""
 
+    @property
+    def is_lasting(self) -> bool:
+        """Doing it twice would make two of something; so may what names no model."""
+        return self.asked.is_lasting or not self.model
+
     def outbound(self, candidate: Candidate, url: ChannelUrl, secret: str, forwarded_fields: str) -> OutboundRequest:
         """The request as one upstream gets it."""
         asked, inbound, channel = self.asked, self.inbound, candidate.channel
@@ -97,6 +102,7 @@ class ApiRequest:
             fields,
             body,
             upgrade=inbound.upgrade if asked.is_realtime else "",
+            may_repeat=not self.is_lasting,
         )
 
     def _body_for(self, candidate: Candidate) -> tuple[RequestBody, bool]:

@@ -136,11 +136,10 @@ class Attempts:
         self._settings = snapshot.settings
         self._rules = snapshot.outcome_rules
         self._transport = transport
-        is_lasting = request.asked.is_lasting or not request.model
         settings = snapshot.settings
         if request.asked.is_realtime:
             settings = replace(settings, max_attempts=1)
-        self._failover = Failover(settings, is_lasting=is_lasting, repeats=repeats)
+        self._failover = Failover(settings, is_lasting=request.is_lasting, repeats=repeats)
         self.failed: list[Failed] = []
         """In the order in which they were made."""
 

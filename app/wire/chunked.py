@@ -31,7 +31,7 @@ class ChunkedDecoder:
     the content are usual for a chunk's line; what lines have beyond that adds up, and shorter ones take it back.
     """
 
-    __slots__ = ("_chunk_left", "_excess", "_in_trailer", "_pending", "done", "is_odd")
+    __slots__ = ("_chunk_left", "_excess", "_in_trailer", "_pending", "before_fault", "done", "is_odd")
 
     def __init__(self) -> None:
         self._chunk_left = -1
@@ -43,6 +43,8 @@ class ChunkedDecoder:
         self.done = False
         self.is_odd = False
         """True when something broke the rules and was read all the same; here never."""
+        self.before_fault = b""
+        """The content that stood before what was refused, in the same bytes."""
 
     @property
     def rest(self) -> bytes:
@@ -54,18 +56,22 @@ class ChunkedDecoder:
         if self._pending:
             data = self._pending + data
             self._pending = b""
-        content = []
+        content: list[bytes] = []
         position = 0
         size = len(data)
-        while position < size and not self.done:
-            if self._in_trailer:
-                position = self._end_trailer(data, position)
-            elif self._chunk_left < 0:
-                position = self._begin_chunk(data, position)
-            else:
-                end = min(position + self._chunk_left, size)
-                content.append(self._take(data, position, end))
-                position = end
+        try:
+            while position < size and not self.done:
+                if self._in_trailer:
+                    position = self._end_trailer(data, position)
+                elif self._chunk_left < 0:
+                    position = self._begin_chunk(data, position)
+                else:
+                    end = min(position + self._chunk_left, size)
+                    content.append(self._take(data, position, end))
+                    position = end
+        except HttpSyntaxError:
+            self.before_fault = b"".join(content)
+            raise
         if self.done:
             self._pending = data[position:]
         return content[0] if len(content) == 1 else b"".join(content)

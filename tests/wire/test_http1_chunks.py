@@ -81,3 +81,15 @@ def test_chunks_round_trip(chunks: list[tuple[bytes, bytes]], cuts: list[int], f
     data = b"".join(b"%x%b\r\n%b\r\n" % (len(content), extension, content) for content, extension in chunks)
     pieces = split_at(data + b"0\r\n\r\n" + follows, cuts)
     assert decode(pieces) == (b"".join(content for content, _ in chunks), follows, True)
+
+
+def test_what_stood_before_a_fault_is_not_lost() -> None:
+    """However the bytes are split, the content of whole chunks before the malformed one is told or kept."""
+    data = b"3\r\nabc\r\n2\r\nde\r\nzz\r\n"
+    for pieces in ([data], one_by_one(data), *every_split(data)):
+        decoder = chunked.ChunkedDecoder()
+        told = b""
+        with pytest.raises(HttpSyntaxError):
+            for piece in pieces:
+                told += decoder.feed(piece)
+        assert told + decoder.before_fault == b"abcde"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from app.core.errors import UpstreamFault
 from app.core.failures import Failure
 from app.core.model import Upstream
 from app.proxy.upstream import faults
@@ -22,6 +23,7 @@ class AnswerBody:
 
     __slots__ = (
         "_decoder",
+        "_fault",
         "_finished",
         "_incoming",
         "_left",
@@ -43,6 +45,8 @@ class AnswerBody:
         self._silent_s = 0.0
         self._finished = finished
         self._decoder = LenientChunkedDecoder() if length == CHUNKED else None
+        self._fault: UpstreamFault | None = None
+        """What is wrong behind what was given last."""
         self._left = length
         self.is_odd = False
         """True when its framing does not keep to the rules."""
@@ -82,6 +86,8 @@ class AnswerBody:
         return self._decode(self._decoder, data)
 
     def _read_chunked(self, decoder: LenientChunkedDecoder) -> bytes:
+        if self._fault is not None:
+            raise self._fault
         while True:
             data = self._receive(READ_BYTES)
             if not data:
@@ -94,7 +100,11 @@ class AnswerBody:
         try:
             content = decoder.feed(data)
         except HttpSyntaxError as error:
-            raise faults.malformed_answer(self._upstream, error) from None
+            fault = faults.malformed_answer(self._upstream, error)
+            if not decoder.before_fault:
+                raise fault from None
+            self._fault = fault
+            return decoder.before_fault
         if decoder.done:
             self._incoming.buffer = decoder.rest
             self.is_odd = decoder.is_odd

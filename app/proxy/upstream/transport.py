@@ -31,7 +31,9 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 class OutboundRequest:
     """A request as it will stand on the wire: its fields in their order, number and spelling."""
 
-    __slots__ = ("attempts", "body", "exchange", "expect", "fields", "method", "target", "upgrade", "upstream")
+    __slots__ = (
+        "attempts", "body", "exchange", "expect", "fields", "may_repeat", "method", "target", "upgrade", "upstream",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -43,7 +45,9 @@ class OutboundRequest:
         *,
         expect: bool = False,
         upgrade: str = "",
+        may_repeat: bool = False,
     ) -> None:
+        """`may_repeat`: sending it twice does no harm, whatever its method."""
         self.upstream = upstream
         self.method = method
         self.target = target
@@ -51,6 +55,7 @@ class OutboundRequest:
         self.body = body
         self.expect = expect
         self.upgrade = upgrade
+        self.may_repeat = may_repeat
         self.attempts = 0
         """How many connections it was sent on, or should have been."""
         self.exchange: Exchange | None = None
@@ -168,6 +173,6 @@ def _framed(request: OutboundRequest) -> Headers:
 
 def _may_repeat(request: OutboundRequest) -> bool:
     """True when sending it twice does what sending it once does (RFC 9110, 9.2.2), or when it bears a key for that."""
-    if request.method in _SAFE_METHODS:
+    if request.may_repeat or request.method in _SAFE_METHODS:
         return True
     return find(request.fields, "idempotency-key") is not None or find(request.fields, "x-idempotency-key") is not None
