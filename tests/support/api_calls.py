@@ -8,9 +8,7 @@ from typing import Any
 
 from tests.support.channels import said_of_channel
 from tests.support.gateway import GatewayProcess, Reply
-from tests.support.keeping import KeepingProcess
 from tests.support.upstream import Peer, Upstream
-from tests.support.waiting import wait_until
 
 TOKEN, OTHER_TOKEN = "key-of-ours-1", "key-of-ours-2"
 BEARER = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
@@ -43,31 +41,16 @@ class Accounts:
     def __init__(self, gateway: GatewayProcess, upstream: Upstream) -> None:
         self.gateway = gateway
         self.upstream = upstream
-        self._keeping = KeepingProcess(gateway.redis_url)
 
     def add(self, name: str, keys: Iterable[str] = ("sk-upstream-0001",), **said: Any) -> str:
-        """A channel that serves `m` in all dialects, unless it is said otherwise; its id."""
-        least: dict[str, Any] = {"dialects": list(PATHS), "urls": [{"url": self.upstream.url}]}
+        """A channel that serves `m` in all dialects, unless it is said otherwise; its id.
+
+        The process that answered knows its keys; others learn of them within a second.
+        """
+        least: dict[str, Any] = {"dialects": list(PATHS), "urls": [{"url": self.upstream.url}], "keys": list(keys)}
         reply = self.gateway.admin("POST", "/api/channels", said_of_channel(name, **(least | said)))
         assert reply.status == 201, reply.body
-        channel = reply.json()["channel"]
-        if secrets := list(keys):
-            self._keeping.edits.add(channel["id"], secrets)
-            self._wait_for_keys(channel)
-        return str(channel["id"])
-
-    def _wait_for_keys(self, channel: dict[str, Any]) -> None:
-        """By calls of that channel alone, which go well and are forgotten."""
-        self.gateway.map("/probe", f"channel:{channel['name']}")
-        handler, self.upstream.handler = self.upstream.handler, good
-        target = f"/probe{PATHS[channel['dialects'][0]]}"
-        body = json.dumps({"model": channel["models"][0]["name"]})
-        wait_until(
-            lambda: b"no_fit_key" not in self.gateway.request("POST", target, body, BEARER).body, "its keys are known"
-        )
-        self.gateway.admin("DELETE", "/api/mappings/probe")
-        self.upstream.handler = handler
-        self.upstream.seen.clear()
+        return str(reply.json()["channel"]["id"])
 
     def clear(self) -> None:
         while listed := self.gateway.admin("GET", "/api/channels").json()["channels"]:
@@ -76,7 +59,6 @@ class Accounts:
 
     def close(self) -> None:
         self.clear()
-        self._keeping.redis.close()
 
 
 def refused(reply: Reply) -> tuple[int, str | None, str | None]:
