@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, tzinfo
-from zoneinfo import ZoneInfo
 
 _NAME = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*")
 
@@ -16,6 +15,8 @@ def zone_of(name: str) -> tzinfo:
     """A time zone by its IANA name; an empty one means UTC. Raises ValueError for one that does not exist."""
     zone = _zones.get(name)
     if zone is None:
+        from zoneinfo import ZoneInfo  # 0.2 MB that most processes never need
+
         try:
             if not _NAME.fullmatch(name):
                 raise ValueError

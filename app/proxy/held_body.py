@@ -12,8 +12,6 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from gevent.threadpool import ThreadPool
-
 from app.core.errors import ClientFault
 from app.core.wording import counted
 from app.proxy.messages import BodyReader, RequestBody
@@ -166,4 +164,6 @@ def _write_all(fd: int, data: bytes, position: int) -> None:
 @lru_cache(maxsize=1)
 def _threads() -> Any:
     """Of this process; made when first asked for, as no thread outlives a fork."""
+    from gevent.threadpool import ThreadPool  # 0.3 MB that most processes never need
+
     return ThreadPool(MAX_THREADS)

@@ -106,5 +106,5 @@ def test_until_the_next_change_nothing_changes(day: str, text: str) -> None:
 def test_a_zone_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """No call waits for the file of a time zone that was checked before."""
     zone = zone_of("Pacific/Chatham")
-    monkeypatch.setattr("app.core.time_zones.ZoneInfo", None)
+    monkeypatch.setattr("zoneinfo.ZoneInfo", None)
     assert zone_of("Pacific/Chatham") is zone
