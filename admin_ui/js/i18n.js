@@ -142,8 +142,8 @@ const WORDS = {
   ],
   error_in_use: ['A mapping leads to it; change or delete the mapping first.', '有映射指向它，请先修改或删除该映射。'],
   error_invalid_prefix: [
-    'A prefix is a slash and a name, such as /openai, without blanks, ?, # or an empty part; admin, api, stats, health, metrics, static and proxy are the gateway’s own.',
-    '前缀应为斜杠加名称，例如 /openai：不含空白、? 或 #，没有空的部分，也不能是网关自用的名称（admin、api、stats、health、metrics、static、proxy）。',
+    'A prefix is a slash and a name, such as /openai, without blanks, ?, # or an empty part; admin, api, blacklist, health, login, logout, metrics, proxy, public, reset-keys, static, stats and web are the gateway’s own.',
+    '前缀应为斜杠加名称，例如 /openai：不含空白、? 或 #，没有空的部分，也不能是网关自用的名称（admin、api、blacklist、health、login、logout、metrics、proxy、public、reset-keys、static、stats、web）。',
   ],
   error_invalid_target: [
     'A target is a base URL that begins with http:// or https:// and names a host, without blanks, user name, password, ? or #.',

@@ -24,6 +24,9 @@ RESERVED_SEGMENTS = frozenset(
 )
 """First path segments that are the gateway's own."""
 
+NEWLY_RESERVED_SEGMENTS = frozenset({"blacklist", "login", "logout", "public", "reset-keys", "web"})
+"""The gateway's own since later: a mapping that is stored goes first, and no new one may take them."""
+
 _SEGMENT_SAFE = ":@!$&'()*+,;=~"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -128,6 +131,13 @@ def check_prefix(prefix: str) -> None:
         raise InvalidMapping(f"prefix {prefix!r} belongs to the gateway itself; choose another first segment", "prefix")
     if any(segment in ("", ".", "..") for segment in segments):
         raise InvalidMapping(f"prefix {prefix!r} must not hold empty, '.' or '..' segments", "prefix")
+
+
+def check_new_prefix(prefix: str) -> None:
+    """Raises InvalidMapping for one that a mapping may keep and none may take any more."""
+    first = unquote(prefix).lstrip("/").partition("/")[0].lower()
+    if first in NEWLY_RESERVED_SEGMENTS:
+        raise InvalidMapping(f"prefix {prefix!r} belongs to the gateway itself; choose another first segment", "prefix")
 
 
 def check_spelling(prefix: str, routes: MappingOf[str, Mapping]) -> None:

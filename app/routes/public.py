@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from app.core.errors import ClientFault
 from app.core.windows import WINDOW_NAMES
 from app.gateway import Gateway
 from app.proxy import web_page
+from app.proxy.choices import now_ms
 from app.routes.prepared import Prepared
 from app.storage.stats import STALE_AFTER_S
 from app.wire.dialects.asked import ENDPOINTS
@@ -131,7 +131,13 @@ def _stats(gateway: Gateway, prepared: dict[str, Prepared]) -> Response:
         raise ClientFault(400, "unknown_window", text)
     snapshot = gateway.catalog.snapshot
     endpoints = [*snapshot.mappings, *(ENDPOINTS if snapshot.channels else ()), *pages]
-    body = gateway.stats.read(endpoints, int(time.time() * 1000), window)
+    now = now_ms()
+    gateway.choosing.health.settle(now)  # who has rested long enough is back, also where nobody calls
+    counts = {
+        "keys": gateway.choosing.pools.counts()._asdict(),
+        "channels": {"total": len(snapshot.channels), "enabled": sum(channel.enabled for channel in snapshot.channels)},
+    }
+    body = gateway.stats.read(endpoints, now, window, counts)
     if window not in prepared or prepared[window].body != body:
         prepared[window] = Prepared(body)
     return prepared[window].answer(request, STATS_ACCESS)
@@ -144,7 +150,11 @@ def _health(gateway: Gateway) -> tuple[Response, int]:
     redis_answers = not redis_trouble
     age_s = gateway.stats.worker_age_s() if redis_answers else None
     worker_alive = age_s is not None and age_s <= STALE_AFTER_S
-    can_serve = redis_answers or bool(snapshot.mappings)
+    gateway.choosing.health.settle(now_ms())
+    keys = gateway.choosing.pools.counts()
+    lacks_keys = bool(snapshot.channels) and gateway.choosing.pools.loaded and not keys.usable
+    needs_keys = all(mapping.channel for mapping in snapshot.mappings.values())
+    can_serve = (redis_answers or bool(snapshot.mappings)) and not (lacks_keys and needs_keys)
     refused = {gateway.catalog.refused, gateway.recorder.refused if gateway.recorder is not None else ""}
     troubles = sorted(refused - {""}) if redis_answers else [redis_trouble]
     reasons = [f"Redis {trouble}" for trouble in troubles]
@@ -152,6 +162,8 @@ def _health(gateway: Gateway) -> tuple[Response, int]:
         reasons.append("the worker does not roll up, so statistics wait")
     if gateway.catalog.doubt:
         reasons.append(gateway.catalog.doubt)
+    if lacks_keys:
+        reasons.append("no key of any channel may be used")
     report = {
         "status": "ok" if not reasons else "degraded" if can_serve else "unavailable",
         "reasons": reasons,
@@ -159,6 +171,7 @@ def _health(gateway: Gateway) -> tuple[Response, int]:
         "worker": {"alive": worker_alive, "last_roll_up_age_s": age_s},
         "mappings": len(snapshot.mappings),
         "rejected_mappings": len(snapshot.rejected),
+        "keys": keys._asdict(),
         "version": snapshot.version,
     }
     return jsonify(report), 200 if can_serve else 503

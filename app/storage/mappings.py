@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 
 from app.core.kinds import Value
-from app.core.routing import check_spelling, parse_mapping
+from app.core.routing import check_new_prefix, check_spelling, parse_mapping
 from app.core.snapshot import MAPPINGS
 from app.storage.catalog import Catalog
 from app.storage.changes import Edit
@@ -24,6 +24,7 @@ class MappingNotFound(ValueError):
 def add(catalog: Catalog, prefix: str, target: str, options: dict[str, Value] | None = None) -> None:
     """Raises InvalidMapping, MappingExists, RedisError."""
     parse_mapping(prefix, target)
+    check_new_prefix(prefix)
     check_spelling(prefix, catalog.snapshot.routes)
     edits = [Edit("add", TARGETS, prefix, target), *_edits_of(prefix, options)]
     if not catalog.change(MAPPINGS, "added", edits):

@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
@@ -83,6 +84,7 @@ class Summary(NamedTuple):
             return None
 
 
+NO_COUNTS: Mapping[str, dict[str, int]] = MappingProxyType({})
 EMPTY_ROW = {"count": 0, "error_count": 0, "last_request": 0, "total": 0, "today": 0, "week": 0, "month": 0}
 
 
@@ -99,8 +101,11 @@ class Stats:
         """Until then (monotonic seconds) Redis is taken to be away."""
         self._trouble = ""
 
-    def read(self, prefixes: Iterable[str], now_ms: int, window: str = "") -> bytes:
-        """The JSON of `/stats`, with a row for each of the configured prefixes. Never raises, never hangs.
+    def read(
+        self, prefixes: Iterable[str], now_ms: int, window: str = "", counts: Mapping[str, dict[str, int]] = NO_COUNTS
+    ) -> bytes:
+        """The JSON of `/stats`, with a row for each of the configured prefixes, and `counts` as they are. Never raises,
+        never hangs.
 
         With `window`, one of WINDOW_NAMES, it holds that window alone, and the `totals` of all.
         The same bytes come until there is something new, so that they can be told by a tag.
@@ -114,6 +119,7 @@ class Stats:
             "stale": self._enabled and not fresh,
             "generated_at_ms": summary.head["generated_at_ms"],
             "endpoints": {prefix: summary.head["endpoints"].get(prefix, EMPTY_ROW) for prefix in prefixes},
+            **counts,
             "requests": orjson.Fragment(summary.requests),
             "performance": self._performance(summary.head, now_ms),
         }

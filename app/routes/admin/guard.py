@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from collections.abc import Callable
 
 from flask import Blueprint, Response, jsonify, request
 
@@ -73,6 +74,22 @@ def build_admin(gateway: Gateway) -> Blueprint:
     for kind in EXPECTED:
         admin.register_error_handler(kind, error_answer)
     return admin
+
+
+def let_bearer_in(gateway: Gateway) -> Callable[[], None]:
+    """What lets in who shows the admin token as a Bearer, and nobody else. It raises AdminError."""
+    token = gateway.config.admin_token
+    access = AdminAccess(gateway.redis, token) if token else None
+
+    def let_in() -> None:
+        if access is None:
+            raise AdminError(503, "admin_disabled", _DISABLED)
+        scheme, _, rest = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            raise AdminError(401, "token_missing", "Missing Authorization header: send the admin token as a Bearer")
+        _check_token(access, rest.strip(), "Invalid admin token")
+
+    return let_in
 
 
 def _set_tickets(response: Response, tickets: Tickets, device: str) -> None:
