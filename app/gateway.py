@@ -14,15 +14,19 @@ from app.core.egress import EgressPolicy
 from app.core.model import Channel
 from app.core.tickets import Tickets
 from app.proxy.admission import Admission
+from app.proxy.affinity import Affinity
 from app.proxy.choices import Choosing
 from app.proxy.engine import Engine
 from app.proxy.upstream.certificates import verifying_context
 from app.proxy.upstream.dialing import Dialer, OwnAddress
 from app.proxy.upstream.pool import PoolLimits
 from app.proxy.upstream.transport import Transport
+from app.storage.affinity_keeper import AffinityKeeper
 from app.storage.catalog import Catalog
 from app.storage.channel_limits import ChannelLimits
 from app.storage.connections import Redis, open_redis
+from app.storage.conversations import Conversations
+from app.storage.given_ids import GivenIds
 from app.storage.health import Health
 from app.storage.health_keeper import HealthKeeper
 from app.storage.journal_files import folder_of
@@ -137,8 +141,14 @@ def _build_choosing(connect: Callable[[], Redis], catalog: Catalog, slots: Slots
     minutes = Minutes(connect())
     limits = ChannelLimits(slots, minutes)
     health = Health(pools, limits)
-    keepers = (pools, HealthKeeper(connect(), health, pools, channels), minutes)
-    choosing = Choosing(health, pools, limits, keepers)
+    affinity = Affinity(Conversations(), GivenIds(connect()))
+    keepers = (
+        pools,
+        HealthKeeper(connect(), health, pools, channels),
+        AffinityKeeper(connect(), affinity.conversations, affinity.ids),
+        minutes,
+    )
+    choosing = Choosing(health, pools, limits, affinity, keepers)
     catalog.on_change = choosing.notice
     return choosing
 

@@ -24,6 +24,7 @@ from app.compiled import COPIES, copy_of_sources  # noqa: E402
 
 HOT_PATH = """
 app/core/access.py
+app/core/affinity.py
 app/core/channel_urls.py
 app/core/events.py
 app/core/exclusions.py
@@ -41,6 +42,7 @@ app/core/standing.py
 app/core/troubles.py
 app/core/wheel.py
 app/proxy/admission.py
+app/proxy/affinity.py
 app/proxy/api_calls.py
 app/proxy/api_request.py
 app/proxy/api_stage.py
@@ -51,6 +53,7 @@ app/proxy/choices.py
 app/proxy/client_watch.py
 app/proxy/engine.py
 app/proxy/holding.py
+app/proxy/id_stage.py
 app/proxy/messages.py
 app/proxy/read_request.py
 app/proxy/relay.py
@@ -72,6 +75,7 @@ app/servers/body.py
 app/servers/connection.py
 app/servers/framing.py
 app/storage/channel_health.py
+app/storage/conversations.py
 app/storage/envelopes.py
 app/storage/health.py
 app/storage/journal.py
@@ -101,6 +105,7 @@ app/wire/dialects/openai.py
 app/wire/dialects/responses.py
 app/wire/dialects/upstream_path.py
 app/wire/forwarded.py
+app/wire/given_ids.py
 app/wire/headers.py
 app/wire/http1.py
 app/wire/json_array.py

@@ -5,21 +5,30 @@ The names of fields and members are those of common clients (interfaces of the d
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from collections.abc import Mapping as MappingOf
 from hashlib import blake2b
+from struct import Struct
+from typing import Final
 
 import orjson
 
-FIELDS = ("x-claude-code-session-id", "session-id", "x-session-id", "x-session-affinity")
+FIELDS: Final = ("x-claude-code-session-id", "session-id", "x-session-id", "x-session-affinity")
 """Request fields that name a conversation, in lower case; the first that is there counts."""
-MEMBERS = frozenset({"prompt_cache_key", "session_id", "metadata"})
+MEMBERS: Final = frozenset({"prompt_cache_key", "session_id", "metadata"})
 """Members at the top of a JSON body that may name one, where no field does."""
-PREFIX_BYTES = 4096
+PREFIX_BYTES: Final = 4096
 """Prompts shorter than about 1,024 tokens are cached nowhere, and as many bytes as that begin a longer one."""
 
-_PROBES = 16
+_PLACES: Final = Struct("!8Q")
+"""From so many a conversation looks."""
+_STEPS: Final = 100
+"""So many keys are looked at from each: where nearly all rest, turns find the few that do not."""
+_ROUND: Final = 2**64
+_SPREAD: Final = 0x9E3779B97F4A7C15
+_GATHER: Final[int] = pow(_SPREAD, -1, _ROUND)
 
 
 def conversation_of(fields: MappingOf[str, str], members: MappingOf[str, bytes], token: str) -> str:
@@ -77,43 +86,34 @@ class Ring:
 
     All processes that know the same keys agree without asking each other, a key that comes or goes moves only the
     conversations that are its own, and a look-up takes O(log n). Each conversation looks from several places, so that
-    keys have equal shares (multi-probe consistent hashing, Appleton and O'Reilly, 2015).
+    keys have equal shares (multi-probe consistent hashing, Appleton and O'Reilly, 2015). A key takes eight bytes: its
+    place is its id times an odd number (Fibonacci hashing, Knuth, 6.4), which can be undone, and which spreads ids that
+    follow each other evenly.
     """
 
-    def __init__(self, ids: Iterable[str]) -> None:
-        self._keys = sorted((_places(id)[0], id) for id in ids)
+    def __init__(self, ids: Iterable[int]) -> None:
+        """`ids` from 1 to 2 ** 64 - 1."""
+        self._places = array("Q", sorted([id * _SPREAD % _ROUND for id in ids]))
 
-    def add(self, id: str) -> None:
-        insort(self._keys, (_places(id)[0], id))
-
-    def discard(self, id: str) -> None:
-        key = (_places(id)[0], id)
-        place = bisect_left(self._keys, key)
-        if self._keys[place : place + 1] == [key]:
-            del self._keys[place]
-
-    def preferred(self, conversation: str, is_fit: Callable[[str], bool]) -> str:
-        """The id of the key that a conversation prefers; empty where none is fit."""
-        best, best_distance = "", 2**32
+    def preferred(self, conversation: str, is_fit: Callable[[int], bool]) -> int:
+        """The id of the key that a conversation prefers; 0 where none near its places is fit."""
+        best, best_distance = 0, _ROUND
         for place in _places(conversation):
             found = self._next_fit(place, is_fit)
-            if found is None:
-                return ""
-            distance = (found[0] - place) % 2**32
-            if not best or distance < best_distance:
-                best, best_distance = found[1], distance
+            if found >= 0 and (distance := (found - place) % _ROUND) < best_distance:
+                best, best_distance = found * _GATHER % _ROUND, distance
         return best
 
-    def _next_fit(self, place: int, is_fit: Callable[[str], bool]) -> tuple[int, str] | None:
-        keys = self._keys
-        begin = bisect_left(keys, (place, ""))
-        for step in range(len(keys)):
-            key = keys[(begin + step) % len(keys)]
-            if is_fit(key[1]):
-                return key
-        return None
+    def _next_fit(self, place: int, is_fit: Callable[[int], bool]) -> int:
+        """The place of the next fit key round the circle; -1 where none of the next few is."""
+        places = self._places
+        begin = bisect_left(places, place)
+        for step in range(min(len(places), _STEPS)):
+            found = places[(begin + step) % len(places)]
+            if is_fit(found * _GATHER % _ROUND):
+                return found
+        return -1
 
 
-def _places(id: str) -> list[int]:
-    digest = blake2b(id.encode(), digest_size=4 * _PROBES).digest()
-    return [int.from_bytes(digest[at : at + 4], "big") for at in range(0, len(digest), 4)]
+def _places(conversation: str) -> tuple[int, ...]:
+    return _PLACES.unpack(blake2b(conversation.encode(), digest_size=_PLACES.size).digest())

@@ -106,9 +106,21 @@ class Selection:
         self._kept = 0
         self._kept_wheels = 0
 
-    def turns(self, serving: Serving, wanted: Wanted, preferences: Preferences, now_ms: int, prefer: str = "") -> Turns:
-        """The channels for one call, best first. `prefer`: the id of the one that has its conversation, if any."""
-        return Turns(self.health, self.plan(serving, wanted, preferences, now_ms), wanted.model, prefer)
+    def turns(
+        self,
+        serving: Serving,
+        wanted: Wanted,
+        preferences: Preferences,
+        now_ms: int,
+        prefer: str = "",
+        besides: Candidate | None = None,
+    ) -> Turns:
+        """The channels for one call, best first. `prefer`: the id of the one that has its conversation, if any.
+
+        `besides` goes first though it does not serve what is wanted in general, for it alone knows what is asked for.
+        """
+        plan = self.plan(serving, wanted, preferences, now_ms)
+        return Turns(self.health, plan, wanted.model, plan.enabled.get(prefer, besides) if prefer else None)
 
     def plan(self, serving: Serving, wanted: Wanted, preferences: Preferences, now_ms: int) -> Plan:
         """The Plan in force."""
@@ -180,7 +192,7 @@ class Selection:
 class Turns:
     """The channels for one call: each comes once, and is judged at the moment when it is asked for."""
 
-    def __init__(self, health: Health, plan: Plan, model: str, prefer: str) -> None:
+    def __init__(self, health: Health, plan: Plan, model: str, prefer: Candidate | None) -> None:
         self.plan = plan
         self.falls_back = False
         """True once a channel was given though it rests: it is the last, and its key and url may rest, too."""
@@ -192,8 +204,8 @@ class Turns:
     def next(self, now_ms: int) -> Candidate | None:
         """The next to be tried; None when there is none, and `refusal` says why."""
         self._health.settle(now_ms)
-        if self._prefer:
-            preferred = self._take_preferred(now_ms)
+        if self._prefer is not None:
+            preferred = self._take_preferred(self._prefer, now_ms)
             if preferred is not None:
                 return preferred
         if self.falls_back:
@@ -206,11 +218,10 @@ class Turns:
                 return found
         return None if self._tried or not self.plan.preferences.resting_fallback else self._fall_back(now_ms)
 
-    def _take_preferred(self, now_ms: int) -> Candidate | None:
+    def _take_preferred(self, one: Candidate, now_ms: int) -> Candidate | None:
         """The channel of the call's conversation, if it is fit. It has no turn: those are for new conversations."""
-        one = self.plan.enabled.get(self._prefer)
-        self._prefer = ""
-        if one is None or one.channel.id in self.plan.closed:
+        self._prefer = None
+        if one.channel.id in self.plan.closed:
             return None
         if excluded(self._health, one, self._health.keys(one.channel, one.models), now_ms) is not None:
             return None

@@ -139,6 +139,13 @@ GATEWAY_SETTINGS = {
             "Whether a conversation keeps its key: by the ids that clients send, also by how it begins, or not",
         ),
         _seconds("affinity_ttl_s", 3600.0, "How long a conversation keeps its key after its last call", minimum=1),
+        _seconds(
+            "affinity_ids_ttl_s",
+            86_400.0,
+            "How long ids that answers gave (of responses, files, batches) lead back to their key",
+            minimum=1,
+            maximum=90 * _DAY_S,
+        ),
         Setting("route_headers", Flag(), True, "Whether answers of channels tell which one served them"),
         Setting(
             "anonymous_channels",
@@ -222,6 +229,7 @@ class Settings:
     time_zone: str = "UTC"
     affinity: str = "ids"
     affinity_ttl_s: float = 3600.0
+    affinity_ids_ttl_s: float = 86_400.0
     route_headers: bool = True
     anonymous_channels: bool = False
     empty_is_error: bool = False

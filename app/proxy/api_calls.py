@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from gevent import GreenletExit
 
@@ -14,12 +14,13 @@ from app.core.errors import ApiError, ClientFault, GatewayError, UpstreamFault
 from app.core.events import CLIENT_GONE, ApiUse
 from app.core.model import Snapshot
 from app.core.outcome import Facts, Flaw, Outcome, judge
-from app.proxy.api_request import ApiRequest
+from app.proxy.api_request import READ_BYTES, ApiRequest
 from app.proxy.api_stage import ApiStage
 from app.proxy.attempts import Attempts, Choices, Chosen, Failed, Try
 from app.proxy.call import Call
 from app.proxy.engine import Engine, switched
 from app.proxy.final_answer import final_answer
+from app.proxy.id_stage import IdStage
 from app.proxy.messages import Inbound, Reply
 from app.proxy.read_request import read_request
 from app.proxy.relay import Relay
@@ -29,12 +30,21 @@ from app.proxy.upstream.faults import malformed_request
 from app.wire import headers as header_fields
 from app.wire.caller_deadlines import deadlines_of, query_without_deadline
 from app.wire.dialects.asked import Asked
-from app.wire.headers import Headers
+from app.wire.given_ids import given_ids
+from app.wire.headers import Headers, find
 from app.wire.http1 import HttpSyntaxError
 
 log = logging.getLogger(__name__)
 
-Choose = Callable[[ApiRequest], Choices]
+
+class CallChoices(Choices, Protocol):
+    """For a client's call."""
+
+    def gave(self, tried: Try, ids: Sequence[str]) -> None:
+        """Its answer, which goes to the client, holds ids that it alone knows. Waits for nobody."""
+
+
+Choose = Callable[[ApiRequest], CallChoices]
 """Who may be tried for a request. Raises ApiError when nobody may."""
 
 
@@ -90,7 +100,7 @@ def _answered(
     request: ApiRequest,
     attempts: Attempts,
     chosen: Chosen | None,
-    choices: Choices,
+    choices: CallChoices,
     snapshot: Snapshot,
     repeated: Repeated,
 ) -> Served:
@@ -118,7 +128,7 @@ def _answered(
     return Served(reply, of.candidate.channel.name, call.attempts, other_name)
 
 
-def _last_of(attempts: Attempts, choices: Choices) -> Failed:
+def _last_of(attempts: Attempts, choices: CallChoices) -> Failed:
     """Of those that failed. Raises ApiError where none was made."""
     if not attempts.failed:
         raise choices.refused()
@@ -131,7 +141,7 @@ def _tell_attempts(error: GatewayError, attempts: Attempts) -> None:
 
 
 def _relayed(
-    call: Call, request: ApiRequest, chosen: Chosen, choices: Choices, snapshot: Snapshot, repeated: Repeated
+    call: Call, request: ApiRequest, chosen: Chosen, choices: CallChoices, snapshot: Snapshot, repeated: Repeated
 ) -> Reply:
     answer = chosen.exchange.answer
     call.answered(answer.status)
@@ -153,7 +163,18 @@ def _relayed(
         if snapshot.settings.keepalive_comment_s and observer.dialect.allows_comments:
             chosen.exchange.tell_silence(snapshot.settings.keepalive_comment_s)
         relay.pass_through(ApiStage(observer, len(chosen.held), request.inbound.request_id))
+    if not request.model or request.asked.speaks == "responses":
+        _learn_ids(chosen, choices, relay)
     return Reply(answer.status, answer.reason, header_fields.to_client(answer.headers, answer.connection), relay)
+
+
+def _learn_ids(chosen: Chosen, choices: CallChoices, relay: Relay) -> None:
+    """Those of a response come at its beginning, which was held; what else is stored is not judged, and not held."""
+    gave = partial(choices.gave, chosen.of)
+    if chosen.observer is not None:
+        gave(given_ids(chosen.held[:READ_BYTES]))
+    elif chosen.exchange.answer.status < 300 and "json" in (find(chosen.exchange.answer.headers, "content-type") or ""):
+        relay.pass_through(IdStage(gave))
 
 
 def _tell(call: Call, request: ApiRequest, attempts: int, of: Try, outcome: Outcome) -> None:
@@ -164,7 +185,7 @@ def _tell(call: Call, request: ApiRequest, attempts: int, of: Try, outcome: Outc
 
 
 def _ended_well(
-    call: Call, request: ApiRequest, chosen: Chosen, choices: Choices, snapshot: Snapshot, relay: Relay
+    call: Call, request: ApiRequest, chosen: Chosen, choices: CallChoices, snapshot: Snapshot, relay: Relay
 ) -> bool:
     """What became of an answer after it was chosen counts against its channel, where that is to blame."""
     observer = chosen.observer

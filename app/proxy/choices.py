@@ -11,14 +11,17 @@ from typing import Protocol
 
 from app.core.channel_urls import urls_in_order
 from app.core.errors import ApiError
+from app.core.hours import is_open
 from app.core.keys import Key
 from app.core.matching import Candidate
 from app.core.model import Channel, ChannelUrl, Snapshot
-from app.core.outcome import Verdict
+from app.core.outcome import Outcome, Verdict
 from app.core.penalties import Weights
 from app.core.selection import Preferences, Selection, Turns, Wanted
 from app.core.settings import Settings
+from app.core.snapshot import CHANNELS
 from app.core.standing import Full
+from app.proxy.affinity import Affinity, Bond
 from app.proxy.api_request import ApiRequest
 from app.proxy.attempts import Try
 from app.storage.channel_health import Attempt
@@ -42,8 +45,16 @@ class Keeper(Protocol):
 class Choosing:
     """One for each process."""
 
-    def __init__(self, health: Health, pools: KeyPools, limits: ChannelLimits, keepers: Sequence[Keeper]) -> None:
+    def __init__(
+        self,
+        health: Health,
+        pools: KeyPools,
+        limits: ChannelLimits,
+        affinity: Affinity,
+        keepers: Sequence[Keeper],
+    ) -> None:
         self.health = health
+        self.affinity = affinity
         self.pools = pools
         self.limits = limits
         self.selection = Selection(health, random)
@@ -52,6 +63,7 @@ class Choosing:
 
     def notice(self, snapshot: Snapshot) -> None:
         """Begins to watch keys and health with the first channel: a gateway without channels asks Redis for neither."""
+        self.affinity.follow(snapshot.settings)
         if snapshot.channels and not self._has_begun:
             self._has_begun = True
             threading.Thread(target=self._begin, name="channels", daemon=True).start()
@@ -73,8 +85,23 @@ class Choosing:
         """
         wanted = Wanted(request.asked.served_by, request.model, only)
         preferences = preferences_of(snapshot.settings)
-        turns = self.selection.turns(snapshot.serving, wanted, preferences, now_ms())
-        return ChannelChoices(self, request, snapshot.settings, turns)
+        bond = self.affinity.of(request, snapshot.settings)
+        besides = self._besides(request, bond, snapshot, only)
+        turns = self.selection.turns(snapshot.serving, wanted, preferences, now_ms(), bond.channel_id, besides)
+        return ChannelChoices(self, request, snapshot.settings, turns, bond)
+
+    def _besides(
+        self, request: ApiRequest, bond: Bond, snapshot: Snapshot, only: frozenset[str] | None
+    ) -> Candidate | None:
+        """Who knows what is asked for, where no model is: others that serve such calls would not know it."""
+        if request.model or not bond.is_by_id or (only is not None and bond.channel_id not in only):
+            return None
+        channel = CHANNELS.of(snapshot).by_id.get(bond.channel_id)
+        if channel is None or not channel.enabled or request.asked.served_by not in channel.dialects:
+            return None
+        if channel.hours is not None and not is_open(channel.hours, now_ms(), snapshot.settings.time_zone):
+            return None
+        return Candidate(channel, "")
 
 
 class KeyTurn:
@@ -92,10 +119,11 @@ class KeyTurn:
 
 
 class ChannelChoices:
-    """See proxy.attempts.Choices."""
+    """See proxy.api_calls.CallChoices."""
 
-    def __init__(self, choosing: Choosing, request: ApiRequest, settings: Settings, turns: Turns) -> None:
+    def __init__(self, choosing: Choosing, request: ApiRequest, settings: Settings, turns: Turns, bond: Bond) -> None:
         self._choosing = choosing
+        self._bond = bond
         self._request = request
         self._settings = settings
         self._turns = turns
@@ -131,7 +159,8 @@ class ChannelChoices:
         if self._turns.falls_back and not pool.keys(models).fit:
             key = pool.first_back(models)
             return partial(next, iter([KeyTurn(key)] if key is not None else []), None)
-        return partial(self._next_with_room, channel, pool.turn(channel.key_strategy, models))
+        first = self._bond.first_key(candidate, channel.key_strategy, pool)
+        return partial(self._next_with_room, channel, pool.turn(channel.key_strategy, models, first))
 
     def _next_with_room(self, channel: Channel, turn: Turn) -> KeyTurn | None:
         limits = self._choosing.limits
@@ -160,6 +189,11 @@ class ChannelChoices:
 
     def note(self, tried: Try, verdict: Verdict, status: int, first_byte_ms: float | None) -> None:
         noted(self._choosing.health, self._settings, tried, verdict, status, first_byte_ms)
+        if verdict.outcome is Outcome.OK:
+            self._bond.served(tried.candidate.channel.id, tried.key.id)
+
+    def gave(self, tried: Try, ids: Sequence[str]) -> None:
+        self._bond.gave(ids, tried.candidate.channel.id, tried.key.id)
 
 
 def noted(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from app.core import affinity
 from app.core.errors import ApiError
 from app.core.settings import Settings
 from app.proxy.api_request import ApiRequest
 from app.proxy.held_body import HeldBody, hold, too_large
 from app.proxy.messages import BodyReader, Inbound
 from app.waiting import give_way
+from app.wire import given_ids
 from app.wire.bodies.reading import RequestBodyReading, reading_of
 from app.wire.dialects.asked import Asked, bare_model, model_in_query
 from app.wire.headers import Headers, find
 
-KEPT = frozenset({"metadata", "previous_response_id", "prompt_cache_key", "session_id"})
-"""Members of a body by which a conversation is known."""
+KEPT = affinity.MEMBERS | given_ids.MEMBERS
+"""Members of a body by which a conversation is known, or who alone knows what is asked for."""
 
 
 def read_request(

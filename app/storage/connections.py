@@ -68,6 +68,9 @@ CHANNEL_WINDOW = (
 CHANNEL_SEEN = "apiproxy:{channels}:seen"  # hash "channel id ok" -> ms, "channel id error" -> JSON
 CHANNEL_USAGE = "apiproxy:{channels}:usage:"  # + channel id: hash "key id requests" and the like
 CHANNEL_TOLD = "apiproxy:{channels}:told:"  # + process id: number of the last batch of sums that was stored
+CONVERSATIONS = "apiproxy:{channels}:conversations:"  # + number of the slice: hash conversation -> JSON of its key
+CONVERSATIONS_NEWS = "apiproxy:{channels}:conversations_news"  # channel: what was stored of them, for all processes
+GIVEN_ID = "apiproxy:{channels}:given_id:"  # + digest of a token and an id that it was given -> "channel id, key id"
 
 ADMIN_SESSION = "apiproxy:admin:session:"
 ADMIN_FAILURES = "apiproxy:admin:failures:"

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.gateway import GatewayProcess
+from tests.support.own_redis import own_redis, own_server
 from tests.support.tls import Authority, TlsUpstream
 from tests.support.upstream import Upstream
 from tests.support.websocket_upstream import SocketServer
+
+__all__ = ["own_redis", "own_server"]
 
 
 @pytest.fixture(scope="module")

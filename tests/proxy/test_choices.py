@@ -14,9 +14,12 @@ from app.core.matching import Serving
 from app.core.model import Channel, Snapshot
 from app.core.outcome import Blame, Outcome, Verdict
 from app.core.settings import Settings
+from app.proxy.affinity import Affinity
 from app.proxy.choices import ChannelChoices, Choosing
 from app.storage.channel_health import Attempt
 from app.storage.channel_limits import ChannelLimits
+from app.storage.conversations import Conversations
+from app.storage.given_ids import GivenIds
 from app.storage.health import Health
 from app.storage.key_pool import StoredKey
 from app.storage.key_pools import KeyPools
@@ -37,7 +40,8 @@ class Room:
         self.pools.of("1").load([StoredKey(1, "sk-1"), StoredKey(2, "sk-2")], 1, now_ms())
         limits = ChannelLimits(Slots(redis.Redis(port=1)), Minutes(redis.Redis(port=1)))
         self.health = Health(self.pools, limits)
-        self.choosing = Choosing(self.health, self.pools, limits, ())
+        affinity = Affinity(Conversations(), GivenIds(redis.Redis(port=1)))
+        self.choosing = Choosing(self.health, self.pools, limits, affinity, ())
 
     def fail(self, key_id: str, verdict: Verdict) -> None:
         key = next(key for key in iter(self.pools.of("1").turn("sequential").next, None) if key.id == key_id)
@@ -45,7 +49,8 @@ class Room:
         self.health.note(attempt, verdict, Settings(), now_ms(), status=429)
 
     def choices(self, **settings: Any) -> ChannelChoices:
-        request: Any = SimpleNamespace(asked=SimpleNamespace(served_by="openai"), model="m")
+        asked = SimpleNamespace(served_by="openai")
+        request: Any = SimpleNamespace(asked=asked, model="m", members=None, fields=[], caller="")
         snapshot = Snapshot(serving=Serving([self.channel]), settings=Settings(**settings))
         return self.choosing.choices(request, snapshot, None)
 

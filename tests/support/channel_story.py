@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,6 +79,8 @@ class Story:
         self.noted: list[tuple[str, str]] = []
         """Channel and outcome of each attempt, in the order in which they were noted."""
         self.bodies: list[bytes] = []
+        self.given: list[str] = []
+        """Ids that answers gave."""
         self.room = EngineRoom()
         self.upstream = Upstream(handler=self._answer)
         self.client = Client()
@@ -131,6 +133,9 @@ class Story:
             def note(self, tried: Try, verdict: Verdict, status: int, first_byte_ms: float | None) -> None:
                 story.noted.append((tried.candidate.channel.name, verdict.outcome.value))
 
+            def gave(self, tried: Try, ids: Sequence[str]) -> None:
+                story.given += ids
+
             def refused(self) -> ApiError:
                 return ApiError(503, "all_resting", "nobody")
 
@@ -139,12 +144,12 @@ class Story:
 
         return Fixed()
 
-    def ask(self, *, stream: bool = False, body: bytes = b"", fields: Headers | None = None) -> Served:
-        """The client's call, for the model `m`."""
+    def ask(self, *, stream: bool = False, body: bytes = b"", fields: Headers | None = None, path: str = "") -> Served:
+        """The client's call, for the model `m` unless its body says otherwise."""
         body = body or json.dumps({"model": "m", "stream": stream, "messages": []}).encode()
         self.client.buffer = body
         fields = [("Host", "g"), ("Content-Type", "application/json"), *(fields or [])]
-        asked = dialect_of("POST", CHAT[self.dialect], {})
+        asked = dialect_of("POST", path or CHAT[self.dialect], {})
         assert asked is not None
         reader = RequestInput(self.client, len(body), expects_continue=False)
         inbound = Inbound("id", "POST", fields, "", reader, False, "192.0.2.1", None, "", None, self.client.sock)

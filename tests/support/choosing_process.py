@@ -1,0 +1,130 @@
+"""What a web process chooses with for calls to channels, with a Redis or without; the upstreams answer all calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from app.core.model import Channel, Snapshot
+from app.core.outcome import Outcome, Verdict
+from app.core.settings import Limits, Settings
+from app.core.snapshot import Stored, build_snapshot
+from app.proxy.affinity import Affinity
+from app.proxy.attempts import Try
+from app.proxy.choices import ChannelChoices, Choosing
+from app.proxy.messages import Inbound
+from app.proxy.read_request import read_request
+from app.storage.affinity_keeper import AffinityKeeper
+from app.storage.channel_health import Attempt
+from app.storage.channel_limits import ChannelLimits
+from app.storage.connections import open_redis
+from app.storage.conversations import Conversations
+from app.storage.given_ids import GivenIds
+from app.storage.health import Health
+from app.storage.key_pool import StoredKey
+from app.storage.key_pools import KeyPools
+from app.storage.minutes import Minutes
+from app.storage.slots import Slots
+from app.wire.dialects.asked import dialect_of
+from tests.support.keeping import LIMITED, now_ms
+
+NOWHERE = "redis://127.0.0.1:1"
+
+
+class Bytes:
+    """A request's body that is at hand."""
+
+    def __init__(self, data: bytes) -> None:
+        self.length = len(data)
+        self._left = data
+
+    @property
+    def at_end(self) -> bool:
+        return not self._left
+
+    def read1(self, size: int) -> bytes:
+        taken, self._left = self._left[:size], self._left[size:]
+        return taken
+
+
+class ChoosingProcess:
+    """Channels by name, each with so many keys, whose ids follow each other; `start` it where there is a Redis."""
+
+    def __init__(self, keys: dict[str, int], redis_url: str = NOWHERE, **settings: Any) -> None:
+        self.redis = open_redis(redis_url, socket_timeout_s=0.5)
+        self.settings = Settings(**settings)
+        self.said: dict[str, dict[str, Any]] = {
+            name: {
+                "name": name,
+                "dialects": ["openai", "responses"],
+                "urls": [{"url": f"https://{name}.example"}],
+                "models": [{"name": "m"}],
+            }
+            for name in keys
+        }
+        pools = KeyPools(self.redis)
+        first = 1
+        for name, count in keys.items():
+            pools.of(name).load([StoredKey(id, f"sk-{id}") for id in range(first, first + count)], 1, now_ms())
+            first += count
+        limits = ChannelLimits(Slots(self.redis), Minutes(self.redis))
+        self.health = Health(pools, limits)
+        self.affinity = Affinity(Conversations(), GivenIds(self.redis))
+        self.keeper = AffinityKeeper(self.redis, self.affinity.conversations, self.affinity.ids)
+        self.choosing = Choosing(self.health, pools, limits, self.affinity, (self.keeper,))
+        self.affinity.follow(self.settings)
+        self.build()
+
+    def build(self) -> None:
+        """Takes what is said of the channels."""
+        times = {"created_at_ms": 0, "updated_at_ms": 0}
+        tables = {"channels": {name: json.dumps({"said": said, **times}) for name, said in self.said.items()}}
+        self.snapshot: Snapshot = build_snapshot(Stored(1, tables), Limits(), self.settings)
+
+    def start(self) -> ChoosingProcess:
+        self.keeper.start()
+        return self
+
+    def end(self) -> None:
+        self.keeper.stop()
+        self.redis.close()
+
+    def choices(
+        self,
+        conversation: str = "",
+        *,
+        caller: str = "token",
+        path: str = "/v1/chat/completions",
+        method: str = "POST",
+        body: bytes = b'{"model": "m"}',
+    ) -> ChannelChoices:
+        fields = [("Content-Type", "application/json")]
+        if conversation:
+            fields.append(("session-id", conversation))
+        asked = dialect_of(method, path, {})
+        assert asked is not None
+        inbound = Inbound("id", method, fields, "", Bytes(body), False, "192.0.2.1", None, "", None, None)
+        request = read_request(inbound, asked, "", fields, self.settings, caller)
+        return self.choosing.choices(request, self.snapshot, None)
+
+    def call(self, conversation: str = "", *, gives: Iterable[str] = (), **more: Any) -> str:
+        """Channel and key of the first attempt, which is answered."""
+        choices = self.choices(conversation, **more)
+        candidate = next(iter(choices.channels()))
+        turn = choices.keys(candidate)()
+        assert turn is not None
+        tried = Try(candidate, candidate.channel.urls[0], turn)
+        choices.note(tried, Verdict(Outcome.OK), 200, 5.0)
+        choices.gave(tried, list(gives))
+        turn.release()
+        return f"{candidate.channel.id} {turn.key.id}"
+
+    def rest(self, served: str, for_s: float) -> None:
+        """The key that served rests so long, and all know it."""
+        channel_id, key_id = served.split()
+        pool = self.choosing.pools.of(channel_id)
+        key = next(key for key in iter(pool.turn("sequential").next, None) if key.id == key_id)
+        channel: Channel = next(channel for channel in self.snapshot.channels if channel.id == channel_id)
+        attempt = Attempt(channel, channel.urls[0].url, key, "m", now_ms())
+        self.health.note(attempt, LIMITED._replace(told_rest_s=for_s), self.settings, now_ms(), status=429)
