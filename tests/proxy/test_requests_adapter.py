@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -84,3 +85,19 @@ def test_what_fails_is_told_as_requests_tells_it(site: Upstream, session: reques
     site.handler = lambda peer: peer.read_request() and peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
         _ = session.get(site.url).content
+
+
+def test_a_body_that_fails_leaves_no_connection_open(site: Upstream, session: requests.Session) -> None:
+    """Also while somebody keeps the exception, and with it all that was at hand."""
+    ended = threading.Event()
+
+    def handler(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+        peer.wait_closed()
+        ended.set()
+
+    site.handler = handler
+    with pytest.raises(requests.RequestException) as caught:
+        session.get(site.url, timeout=0.1)
+    assert ended.wait(5), caught

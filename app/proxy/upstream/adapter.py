@@ -68,7 +68,7 @@ class UpstreamAdapter(HTTPAdapter):
             exchange = self._transport.send(outbound, deadline_s)
             response = self.build_response(request, _as_urllib3(exchange, outbound.method))
             if not stream:
-                _ = response.content
+                _read_whole(response)
         except GatewayError as error:
             raise _translated(error, request) from error
         return response
@@ -126,6 +126,15 @@ def _as_urllib3(exchange: Exchange, method: str) -> HTTPResponse:
         decode_content=False,
         request_method=method,
     )
+
+
+def _read_whole(response: requests.Response) -> None:
+    """Into `response.content`. What fails on the way leaves no connection open, as requests itself would."""
+    try:
+        _ = response.content
+    except BaseException:
+        response.close()
+        raise
 
 
 def _fields(request: requests.PreparedRequest) -> Headers:
