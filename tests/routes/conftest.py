@@ -9,7 +9,7 @@ import redis
 
 from app.storage.connections import ADMIN_FAILURES
 from app.storage.embedded import EmbeddedRedis
-from tests.support.api_calls import OTHER_TOKEN, TOKEN
+from tests.support.api_calls import OTHER_TOKEN, TOKEN, Accounts, good
 from tests.support.gateway import GatewayProcess
 from tests.support.upstream import Upstream
 
@@ -38,6 +38,16 @@ def api_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayPro
     yield process
     process.stop()
     server.stop()
+
+
+@pytest.fixture
+def accounts(api_gateway: GatewayProcess) -> Iterator[Accounts]:
+    """No channels yet, and an upstream that answers well."""
+    upstream = Upstream(handler=good)
+    accounts = Accounts(api_gateway, upstream)
+    yield accounts
+    accounts.close()
+    upstream.close()
 
 
 @pytest.fixture

@@ -9,24 +9,19 @@ import pytest
 from app.config import load_config
 from app.gateway import build_gateway
 from app.routes import build_flask
-from tests.support.api_calls import BEARER, PATHS, Accounts, good, refused
-from tests.support.gateway import ADMIN_TOKEN, GatewayProcess
-from tests.support.upstream import Upstream
+from tests.support.api_calls import BEARER, PATHS, Accounts, refused
+from tests.support.gateway import ADMIN_TOKEN
 
 BODY = '{"model": "m", "messages": []}'
 
 
 @pytest.fixture
-def anonymous(api_gateway: GatewayProcess) -> Iterator[Accounts]:
+def anonymous(accounts: Accounts) -> Iterator[Accounts]:
     """The channels are open to this machine."""
-    upstream = Upstream(handler=good)
-    accounts = Accounts(api_gateway, upstream)
     accounts.add("one")
-    assert api_gateway.admin("PUT", "/api/settings", {"anonymous_channels": True}).status == 200
+    assert accounts.gateway.admin("PUT", "/api/settings", {"anonymous_channels": True}).status == 200
     yield accounts
-    api_gateway.admin("PUT", "/api/settings", {"anonymous_channels": None})
-    accounts.close()
-    upstream.close()
+    accounts.gateway.admin("PUT", "/api/settings", {"anonymous_channels": None})
 
 
 def test_programs_of_this_machine_need_no_token(anonymous: Accounts) -> None:

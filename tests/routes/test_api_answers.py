@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.support.api_calls import BEARER, PATHS, TOKEN, Accounts, good, refused
+from tests.support.api_calls import BEARER, PATHS, TOKEN, Accounts, refused
 from tests.support.gateway import GatewayProcess
-from tests.support.upstream import Peer, Upstream
+from tests.support.upstream import Peer
 
 UPGRADE = {
     "Connection": "Upgrade",
@@ -18,15 +17,6 @@ UPGRADE = {
     "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
     "Sec-WebSocket-Version": "13",
 }
-
-
-@pytest.fixture
-def accounts(api_gateway: GatewayProcess) -> Iterator[Accounts]:
-    upstream = Upstream(handler=good)
-    accounts = Accounts(api_gateway, upstream)
-    yield accounts
-    accounts.close()
-    upstream.close()
 
 
 def said(accounts: Accounts, method: str, path: str, headers: dict[str, str] | None = None) -> Any:

@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.support.api_calls import BEARER, OTHER_TOKEN, PATHS, TOKEN, Accounts, good, refused
-from tests.support.gateway import GatewayProcess, Reply
-from tests.support.upstream import Upstream
-
-
-@pytest.fixture
-def accounts(api_gateway: GatewayProcess) -> Iterator[Accounts]:
-    upstream = Upstream(handler=good)
-    accounts = Accounts(api_gateway, upstream)
-    yield accounts
-    accounts.close()
-    upstream.close()
+from tests.support.api_calls import BEARER, OTHER_TOKEN, PATHS, TOKEN, Accounts, refused
+from tests.support.gateway import Reply
 
 
 @pytest.fixture

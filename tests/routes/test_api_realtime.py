@@ -8,9 +8,8 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from tests.support.api_calls import TOKEN, Accounts, good
-from tests.support.gateway import GatewayProcess
-from tests.support.upstream import Peer, Upstream
+from tests.support.api_calls import TOKEN, Accounts
+from tests.support.upstream import Peer
 from tests.support.waiting import wait_until
 from tests.support.websocket_upstream import SocketServer, ws_url
 
@@ -22,15 +21,6 @@ def server() -> Iterator[SocketServer]:
     server = SocketServer()
     yield server
     server.close()
-
-
-@pytest.fixture
-def accounts(api_gateway: GatewayProcess) -> Iterator[Accounts]:
-    upstream = Upstream(handler=good)
-    accounts = Accounts(api_gateway, upstream)
-    yield accounts
-    accounts.close()
-    upstream.close()
 
 
 def lead_to(accounts: Accounts, server: SocketServer, **said: object) -> None:

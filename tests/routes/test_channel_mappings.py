@@ -8,20 +8,14 @@ from typing import Any
 
 import pytest
 
-from tests.support.api_calls import BEARER, PATHS, Accounts, good, refused
-from tests.support.gateway import GatewayProcess, Reply
-from tests.support.upstream import Upstream
+from tests.support.api_calls import BEARER, PATHS, Accounts, refused
+from tests.support.gateway import Reply
 
 
-@pytest.fixture
-def accounts(api_gateway: GatewayProcess) -> Iterator[Accounts]:
-    upstream = Upstream(handler=good)
-    accounts = Accounts(api_gateway, upstream)
-    yield accounts
-    for prefix in ("acct", "v1"):
-        api_gateway.admin("DELETE", f"/api/mappings/{prefix}")
-    accounts.close()
-    upstream.close()
+@pytest.fixture(autouse=True)
+def no_mapping_is_left(accounts: Accounts) -> Iterator[None]:
+    yield
+    accounts.gateway.admin("DELETE", "/api/mappings/acct")
 
 
 def ask(accounts: Accounts, path: str, headers: dict[str, str] | None = None, **more: Any) -> Reply:
