@@ -4,81 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
+from playwright.sync_api import Locator, expect
 
-from tests.support.channels import said_of_channel
+from tests.support.admin_pages import OpenPage, add, complaints, no_channels, open_page, row_of, stored
 from tests.support.gateway import GatewayProcess
+
+__all__ = ["complaints", "no_channels", "open_page"]
 
 pytestmark = pytest.mark.skipif(os.environ.get("SKIP_BROWSER") == "1", reason="SKIP_BROWSER=1")
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 SECRET = "sk-abcdefghijklmnop-1234"
-
-OpenPage = Callable[..., Page]
-
-
-@pytest.fixture
-def complaints() -> list[str]:
-    """What the browser objected to on the test's pages: script errors, policy violations, dialogs."""
-    return []
-
-
-@pytest.fixture
-def open_page(browser: Browser, gateway: GatewayProcess, complaints: list[str]) -> Iterator[OpenPage]:
-    """Opens a view of the admin, logged in."""
-    contexts = []
-
-    def heard(message: ConsoleMessage) -> None:
-        # A refusal is an answer like any other to us; the browser logs it as an error.
-        expected = message.text.startswith("Failed to load resource") and "status of 4" in message.text
-        if message.type in ("error", "warning") and not expected:
-            complaints.append(message.text)
-
-    def open_page(view: str = "#/channels", **options: Any) -> Page:
-        context = browser.new_context(base_url=gateway.url, **{"locale": "en-US", **options})
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", heard)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("dialog", lambda dialog: (complaints.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        page.goto(f"/admin{view}")
-        page.locator("input[name=token]").fill(gateway.admin_token)
-        page.locator("button[type=submit]").click()
-        page.locator(".views").wait_for()
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-
-
-@pytest.fixture(autouse=True)
-def no_channels(gateway: GatewayProcess) -> Iterator[None]:
-    """Each test begins without channels, and leaves none: without any, /v1 is as if there were no such thing."""
-    yield
-    for channel in gateway.admin("GET", "/api/channels?limit=500").json()["channels"]:
-        gateway.admin("DELETE", f"/api/channels/{channel['id']}")
-
-
-def add(gateway: GatewayProcess, name: str, **said: Any) -> dict[str, Any]:
-    reply = gateway.admin("POST", "/api/channels", said_of_channel(name, **said))
-    assert reply.status == 201, reply.body
-    channel: dict[str, Any] = reply.json()["channel"]
-    return channel
-
-
-def stored(gateway: GatewayProcess, name: str) -> dict[str, Any]:
-    channels = gateway.admin("GET", "/api/channels?limit=500").json()["channels"]
-    found: dict[str, Any] = next(channel for channel in channels if channel["name"] == name)
-    return found
-
-
-def row_of(page: Page, name: str) -> Locator:
-    return page.get_by_role("row").filter(has=page.get_by_role("rowheader").filter(has_text=name))
 
 
 def expect_blamed(field: Locator, says: str) -> None:
@@ -242,3 +180,34 @@ def test_a_rest_counts_down_and_ends_by_a_button(
     expect(row).to_contain_text("Disabled")
     assert stored(gateway, "tired")["enabled"] is False
     assert complaints == []
+
+
+@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+@pytest.mark.parametrize("width", [360, 820, 1280])
+def test_no_view_is_wider_than_the_window(
+    open_page: OpenPage, gateway: GatewayProcess, width: int, locale: str
+) -> None:
+    """Not with names, addresses, notes and models of any length."""
+    long = "long" * 20
+    url = f"https://{'a' * 60}.example/{long}"
+    channel = add(
+        gateway,
+        long,
+        urls=[{"url": url}],
+        models=[{"name": long * 3}],
+        note=long * 9,
+        keys=[f"sk-{n:030}" for n in range(2)],
+    )
+    page = open_page(viewport={"width": width, "height": 700}, locale=locale)
+    for view in ("#/channels", f"#/channels/{channel['id']}/keys", "#/channels/explain"):
+        page.goto(f"/admin{view}")
+        page.locator("main h1").wait_for()
+        expect(page.get_by_text(long).first if "explain" not in view else page.locator("#path")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), view
+    page.goto("/admin#/channels")
+    page.locator("tbody .row-actions button").nth(1).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator("#name")).to_have_value(long)
+    for summary in dialog.locator("summary").all():
+        summary.click()
+    assert dialog.evaluate("dialog => dialog.scrollWidth <= dialog.clientWidth")

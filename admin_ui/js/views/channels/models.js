@@ -52,7 +52,7 @@ export function Models({ id, form, known, error, onText }) {
   const count = modelsIn(form.models).length;
   return html`
     <div class="models-field">
-      <${Input} name="models" label=${t('models')} unit=${count > 0 ? t('modelCount', { n: count }) : ''} text=${form.models} area rows=${Math.min(12, Math.max(3, count + 1))}
+      <${Input} name="models" label=${t('models')} unit=${count > 0 ? t('modelCount', { n: count }) : ''} text=${form.models} area rows=${Math.min(8, Math.max(3, count + 1))}
         placeholder=${'gpt-5\nfast -> gpt-5-mini'} hint=${t('modelsHint')} wrong=${wrong} onText=${onText} />
       <button type="button" class="bare small beside" disabled=${busy} onClick=${fetch}>${t(busy ? 'fetchingModels' : 'fetchModels')}</button>
       ${failure && html`

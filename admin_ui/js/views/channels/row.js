@@ -19,7 +19,7 @@ const Name = ({ channel }) => html`
     <div>
       <b>${channel.name}</b>
       <span class="dialects">${channel.dialects.map((name) => html`<span class="badge" key=${name}>${t(`dialect_${name}`)}</span>`)}</span>
-      <code class="soft" title=${hosts(channel).join('\n')}>${hosts(channel)[0]}${channel.urls.length > 1 ? ` +${channel.urls.length - 1}` : ''}</code>
+      <span class="hosts soft" title=${hosts(channel).join('\n')}><code>${hosts(channel)[0]}</code>${channel.urls.length > 1 && html`<span>+${channel.urls.length - 1}</span>`}</span>
       ${channel.note && html`<span class="soft note" title=${channel.note}>${channel.note.split('\n')[0]}</span>`}
     </div>
   </div>`;

@@ -1,4 +1,4 @@
-import { useState } from '../../../vendor/preact/hooks.mjs';
+import { useEffect, useRef, useState } from '../../../vendor/preact/hooks.mjs';
 import { useAction } from '../../action.js';
 import { testChannel } from '../../api.js';
 import { Dialog } from '../../components/dialog.js';
@@ -13,8 +13,10 @@ const Time = ({ label, ms }) => html`<div><dt>${label}</dt><dd>${duration(ms)}</
 
 function Result({ test }) {
   const fields = Object.entries(test.headers ?? {});
+  const section = useRef();
+  useEffect(() => section.current.scrollIntoView({ block: 'nearest' }), [test]);
   return html`
-    <section class="test-result ${test.ok ? 'good' : 'bad'}" aria-live="polite">
+    <section class="test-result ${test.ok ? 'passed' : ''}" ref=${section}>
       <h3><span class="state ${test.ok ? 'good' : 'bad'}">${outcomeText(test.outcome)}</span> ${test.status ? html`<span class="soft">HTTP ${test.status}</span>` : ''}</h3>
       <dl class="figures">
         <${Time} label=${t('wholeTime')} ms=${test.duration_ms} />
@@ -22,8 +24,8 @@ function Result({ test }) {
         <${Time} label=${t('firstContentTime')} ms=${test.first_content_ms} />
         ${test.model && html`<div><dt>${t('model')}</dt><dd><code>${test.model}</code></dd></div>`}
       </dl>
-      ${test.text && html`<pre class="said" tabindex="0" aria-label=${t('answerText')}>${test.text}</pre>`}
       ${test.error && html`<pre class="said error" tabindex="0" aria-label=${t('errorText')}>${test.error}</pre>`}
+      ${test.text && html`<pre class="said" tabindex="0" aria-label=${t('answerText')}>${test.text}</pre>`}
       ${fields.length > 0 && html`
         <details><summary>${t('answerFields', { n: fields.length })}</summary>
           <pre class="said">${fields.map(([name, value]) => `${name}: ${value}`).join('\n')}</pre>
@@ -59,6 +61,6 @@ export function TestDialog({ channel, keyId = '', hint = '', onClose }) {
       <${Input} name="text" label=${t('testText')} text=${text} placeholder=${t('testTextUsual')} maxlength="10000" wrong=${wrong('text')} onText=${setText} />
       <${Check} name="stream" label=${t('streamed')} checked=${stream} onCheck=${setStream} />
       <p class="hint">${t('testHint')}</p>
-      ${test && html`<${Result} test=${test} />`}
+      <div aria-live="polite">${test && html`<${Result} test=${test} />`}</div>
     <//>`;
 }
