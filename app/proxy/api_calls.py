@@ -10,7 +10,7 @@ from typing import NoReturn, Protocol
 
 from gevent import GreenletExit
 
-from app.core.errors import ApiError, ClientFault, GatewayError, UpstreamFault
+from app.core.errors import ApiError, GatewayError, UpstreamFault
 from app.core.events import CLIENT_GONE, ApiUse
 from app.core.model import Snapshot
 from app.core.outcome import Facts, Flaw, Outcome, judge
@@ -78,9 +78,9 @@ def ask(
 
     Raises GatewayError before anything was sent to the client, or ClientGone.
     """
-    call = Call(engine.calls, inbound, asked.endpoint, snapshot.limits.total_timeout)
+    call = Call(engine.calls, inbound, asked.endpoint, 0.0)
     request: ApiRequest | None = None
-    call.bound(deadlines_of(fields, query))
+    call.bound(snapshot.limits.total_timeout, deadlines_of(fields, query))
     try:
         request = read_request(inbound, asked, query_without_deadline(query), fields, snapshot.settings, caller)
         call.watch_client()
@@ -116,9 +116,10 @@ def _answered(
             of = last.of
             repeated.failed()
             tell(of, last.verdict.outcome)
-            reply = final_answer(attempts.failed, choices.back_s())
+            is_head = request.inbound.method == "HEAD"
+            reply = final_answer(attempts.failed, choices.back_s(), is_head=is_head)
             call.end(reply.status, last.verdict.outcome.value)
-    except GatewayError as error:
+    except BaseException as error:  # as above
         _tell_attempts(error, attempts)
         _end(call, error)
     finally:
@@ -135,7 +136,7 @@ def _last_of(attempts: Attempts, choices: CallChoices) -> Failed:
     return attempts.failed[-1]
 
 
-def _tell_attempts(error: GatewayError, attempts: Attempts) -> None:
+def _tell_attempts(error: BaseException, attempts: Attempts) -> None:
     if isinstance(error, ApiError) and attempts.failed:
         error.attempts, error.channel = len(attempts.failed), attempts.failed[-1].of.candidate.channel.name
 
@@ -216,7 +217,7 @@ def _end(call: Call, error: BaseException) -> NoReturn:
             call.end(400, "bad_request")
             raise malformed_request(error) from None
         case GatewayError():
-            if not isinstance(error, ClientFault):
+            if error.status >= 500:  # others are the caller's doing, who could fill the log with them
                 log.warning("%s: %s", error.code, error.message)
             call.end(error.status, error.code)
         case GreenletExit() | ConnectionError():

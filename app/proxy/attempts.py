@@ -9,9 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, Protocol
-
-import gevent
+from typing import Protocol
 
 from app.core.errors import AddressRefused, ApiError, UpstreamFault
 from app.core.failover import Failover, Next
@@ -19,17 +17,20 @@ from app.core.failures import Failure, Phase
 from app.core.keys import Key
 from app.core.matching import Candidate
 from app.core.model import ChannelUrl, Snapshot
-from app.core.outcome import Facts, Outcome, Verdict, judge
+from app.core.outcome import Facts, Flaw, Outcome, Verdict, judge
 from app.proxy.api_request import ApiRequest
 from app.proxy.call import Call
 from app.proxy.holding import HeldAnswer, read_bounded
 from app.proxy.upstream.exchange import NEVER, Exchange
-from app.proxy.upstream.transport import Transport
+from app.proxy.upstream.faults import failed
+from app.proxy.upstream.transport import OutboundRequest, Transport
 from app.wire.dialects.observers import Observer, observer_for
 from app.wire.error_bodies import plain
 from app.wire.headers import Headers, by_name, find, lower
 
 JUDGED_BYTES = 64 * 1024
+ERROR_BODY_S = 5.0
+"""So long an upstream may take to the end of an error's body."""
 
 
 class Turn(Protocol):
@@ -147,9 +148,12 @@ class Attempts:
         """The first good answer; None when nobody gave one. Raises what reading the request's body raised."""
         failover = self._failover
         for candidate in self._choices.channels():
+            self._call.bound(candidate.channel.limits.total_timeout)
+            if self._is_over:
+                continue
             failover.begin_channel()
             next_key = self._choices.keys(candidate)
-            while failover.may_try_key and (turn := next_key()) is not None:
+            while failover.may_try_key and not self._is_over and (turn := next_key()) is not None:
                 outcome = self._try_urls(candidate, turn, failover, forwarded_fields)
                 if isinstance(outcome, Chosen):
                     return outcome
@@ -161,12 +165,19 @@ class Attempts:
                 return None
         return None
 
+    @property
+    def _is_over(self) -> bool:
+        """No other can answer in time any more: to try it would only put blame on it."""
+        return bool(self.failed) and self._call.is_late
+
     def _try_urls(self, candidate: Candidate, turn: Turn, failover: Failover, forwarded_fields: str) -> Chosen | Next:
         """With one key; what is chosen keeps its turn."""
         step = Next.CHANNEL
         outcome: Chosen | Failed | None = None
         try:
             for url in self._choices.urls(candidate):
+                if self._is_over:
+                    break
                 outcome = self._try(Try(candidate, url, turn), forwarded_fields)
                 if isinstance(outcome, Chosen):
                     return outcome
@@ -184,99 +195,126 @@ class Attempts:
         outbound = request.outbound(tried.candidate, tried.url, tried.key.secret, forwarded_fields)
         attempt = self._call.begin_attempt(tried.url.upstream)
         began_s = time.monotonic()
-        timer = None
-        exchange: Exchange | None = None
+        useful_s = self._useful_s(tried)
+        deadline_s = self._call.answer_deadline_s
+        if useful_s:  # it takes the place of first_byte_timeout
+            outbound.first_byte_limited = False
+            deadline_s = min(deadline_s, began_s + useful_s)
+        outcome: Chosen | Failed
         try:
-            exchange = attempt.send(self._transport, outbound, self._call.answer_deadline_s)
+            exchange = attempt.send(self._transport, outbound, deadline_s)
             tried.first_byte_s = time.monotonic()
-            timer = self._limit_useful(tried, exchange, began_s)
             outcome = self._judged(tried, exchange)
-        except (UpstreamFault, AddressRefused) as broken:
-            fault = self._fault_of(broken, tried)
-            answer = exchange.head if exchange is not None else None
-            headers = by_name(answer.headers) if answer is not None else {}
-            facts = Facts(
-                request.asked.speaks,
-                status=answer.status if answer is not None else 0,
-                headers=headers,
-                failure=fault.failure,
-                model=tried.candidate.upstream_model,
-            )
-            outcome = Failed(tried, self._verdict(facts))
-            outcome.fault = fault
-        finally:
-            if timer is not None:
-                timer.stop()
+        except AddressRefused as refused:
+            outcome = self._broken(tried, outbound, UpstreamFault(Failure.UNREACHABLE, refused.message))
+        except UpstreamFault as fault:
+            if fault.failure is Failure.TOTAL_TIMEOUT:
+                fault = self._late(tried, began_s, useful_s)
+            outcome = self._broken(tried, outbound, fault)
         if isinstance(outcome, Chosen):
-            self._bound_the_rest(outcome.exchange)
+            self._bound_the_rest(outcome.exchange, deadline_s)
             first_byte_ms = (time.monotonic() - began_s) * 1000
             self._choices.note(tried, Verdict(Outcome.OK), outcome.exchange.answer.status, first_byte_ms)
         else:
-            attempt.end()
+            if outcome.fault is not None and outcome.fault.failure is Failure.TOTAL_TIMEOUT:
+                outcome.verdict = self._call.fairly(outcome.verdict, began_s)
             self._choices.note(tried, outcome.verdict, outcome.status, None)
+            attempt.end()
         return outcome
 
-    def _fault_of(self, broken: UpstreamFault | AddressRefused, tried: Try) -> UpstreamFault:
-        if isinstance(broken, AddressRefused):  # the name of the url leads elsewhere than when it was added
-            return UpstreamFault(Failure.UNREACHABLE, broken.message)
-        if broken.failure is Failure.TOTAL_TIMEOUT:
-            return self._call.late(self._call.answer_deadline_s, tried.url.upstream)
-        return broken
-
-    def _bound_the_rest(self, exchange: Exchange) -> None:
-        """An answer that has begun may take as long as the whole call."""
-        call = self._call
-        if call.answer_deadline_s != NEVER:
-            exchange.bound(call.deadline_s, call.late(call.deadline_s, exchange.upstream))
-
-    def _limit_useful(self, tried: Try, exchange: Exchange, began_s: float) -> Any:
-        """Breaks a stream off that has no useful content in time."""
+    def _useful_s(self, tried: Try) -> float:
+        """How long a stream may take to its first useful content; 0: no stream, or it may take as long as it likes."""
         if not self._request.is_stream:
-            return None
+            return 0.0
         own = tried.candidate.channel.first_useful_timeout
-        limit_s = self._settings.first_useful_timeout if own is None else own
-        if not limit_s:
-            return None
-        left_s = max(0.0, began_s + limit_s - time.monotonic())
-        text = f"{exchange.upstream.authority} sent nothing useful within {limit_s:g} s"
-        timer = gevent.get_hub().loop.timer(left_s)
-        timer.start(exchange.break_off, UpstreamFault(Failure.NOTHING_USEFUL, text))
-        return timer
+        return self._settings.first_useful_timeout if own is None else own
+
+    def _late(self, tried: Try, began_s: float, useful_s: float) -> UpstreamFault:
+        """Which of the deadlines of an attempt has passed."""
+        upstream, call = tried.url.upstream, self._call
+        if useful_s and began_s + useful_s < call.answer_deadline_s:
+            text = f"{upstream.authority} sent nothing useful within {useful_s:g} s"
+            return UpstreamFault(Failure.NOTHING_USEFUL, text)
+        return call.late(call.answer_deadline_s, upstream)
+
+    def _broken(self, tried: Try, outbound: OutboundRequest, fault: UpstreamFault) -> Failed:
+        exchange = outbound.exchange
+        answer = exchange.head if exchange is not None else None
+        facts = Facts(
+            self._request.asked.speaks,
+            status=answer.status if answer is not None else 0,
+            headers=by_name(answer.headers) if answer is not None else {},
+            failure=fault.failure,
+            model=tried.candidate.upstream_model,
+        )
+        outcome = Failed(tried, self._verdict(facts))
+        fault.__traceback__ = fault.__context__ = None  # whose frames hold what holds the fault
+        outcome.fault = fault
+        return outcome
+
+    def _bound_the_rest(self, exchange: Exchange, deadline_s: float) -> None:
+        """An answer that has begun may take as long as the whole call."""
+        if deadline_s != NEVER:
+            call = self._call
+            exchange.bound(call.deadline_s, call.late(call.deadline_s, exchange.upstream))
 
     def _judged(self, tried: Try, exchange: Exchange) -> Chosen | Failed:
         answer = exchange.answer
         if answer.status >= 400:
-            body = read_bounded(exchange, self._settings.hold_max_bytes)
+            body = self._error_body(exchange)
             return self._failed(tried, exchange, body, None)
         observer = None
         if answer.status < 300 and find(answer.headers, "content-encoding") is None:
             observer = observer_for(self._request.asked, find(answer.headers, "content-type") or "")
         if observer is None or answer.status in (204, 304) or self._request.inbound.method == "HEAD":
-            return Chosen(tried, exchange, exchange.read_at_hand(), None)
+            return self._begun(tried, exchange)
         held = HeldAnswer(exchange, observer)
         held.read(self._settings.hold_max_bytes, empty_is_error=self._settings.empty_is_error)
         if held.flaw is None:
             return Chosen(tried, exchange, held.taken(), observer)
-        return self._failed(tried, exchange, observer.error or held.taken(), held)
+        return self._failed(tried, exchange, observer.error or held.taken(), held.flaw)
 
-    def _failed(self, tried: Try, exchange: Exchange, body: bytes, held: HeldAnswer | None) -> Failed:
+    def _begun(self, tried: Try, exchange: Exchange) -> Chosen | Failed:
+        """What is not looked at is good when it has begun, and where something must come something has."""
+        data = exchange.read_at_hand()
+        is_ok = 200 <= exchange.answer.status < 300
+        while is_ok and not data and not exchange.is_complete:
+            data = exchange.read1()
+        is_empty = exchange.answer.status == 200 and not data and self._request.inbound.method != "HEAD"
+        if is_empty and self._request.asked.is_judged:
+            return self._failed(tried, exchange, b"", Flaw.EMPTY)
+        return Chosen(tried, exchange, data, None)
+
+    def _error_body(self, exchange: Exchange) -> bytes:
+        """The status has said enough to go on: what is more is not waited for long."""
+        deadline_s = min(self._call.answer_deadline_s, time.monotonic() + ERROR_BODY_S)
+        text = f"did not end its error within {ERROR_BODY_S:g} s"
+        exchange.bound(deadline_s, failed(exchange.upstream, Failure.SILENT, text))
+        return read_bounded(exchange, self._settings.hold_max_bytes)
+
+    def _failed(self, tried: Try, exchange: Exchange, body: bytes, flaw: Flaw | None) -> Failed:
         answer = exchange.answer
         facts = Facts(
             self._request.asked.speaks,
             status=answer.status,
             headers=by_name(answer.headers),
             body=body[:JUDGED_BYTES],
-            flaw=held.flaw if held is not None else None,
+            flaw=flaw,
             model=tried.candidate.upstream_model,
         )
-        failed = Failed(tried, self._verdict(facts))
-        failed.status, failed.reason, failed.headers, failed.body = answer.status, answer.reason, answer.headers, body
+        outcome = Failed(tried, self._verdict(facts))
+        outcome.status, outcome.reason, outcome.headers, outcome.body = (
+            answer.status,
+            answer.reason,
+            answer.headers,
+            body,
+        )
         coding = find(answer.headers, "content-encoding")
         if coding is not None:  # what is passed on must be looked through for our key
-            failed.body = plain(body, coding)
-            if failed.body != body:
-                failed.headers = [field for field in answer.headers if lower(field[0]) != "content-encoding"]
-        return failed
+            outcome.body = plain(body, coding, self._settings.hold_max_bytes)
+            if outcome.body != body:
+                outcome.headers = [field for field in answer.headers if lower(field[0]) != "content-encoding"]
+        return outcome
 
     def _verdict(self, facts: Facts) -> Verdict:
         return judge(facts, self._rules, time.time())

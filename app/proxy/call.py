@@ -10,6 +10,7 @@ from app.core.errors import UpstreamFault
 from app.core.events import ApiUse, RequestEvent
 from app.core.failures import Failure
 from app.core.model import Upstream
+from app.core.outcome import Blame, Verdict
 from app.core.repeats import FailedCalls
 from app.proxy.attempt import Attempt
 from app.proxy.client_watch import ClientWatch
@@ -18,6 +19,7 @@ from app.proxy.relay import Relay
 from app.proxy.tunnel import Tunnel
 from app.proxy.upstream import faults
 from app.proxy.upstream.exchange import NEVER
+from app.wire.caller_deadlines import NONE as NO_DEADLINES
 from app.wire.caller_deadlines import CallerDeadlines
 from app.wire.trace import NO_TRACE
 
@@ -37,8 +39,8 @@ class Call:
     """What one request has to account for: it is told of once, at its end, by `settle` or `end`."""
 
     __slots__ = (
-        "_calls", "_endpoint", "_first_byte_s", "_inbound", "_own_deadline_s", "_started_s", "_status",
-        "answer_deadline_s", "attempt", "attempts", "deadline_s", "use", "watch",
+        "_calls", "_endpoint", "_first_byte_s", "_inbound", "_is_told", "_longest_s", "_own_deadline_s", "_started_s",
+        "_status", "_told", "answer_deadline_s", "attempt", "attempts", "deadline_s", "use", "watch",
     )  # fmt: skip
 
     def __init__(self, calls: Calls, inbound: Inbound, endpoint: str, total_timeout_s: float) -> None:
@@ -60,15 +62,32 @@ class Call:
         self.answer_deadline_s = self.deadline_s
         """When an answer must have begun."""
         self._own_deadline_s = self.deadline_s
+        self._longest_s = self.deadline_s
+        self._told = NO_DEADLINES
+        self._is_told = False
         calls.active += 1
 
-    def bound(self, told: CallerDeadlines) -> None:
-        """The caller waits no longer than this."""
-        if told.whole_s:
-            self.deadline_s = min(self.deadline_s, self._started_s + told.whole_s)
+    def bound(self, total_timeout_s: float, told: CallerDeadlines | None = None) -> None:
+        """The operator lets whoever is tried now take so long, from the call's begin (0: no limit).
+
+        `told`: the caller waits no longer than this; it holds for all that are tried.
+        """
+        if told is None:
+            told = self._told
+        self._told = told
+        own_s = self._longest_s
+        if total_timeout_s:
+            own_s = min(own_s, self._started_s + total_timeout_s)
+        self._own_deadline_s = own_s
+        self.deadline_s = min(own_s, self._started_s + told.whole_s) if told.whole_s else own_s
         self.answer_deadline_s = self.deadline_s
         if told.answer_s:
             self.answer_deadline_s = min(self.deadline_s, self._started_s + told.answer_s)
+
+    @property
+    def is_late(self) -> bool:
+        """No answer can come in time any more from whom is tried now."""
+        return self.answer_deadline_s != NEVER and self.answer_deadline_s <= time.monotonic()
 
     def late(self, deadline_s: float, upstream: Upstream) -> UpstreamFault:
         """What is wrong when one of the deadlines has passed: the operator set it, or the caller."""
@@ -76,6 +95,11 @@ class Call:
             text = f"{upstream.authority} took longer than the caller allows: {deadline_s - self._started_s:g} s"
             return UpstreamFault(Failure.CALLER_TIMEOUT, text)
         return faults.total_timeout(upstream)
+
+    def fairly(self, verdict: Verdict, began_s: float) -> Verdict:
+        """What follows from an attempt ended by the total timeout: nothing, where others had used that up."""
+        whole_s = self._own_deadline_s - self._started_s
+        return verdict if 2 * (began_s - self._started_s) < whole_s else verdict._replace(blame=Blame.NOBODY)
 
     def begin_attempt(self, upstream: Upstream) -> Attempt:
         """A try of `upstream`; the one before it has ended."""
@@ -103,6 +127,9 @@ class Call:
         self._record(status, error_code, 0)
 
     def _record(self, status: int, error_code: str, sent_bytes: int) -> None:
+        if self._is_told:
+            return
+        self._is_told = True
         now_s = time.monotonic()
         self._calls.active -= 1
         attempt = self.attempt

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from app.core.errors import ApiError
 from app.core.outcome import Outcome
 from app.proxy.attempts import Failed
@@ -14,11 +16,12 @@ UPSTREAM_RETRY_S = 5
 LONGEST_RETRY_S = 60
 """SDKs give up, or worse, try again at once, where they are told to wait for longer."""
 _CREDENTIALS = frozenset({Outcome.INVALID_KEY, Outcome.REFUSED_KEY, Outcome.ACCOUNT_SUSPENDED})
+_KNOWN_STATUSES = frozenset(HTTPStatus)
 _STATUSES = {499: 502}
 """An upstream's statuses that mean something else where they come from us."""
 
 
-def final_answer(failed: list[Failed], back_s: int | None) -> Reply:
+def final_answer(failed: list[Failed], back_s: int | None, *, is_head: bool) -> Reply:
     """Of the attempts of a call, at least one. `back_s`: when the first candidate is back; None: nobody knows.
 
     Raises ApiError where the answer is in words of ours.
@@ -40,21 +43,30 @@ def final_answer(failed: list[Failed], back_s: int | None) -> Reply:
         status = 429 if outcome is Outcome.QUOTA_EXHAUSTED else 502
         raise ApiError(status, code, text, retry_after_s=UPSTREAM_RETRY_S, is_final=status == 429)
     status = 429 if outcome is Outcome.QUOTA_EXHAUSTED else _STATUSES.get(real.status, real.status)
-    fields = _fields(real, status, outcome, back_s)
-    body = masked_body(real)
-    fields.append(("Content-Length", str(len(body))))
-    reason = real.reason if status == real.status else ""
-    return Reply(status, reason or "Error", fields, [body])
+    fields = _fields(real, status, outcome, back_s, is_head=is_head)
+    body = [] if is_head else [masked_body(real)]
+    if not is_head:
+        fields.append(("Content-Length", str(len(body[0]))))
+    reason = masked(real.reason, real) if status == real.status else ""
+    return Reply(status, reason or _phrase(status), fields, body)
 
 
-def _fields(real: Failed, status: int, outcome: Outcome, back_s: int | None) -> Headers:
+def _phrase(status: int) -> str:
+    return HTTPStatus(status).phrase if status in _KNOWN_STATUSES else "Error"
+
+
+def _fields(real: Failed, status: int, outcome: Outcome, back_s: int | None, *, is_head: bool) -> Headers:
     answer_fields = header_fields.to_client(real.headers, find(real.headers, "connection") or "")
     fields = [
-        (name, masked(value, real)) for name, value in answer_fields if header_fields.lower(name) != "content-length"
+        (name, masked(value, real))
+        for name, value in answer_fields
+        if is_head or header_fields.lower(name) != "content-length"
     ]
-    if status == 429 and find(fields, "retry-after") is None and back_s is not None:
-        fields.append(("Retry-After", str(max(1, back_s))))
-    waits_long = (real.verdict.told_rest_s or 0) > LONGEST_RETRY_S
+    wait_s = real.verdict.told_rest_s or 0.0
+    if status == 429 and find(fields, "retry-after") is None:
+        wait_s = max(1, back_s if back_s is not None else LONGEST_RETRY_S)
+        fields.append(("Retry-After", f"{wait_s:g}"))
+    waits_long = wait_s > LONGEST_RETRY_S
     if (waits_long or outcome is Outcome.QUOTA_EXHAUSTED) and find(fields, "x-should-retry") is None:
         fields.append(("x-should-retry", "false"))
     return fields

@@ -28,6 +28,23 @@ def read_request(
         reading = reading_of(kind, coding, KEPT, settings.replay_max_bytes)
     reader = inbound.body if reading is None else _Watched(inbound.body, reading)
     body = hold(reader, settings.replay_max_bytes) if inbound.body.length else HeldBody()
+    try:
+        return _request_of(inbound, asked, query, fields, body, reading, caller, settings.replay_max_bytes)
+    except BaseException:
+        body.close()
+        raise
+
+
+def _request_of(
+    inbound: Inbound,
+    asked: Asked,
+    query: str,
+    fields: Headers,
+    body: HeldBody,
+    reading: RequestBodyReading | None,
+    caller: str,
+    max_bytes: int,
+) -> ApiRequest:
     model, is_stream, members = asked.model, asked.is_stream, None
     if reading is not None:
         reading.finish()
@@ -35,7 +52,7 @@ def read_request(
             text = "the body is no JSON object, or `model` or `stream` stands twice in it"
             raise ApiError(400, "invalid_json", text)
         if reading.is_too_large:
-            raise too_large(settings.replay_max_bytes)
+            raise too_large(max_bytes)
         members = reading.members
         model = model or bare_model(asked, members.model)
         is_stream = is_stream or members.is_stream

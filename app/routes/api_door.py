@@ -85,6 +85,7 @@ class ApiDoor:
         except GatewayError as error:
             status, fields, text = api_error_reply(error, asked.dialect, request_id)
             body = [] if environ["REQUEST_METHOD"] == "HEAD" else [text]
+            told = _route_fields("", 0, "")
             if isinstance(error, ApiError):
                 told = _route_fields(error.channel, error.attempts, "")
         else:

@@ -95,8 +95,8 @@ _PICKED: Final = re.compile(
 )
 
 
-def plain(body: bytes, content_encoding: str) -> bytes:
-    """A body, or the beginning of one, out of its content coding, as far as it is looked at; as it is where that fails.
+def plain(body: bytes, content_encoding: str, max_bytes: int = READ_BYTES) -> bytes:
+    """A body, or about `max_bytes` of its beginning, out of its content coding; as it is where that fails.
 
     Some upstreams compress their errors though they were asked not to.
     """
@@ -107,7 +107,7 @@ def plain(body: bytes, content_encoding: str) -> bytes:
     try:
         for piece in decoder.feed(body):
             read += piece
-            if len(read) >= READ_BYTES:
+            if len(read) >= max_bytes:
                 break
     except CodingError:
         pass  # it is not what its field says, or not from here on

@@ -144,15 +144,25 @@ class Story:
 
         return Fixed()
 
-    def ask(self, *, stream: bool = False, body: bytes = b"", fields: Headers | None = None, path: str = "") -> Served:
-        """The client's call, for the model `m` unless its body says otherwise."""
-        body = body or json.dumps({"model": "m", "stream": stream, "messages": []}).encode()
+    def ask(
+        self,
+        *,
+        stream: bool = False,
+        body: bytes = b"",
+        fields: Headers | None = None,
+        path: str = "",
+        method: str = "POST",
+    ) -> Served:
+        """The client's call, for the model `m` unless its body says otherwise. A HEAD has none."""
+        body = (
+            b"" if method == "HEAD" else body or json.dumps({"model": "m", "stream": stream, "messages": []}).encode()
+        )
         self.client.buffer = body
         fields = [("Host", "g"), ("Content-Type", "application/json"), *(fields or [])]
-        asked = dialect_of("POST", path or CHAT[self.dialect], {})
+        asked = dialect_of(method, path or CHAT[self.dialect], {})
         assert asked is not None
         reader = RequestInput(self.client, len(body), expects_continue=False)
-        inbound = Inbound("id", "POST", fields, "", reader, False, "192.0.2.1", None, "", None, self.client.sock)
+        inbound = Inbound("id", method, fields, "", reader, False, "192.0.2.1", None, "", None, self.client.sock)
         return api_calls.ask(self.room.engine, inbound, asked, "", fields, self.snapshot, self.choices, self.caller)
 
     def close(self) -> None:

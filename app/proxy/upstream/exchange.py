@@ -50,6 +50,8 @@ class Exchange:
 
     # One is made for every request, and most change little of this: so it stands in the class.
     head: ResponseHead | None = None
+    first_byte_limited = True
+    """False: the deadline alone bounds the wait for the head."""
     _state = AWAITING
     _written = False
     _has_body_unasked = False
@@ -116,7 +118,7 @@ class Exchange:
         self._sent_body_bytes = min(len(body.at_hand), PIECE_BYTES)
         if unsent or not is_short(body):
             self._upload = Upload(self._sock, unsent, body, self._upload_ended)
-        answer = self._heads.read(limited=self._upload is None)
+        answer = self._heads.read(limited=self._upload is None and self.first_byte_limited)
         assert answer is not None  # noqa: S101 - None is only for a wait with patience
         self._begin_body(answer)
 
@@ -157,7 +159,7 @@ class Exchange:
 
     def _await_first_byte(self) -> None:
         """The request is out: from now on the upstream has `first_byte_timeout` to answer."""
-        if self._state == AWAITING:
+        if self._state == AWAITING and self.first_byte_limited:
             self._timer = gevent.get_hub().loop.timer(self._limits.first_byte_timeout)
             self._timer.start(self.break_off, faults.first_byte_timeout(self.upstream))
 

@@ -32,7 +32,8 @@ class OutboundRequest:
     """A request as it will stand on the wire: its fields in their order, number and spelling."""
 
     __slots__ = (
-        "attempts", "body", "exchange", "expect", "fields", "may_repeat", "method", "target", "upgrade", "upstream",
+        "attempts", "body", "exchange", "expect", "fields", "first_byte_limited", "may_repeat", "method", "target",
+        "upgrade", "upstream",
     )  # fmt: skip
 
     def __init__(
@@ -56,6 +57,8 @@ class OutboundRequest:
         self.expect = expect
         self.upgrade = upgrade
         self.may_repeat = may_repeat
+        self.first_byte_limited = True
+        """False: the deadline alone bounds the wait for an answer, and no first-byte timeout."""
         self.attempts = 0
         """How many connections it was sent on, or should have been."""
         self.exchange: Exchange | None = None
@@ -130,6 +133,7 @@ class Transport:
         if proxy is not None:
             target, fields = f"http://{upstream.authority}{target}", [*fields, *credentials(proxy)]
         try:
+            exchange.first_byte_limited = request.first_byte_limited
             exchange.send(f"{request.method} {target} HTTP/1.1", fields, request.body, expect=request.expect)
             if proxy is not None and exchange.answer.status == 407:
                 raise no_connection(upstream, by_proxy(refusal(407, exchange.answer.reason)))
