@@ -102,7 +102,9 @@ class Call:
         return verdict if 2 * (began_s - self._started_s) < whole_s else verdict._replace(blame=Blame.NOBODY)
 
     def begin_attempt(self, upstream: Upstream) -> Attempt:
-        """A try of `upstream`; the one before it has ended."""
+        """A try of `upstream`; the one before it has ended. Raises ClientGone where the client left meanwhile."""
+        if self.attempt is not None and self.watch is not None:
+            self.watch.check()
         self.attempt = Attempt(upstream)
         return self.attempt
 

@@ -44,6 +44,13 @@ class ClientWatch:
             self._watcher.stop()
             self._watcher = None
 
+    def check(self) -> None:
+        """Raises ClientGone where the client has left, though the loop has not come to tell so."""
+        waiting = peek(self._sock)
+        if waiting is not None and (not waiting or (_HAS_TCP_INFO and self._has_ended())):
+            self.stop()
+            raise ClientGone
+
     def _look(self) -> None:
         waiting = peek(self._sock)
         if waiting:
@@ -60,13 +67,15 @@ class ClientWatch:
         self._watcher.start(self._look_at_state)
 
     def _look_at_state(self) -> None:
+        if self._has_ended():
+            self._throw()
+
+    def _has_ended(self) -> bool:
         try:
-            state = self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+            return self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] in _GONE_STATES
         except OSError:
             self.stop()  # no TCP socket: its end shows at the next write
-            return
-        if state in _GONE_STATES:
-            self._throw()
+            return False
 
     def _throw(self) -> None:
         self.stop()
