@@ -62,16 +62,18 @@ class AffinityKeeper:
             self._redis.publish(CONVERSATIONS_NEWS, "")  # wakes our own listener
             for thread in self._threads:
                 thread.join(1.0)
-            self._store_all()
+            self._store_ids()
+            self._tell_all()
 
     def _keep(self) -> None:
         while True:
             self._wake.wait()
-            if self._stopping.wait(GATHER_S):
-                return
             self._wake.clear()
             try:
-                self._store_all()
+                self._store_ids()  # which may be asked for as soon as their answer has left
+                if self._stopping.wait(GATHER_S):
+                    return
+                self._tell_all()
             except RedisError:  # the watch of the catalogue says so
                 self._wake.set()
                 self._stopping.wait(AWAY_S)
@@ -79,7 +81,7 @@ class AffinityKeeper:
                 log.exception("which keys conversations have could not be told")
                 self._stopping.wait(AWAY_S)
 
-    def _store_all(self) -> None:
+    def _store_ids(self) -> None:
         """Raises RedisError; what was not stored is then stored next time."""
         while unstored := self._given_ids.take_unstored(MOST):
             try:
@@ -91,6 +93,9 @@ class AffinityKeeper:
             except RedisError:
                 self._given_ids.give_back(unstored)
                 raise
+
+    def _tell_all(self) -> None:
+        """Raises RedisError; who was not told is then told next time."""
         while untold := self._conversations.take_untold(MOST):
             try:
                 self._tell(untold)
