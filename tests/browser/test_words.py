@@ -12,6 +12,7 @@ import pytest
 import redis
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from app.core.outcome import Outcome
 from app.core.settings import MAPPING_OPTIONS, SETTINGS
 from app.routes.admin.answers import Code
 from app.storage.connections import ADMIN_FAILURES, STATS_ROLLED_AT, Redis
@@ -54,6 +55,37 @@ def open_admin(browser: Browser, gateway: GatewayProcess) -> Iterator[OpenAdmin]
         context.close()
 
 
+def all_words() -> str:
+    """The sources of all words of the pages."""
+    scripts = ROOT / "admin_ui" / "js"
+    return "\n".join(path.read_text() for path in (scripts / "i18n.js", *sorted((scripts / "words").glob("*.js"))))
+
+
+def test_no_word_is_there_twice() -> None:
+    """The files of words make one dictionary, in which a later word would hide an earlier one."""
+    names = re.findall(r"^  '?([\w./-]+)'?: \[", all_words(), re.MULTILINE)
+    assert len(names) > 400
+    assert sorted(names) == sorted(set(names))
+
+
+def test_every_word_that_is_asked_for_is_there() -> None:
+    """In the scripts of all pages; those whose names are put together are looked up by `knows` or tested where used."""
+    names = set(re.findall(r"^  '?([\w./-]+)'?: \[", all_words(), re.MULTILINE))
+    asked = {
+        name
+        for path in (ROOT / "admin_ui" / "js").rglob("*.js")
+        for name in re.findall(r"\bt\('([\w.-]+)'", path.read_text())
+    }
+    assert len(asked) > 200
+    assert asked - names == set()
+
+
+@pytest.mark.parametrize("outcome", [*Outcome])
+def test_every_outcome_has_words(outcome: Outcome) -> None:
+    """An operator reads why something rests in his own language."""
+    assert re.search(rf"^  outcome_{outcome.value}: \[.*[\u4e00-\u9fff]", all_words(), re.MULTILINE)
+
+
 def log_in(page: Page, token: str) -> None:
     page.locator("input[name=token]").fill(token)
     page.locator("button[type=submit]").click()
@@ -87,7 +119,7 @@ def test_every_code_has_words_in_both_languages(open_admin: OpenAdmin, locale: s
 
 def test_no_code_is_sent_that_is_not_listed() -> None:
     """Words in the page are for codes that exist, so a code that is renamed leaves none behind."""
-    words = (ROOT / "admin_ui/js/i18n.js").read_text()
+    words = all_words()
     said = set(re.findall(r"^  error_(\w+): \[", words, re.MULTILINE))
     codes = set(get_args(Code))
     assert codes <= said
@@ -188,7 +220,7 @@ def test_a_dead_worker_is_not_called_a_dead_redis(
 @pytest.mark.parametrize("name", [*SETTINGS, *MAPPING_OPTIONS])
 def test_every_setting_has_a_name_and_a_meaning(name: str) -> None:
     """In both languages: no reader meets a variable's name alone."""
-    words = (ROOT / "admin_ui" / "js" / "i18n.js").read_text()
+    words = all_words()
     for key in (f"name_{name}", f"meaning_{name}"):
         entry = re.search(rf"^  {key}: \[(.*?)\],$", words, re.MULTILINE | re.DOTALL)
         assert entry, key
