@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from app.wire.codings import zstd
 from tests.support.said_answers import events, plain, tokens
 from tests.support.upstream import Peer, Seen, Upstream
 
@@ -76,9 +77,10 @@ class Provider:
 def _asked(seen: Seen) -> Asked:
     account = seen.target.split("/")[1]
     key = next(filter(None, map(seen.field, KEY_FIELDS)), "").removeprefix("Bearer ")
-    ends = (("/messages", "anthropic"), ("/responses", "responses"), ("/v1beta/models", "gemini"))
+    ends = (("/messages", "anthropic"), ("/responses", "responses"), ("enerateContent", "gemini"))
     dialect = next((dialect for end, dialect in ends if end in seen.target), "openai")
-    is_stream = "streamGenerateContent" in seen.target or json.loads(seen.body).get("stream") is True
+    body = zstd.decompress(seen.body) if seen.field("content-encoding") == "zstd" else seen.body
+    is_stream = "streamGenerateContent" in seen.target or json.loads(body).get("stream") is True
     return Asked(account, key, dialect, is_stream, seen)
 
 
