@@ -20,10 +20,10 @@ from app.proxy.attempts import JUDGED_BYTES, Attempts, Chosen, Failed, Try
 from app.proxy.call import Call, Calls
 from app.proxy.choices import Choosing, KeyTurn, noted, now_ms
 from app.proxy.engine import Engine
-from app.proxy.messages import Inbound
+from app.proxy.own_request import own_inbound
 from app.proxy.read_request import read_request
 from app.wire.dialects.asked import dialect_of
-from app.wire.dialects.samples import Sample, said_text, sample
+from app.wire.dialects.samples import said_text, sample
 from app.wire.error_bodies import plain
 from app.wire.headers import Headers, by_name, find, lower
 
@@ -74,7 +74,8 @@ class Prober:
         asked_for = sample(probe.dialect, probe.model, probe.text, probe.is_stream)
         asked = dialect_of("POST", asked_for.path, by_name(asked_for.fields))
         assert asked is not None  # noqa: S101 - a sample has the path of its dialect
-        inbound = _inbound(asked_for, request_id, client)
+        fields = [("User-Agent", "ai-api-gateway"), ("Accept", "*/*"), *asked_for.fields]
+        inbound = own_inbound("POST", fields, asked_for.body, request_id, client)
         call = Call(Calls(), inbound, asked.endpoint, LONGEST_S)
         choices = _OneChoice(self._choosing, probe, snapshot.settings)
         began_s = time.monotonic()
@@ -97,22 +98,6 @@ class Prober:
             first_byte_ms=round((first_byte_s - began_s) * 1000, 1) if first_byte_s else None,
             first_content_ms=round((choices.first_content_s - began_s) * 1000, 1) if choices.first_content_s else None,
         )
-
-
-class _Bytes:
-    """A body that is there: see proxy.messages.BodyReader."""
-
-    def __init__(self, data: bytes) -> None:
-        self.length = len(data)
-        self._left = data
-
-    @property
-    def at_end(self) -> bool:
-        return not self._left
-
-    def read1(self, size: int) -> bytes:
-        data, self._left = self._left[:size], self._left[size:]
-        return data
 
 
 class _OneChoice:
@@ -154,13 +139,6 @@ class _OneChoice:
 def upstream_model(channel: Channel, model: str) -> str:
     """As the upstream is asked for it; a model that the channel does not list under its own name."""
     return next((entry.upstream_name for entry in channel.models if entry.name == model and entry.upstream_name), model)
-
-
-def _inbound(asked_for: Sample, request_id: str, client: str) -> Inbound:
-    fields = [("Host", "gateway"), ("User-Agent", "ai-api-gateway"), ("Accept", "*/*"), *asked_for.fields]
-    body = _Bytes(asked_for.body)
-    fields.append(("Content-Length", str(body.length)))
-    return Inbound(request_id, "POST", fields, "", body, False, client, None, "", None, None)
 
 
 def _read(probe: Probe, chosen: Chosen, choices: _OneChoice, snapshot: Snapshot) -> Probed:

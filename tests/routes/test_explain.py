@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.support.channels import add_channel
 from tests.support.gateway import GatewayProcess
+from tests.support.upstream import Upstream
 
 pytestmark = pytest.mark.usefixtures("no_channels_stay")
 
@@ -141,3 +143,26 @@ def test_a_question_that_cannot_be_is_refused(
     """With the field to blame."""
     reply = gateway.admin("POST", "/api/explain", {"path": "/v1/messages"} | said)
     assert (reply.status, reply.json()["field"]) == (status, field)
+
+
+def test_a_conversation_goes_on_where_it_was(start_gateway: Callable[..., GatewayProcess], upstream: Upstream) -> None:
+    """Its channel is told and stands first, for the holder of its token and for nobody else."""
+    upstream.handler = lambda peer: (
+        peer.read_request() and peer.answer(b'{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}]}')
+    )
+    gateway = start_gateway(AUTH_KEY="token-one,token-two")
+    ids = {
+        name: add_channel(gateway, name, urls=[{"url": upstream.url}], keys="sk-1", priority=priority)["id"]
+        for name, priority in (("low", 1), ("high", 2))
+    }
+    gateway.admin("PUT", f"/api/channels/{ids['high']}", {"enabled": False})
+    headers = {"Authorization": "Bearer token-one", "X-Session-Id": "talk", "Content-Type": "application/json"}
+    served = gateway.request("POST", "/v1/chat/completions", b'{"model": "m"}', headers)
+    assert (served.status, served.field("x-gateway-channel")) == (200, "low")
+    gateway.admin("PUT", f"/api/channels/{ids['high']}", {"enabled": True})
+    same = explained(gateway, headers=headers, body={"model": "m"})
+    assert same["affinity"].startswith(f"channel {ids['low']}, key ")
+    assert ranks(same) == [("low", 1, None), ("high", 2, None)]
+    for other in ({"X-Session-Id": "another"}, {"Authorization": "Bearer token-two"}):
+        found = explained(gateway, headers=headers | other, body={"model": "m"})
+        assert (found["affinity"], ranks(found)[0][0]) == (None, "high")

@@ -80,6 +80,8 @@ def find_channel(gateway: Gateway, channel_id: str) -> Channel:
     gateway.choosing.health.settle(now_ms())  # who has rested long enough is back, also where nobody calls
     gateway.catalog.in_hand()
     channel = CHANNELS.of(gateway.catalog.snapshot).by_id.get(channel_id)
+    if channel is None:  # another process may just have added it
+        channel = CHANNELS.of(gateway.catalog.look()).by_id.get(channel_id)
     if channel is None:
         raise ChannelNotFound(f"there is no channel {channel_id}")
     return channel

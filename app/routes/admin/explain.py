@@ -7,20 +7,23 @@ from typing import Any
 from flask import Blueprint, Response, jsonify
 
 from app.core import routing
-from app.core.affinity import conversation_of
+from app.core.access import AccessTokens
 from app.core.errors import ApiError
 from app.core.explaining import Explained, explain
 from app.core.model import Mapping, Snapshot
 from app.core.said import Said
 from app.core.selection import Wanted
 from app.gateway import Gateway
+from app.proxy.api_request import ApiRequest
 from app.proxy.choices import now_ms, preferences_of
-from app.proxy.read_request import KEPT
+from app.proxy.own_request import own_inbound
+from app.proxy.read_request import read_request
 from app.routes.admin.answers import AdminError, read_object
 from app.routes.admin.outcome_rules import body_said, headers_said
 from app.routes.api_door import channel_of
-from app.wire.bodies.reading import reading_of
-from app.wire.dialects.asked import Asked, bare_model, dialect_of
+from app.wire.dialects.asked import Asked, dialect_of
+from app.wire.dialects.credentials import credentials, query_without_key, without_credentials
+from app.wire.headers import Headers, by_name, find
 
 FIELDS = ("path", "method", "headers", "body", "token_id")
 LOCAL = "local"
@@ -40,18 +43,14 @@ def _explanation(gateway: Gateway, said: Said) -> dict[str, Any]:
         raise said.wrong("path", "must begin with a slash, such as /v1/chat/completions")
     if said.any("token_id") not in (None, ""):
         raise AdminError(404, "not_found", "there is no such access token", "token_id")
-    fields = {name.lower(): text for name, text in headers_said(said).items()}
+    fields, body = list(headers_said(said).items()), body_said(said)
+    if body and find(fields, "content-type") is None:
+        fields.append(("Content-Type", "application/json"))
     snapshot = gateway.catalog.in_hand()
-    told: dict[str, Any] = {
-        "dialect": None,
-        "model": None,
-        "route": None,
-        "affinity": None,
-        "candidates": [],
-        "refused": None,
-    }
+    told: dict[str, Any] = dict.fromkeys(("dialect", "model", "route", "affinity", "refused")) | {"candidates": []}
     mapping, target = routing.match(snapshot, target) or (None, target)
-    asked = dialect_of(method, target.partition("?")[0], fields)
+    path, _, query = target.partition("?")
+    asked = dialect_of(method, path, by_name(fields))
     if mapping is not None and not mapping.channel:
         return told | {"route": mapping.prefix}
     if asked is None:
@@ -59,40 +58,35 @@ def _explanation(gateway: Gateway, said: Said) -> dict[str, Any]:
             404, "mapping_not_found", "no mapping serves this path, and no API has it that channels speak"
         )
         return told | {"route": mapping.prefix if mapping is not None else None, "refused": _refused(refused)}
-    told["dialect"], told["route"] = asked.speaks, mapping.prefix if mapping is not None else CHANNELS
+    told |= {"dialect": asked.speaks, "route": mapping.prefix if mapping is not None else CHANNELS}
     try:
-        told["model"], told["affinity"] = _read(asked, fields, body_said(said))
+        request = _read(gateway, snapshot, asked, fields, body, query)
+        told["model"] = request.model or None
         if asked.lists_models:
             return told | {"route": LOCAL}
-        return told | _choice(gateway, snapshot, asked, told["model"] or "", mapping)
+        return told | _choice(gateway, snapshot, request, mapping)
     except ApiError as error:
         return told | {"refused": _refused(error)}
 
 
-def _read(asked: Asked, fields: dict[str, str], body: bytes) -> tuple[str | None, str | None]:
-    """Model and conversation. Raises ApiError as the call would be refused."""
-    kind = fields.get("content-type", "application/json")
-    reading = reading_of(kind, fields.get("content-encoding", ""), KEPT, len(body)) if body else None
-    if reading is None:
-        model, members = asked.model, {}
-    else:
-        for _ in reading.feed(body):
-            """It is in the admin's hands how long that takes."""
-        reading.finish()
-        if reading.is_unreadable:
-            raise ApiError(400, "invalid_json", "the body is no JSON object, or `model` or `stream` stands twice in it")
-        model, members = asked.model or bare_model(asked, reading.members.model), reading.members.values
-    if asked.needs_model and not model:
-        raise ApiError(400, "model_missing", "the body names no model: send it as `model`")
-    return model or None, conversation_of(fields, members, "") or None
+def _read(gateway: Gateway, snapshot: Snapshot, asked: Asked, fields: Headers, body: bytes, query: str) -> ApiRequest:
+    """As the call would be read, of whose credential is shown in the fields. Raises ApiError as it would be refused."""
+    tokens = AccessTokens(gateway.config.auth_keys)
+    caller = tokens.admit(credentials(fields, query), needs_token=False).holder
+    fields, query = without_credentials(fields), query_without_key(query)
+    inbound = own_inbound(asked.method, fields, body)
+    return read_request(inbound, asked, query, fields, snapshot.settings, caller)
 
 
-def _choice(gateway: Gateway, snapshot: Snapshot, asked: Asked, model: str, mapping: Mapping | None) -> dict[str, Any]:
-    only = frozenset((channel_of(snapshot, asked, mapping).id,)) if mapping is not None else None
-    wanted, preferences = Wanted(asked.served_by, model, only), preferences_of(snapshot.settings)
-    explained = explain(gateway.choosing.health, snapshot.serving, wanted, preferences, now_ms())
+def _choice(gateway: Gateway, snapshot: Snapshot, request: ApiRequest, mapping: Mapping | None) -> dict[str, Any]:
+    only = frozenset((channel_of(snapshot, request.asked, mapping).id,)) if mapping is not None else None
+    wanted, preferences = Wanted(request.asked.served_by, request.model, only), preferences_of(snapshot.settings)
+    bond = gateway.choosing.affinity.of(request, snapshot.settings)
+    health = gateway.choosing.health
+    explained = explain(health, snapshot.serving, wanted, preferences, now_ms(), bond.channel_id)
     refused = explained.refused
     return {
+        "affinity": f"channel {bond.channel_id}, key {bond.key_id}" if bond.channel_id else None,
         "candidates": [_candidate(row) for row in explained.channels],
         "refused": refused and {"status": refused.status, "code": refused.code, "message": refused.message},
     }
