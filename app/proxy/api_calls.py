@@ -6,14 +6,15 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NoReturn, Protocol
+from typing import Final, NoReturn, Protocol
 
 from gevent import GreenletExit
 
 from app.core.errors import ApiError, GatewayError, UpstreamFault
 from app.core.events import CLIENT_GONE, ApiUse
+from app.core.failures import Failure
 from app.core.model import Snapshot
-from app.core.outcome import Facts, Flaw, Outcome, judge
+from app.core.outcome import GOOD, Blame, Facts, Flaw, Outcome, Verdict, judge
 from app.proxy.api_request import READ_BYTES, ApiRequest
 from app.proxy.api_stage import ApiStage
 from app.proxy.attempts import Attempts, Choices, Chosen, Failed, Try
@@ -35,6 +36,9 @@ from app.wire.headers import Headers, find
 from app.wire.http1 import HttpSyntaxError
 
 log = logging.getLogger(__name__)
+
+_LEFT: Final = Verdict(Outcome.CLIENT_GONE)
+"""Of an answer whose client did not wait for its end."""
 
 
 class CallChoices(Choices, Protocol):
@@ -150,9 +154,13 @@ def _relayed(
     def settle(body: Relay | Tunnel) -> None:
         request.body.close()
         chosen.of.turn.release()
-        if isinstance(body, Tunnel) or _ended_well(call, request, chosen, choices, snapshot, body):
+        verdict = _verdict_at_the_end(request, chosen, snapshot, body)
+        choices.note(chosen.of, verdict, answer.status)
+        if verdict.outcome is Outcome.OK:
             repeated.went_well()
-        else:
+        elif call.use is not None:
+            call.use = call.use._replace(outcome=verdict.outcome.value)
+        if verdict.blame.ours:
             repeated.failed()
         call.settle(body)
 
@@ -185,15 +193,17 @@ def _tell(call: Call, request: ApiRequest, attempts: int, of: Try, outcome: Outc
     call.use = ApiUse(candidate.channel.name, of.key.hint, request.model, candidate.upstream_model, outcome.value)
 
 
-def _ended_well(
-    call: Call, request: ApiRequest, chosen: Chosen, choices: CallChoices, snapshot: Snapshot, relay: Relay
-) -> bool:
-    """What became of an answer after it was chosen counts against its channel, where that is to blame."""
+def _verdict_at_the_end(request: ApiRequest, chosen: Chosen, snapshot: Snapshot, body: Relay | Tunnel) -> Verdict:
+    """What became of an answer that was chosen: where it breaks later, that counts against its channel."""
+    if body.error_code == CLIENT_GONE:
+        return _LEFT
+    if isinstance(body, Tunnel):
+        return GOOD
     observer = chosen.observer
     flaw = Flaw.SOFT_ERROR if observer is not None and observer.error else None
-    failure = relay.fault.failure if isinstance(relay.fault, UpstreamFault) else None
+    failure = body.fault.failure if isinstance(body.fault, UpstreamFault) else None
     if flaw is None and failure is None:
-        return True
+        return GOOD
     facts = Facts(
         request.asked.speaks,
         status=chosen.exchange.answer.status,
@@ -204,10 +214,8 @@ def _ended_well(
         model=chosen.of.candidate.upstream_model,
     )
     verdict = judge(facts, snapshot.outcome_rules, time.time())
-    if call.use is not None:
-        call.use = call.use._replace(outcome=verdict.outcome.value)
-    choices.note(chosen.of, verdict, chosen.exchange.answer.status, None)
-    return False
+    # The operator's bound cut it off while it came.
+    return verdict._replace(blame=Blame.NOBODY) if failure is Failure.TOTAL_TIMEOUT else verdict
 
 
 def _end(call: Call, error: BaseException) -> NoReturn:

@@ -17,7 +17,7 @@ from app.core.failures import Failure, Phase
 from app.core.keys import Key
 from app.core.matching import Candidate
 from app.core.model import ChannelUrl, Snapshot
-from app.core.outcome import Facts, Flaw, Outcome, Verdict, judge
+from app.core.outcome import Facts, Flaw, Verdict, judge
 from app.proxy.api_request import ApiRequest
 from app.proxy.call import Call
 from app.proxy.holding import HeldAnswer, read_bounded
@@ -108,8 +108,11 @@ class Choices(Protocol):
     def urls(self, candidate: Candidate) -> list[ChannelUrl]:
         """Those that may be tried, the best first."""
 
-    def note(self, tried: Try, verdict: Verdict, status: int, first_byte_ms: float | None) -> None:
-        """An attempt has ended, or was chosen (the outcome `ok`). Waits for nobody."""
+    def chose(self, tried: Try, first_byte_ms: float) -> None:
+        """Its answer goes to the client; how that ends is noted then. Waits for nobody."""
+
+    def note(self, tried: Try, verdict: Verdict, status: int) -> None:
+        """An attempt has ended: once for each. Waits for nobody."""
 
     def refused(self) -> ApiError:
         """Why nobody could be tried."""
@@ -214,11 +217,11 @@ class Attempts:
         if isinstance(outcome, Chosen):
             self._bound_the_rest(outcome.exchange, deadline_s)
             first_byte_ms = (time.monotonic() - began_s) * 1000
-            self._choices.note(tried, Verdict(Outcome.OK), outcome.exchange.answer.status, first_byte_ms)
+            self._choices.chose(tried, first_byte_ms)
         else:
             if outcome.fault is not None and outcome.fault.failure is Failure.TOTAL_TIMEOUT:
                 outcome.verdict = self._call.fairly(outcome.verdict, began_s)
-            self._choices.note(tried, outcome.verdict, outcome.status, None)
+            self._choices.note(tried, outcome.verdict, outcome.status)
             attempt.end()
         return outcome
 

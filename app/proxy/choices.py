@@ -15,7 +15,7 @@ from app.core.hours import is_open
 from app.core.keys import Key
 from app.core.matching import Candidate
 from app.core.model import Channel, ChannelUrl, Snapshot
-from app.core.outcome import Outcome, Verdict
+from app.core.outcome import Verdict
 from app.core.penalties import Weights
 from app.core.selection import Preferences, Selection, Turns, Wanted
 from app.core.settings import Settings
@@ -187,22 +187,23 @@ class ChannelChoices:
             falls_back=self._turns.falls_back,
         )
 
-    def note(self, tried: Try, verdict: Verdict, status: int, first_byte_ms: float | None) -> None:
-        noted(self._choosing.health, self._settings, tried, verdict, status, first_byte_ms)
-        if verdict.outcome is Outcome.OK:
-            self._bond.served(tried.candidate.channel.id, tried.key.id)
+    def chose(self, tried: Try, first_byte_ms: float) -> None:
+        channel_id = tried.candidate.channel.id
+        self._choosing.health.measured(channel_id, tried.url.url, first_byte_ms)
+        self._bond.served(channel_id, tried.key.id)
+
+    def note(self, tried: Try, verdict: Verdict, status: int) -> None:
+        noted(self._choosing.health, self._settings, tried, verdict, status)
 
     def gave(self, tried: Try, ids: Sequence[str]) -> None:
         self._bond.gave(ids, tried.candidate.channel.id, tried.key.id)
 
 
-def noted(
-    health: Health, settings: Settings, tried: Try, verdict: Verdict, status: int, first_byte_ms: float | None
-) -> None:
+def noted(health: Health, settings: Settings, tried: Try, verdict: Verdict, status: int) -> None:
     """What follows from an attempt holds from now on."""
     of = tried.candidate
     attempt = Attempt(of.channel, tried.url.url, tried.key, of.upstream_model, int(tried.began_s * 1000))
-    health.note(attempt, verdict, settings, now_ms(), first_byte_ms=first_byte_ms, status=status)
+    health.note(attempt, verdict, settings, now_ms(), status=status)
 
 
 def preferences_of(settings: Settings) -> Preferences:

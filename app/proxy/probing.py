@@ -14,7 +14,7 @@ from app.core.errors import ApiError, GatewayError, UpstreamFault
 from app.core.keys import Key
 from app.core.matching import Candidate
 from app.core.model import Channel, ChannelUrl, Snapshot
-from app.core.outcome import Facts, Flaw, Outcome, Verdict, judge
+from app.core.outcome import GOOD, Facts, Flaw, Outcome, Verdict, judge
 from app.core.settings import Settings
 from app.proxy.attempts import JUDGED_BYTES, Attempts, Chosen, Failed, Try
 from app.proxy.call import Call, Calls
@@ -124,10 +124,12 @@ class _OneChoice:
         fit = urls_in_order(of, dialect, health, now_ms(), lambda: 0.5, falls_back=True)
         return (fit or [url for url in of.urls if dialect in url.dialects])[:1]
 
-    def note(self, tried: Try, verdict: Verdict, status: int, first_byte_ms: float | None) -> None:
-        if first_byte_ms is not None:
-            self.first_content_s = time.monotonic()
-        noted(self._choosing.health, self._settings, tried, verdict, status, first_byte_ms)
+    def chose(self, tried: Try, first_byte_ms: float) -> None:
+        self.first_content_s = time.monotonic()
+        self._choosing.health.measured(tried.candidate.channel.id, tried.url.url, first_byte_ms)
+
+    def note(self, tried: Try, verdict: Verdict, status: int) -> None:
+        noted(self._choosing.health, self._settings, tried, verdict, status)
 
     def refused(self) -> ApiError:
         return ApiError(503, "no_fit_key", "nobody was tried")
@@ -162,7 +164,9 @@ def _read(probe: Probe, chosen: Chosen, choices: _OneChoice, snapshot: Snapshot)
     is_stream = observer is not None and observer.is_stream
     text = said_text(probe.dialect, plain(body, find(answer.headers, "content-encoding") or ""), is_stream=is_stream)
     found = Probed(Outcome.OK.value, answer.status, 0.0, None, None, text, "", answer_fields(probe.key, answer.headers))
-    if fault is not None or flaw is not None:
+    if fault is None and flaw is None:
+        choices.note(chosen.of, GOOD, answer.status)
+    else:
         facts = Facts(
             probe.dialect,
             status=answer.status,
@@ -173,7 +177,7 @@ def _read(probe: Probe, chosen: Chosen, choices: _OneChoice, snapshot: Snapshot)
             model=upstream_model(probe.channel, probe.model),
         )
         verdict = judge(facts, snapshot.outcome_rules, time.time())
-        choices.note(chosen.of, verdict, answer.status, None)
+        choices.note(chosen.of, verdict, answer.status)
         error = verdict.text or (fault.message if fault is not None else "the stream ended without its end marker")
         found = found._replace(outcome=verdict.outcome.value, error=error)
     return _masked(probe.key, found)

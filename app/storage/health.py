@@ -133,6 +133,16 @@ class Health:
 
     # --- what happened ---
 
+    def measured(self, channel_id: str, url: str, first_byte_ms: float) -> None:
+        """A good answer has begun after so long; who fails fast is not fast. Waits for nobody."""
+        with self.lock:
+            health = self.of(channel_id)
+            health.average.add(first_byte_ms)
+            average = health.url_average(url)
+            average.add(first_byte_ms)
+            self.batch.averages[channel_id, ""] = health.average
+            self.batch.averages[channel_id, url] = average
+
     def note(
         self,
         attempt: Attempt,
@@ -140,13 +150,9 @@ class Health:
         settings: Settings,
         now_ms: int,
         *,
-        first_byte_ms: float | None = None,
         status: int = 0,
     ) -> None:
-        """An attempt has ended: what follows holds here at once. Waits for nobody.
-
-        `first_byte_ms` counts where it went well: who fails fast is not fast.
-        """
+        """An attempt has ended: what follows holds here at once. Waits for nobody."""
         channel_id, key = attempt.channel.id, attempt.key
         good, bad = verdict.outcome is Outcome.OK, verdict.blame.ours
         self.window_ms = int(settings.health_window_s * 1000)
@@ -156,8 +162,6 @@ class Health:
                 slice = now_ms // SLICE_MS
                 health.window.add(slice, good, bad)
                 self.batch.tally(slice, channel_id, good, bad)
-            if good and first_byte_ms is not None:
-                self._measure(health, attempt.url, first_byte_ms)
             error = None
             if good:
                 self.batch.last_oks_ms[channel_id] = now_ms
@@ -268,13 +272,6 @@ class Health:
         if health is None:
             health = self.channels[channel_id] = ChannelHealth(channel_id)
         return health
-
-    def _measure(self, health: ChannelHealth, url: str, first_byte_ms: float) -> None:
-        health.average.add(first_byte_ms)
-        average = health.url_average(url)
-        average.add(first_byte_ms)
-        self.batch.averages[health.id, ""] = health.average
-        self.batch.averages[health.id, url] = average
 
     def _happen(self, health: ChannelHealth, name: str, event: Event, now_ms: int) -> None:
         subject = health.subjects.get(name)

@@ -93,7 +93,7 @@ def test_a_whole_call_may_be_bounded(tell: Callable[..., Story], over: threading
     body = content(story.ask(stream=True, fields=[("x-timeout-ms", "300")]).reply)
     assert body.startswith(TEXT)
     assert json.loads(body[len(TEXT) :].strip().removeprefix(b"data: "))["error"]["code"] == "total_timeout"
-    assert story.noted == [("a", "ok"), ("a", "client_gone")]
+    assert story.noted == [("a", "client_gone")]
 
 
 def test_a_call_in_time_is_as_any(tell: Callable[..., Story]) -> None:

@@ -83,29 +83,35 @@ def test_nobody_is_tried_and_blamed_when_the_time_is_over(tell: Tell) -> None:
     assert (story.tried, story.noted) == (["a k1"], [("a", "timeout")])
 
 
-def test_who_gets_the_rest_of_the_time_is_not_to_blame(tell: Tell) -> None:
-    """Where those before it had used up the most of the total timeout."""
+def watch_blames(story: Story) -> list[Blame]:
+    """Whom each attempt that is noted blames."""
     blames: list[Blame] = []
-
-    def late(peer: Any) -> None:
-        time.sleep(0.4)
-        fails(500)(peer)
-
-    story = tell({"a": {"k1": [late]}, "b": {"k2": [is_silent]}}, said={"options": {"total_timeout": 0.6}})
     choices = story.choices
 
     def watched(request: Any) -> Any:
         made = choices(request)
         note = made.note
 
-        def noted(tried: Try, verdict: Verdict, status: int, first_byte_ms: float | None) -> None:
+        def noted(tried: Try, verdict: Verdict, status: int) -> None:
             blames.append(verdict.blame)
-            note(tried, verdict, status, first_byte_ms)
+            note(tried, verdict, status)
 
         made.note = noted
         return made
 
     story.choices = watched  # type: ignore[method-assign]
+    return blames
+
+
+def test_who_gets_the_rest_of_the_time_is_not_to_blame(tell: Tell) -> None:
+    """Where those before it had used up the most of the total timeout."""
+
+    def late(peer: Any) -> None:
+        time.sleep(0.4)
+        fails(500)(peer)
+
+    story = tell({"a": {"k1": [late]}, "b": {"k2": [is_silent]}}, said={"options": {"total_timeout": 0.6}})
+    blames = watch_blames(story)
     assert story.ask().reply.status == 500
     assert story.noted == [("a", "server_error"), ("b", "timeout")]
     assert blames == [Blame.URL, Blame.NOBODY]
@@ -247,3 +253,32 @@ def test_what_failed_is_freed_without_a_collector(tell: Tell) -> None:
     finally:
         gc.enable()
         attempts_module.Failed = kept  # type: ignore[misc]
+
+
+def test_an_attempt_is_noted_once_at_its_end(tell: Tell) -> None:
+    """A stream whose client leaves is nobody's fault, and no success; its key is free again, its connection closed."""
+    story = tell({"a": {"k1": [streams_on]}})
+    reply = story.ask(stream=True).reply
+    assert next(iter(reply.body)) == TEXT
+    assert (len(story.chosen), story.noted) == (1, [])
+    reply.body.close()  # type: ignore[attr-defined]
+    assert story.noted == [("a", "client_gone")]
+    [event] = story.room.events
+    assert (event.error_code, event.api.outcome if event.api else "") == ("client_gone", "client_gone")
+
+
+def streams_on(peer: Any) -> None:
+    peer.begin_stream()
+    peer.send_chunk(TEXT)
+    peer.wait_closed()
+    peer.is_over = True
+
+
+def test_a_stream_that_the_total_timeout_cuts_off_blames_nobody(tell: Tell) -> None:
+    """It was coming; that it took longer than the operator allows is no fault of the url's."""
+    story = tell({"a": {"k1": [streams_on]}}, said={"options": {"total_timeout": 0.3}})
+    blames = watch_blames(story)
+    body = content(story.ask(stream=True).reply)
+    assert body.startswith(TEXT)
+    assert b"total_timeout" in body
+    assert (story.noted, blames) == ([("a", "timeout")], [Blame.NOBODY])

@@ -148,7 +148,6 @@ def test_times_to_the_first_byte_are_averaged_by_url_and_by_channel(own_server: 
     process.note(OK, key="1", first_byte_ms=100.0)
     process.note(OK, key="1", first_byte_ms=200.0)
     process.note(OK, key="1", url=URLS[1], first_byte_ms=1000.0)
-    process.note(LIMITED, key="1", first_byte_ms=1.0)
     assert process.health.url_first_byte_ms("1", URLS[0]) == 130.0
     assert process.health.url_first_byte_ms("1", URLS[1]) == 1000.0
     assert process.health.record("1").first_byte_ms == 0.7 * 130 + 0.3 * 1000

@@ -78,6 +78,8 @@ class Story:
         """Channel and key of each attempt, as the upstream saw them."""
         self.noted: list[tuple[str, str]] = []
         """Channel and outcome of each attempt, in the order in which they were noted."""
+        self.chosen: list[float] = []
+        """Milliseconds until each answer that went to the client began."""
         self.bodies: list[bytes] = []
         self.given: list[str] = []
         """Ids that answers gave."""
@@ -130,7 +132,10 @@ class Story:
             def urls(self, candidate: Candidate) -> list[ChannelUrl]:
                 return list(candidate.channel.urls)
 
-            def note(self, tried: Try, verdict: Verdict, status: int, first_byte_ms: float | None) -> None:
+            def chose(self, tried: Try, first_byte_ms: float) -> None:
+                story.chosen.append(first_byte_ms)
+
+            def note(self, tried: Try, verdict: Verdict, status: int) -> None:
                 story.noted.append((tried.candidate.channel.name, verdict.outcome.value))
 
             def gave(self, tried: Try, ids: Sequence[str]) -> None:

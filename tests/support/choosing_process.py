@@ -115,7 +115,8 @@ class ChoosingProcess:
         turn = choices.keys(candidate)()
         assert turn is not None
         tried = Try(candidate, candidate.channel.urls[0], turn)
-        choices.note(tried, Verdict(Outcome.OK), 200, 5.0)
+        choices.chose(tried, 5.0)
+        choices.note(tried, Verdict(Outcome.OK), 200)
         choices.gave(tried, list(gives))
         turn.release()
         return f"{candidate.channel.id} {turn.key.id}"

@@ -84,7 +84,9 @@ class KeepingProcess:
         attempt = Attempt(
             channel(of), url, Key(key, secret) if key else None, model, at_ms if began_ms is None else began_ms
         )
-        self.health.note(attempt, verdict, settings, at_ms, first_byte_ms=first_byte_ms, status=status)
+        if first_byte_ms is not None:
+            self.health.measured(of, url, first_byte_ms)
+        self.health.note(attempt, verdict, settings, at_ms, status=status)
         return self.key_until(key, of) if key else self.health.url_rest(of, url).until_ms
 
     def key_until(self, key: str, of: str = "1") -> int:
