@@ -110,11 +110,16 @@ def test_conversations_go_on_without_redis(new: New, own_server: EmbeddedRedis) 
 
 
 def test_a_conversation_is_of_one_token_and_one_model() -> None:
-    """Another token's of the same id goes by turns of its own; a model has a key of its own."""
+    """Another token's of the same id goes by turns of its own, and so does another model, though both are asked for."""
     process = ChoosingProcess({f"c{number}": 1 for number in range(40)})
-    mine = process.call("c")
-    assert process.call("c", caller="another") != mine
-    assert process.call("c") == mine
+    for said in process.said.values():
+        said["models"].append({"name": "small"})
+    process.build()
+    kinds: list[dict[str, Any]] = [{}, {"body": b'{"model": "small"}'}, {"caller": "another"}]
+    rounds = [[[process.call(str(number), **kind) for number in range(10)] for kind in kinds] for _ in range(3)]
+    assert rounds[0] == rounds[1] == rounds[2]
+    mine, small, another = rounds[0]
+    assert small != mine != another
 
 
 def test_a_conversation_ends() -> None:

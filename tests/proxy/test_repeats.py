@@ -90,6 +90,12 @@ def test_another_callers_failures_are_not_mine(tell: Tell) -> None:
     assert attempts(story, 1, body=b'{"model": "m", "other": 1}') == [6]
 
 
+def test_what_went_well_at_last_is_repeated_no_more(tell: Tell) -> None:
+    """The same call begins anew."""
+    story = tell([DEAD, GOOD, DEAD], *[[DEAD]] * 7)
+    assert attempts(story, 3) == [6, 1, 6]
+
+
 def test_a_stream_that_broke_failed_too(tell: Tell) -> None:
     """What its client asks again is a repeat."""
     chosen = threading.Event()
