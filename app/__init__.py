@@ -25,7 +25,7 @@ def create_app(config: Config | None = None) -> Flask:
     from app.config import load_config
     from app.gateway import build_gateway
     from app.routes import build_flask
-    from app.telemetry.logs import set_up_logging
+    from app.telemetry.set_up import set_up_logging
 
     config = config or load_config()
     set_up_logging(config.log_level, config.log_format)

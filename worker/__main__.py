@@ -26,7 +26,7 @@ from app.config import ConfigError, load_config
 from app.core.addresses import mask_url
 from app.storage.connections import Redis, open_redis, wait_for_redis
 from app.storage.refusals import describe
-from app.telemetry.logs import set_up_logging
+from app.telemetry.set_up import set_up_logging
 from app.telemetry.standard_error import take_over_stderr
 from worker.roll_up import prepare, roll_up
 from worker.ticker import QUEUE, Ticker

@@ -17,8 +17,6 @@ from typing import Any, Final
 import orjson
 
 from app.core.events import ApiUse, RequestEvent
-from app.telemetry.log_sink import sink_of
-from app.telemetry.standard_error import STDERR, SinkHandler, take_over_stderr
 
 MAX_WORD = 200
 """So much of a name that somebody else chose stands in a line."""
@@ -38,24 +36,6 @@ class RequestIds:
 
 current_ids: ContextVar[RequestIds] = ContextVar("current_ids", default=RequestIds())
 """Of the request that the running greenlet serves. A greenlet that it spawns must be given a copy of its context."""
-
-
-def set_up_logging(level: str, log_format: str) -> None:
-    """Sends everything that is said to standard error through its sink, `log_format` being `text` or `json`."""
-    sink = sink_of(STDERR)
-    sink.describe, sink.notice = (
-        (describe_as_json, _notice_as_json) if log_format == "json" else (describe_as_text, _notice_as_text)
-    )
-    handler = SinkHandler()
-    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
-    take_over_stderr()
-    logging.captureWarnings(True)
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(level)
-    server = logging.getLogger("gunicorn.error")
-    server.handlers[:] = []
-    server.propagate = True
 
 
 class TextFormatter(logging.Formatter):
@@ -164,11 +144,11 @@ def _local_time(seconds: int) -> str:
 _NOTICE = "%d log lines were dropped: they came faster than they were read"
 
 
-def _notice_as_text(dropped: int) -> bytes:
+def notice_as_text(dropped: int) -> bytes:
     now_s, ms = divmod(time.time_ns() // 1_000_000, 1000)
     return f"{_local_time(now_s)},{ms:03d} WARNING {__name__}: {_NOTICE % dropped}\n".encode()
 
 
-def _notice_as_json(dropped: int) -> bytes:
+def notice_as_json(dropped: int) -> bytes:
     stamp = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds")
     return orjson.dumps({"time": stamp, "level": "WARNING", "logger": __name__, "message": _NOTICE % dropped}) + b"\n"

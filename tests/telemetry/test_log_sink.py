@@ -237,7 +237,7 @@ def test_tracebacks_and_warnings_go_through_the_sink() -> None:
     """The traceback that ends a process is there in the end, and a warning is a line of the log."""
     script = """
 import warnings
-from app.telemetry.logs import set_up_logging
+from app.telemetry.set_up import set_up_logging
 set_up_logging("INFO", "text")
 warnings.simplefilter("always")
 warnings.warn("watch out")
