@@ -28,6 +28,7 @@ def row(gateway: GatewayProcess, prefix: str) -> dict:
     return gateway.request("GET", "/stats").json()["endpoints"].get(prefix, {})
 
 
+@pytest.mark.timing
 def test_calls_are_counted_within_two_seconds(
     gateway: GatewayProcess, upstream: Upstream, worker: subprocess.Popen[bytes]
 ) -> None:
@@ -82,7 +83,7 @@ def test_the_worker_names_the_request_that_it_counts(
         try:
             reply = gateway.request("GET", "/up/x", headers={"traceparent": f"00-{trace_id}-00f067aa0ba902b7-01"})
             wanted = f"request_id={reply.field('x-request-id')} trace_id={trace_id}"
-            wait_until(lambda: wanted in Path(log.name).read_text(), "the worker names it")
+            wait_until(lambda: wanted in Path(log.name).read_text(), "the worker names it", timeout_s=30)
         finally:
             process.terminate()
             process.wait(timeout=10)
