@@ -60,6 +60,18 @@ class Key:
     def hint(self) -> str:
         return hint_of(self.secret)
 
+    def masked(self, text: str) -> str:
+        """A text of an upstream's, which may repeat the key, with the hint in its place."""
+        return text.replace(self.secret, self.hint) if self.secret in text else text
+
+    def masked_field(self, text: str) -> str:
+        """The same of what stands in the head of an answer, which has no room for the hint's ellipsis."""
+        return text.replace(self.secret, self.hint.replace("…", "...")) if self.secret in text else text
+
+    def masked_bytes(self, data: bytes) -> bytes:
+        secret = self.secret.encode()
+        return data.replace(secret, self.hint.encode()) if secret in data else data
+
     def __repr__(self) -> str:
         return f"Key({self.id}, {self.hint})"
 

@@ -148,7 +148,7 @@ def _tell_attempts(error: BaseException, attempts: Attempts) -> None:
 def _relayed(
     call: Call, request: ApiRequest, chosen: Chosen, choices: CallChoices, snapshot: Snapshot, repeated: Repeated
 ) -> Reply:
-    answer = chosen.exchange.answer
+    answer, key = chosen.exchange.answer, chosen.of.key
     call.answered(answer.status)
 
     def settle(body: Relay | Tunnel) -> None:
@@ -171,10 +171,16 @@ def _relayed(
     if observer is not None and observer.is_stream:
         if snapshot.settings.keepalive_comment_s and observer.dialect.allows_comments:
             chosen.exchange.tell_silence(snapshot.settings.keepalive_comment_s)
-        relay.pass_through(ApiStage(observer, len(chosen.held), request.inbound.request_id))
+        relay.pass_through(ApiStage(observer, len(chosen.held), request.inbound.request_id, key))
     if not request.model or request.asked.speaks == "responses":
         _learn_ids(chosen, choices, relay)
-    return Reply(answer.status, answer.reason, header_fields.to_client(answer.headers, answer.connection), relay)
+    fields = header_fields.to_client(answer.headers, answer.connection)
+    return Reply(
+        answer.status,
+        key.masked_field(answer.reason),
+        [(name, key.masked_field(value)) for name, value in fields],
+        relay,
+    )
 
 
 def _learn_ids(chosen: Chosen, choices: CallChoices, relay: Relay) -> None:

@@ -6,20 +6,25 @@ from collections.abc import Iterable
 
 from app.core.errors import GatewayError, UpstreamFault
 from app.core.failures import Failure
+from app.core.keys import Key
 from app.proxy.relay import LastWords
 from app.wire.dialects.dialect import OurError
 from app.wire.dialects.observers import Observer
 
 
 class ApiStage:
-    """Changes nothing of what the upstream says. The observer has seen what was held, which comes first."""
+    """Changes nothing of what the upstream says, but for our key in an error: it ends what is to be read.
 
-    __slots__ = ("_held_bytes", "_observer", "_request_id")
+    The observer has seen what was held, which comes first.
+    """
 
-    def __init__(self, observer: Observer, held_bytes: int, request_id: str) -> None:
+    __slots__ = ("_held_bytes", "_key", "_observer", "_request_id")
+
+    def __init__(self, observer: Observer, held_bytes: int, request_id: str, key: Key) -> None:
         self._observer = observer
         self._held_bytes = held_bytes
         self._request_id = request_id
+        self._key = key
 
     def feed(self, piece: bytes) -> Iterable[bytes]:
         """See relay.Stage."""
@@ -27,7 +32,7 @@ class ApiStage:
             self._held_bytes = 0
         else:
             self._observer.feed(piece)
-        return (piece,)
+        return (piece,) if not self._observer.error else (self._key.masked_bytes(piece),)
 
     def idle(self) -> bytes:
         """See relay.Stage."""

@@ -37,17 +37,17 @@ def final_answer(failed: list[Failed], back_s: int | None, *, is_head: bool) -> 
         raise ApiError(502, "upstream_credentials", text, is_final=True)
     if real.status < 400:
         code = "upstream_empty" if outcome is Outcome.EMPTY else "upstream_soft_error"
-        text = f"the upstream answered with an error: {masked(real.verdict.text, real)}"
+        text = f"the upstream answered with an error: {real.of.key.masked(real.verdict.text)}"
         if outcome is Outcome.EMPTY:
             text = "the upstream gave an empty answer"
         status = 429 if outcome is Outcome.QUOTA_EXHAUSTED else 502
         raise ApiError(status, code, text, retry_after_s=UPSTREAM_RETRY_S, is_final=status == 429)
     status = 429 if outcome is Outcome.QUOTA_EXHAUSTED else _STATUSES.get(real.status, real.status)
     fields = _fields(real, status, outcome, back_s, is_head=is_head)
-    body = [] if is_head else [masked_body(real)]
+    body = [] if is_head else [real.of.key.masked_bytes(real.body)]
     if not is_head:
         fields.append(("Content-Length", str(len(body[0]))))
-    reason = masked(real.reason, real) if status == real.status else ""
+    reason = real.of.key.masked_field(real.reason) if status == real.status else ""
     return Reply(status, reason or _phrase(status), fields, body)
 
 
@@ -58,7 +58,7 @@ def _phrase(status: int) -> str:
 def _fields(real: Failed, status: int, outcome: Outcome, back_s: int | None, *, is_head: bool) -> Headers:
     answer_fields = header_fields.to_client(real.headers, find(real.headers, "connection") or "")
     fields = [
-        (name, masked(value, real))
+        (name, real.of.key.masked_field(value))
         for name, value in answer_fields
         if is_head or header_fields.lower(name) != "content-length"
     ]
@@ -70,13 +70,3 @@ def _fields(real: Failed, status: int, outcome: Outcome, back_s: int | None, *, 
     if (waits_long or outcome is Outcome.QUOTA_EXHAUSTED) and find(fields, "x-should-retry") is None:
         fields.append(("x-should-retry", "false"))
     return fields
-
-
-def masked(text: str, failed: Failed) -> str:
-    """A text of an upstream without the key of ours that it may repeat."""
-    return text.replace(failed.of.key.secret, failed.of.key.hint)
-
-
-def masked_body(failed: Failed) -> bytes:
-    """The same of a body."""
-    return failed.body.replace(failed.of.key.secret.encode(), failed.of.key.hint.encode())

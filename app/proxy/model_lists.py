@@ -87,7 +87,7 @@ def _page(
             ) as response:
                 return _value(response, _body(response), key)
         except (requests.RequestException, OSError) as error:
-            raise NoModelList(_masked(f"{url.upstream.authority}: {error}", key)) from None
+            raise NoModelList(key.masked(f"{url.upstream.authority}: {error}")) from None
 
 
 def _fields(channel: Channel, family: str, key: Key) -> Headers:
@@ -113,7 +113,7 @@ def _value(response: requests.Response, body: bytes, key: Key) -> dict[str, Any]
     if response.status_code == 200 and isinstance(value, dict) and ("data" in value or "models" in value):
         return value
     said = read_error(body, kind).shown or ("a redirect" if 300 <= response.status_code < 400 else "no list of models")
-    raise NoModelList(_masked(f"the upstream answered {response.status_code}: {said}", key))
+    raise NoModelList(key.masked(f"the upstream answered {response.status_code}: {said}"))
 
 
 def _read(family: str, value: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
@@ -127,7 +127,3 @@ def _read(family: str, value: dict[str, Any]) -> tuple[list[str], dict[str, str]
         last = value.get("last_id") if family == "anthropic" and value.get("has_more") is True else None
         after = {"after_id": last} if isinstance(last, str) and last else {}
     return [name for name in names if name], after
-
-
-def _masked(text: str, key: Key) -> str:
-    return text.replace(key.secret, key.hint)

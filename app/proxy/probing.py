@@ -199,13 +199,9 @@ def _refused(error: GatewayError) -> Probed:
 
 def _masked(key: Key, probed: Probed) -> Probed:
     """An upstream may repeat the key."""
-    return probed._replace(text=masked(key, probed.text)[:SHOWN], error=masked(key, probed.error))
-
-
-def masked(key: Key, text: str) -> str:
-    return text.replace(key.secret, key.hint)
+    return probed._replace(text=key.masked(probed.text)[:SHOWN], error=key.masked(probed.error))
 
 
 def answer_fields(key: Key, headers: Headers) -> dict[str, str]:
     """An answer's fields as they may be shown."""
-    return {name: masked(key, value) for name, value in headers if lower(name) != "set-cookie"}
+    return {name: key.masked(value) for name, value in headers if lower(name) != "set-cookie"}

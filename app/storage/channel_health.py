@@ -225,8 +225,3 @@ def blamed(attempt: Attempt, blame: Blame) -> str:
     if blame is Blame.MODEL:
         return MODEL + attempt.model
     return URL + attempt.url if blame is Blame.URL else CHANNEL
-
-
-def masked(text: str, key: Key | None) -> str:
-    """What an upstream said, which may repeat the key."""
-    return text.replace(key.secret, key.hint) if key is not None else text

@@ -30,7 +30,6 @@ from app.storage.channel_health import (
     Subject,
     all_of,
     blamed,
-    masked,
 )
 from app.storage.key_pool import KeyPool
 from app.storage.key_pools import KeyPools
@@ -166,7 +165,7 @@ class Health:
             if good:
                 self.batch.last_oks_ms[channel_id] = now_ms
             elif verdict.blame is not Blame.NOBODY:
-                text = masked(verdict.text, key)
+                text = key.masked(verdict.text) if key is not None else verdict.text
                 error = LastError(now_ms, verdict.outcome.value, status, text)
                 if bad:
                     self.batch.last_errors[channel_id] = error

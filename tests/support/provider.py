@@ -80,7 +80,7 @@ def _asked(seen: Seen) -> Asked:
     ends = (("/messages", "anthropic"), ("/responses", "responses"), ("enerateContent", "gemini"))
     dialect = next((dialect for end, dialect in ends if end in seen.target), "openai")
     body = zstd.decompress(seen.body) if seen.field("content-encoding") == "zstd" else seen.body
-    is_stream = "streamGenerateContent" in seen.target or json.loads(body).get("stream") is True
+    is_stream = "streamGenerateContent" in seen.target or json.loads(body or b"{}").get("stream") is True
     return Asked(account, key, dialect, is_stream, seen)
 
 

@@ -1,0 +1,221 @@
+"""No key of a channel and no access token stands anywhere that is not its own store, whatever upstreams say of them."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.storage.connections import CHANNEL_KEYS, open_redis
+from tests.support import provider as of
+from tests.support.api_calls import BEARER, TOKEN
+from tests.support.gateway import receive_all
+from tests.support.said_answers import PLAIN_PATHS, body_for, path_of
+from tests.support.upstream import Peer
+from tests.support.waiting import wait_until
+from tests.support.world import World, open_world
+
+KEY = "sk-canary-5c1f0e8d7b"
+"""Each account's own has its name behind it."""
+
+
+def tells(peer: Peer, asked: of.Asked, status: str, body: bytes, fields: str = "") -> None:
+    peer.answer(body, status, f"Content-Type: application/json\r\n{fields}")
+
+
+def in_the_body(status: str, error: str) -> of.Answer:
+    """An error that repeats the key."""
+    return lambda peer, asked: tells(peer, asked, status, error.replace("KEY", asked.key).encode())
+
+
+def in_fields(peer: Peer, asked: of.Asked) -> None:
+    tells(peer, asked, "503 Away", b"{}", f"X-Echo: Bearer {asked.key}\r\nLocation: /?key={asked.key}\r\n")
+
+
+def in_the_reason(peer: Peer, asked: of.Asked) -> None:
+    tells(peer, asked, f"500 No {asked.key}", b"{}")
+
+
+def compressed(peer: Peer, asked: of.Asked) -> None:
+    told = gzip.compress(b'{"error": {"message": "no %b"}}' % asked.key.encode())
+    tells(peer, asked, "500 Broken", told, "Content-Encoding: gzip\r\n")
+
+
+def no_http(peer: Peer, asked: of.Asked) -> None:
+    peer.send(f"what is {asked.key}?\r\n\r\n".encode())
+    of.closes(peer)
+
+
+def odd_chunk(peer: Peer, asked: of.Asked) -> None:
+    peer.send(f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{asked.key}\r\n".encode())
+    of.closes(peer)
+
+
+def after_the_commit(peer: Peer, asked: of.Asked) -> None:
+    """Content, and then an error that repeats the key."""
+    told = {"type": "error", "error": {"type": "api_error", "message": f"no credit left for {asked.key}"}}
+    event = b"event: error\ndata: " + json.dumps(told).encode() + b"\n\n"
+    of.speaks(peer, asked, lambda peer: time.sleep(0.02), 5)  # so that mostly it has been passed on by then
+    if asked.is_stream:
+        peer.send_chunk(event)
+    of.closes(peer)
+
+
+def good_with_fields(peer: Peer, asked: of.Asked) -> None:
+    body = of.plain(asked.dialect, "hi")
+    if asked.is_stream:
+        opening, content, ending = of.events(asked.dialect, ["hi"])
+        body = b"".join([*opening, *content, *ending])
+    kind = "text/event-stream" if asked.is_stream else "application/json"
+    peer.answer(body, fields=f"Content-Type: {kind}\r\nX-Echo: {asked.key}\r\n")
+
+
+SAYS: dict[str, of.Answer] = {
+    "invalid": in_the_body("401 No", '{"error": {"message": "Incorrect API key: KEY", "code": "invalid_api_key"}}'),
+    "refused": in_the_body("403 No", '{"error": {"message": "KEY may not"}}'),
+    "spent": in_the_body("402 No", '{"error": {"message": "no credit on KEY"}}'),
+    "limited": in_the_body("429 No", '{"error": {"message": "KEY asks too often"}}'),
+    "clients": in_the_body("400 No", '{"error": {"message": "KEY sent what is not understood"}}'),
+    "page": in_the_body("500 No", "<html>KEY</html>"),
+    "soft": in_the_body("200 OK", '{"error": {"message": "KEY is unwell", "type": "server_error"}}'),
+    "no JSON": in_the_body("200 OK", "KEY"),
+    "fields": in_fields,
+    "reason": in_the_reason,
+    "compressed": compressed,
+    "no HTTP": no_http,
+    "odd chunk": odd_chunk,
+    "after the commit": after_the_commit,
+    "good": good_with_fields,
+}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One account for each way to repeat a key."""
+    journals = tmp_path_factory.mktemp("journals")
+    with open_world(tmp_path_factory.mktemp("redis"), JOURNAL_DIR=str(journals)) as world:
+        for place, name in enumerate(SAYS):
+            account = f"account-{place}"
+            world.provider.scripts[account] = [SAYS[name]]
+            models = [{"name": f"m{place}"}]
+            world.accounts.add(name, [f"{KEY}-{account}"], urls=[{"url": world.provider.url(account)}], models=models)
+        yield world
+
+
+def bare(world: World, place: int, dialect: str, is_stream: bool) -> bytes:
+    """All that a client gets, from the status line on."""
+    path = path_of(dialect, is_stream).replace("/m:", f"/m{place}:")
+    body = body_for(dialect, is_stream, "hi", model=f"m{place}")
+    lines = [f"{name}: {value}" for name, value in BEARER.items()]
+    head = "\r\n".join(
+        [f"POST {path} HTTP/1.1", "Host: g", "Connection: close", f"Content-Length: {len(body)}", *lines]
+    )
+    with world.gateway.connect() as sock:
+        sock.sendall(head.encode() + b"\r\n\r\n" + body)
+        return receive_all(sock)
+
+
+def assert_clean(what: str, text: str | bytes) -> None:
+    text = text.decode(errors="replace") if isinstance(text, bytes) else text
+    for secret in (KEY, TOKEN):
+        at = text.find(secret)
+        assert at < 0, f"{what}: {text[max(0, at - 300) : at + 60]}"
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["plain", "streamed"])
+@pytest.mark.parametrize("dialect", PLAIN_PATHS)
+@pytest.mark.parametrize("name", SAYS)
+def test_no_answer_repeats_a_key(world: World, name: str, dialect: str, is_stream: bool) -> None:
+    """Neither its status line, nor its fields, nor its body, even where an error comes in a stream that went well."""
+    place = list(SAYS).index(name)
+    world.gateway.admin("GET", "/reset-keys")
+    world.gateway.admin("POST", "/api/channels/batch", {"ids": ids(world), "action": "clear_cooldowns"})
+    before = len(world.provider.asked)
+    told = bare(world, place, dialect, is_stream)
+    assert f"{KEY}-account-{place}" in [asked.key for asked in world.provider.asked[before:]], told
+    assert_clean(f"{name}, {dialect}", told)
+    assert told.startswith(b"HTTP/1.1 ")
+    assert b"internal_error" not in told
+
+
+def ids(world: World) -> list[str]:
+    return [channel["id"] for channel in world.gateway.admin("GET", "/api/channels").json()["channels"]]
+
+
+def fail_all(world: World) -> None:
+    for place in range(len(SAYS)):
+        bare(world, place, "openai", is_stream=place % 2 == 0)
+
+
+def test_no_answer_of_our_own_tells_one(world: World) -> None:
+    """Status, statistics, pages, and the admin API, which alone reveals and exports keys where that is asked."""
+    fail_all(world)
+    gateway = world.gateway
+    body = {"path": PLAIN_PATHS["openai"], "body": '{"model": "m0"}', "headers": BEARER}
+    answers = {
+        path: gateway.admin("GET", path)
+        for path in [
+            "/health", "/stats", "/blacklist", "/reset-keys", "/api/channels", "/api/mappings", "/api/settings",
+            "/api/outcome-rules", "/", "/admin/", "/robots.txt",
+        ]
+    }  # fmt: skip
+    answers["explain"] = gateway.admin("POST", "/api/explain", body)
+    for id in ids(world):
+        answers |= {f"keys of {id}": gateway.admin("GET", f"/api/channels/{id}/keys")}
+        answers |= {f"test of {id}": gateway.admin("POST", f"/api/channels/{id}/test", {})}
+        answers |= {f"models of {id}": gateway.admin("POST", f"/api/channels/{id}/models/fetch", {})}
+    for headers in ({}, {"Authorization": f"Bearer {TOKEN}x"}, {"x-api-key": f"{KEY}-account-1"}):
+        answers[f"refused {headers}"] = gateway.request("POST", PLAIN_PATHS["openai"], '{"model": "m0"}', headers)
+    for what, reply in answers.items():
+        assert reply.status < 500 or what == "/health" or what.startswith("models"), f"{what}: {reply.body!r}"
+        assert_clean(what, str(reply.fields) + reply.body.decode(errors="replace"))
+
+
+def values_of(client: Any, key: bytes) -> Any:
+    kind = client.type(key)
+    match kind.decode() if isinstance(kind, bytes) else kind:
+        case "string":
+            return client.get(key)
+        case "hash":
+            return client.hgetall(key)
+        case "list":
+            return client.lrange(key, 0, -1)
+        case "set":
+            return client.smembers(key)
+        case "zset":
+            return client.zrange(key, 0, -1, withscores=True)
+        case _:
+            return client.xrange(key)
+
+
+def test_redis_has_keys_in_their_own_store_alone(world: World) -> None:
+    """And access tokens nowhere: they are the environment's."""
+    fail_all(world)
+    with open_redis(world.redis.url) as client:
+        wait_until(lambda: any(b"usage" in _bytes(key) for key in client.scan_iter()), "what was observed is stored")
+        found = {_bytes(key).decode(): str(values_of(client, key)) for key in client.scan_iter()}
+    stores = [key for key, values in found.items() if KEY in key + values]
+    assert len(stores) == len(SAYS)
+    assert all(key.startswith(CHANNEL_KEYS) for key in stores), stores
+    assert not [key for key, values in found.items() if TOKEN in key + values]
+
+
+def _bytes(key: str | bytes) -> bytes:
+    return key.encode() if isinstance(key, str) else key
+
+
+def test_no_log_line_and_no_journal_has_one(world: World) -> None:
+    """Of calls that went well or failed, in whatever way."""
+    fail_all(world)
+    log = world.gateway.settled_log()
+    assert log.count("request: ") >= len(SAYS)
+    assert_clean("the log", log)
+    files = [file for file in Path(world.gateway.environ["JOURNAL_DIR"]).rglob("*") if file.is_file()]
+    assert files
+    for file in files:
+        assert_clean(file.name, file.read_bytes())
