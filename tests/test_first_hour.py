@@ -72,15 +72,18 @@ def test_what_readme_says_to_paste_works(clone: Path, newcomer: int) -> None:
     """Every command in README's shell blocks succeeds beside `make run`, twice over, in both languages."""
     upstream = Upstream()
     there = "-H \"Authorization: Bearer $(sed -n 's/^ADMIN_TOKEN=//p' .env)\" http://127.0.0.1:8000/api/mappings/openai"
+    channels = "curl -X DELETE -H \"Authorization: Bearer $(sed -n 's/^ADMIN_TOKEN=//p' .env)\" http://127.0.0.1:8000/api/channels/"
     put = f"curl -X PUT -H 'Content-Type: application/json' -d '{{\"target\": \"{upstream.url}\"}}' {there}"
     assert paste(put, clone, newcomer).returncode == 0
     for readme in READMES:
         pasted = [block for block in blocks(readme) if "curl" in block]
-        assert len(pasted) == 2
+        assert len(pasted) == 3
         for block in pasted * 2:
             told = paste(block, clone, newcomer)
             assert told.returncode == 0, f"{block}\n{told.stdout}\n{told.stderr}"
             assert not re.search(r'"error"', told.stdout), told.stdout
+            for added in re.findall(r'"channel":\{.*?"id":"(\d+)"', told.stdout):
+                assert paste(channels + added, clone, newcomer).returncode == 0
     [first, *_] = upstream.seen
     assert (first.target, first.field("authorization")) == ("/v1/chat/completions", "Bearer sk-mine")
     upstream.close()
