@@ -12,11 +12,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from app.storage.connections import Redis, open_redis
+from app.storage.connections import MAPPINGS_VERSION, Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
 from app.storage.ledger import Account, Ledger
 from tests.support.environ import clean_environ
@@ -118,6 +119,9 @@ def start_with(own_server: EmbeddedRedis, own_redis: Redis, tmp_path: Path) -> I
         gateway = GatewayProcess(own_server.url, {"JOURNAL_DIR": str(tmp_path / "journals"), **environ})
         started.append(gateway)
         gateway.start().map("/up", upstream.url)
+        version = int(own_redis.get(MAPPINGS_VERSION) or 0)
+        asked = partial(gateway.request, "GET", "/health")
+        wait_until(lambda: all(asked().json()["version"] == version for _ in range(20)), "all processes know it")
         return gateway
 
     yield start

@@ -140,6 +140,7 @@ def test_a_restored_backup_waits_for_the_operator(house: House) -> None:
     house.redis.client.save()
     house.gateway.admin("POST", "/api/mappings", {"prefix": "/later", "target": "http://127.0.0.1:1"})
     version = house.version()
+    house.all_read()
     house.redis.kill()
     house.redis.start()  # it reads the older file
     assert house.version() < version

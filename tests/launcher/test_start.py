@@ -53,7 +53,7 @@ def test_an_operator_who_deleted_the_defaults_does_not_get_them_back(launch: Lau
     """The default mappings are seeded once and never again."""
     gateway = launch().until_healthy()
     with open_redis(embedded_url(gateway.data_dir)) as client:
-        client.delete(MAPPINGS)
+        client.pipeline().delete(MAPPINGS).incr(MAPPINGS_VERSION).execute()
     assert gateway.stop() == 0
     gateway = launch().until_healthy()
     with open_redis(embedded_url(gateway.data_dir)) as client:

@@ -9,6 +9,7 @@ from app.storage import catalog as catalog_module
 from app.storage import mappings
 from app.storage.catalog import POLL_S, Catalog
 from app.storage.connections import Redis, open_redis
+from app.storage.embedded import EmbeddedRedis
 from tests.support.waiting import wait_until
 from tests.support.wire import Wire
 
@@ -16,11 +17,11 @@ TARGET = "https://one.example"
 
 
 def test_a_redis_that_takes_no_change_is_known_before_anybody_makes_one(
-    own_redis: Redis, monkeypatch: pytest.MonkeyPatch
+    own_server: EmbeddedRedis, own_redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The watch asks whether it may write, and writes nothing; what it is refused stands in `refused` until it may."""
     monkeypatch.setattr(catalog_module, "POLL_S", 0.02)
-    catalog = Catalog(own_redis, Limits(), Settings())
+    catalog = Catalog(open_redis(own_server.url), Limits(), Settings())
     catalog.start()
     try:
         own_redis.config_set("maxmemory", 1)
