@@ -94,7 +94,11 @@ GATEWAY_SETTINGS = {
             minimum=0,
         ),
         _bytes("hold_max_bytes", 1024 * 1024, "Most of a channel's answer that is held until it is known to be good"),
-        _bytes("replay_max_bytes", 32 * 1024 * 1024, "Longest request body that another channel can be tried with"),
+        _bytes(
+            "replay_max_bytes",
+            32 * 1024 * 1024,
+            "Longest request body that can be sent again; what is longer streams, once",
+        ),
         _seconds(
             "keepalive_comment_s",
             15.0,

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from app.core.channel_rules import edit_fields
 from app.core.matching import Candidate
 from app.core.model import ChannelUrl
-from app.proxy.held_body import HeldBody
+from app.proxy.held_body import HeldBody, too_large
 from app.proxy.messages import Inbound, RequestBody
 from app.proxy.upstream.transport import OutboundRequest
 from app.waiting import give_way
@@ -23,6 +23,7 @@ from app.wire.dialects.asked import Asked, query_with_model
 from app.wire.dialects.credentials import credential_fields
 from app.wire.dialects.upstream_path import upstream_path
 from app.wire.headers import Headers, find, lower
+from app.wire.http1 import CHUNKED
 from app.wire.trace import traced
 
 IDENTITY: Final = ("Accept-Encoding", "identity")
@@ -113,6 +114,8 @@ class ApiRequest:
             edits.append(model_edit(members, model))
         if members is None or not (edits or rules):
             return self.body.begin(), False
+        if self.body.rest is not None and (self.is_coded or (rules and not members.is_form)):
+            raise too_large(self.body.held_bytes)  # all of it would have to be at hand
         if rules and not members.is_form:
             whole = b"".join(spliced([self._plain()], edits))
             whole = with_rules(whole, rules, give_way)
@@ -133,12 +136,13 @@ class ApiRequest:
 
 def edited(held: HeldBody, edits: list[Edit]) -> RequestBody:
     """A held body with some of its values replaced, from its start."""
-    length = length_with(held.length, edits)
+    length = length_with(held.length, edits) if held.length != CHUNKED else CHUNKED
     body = held.begin()
     if body.read_more is None:
         return RequestBody(length, b"".join(spliced([body.at_hand], edits)))
     pieces = spliced(_pieces(body), edits)
-    return RequestBody(length, b"", _reader(pieces), lambda: edited(held, edits))
+    again = None if held.rest is not None else lambda: edited(held, edits)
+    return RequestBody(length, b"", _reader(pieces), again)
 
 
 def _pieces(body: RequestBody) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Protocol
 
-from app.core.errors import AddressRefused, ApiError, UpstreamFault
+from app.core.errors import AddressRefused, ApiError, ClientFault, UpstreamFault
 from app.core.failover import Failover, Next
 from app.core.failures import Failure, Phase
 from app.core.keys import Key
@@ -141,18 +141,19 @@ class Attempts:
         self._rules = snapshot.outcome_rules
         self._transport = transport
         settings = snapshot.settings
-        if request.asked.is_realtime:
+        if request.asked.is_realtime or request.body.rest is not None:  # which can be sent once
             settings = replace(settings, max_attempts=1)
         self._failover = Failover(settings, is_lasting=request.is_lasting, repeats=repeats)
         self.failed: list[Failed] = []
         """In the order in which they were made."""
+        self._too_large: ClientFault | None = None
 
     def run(self, forwarded_fields: str) -> Chosen | None:
         """The first good answer; None when nobody gave one. Raises what reading the request's body raised."""
         failover = self._failover
         for candidate in self._choices.channels():
             self._call.bound(candidate.channel.limits.total_timeout)
-            if self._is_over:
+            if self._is_over or not self._has_room(candidate):
                 continue
             failover.begin_channel()
             next_key = self._choices.keys(candidate)
@@ -166,7 +167,20 @@ class Attempts:
                     break
             if failover.is_spent:
                 return None
+        if self._too_large is not None and not self.failed:
+            raise self._too_large
         return None
+
+    def _has_room(self, candidate: Candidate) -> bool:
+        """Whether the channel takes bodies as long as this one."""
+        limit = candidate.channel.limits.max_body_bytes
+        if limit:
+            try:
+                self._request.body.bound(limit)
+            except ClientFault as too_large:
+                self._too_large = too_large
+                return False
+        return True
 
     @property
     def _is_over(self) -> bool:

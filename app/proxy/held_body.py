@@ -1,4 +1,4 @@
-"""A request's body that is read once and can be begun as often as needed.
+"""A request's body that is read once and can be begun as often as needed; one that is too long for that, once.
 
 Its first MiB stays in memory, the rest goes to a file without a name that ends with us. Files are read and written by
 threads: a disk that is slow, or hangs, must hold up the one call and no other.
@@ -16,6 +16,7 @@ from app.core.errors import ClientFault
 from app.core.wording import counted
 from app.proxy.messages import BodyReader, RequestBody
 from app.proxy.upstream.incoming import READ_BYTES
+from app.wire.http1 import CHUNKED
 
 MEMORY_BYTES = 1024 * 1024
 SPOOL_BYTES = 1024 * 1024
@@ -28,6 +29,10 @@ class HeldBody:
 
     def __init__(self) -> None:
         self.length = 0
+        """Bytes, or CHUNKED where there is a rest whose end nobody knows."""
+        self.held_bytes = 0
+        self.rest: BodyReader | None = None
+        """Where what was not held comes from, once."""
         self._memory = b""
         self._spool: _Spool | None = None
 
@@ -37,10 +42,20 @@ class HeldBody:
         return self._memory
 
     def begin(self) -> RequestBody:
-        """The body from its start."""
-        if self._spool is None:
+        """The body from its start; where there is a rest only once."""
+        read = self._spool.reader() if self._spool is not None else None
+        if self.rest is not None:
+            return RequestBody(self.length, self._memory, _reader_of(read, self.rest))
+        if read is None:
             return RequestBody(self.length, self._memory)
-        return RequestBody(self.length, self._memory, self._spool.reader(), self.begin)
+        return RequestBody(self.length, self._memory, read, self.begin)
+
+    def bound(self, max_bytes: int) -> None:
+        """Raises ClientFault when it is longer, and where nobody knows yet lets its rest raise that."""
+        if self.length > max_bytes or self.held_bytes > max_bytes:
+            raise too_large(max_bytes)
+        if self.rest is not None and self.length == CHUNKED:
+            self.rest = BoundedReader(self.rest, max_bytes - self.held_bytes)
 
     def content(self) -> bytes:
         """All of it."""
@@ -54,20 +69,28 @@ class HeldBody:
         if self._spool is not None:
             self._spool.close()
 
-    def fill(self, reader: BodyReader, max_bytes: int, memory_bytes: int) -> None:
-        """Reads all of the body. Raises ClientFault when it is too long, and what the reader raises."""
+    def fill(self, reader: BodyReader, max_bytes: int, memory_bytes: int, *, has_rest: bool) -> None:
+        """Reads all of the body; of one that is too long `max_bytes` or little more, where it may have a rest.
+
+        Raises ClientFault when it may not, and what the reader raises.
+        """
         pieces: list[bytes] = []
         waiting_bytes = 0
         while piece := reader.read1(READ_BYTES):
-            self.length += len(piece)
-            if self.length > max_bytes:
-                raise too_large(max_bytes)
+            self.held_bytes += len(piece)
             pieces.append(piece)
+            if self.held_bytes > max_bytes:
+                if not has_rest:
+                    raise too_large(max_bytes)
+                if not reader.at_end:
+                    self.rest = reader
+                break
             waiting_bytes += len(piece)
-            if waiting_bytes >= SPOOL_BYTES and self.length > memory_bytes:
+            if waiting_bytes >= SPOOL_BYTES and self.held_bytes > memory_bytes:
                 self._put(b"".join(pieces), memory_bytes)
                 pieces, waiting_bytes = [], 0
         self._put(b"".join(pieces), memory_bytes)
+        self.length = self.held_bytes if self.rest is None else reader.length
 
     def _put(self, data: bytes, memory_bytes: int) -> None:
         room = max(0, memory_bytes - len(self._memory))
@@ -116,11 +139,14 @@ class _Spool:
             self._file.close()
 
 
-def hold(reader: BodyReader, max_bytes: int, memory_bytes: int = MEMORY_BYTES) -> HeldBody:
-    """Reads a body whole. Raises ClientFault when it is longer than `max_bytes`, and what the reader raises."""
+def hold(reader: BodyReader, max_bytes: int, memory_bytes: int = MEMORY_BYTES, *, has_rest: bool = False) -> HeldBody:
+    """Reads a body whole; with `has_rest` the beginning of one that is longer than `max_bytes`.
+
+    Else raises ClientFault then; and what the reader raises.
+    """
     held = HeldBody()
     try:
-        held.fill(reader, max_bytes, memory_bytes)
+        held.fill(reader, max_bytes, memory_bytes, has_rest=has_rest)
     except BaseException:
         held.close()
         raise
@@ -152,6 +178,22 @@ class BoundedReader:
         if self._left < 0:
             raise too_large(self._max_bytes)
         return data
+
+
+def _reader_of(read: Callable[[int], bytes] | None, rest: BodyReader) -> Callable[[int], bytes]:
+    """Reads what is held in a file, where there is any, and then the rest."""
+    held = read
+
+    def read_more(size: int) -> bytes:
+        nonlocal held
+        if held is not None:
+            data = held(size)
+            if data:
+                return data
+            held = None
+        return rest.read1(size)
+
+    return read_more
 
 
 def _write_all(fd: int, data: bytes, position: int) -> None:

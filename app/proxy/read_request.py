@@ -26,8 +26,11 @@ def read_request(
     if inbound.body.length and not asked.lists_models:
         kind, coding = find(fields, "content-type") or "", find(fields, "content-encoding") or ""
         reading = reading_of(kind, coding, KEPT, settings.replay_max_bytes)
-    reader = inbound.body if reading is None else _Watched(inbound.body, reading)
-    body = hold(reader, settings.replay_max_bytes) if inbound.body.length else HeldBody()
+    watched = _Watched(inbound.body, reading) if reading is not None else None
+    reader = watched or inbound.body
+    body = hold(reader, settings.replay_max_bytes, has_rest=True) if inbound.body.length else HeldBody()
+    if watched is not None and body.rest is not None:
+        watched.is_sent = True
     try:
         return _request_of(inbound, asked, query, fields, body, reading, caller, settings.replay_max_bytes)
     except BaseException:
@@ -47,10 +50,10 @@ def _request_of(
 ) -> ApiRequest:
     model, is_stream, members = asked.model, asked.is_stream, None
     if reading is not None:
-        reading.finish()
-        if reading.is_unreadable:
-            text = "the body is no JSON object, or `model` or `stream` stands twice in it"
-            raise ApiError(400, "invalid_json", text)
+        if body.rest is None:
+            reading.finish()
+        if reading.is_unreadable or reading.is_misread:
+            raise _unreadable()
         if reading.is_too_large:
             raise too_large(max_bytes)
         members = reading.members
@@ -58,10 +61,16 @@ def _request_of(
         is_stream = is_stream or members.is_stream
     if asked.is_realtime:
         model = model_in_query(query)
+    if body.rest is not None and reading is not None and not (model or asked.is_lasting):
+        raise too_large(max_bytes)  # who knows what it would ask for
     if asked.needs_model and not model:
         raise ApiError(400, "model_missing", "the body names no model: send it as `model`")
     is_coded = reading is not None and reading.is_coded
     return ApiRequest(inbound, asked, query, fields, model, is_stream, body, members, is_coded, caller)
+
+
+def _unreadable() -> ApiError:
+    return ApiError(400, "invalid_json", "the body is no JSON object, or `model` or `stream` stands twice in it")
 
 
 class _Watched:
@@ -71,6 +80,8 @@ class _Watched:
         self.length = reader.length
         self._reader = reader
         self._reading = reading
+        self.is_sent = False
+        """What comes from now on goes out at once: then what cannot be read ends it."""
 
     @property
     def at_end(self) -> bool:
@@ -81,4 +92,6 @@ class _Watched:
         for step, _ in enumerate(self._reading.feed(data)):
             if step:
                 give_way()  # a compressed body is much work for few bytes
+        if self.is_sent and self._reading.is_misread:
+            raise _unreadable()
         return data

@@ -14,6 +14,7 @@ from app.wire.bodies.members import Members
 from app.wire.bodies.top_level import TopLevel
 from app.wire.codings import MAX_PIECE_BYTES, CodingError, Decoder, decoder_for
 
+_UNBOUNDED: Final = 1 << 62
 _STEP_BYTES: Final = 256 * 1024
 """Undone and read at once; few bytes of a compressed body may stand for many."""
 _MAYBE_JSON = frozenset({"", "text/plain", "application/x-www-form-urlencoded"})
@@ -28,11 +29,11 @@ class RequestBodyReading:
         self.is_unreadable = False
         """It says it is JSON, or begins like it, and cannot be read; or its coding is broken or not known here."""
         self.is_too_large = False
-        """It stands for more than `max_bytes`."""
+        """It is coded, and stands for more than `max_bytes`."""
         self.is_coded = bool(content_encoding.strip(" \t")) and content_encoding.strip(" \t").lower() != "identity"
         self._says_json = says_json
         self._decoder: Decoder | None = None
-        self._max_bytes = max_bytes
+        self._max_bytes = max_bytes if self.is_coded else _UNBOUNDED
         self._length = 0
         if self.is_coded:
             self._decoder = decoder_for(content_encoding, max_bytes + MAX_PIECE_BYTES)  # so that we see it first
@@ -68,8 +69,13 @@ class RequestBodyReading:
         if self._length:
             members = self.members
             members.finish()
-            if members.is_unreadable and (self._says_json or members.is_begun):
-                self.is_unreadable = True
+            self.is_unreadable = self.is_unreadable or self.is_misread
+
+    @property
+    def is_misread(self) -> bool:
+        """What has come so far cannot be read, and should be readable."""
+        members = self.members
+        return members.is_unreadable and (self._says_json or members.is_begun)
 
     def _decoded(self, piece: bytes) -> Iterator[bytes]:
         if self._decoder is None:
