@@ -9,6 +9,8 @@ from functools import partial
 from random import random
 from typing import Protocol
 
+import gevent
+
 from app.core.channel_urls import urls_in_order
 from app.core.errors import ApiError
 from app.core.hours import is_open
@@ -30,6 +32,8 @@ from app.storage.health import Health
 from app.storage.key_pool import Turn
 from app.storage.key_pools import KeyPools
 
+ROOM_LOOK_S = 0.1
+"""Between two looks for room where several channels are full, or it is no place among attempts at once that lacks."""
 LONGEST_RETRY_S = 60
 """Where a client would have to wait for longer it is told not to try again: SDKs would at once."""
 
@@ -127,10 +131,12 @@ class ChannelChoices:
         self._request = request
         self._settings = settings
         self._turns = turns
-        first = turns.next(now_ms())
-        if first is None:
+        self._wait_s = 0.0
+        """How long it may wait for room in a channel."""
+        self._has_taken = False
+        self._first = turns.next(now_ms())
+        if self._first is None and not self._waiting(0.0):
             raise self.refused()
-        self._first = first
 
     def refused(self) -> ApiError:
         refusal = self._turns.refusal(now_ms())
@@ -148,15 +154,34 @@ class ChannelChoices:
         return self._turns.refusal(now_ms()).retry_after_s
 
     def channels(self) -> Iterator[Candidate]:
-        candidate: Candidate | None = self._first
+        candidate = self._first
         while candidate is not None:
             yield candidate
             candidate = self._turns.next(now_ms())
+        if not self._has_taken:
+            yield from self._as_room_comes()
+
+    def _as_room_comes(self) -> Iterator[Candidate]:
+        """Nobody else can serve: those that are full, again and again for as long as their `queue_timeout`."""
+        began_s = time.monotonic()
+        while waiting := self._waiting(time.monotonic() - began_s):
+            for one in waiting:
+                left_s = one.channel.limits.queue_timeout - (time.monotonic() - began_s)
+                self._wait_s = max(0.0, left_s if len(waiting) == 1 else min(left_s, ROOM_LOOK_S))
+                yield one
+                if self._has_taken:
+                    return
+            gevent.sleep(ROOM_LOOK_S)
+
+    def _waiting(self, waited_s: float) -> list[Candidate]:
+        """Those that are full, and for which a call that has waited so long waits on."""
+        return [one for one in self._turns.refusal(now_ms()).full if one.channel.limits.queue_timeout > waited_s]
 
     def keys(self, candidate: Candidate) -> Callable[[], KeyTurn | None]:
         channel, models = candidate.channel, candidate.models
         pool = self._choosing.pools.of(channel.id)
         if self._turns.falls_back and not pool.keys(models).fit:
+            self._has_taken = True
             key = pool.first_back(models)
             return partial(next, iter([KeyTurn(key)] if key is not None else []), None)
         first = self._bond.first_key(candidate, channel.key_strategy, pool)
@@ -164,7 +189,7 @@ class ChannelChoices:
 
     def _next_with_room(self, channel: Channel, turn: Turn) -> KeyTurn | None:
         limits = self._choosing.limits
-        place = limits.take_channel(channel)
+        place = limits.take_channel(channel, self._wait_s)
         if isinstance(place, Full):
             return None
         try:
@@ -175,6 +200,7 @@ class ChannelChoices:
         if not isinstance(taken, Taken):
             place.cancel()
             return None
+        self._has_taken = True
         return KeyTurn(taken.key, place, taken.place)
 
     def urls(self, candidate: Candidate) -> list[ChannelUrl]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,7 @@ from app.core.model import Channel, Snapshot
 from app.core.outcome import Blame, Outcome, Verdict
 from app.core.settings import Settings
 from app.proxy.affinity import Affinity
-from app.proxy.choices import ChannelChoices, Choosing
+from app.proxy.choices import ChannelChoices, Choosing, KeyTurn
 from app.storage.channel_health import Attempt
 from app.storage.channel_limits import ChannelLimits
 from app.storage.conversations import Conversations
@@ -54,10 +55,19 @@ class Room:
         snapshot = Snapshot(serving=Serving([self.channel]), settings=Settings(**settings))
         return self.choosing.choices(request, snapshot, None)
 
+    def all_turns(self, **settings: Any) -> list[KeyTurn]:
+        """What a call is given that asks for one key after the other."""
+        choices = self.choices(**settings)
+        return [turn for one in choices.channels() for turn in iter(choices.keys(one), None)]
+
+    def first_turn(self) -> list[KeyTurn]:
+        """What a call is given first, if anything."""
+        choices = self.choices()
+        return [turn for one in choices.channels() if (turn := choices.keys(one)()) is not None][:1]
+
     def tried(self, **settings: Any) -> list[str]:
         """The ids of the keys that a call would try."""
-        choices = self.choices(**settings)
-        turns = [turn for one in choices.channels() for turn in iter(choices.keys(one), None)]
+        turns = self.all_turns(**settings)
         for turn in turns:
             turn.release()
         return [turn.key.id for turn in turns]
@@ -110,3 +120,24 @@ def test_a_channel_that_is_full_is_left_for_another_and_room_is_given_back() -> 
     assert (refused.value.status, refused.value.code, refused.value.retry_after_s) == (429, "upstream_busy", 1)
     turn.release()
     assert len(room.tried()) == 1
+
+
+@pytest.mark.parametrize("limit", [{"max_concurrency": 1}, {"key_max_concurrency": 1}])
+def test_a_full_channel_is_waited_for_when_nobody_else_can_serve(limit: dict[str, int]) -> None:
+    """As long as its `queue_timeout`: who is given a place in time is served, else he is told as without one."""
+    room = Room(**limit, options={"queue_timeout": 5})
+    turns = room.all_turns()
+    began_s = time.monotonic()
+    leaving = threading.Timer(0.3, turns[0].release)
+    leaving.start()
+    one = next(iter(room.first_turn()))
+    assert 0.2 < time.monotonic() - began_s < 4
+    leaving.join()
+    brief = Room(**limit, options={"queue_timeout": 0.2})
+    taken = brief.all_turns()
+    began_s = time.monotonic()
+    assert brief.first_turn() == []
+    assert 0.2 <= time.monotonic() - began_s < 4
+    for turn in (one, *turns, *taken):
+        turn.release()
+    assert len(brief.first_turn()) == 1
