@@ -36,6 +36,8 @@ ROOM_LOOK_S = 0.1
 """Between two looks for room where several channels are full, or it is no place among attempts at once that lacks."""
 LONGEST_RETRY_S = 60
 """Where a client would have to wait for longer it is told not to try again: SDKs would at once."""
+LONGEST_BEGIN_S = 10.0
+"""So long a call waits for a process that has just begun to know what it chooses by."""
 
 
 class Keeper(Protocol):
@@ -64,6 +66,8 @@ class Choosing:
         self.selection = Selection(health, random)
         self._keepers = keepers
         self._has_begun = False
+        self._knows = threading.Event()
+        """Keys and health have been read, as far as Redis gave them."""
 
     def notice(self, snapshot: Snapshot) -> None:
         """Begins to watch keys and health with the first channel: a gateway without channels asks Redis for neither."""
@@ -73,8 +77,11 @@ class Choosing:
             threading.Thread(target=self._begin, name="channels", daemon=True).start()
 
     def _begin(self) -> None:
-        for keeper in self._keepers:
-            keeper.start()
+        try:
+            for keeper in self._keepers:
+                keeper.start()
+        finally:
+            self._knows.set()
 
     def stop(self) -> None:
         """Stores what is left of health."""
@@ -85,8 +92,10 @@ class Choosing:
     def choices(self, request: ApiRequest, snapshot: Snapshot, only: frozenset[str] | None) -> ChannelChoices:
         """For one call; `only`: the ids of the channels that may serve it, None for all.
 
-        Raises ApiError when nobody can be tried.
+        The first calls of a process wait until it knows keys and rests. Raises ApiError when nobody can be tried.
         """
+        if self._has_begun and not self._knows.is_set():
+            self._knows.wait(LONGEST_BEGIN_S)
         wanted = Wanted(request.asked.served_by, request.model, only)
         preferences = preferences_of(snapshot.settings)
         bond = self.affinity.of(request, snapshot.settings)

@@ -135,6 +135,26 @@ def test_shares_are_kept_over_thousands(world: World) -> None:
     check_shares(world, 6000)
 
 
+def test_a_process_that_has_just_begun_knows_keys_and_rests(world: World) -> None:
+    """All are killed under load: whoever comes in their place refuses no call, and asks nobody who rests."""
+    open_everywhere(world, "a", "b", keys=3)
+    world.provider.scripts["a"] = [of.fails(429, None, "Retry-After: 60")]
+    assert call(world) == (200, "b")
+    time.sleep(KNOWN_S)
+    tried_before = Counter(world.provider.tried)["a sk-a-1"]
+    with ThreadPoolExecutor(1) as pool:
+        for _ in range(2):
+            load = Load(world, 400)
+            done = pool.submit(load.run)
+            wait_until(lambda load=load: load.answered > 50, "they are under load")
+            for pid in world.gateway.worker_pids():
+                os.kill(pid, signal.SIGKILL)
+            done.result()
+            assert set(load.answers) == {(200, "b")}
+            wait_until(lambda: len(world.gateway.worker_pids()) == PROCESSES, "they are replaced")
+    assert Counter(world.provider.tried)["a sk-a-1"] == tried_before
+
+
 @pytest.mark.timing
 def test_a_rest_is_known_everywhere_within_a_second(world: World) -> None:
     """A key that one process was told to rest is asked by none."""
