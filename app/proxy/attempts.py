@@ -230,8 +230,7 @@ class Attempts:
             outcome = self._broken(tried, outbound, fault)
         if isinstance(outcome, Chosen):
             self._bound_the_rest(outcome.exchange, deadline_s)
-            first_byte_ms = (time.monotonic() - began_s) * 1000
-            self._choices.chose(tried, first_byte_ms)
+            self._choices.chose(tried, (tried.first_byte_s - began_s) * 1000)
         else:
             if outcome.fault is not None and outcome.fault.failure is Failure.TOTAL_TIMEOUT:
                 outcome.verdict = self._call.fairly(outcome.verdict, began_s)
@@ -281,7 +280,7 @@ class Attempts:
             body = self._error_body(exchange)
             return self._failed(tried, exchange, body, None)
         observer = None
-        if answer.status < 300 and find(answer.headers, "content-encoding") is None:
+        if answer.status < 300 and (find(answer.headers, "content-encoding") or "identity").lower() == "identity":
             observer = observer_for(self._request.asked, find(answer.headers, "content-type") or "")
         if observer is None or answer.status in (204, 304) or self._request.inbound.method == "HEAD":
             return self._begun(tried, exchange)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from math import ceil
 
 from app.core.errors import ApiError
 from app.core.outcome import Outcome
@@ -41,7 +42,9 @@ def final_answer(failed: list[Failed], back_s: int | None, *, is_head: bool) -> 
         if outcome is Outcome.EMPTY:
             text = "the upstream gave an empty answer"
         status = 429 if outcome is Outcome.QUOTA_EXHAUSTED else 502
-        raise ApiError(status, code, text, retry_after_s=UPSTREAM_RETRY_S, is_final=status == 429)
+        told_s = real.verdict.told_rest_s
+        retry_after_s = UPSTREAM_RETRY_S if told_s is None else max(1, ceil(told_s))
+        raise ApiError(status, code, text, retry_after_s=retry_after_s, is_final=status == 429)
     status = 429 if outcome is Outcome.QUOTA_EXHAUSTED else _STATUSES.get(real.status, real.status)
     fields = _fields(real, status, outcome, back_s, is_head=is_head)
     body = [] if is_head else [real.of.key.masked_bytes(real.body)]
@@ -65,7 +68,7 @@ def _fields(real: Failed, status: int, outcome: Outcome, back_s: int | None, *, 
     wait_s = real.verdict.told_rest_s or 0.0
     if status == 429 and find(fields, "retry-after") is None:
         wait_s = max(1, back_s if back_s is not None else LONGEST_RETRY_S)
-        fields.append(("Retry-After", f"{wait_s:g}"))
+        fields.append(("Retry-After", str(wait_s)))
     waits_long = wait_s > LONGEST_RETRY_S
     if (waits_long or outcome is Outcome.QUOTA_EXHAUSTED) and find(fields, "x-should-retry") is None:
         fields.append(("x-should-retry", "false"))

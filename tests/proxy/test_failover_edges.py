@@ -215,6 +215,35 @@ def test_what_we_change_of_a_status_has_its_own_reason_and_every_429_says_when(t
     assert (find(reply.headers, "retry-after"), find(reply.headers, "x-should-retry")) == ("7", "false")
 
 
+def test_a_soft_errors_time_is_told(tell: Tell) -> None:
+    """As a status would have had it; more than a minute is told as such by who words it."""
+    soft = b'{"error": {"message": "Rate limit reached", "type": "rate_limit_error"}}'
+    story = tell({"a": {"k1": [answers(200, soft, "Retry-After: 33")]}})
+    with pytest.raises(ApiError) as told:
+        story.ask()
+    assert (told.value.status, told.value.retry_after_s) == (502, 33)
+
+
+def test_the_time_to_the_first_byte_is_that_to_the_head(tell: Tell) -> None:
+    """A url is not slow because its answers are long."""
+
+    def goes_on(peer: Any) -> None:
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n")
+        time.sleep(0.5)
+        peer.send(b"{}")
+
+    story = tell({"a": {"k1": [goes_on]}})
+    content(story.ask().reply)
+    assert story.chosen[0] < 400
+
+
+def test_an_identity_coding_is_none(tell: Tell) -> None:
+    """What says so is judged as what says nothing."""
+    soft = answers(200, b'{"error": {"message": "oops"}}', "Content-Encoding: Identity")
+    story = tell({"a": {"k1": [soft]}, "b": {"k2": [GOOD]}})
+    assert b"hi" in content(story.ask().reply)
+
+
 @pytest.mark.parametrize(("back_s", "told"), [(7, ("7", None)), (600, ("600", "false")), (None, ("60", None))])
 def test_a_429_without_a_time_gets_one(tell: Tell, back_s: int | None, told: tuple[str, str | None]) -> None:
     """When the first candidate is back; a minute where nobody knows."""
