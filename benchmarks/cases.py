@@ -9,14 +9,14 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from app.core.events import RequestEvent
 from app.storage.connections import open_redis
 from app.telemetry.recorder import Recorder
 from benchmarks.bench import Bench, absolute, growth, medians
-from benchmarks.contenders import DIRECT, GATEWAY, GO, PROXIES, TOKEN, add_channels, gateway, json_upstream, need
+from benchmarks.channel_calls import CHANNEL_CASES
+from benchmarks.contenders import DIRECT, GATEWAY, GO, PROXIES, gateway, json_upstream, need
 from benchmarks.loads import Burst, Transfer, download, percentile, steady, upload, wrk
 from benchmarks.pages import pages
 from benchmarks.processes import rss_kib
@@ -209,35 +209,6 @@ def mappings(bench: Bench) -> Section:
     return section
 
 
-def channels(bench: Bench) -> Section:
-    """A call to channels beside the same call through a mapping, in one gateway."""
-    section = Section("channels", "A call to 100 channels of 1,000 keys beside a mapping's")
-    need("wrk")
-    spent: dict[str, list[float]] = {"mapping": [], "channel": []}
-    with (
-        json_upstream(bench.cores) as port,
-        gateway(port, bench.cores, more_settings={"AUTH_KEY": TOKEN}) as server,
-    ):
-        before_kib = rss_kib(server.pids[0])
-        add_channels(server, port, 100, 1000)
-        routes = {"mapping": server, "channel": replace(server, prefix="")}
-        for route in routes.values():
-            wrk(route, 1, CONNECTIONS)
-        for _ in range(bench.effort.rounds):
-            for name, route in routes.items():
-                burst = wrk(route, bench.effort.small_s, CONNECTIONS)
-                spent[name].append(burst.cpu_s / burst.requests * 1e6)
-        grown_mb = (rss_kib(server.pids[0]) - before_kib) / 1000
-    mapping_us, channel_us = statistics.median(spent["mapping"]), statistics.median(spent["channel"])
-    section.rows = [
-        Row("CPU per mapping call", "µs", {GATEWAY: mapping_us}),
-        Row("CPU per channel call", "µs", {GATEWAY: channel_us}),
-        Row("channel over mapping", "×", {GATEWAY: channel_us / mapping_us}, absolute(2.0)),
-        Row("memory for 100,000 keys", "MB", {GATEWAY: grown_mb}),
-    ]
-    return section
-
-
 def _broken(runs: dict[str, list[Seen]]) -> list[str]:
     return [
         f"{name}: {seen.streams - seen.whole} of {seen.streams} streams did not come whole"
@@ -248,5 +219,7 @@ def _broken(runs: dict[str, list[Seen]]) -> list[str]:
 
 
 CASES: dict[str, Callable[[Bench], Section]] = {
-    case.__name__: case for case in (small, latency, sse, slow, bulk, idle, recording, mappings, channels, pages)
+    case.__name__: case
+    for each in ((small, latency, sse, slow, bulk, idle, recording, mappings), CHANNEL_CASES, (pages,))
+    for case in each
 }

@@ -200,13 +200,19 @@ def _roles(supervisor: int) -> tuple[int, dict[str, int]]:
 
 def _asked(port: int, method: str, path: str, body: object = None) -> int:
     """The status of an answer; 0 when there is none."""
+    return _answer(port, method, path, body)[0]
+
+
+def _answer(port: int, method: str, path: str, body: object = None) -> tuple[int, bytes]:
+    """Status and body of an answer; 0 when there is none."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     headers = {"Authorization": f"Bearer {ADMIN_TOKEN}", "Content-Type": "application/json"}
     try:
         connection.request(method, path, json.dumps(body) if body is not None else None, headers)
-        return connection.getresponse().status
+        response = connection.getresponse()
+        return response.status, response.read()
     except OSError:
-        return 0
+        return 0, b""
     finally:
         connection.close()
 
@@ -214,15 +220,32 @@ def _asked(port: int, method: str, path: str, body: object = None) -> int:
 def add_channels(server: Contender, upstream_port: int, channels: int, keys: int) -> None:
     """Equal channels that serve the load's model, each with keys of its own."""
     for number in range(channels):
-        channel = {
-            "name": f"bench {number}",
-            "dialects": ["openai"],
-            "urls": [{"url": f"http://127.0.0.1:{upstream_port}"}],
-            "models": [{"name": MODEL, "upstream_name": ""}],
-            "keys": [f"sk-bench-{number:04d}-{key:06d}-0123456789abcdef" for key in range(keys)],
-        }
-        if _asked(server.port, "POST", "/api/channels", channel) != 201:
-            raise RuntimeError("the gateway does not take the benchmark's channels")
+        names = [f"sk-bench-{number:04d}-{key:06d}-0123456789abcdef" for key in range(keys)]
+        add_channel(server, f"bench {number}", f"http://127.0.0.1:{upstream_port}", names)
+
+
+def add_channel(server: Contender, name: str, url: str, keys: list[str], priority: int = 0) -> str:
+    """Its id. Raises RuntimeError when the gateway does not take it."""
+    channel = {
+        "name": name,
+        "priority": priority,
+        "dialects": ["openai"],
+        "urls": [{"url": url}],
+        "models": [{"name": MODEL, "upstream_name": ""}],
+        "keys": keys,
+    }
+    status, answer = _answer(server.port, "POST", "/api/channels", channel)
+    if status != 201:
+        raise RuntimeError(f"the gateway does not take the benchmark's channels: {answer!r}")
+    number: str = json.loads(answer)["channel"]["id"]
+    return number
+
+
+def end_rests(server: Contender, number: str, *, delete: bool = False) -> None:
+    """Makes a channel fit again, or deletes it."""
+    status, answer = _answer(server.port, "DELETE", f"/api/channels/{number}{'' if delete else '/cooldown'}")
+    if status != 200:
+        raise RuntimeError(f"channel {number} stays as it is: {answer!r}")
 
 
 def _fill_mappings(data_dir: Path, port: int, count: int, target: str) -> None:

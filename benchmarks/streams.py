@@ -14,7 +14,7 @@ from benchmarks.processes import cpu_s, rss_kib
 
 OPENED_PER_S = 2000
 PATIENCE_S = 30.0
-_EVENT = re.compile(rb'"due":([0-9]{18}),"sent":([0-9]{18})')
+_EVENT = re.compile(rb'"due":"([0-9]{18})","sent":"([0-9]{18})"')
 _EVENT_END = b"}\n\n"
 _BODY_END = b"0\r\n\r\n"
 
@@ -130,9 +130,9 @@ def read_streams(server: Contender, count: int, events: int, interval_ms: float,
     return seen
 
 
-def first_event_ms(server: Contender, times: int) -> list[float]:
+def first_event_ms(server: Contender, times: int, path: str = "/stream") -> list[float]:
     """From sending a request to its stream's first event, one after the other on one connection."""
-    request = post(server, "/stream?events=1&interval_ms=0")
+    request = post(server, f"{path}?events=1&interval_ms=0")
     waited = []
     with connect(server) as sock:
         for _ in range(times):

@@ -4,6 +4,8 @@ It must cost so little that it is never what is measured: one thread sends all e
 writes; bulk transfers get a thread each, whose work the kernel does (sendfile; received bytes are dropped uncopied).
 
 `POST /stream?events=N&interval_ms=M`  an event stream; each event tells when it was due and when it was sent
+`POST /v1/chat/completions?events=N&interval_ms=M`  the same, with the end that the OpenAI dialect has
+`POST /429/...`, `/500/...`            that status at once
 `POST /page?events=N&interval_ms=M`    the same as a web page, a link before each event
 `GET /bulk?bytes=N`                    so many zero bytes
 `POST /sink`                           takes a body of any length, answers with how much came
@@ -29,7 +31,7 @@ _CHUNKED = b"Transfer-Encoding: chunked"
 _EVENT = (
     b'data: {"id":"chatcmpl-0123456789abcdef01234567","object":"chat.completion.chunk","created":1700000000,'
     b'"model":"gpt-4o-mini","choices":[{"index":0,"delta":{"content":" word"},"finish_reason":null}],'
-    b'"due":%018d,"sent":%018d}\n\n'
+    b'"due":"%018d","sent":"%018d"}\n\n'
 )
 _LINK = b'<p><a href="/choices/0">'
 
@@ -38,23 +40,31 @@ def _chunk(event: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(event % (0, 0)), event)
 
 
+_EVENT_HEAD = _HEAD % (b"text/event-stream\r\nCache-Control: no-cache", _CHUNKED)
+_LAST = b"0\r\n\r\n"
 _STREAMS = {
-    "/stream": (_HEAD % (b"text/event-stream\r\nCache-Control: no-cache", _CHUNKED), _chunk(_EVENT)),
-    "/page": (_HEAD % (b"text/html; charset=utf-8", _CHUNKED), _chunk(_LINK + _EVENT)),
+    "/stream": (_EVENT_HEAD, _chunk(_EVENT), _LAST),
+    "/v1/chat/completions": (_EVENT_HEAD, _chunk(_EVENT), b"e\r\ndata: [DONE]\n\n\r\n" + _LAST),
+    "/page": (_HEAD % (b"text/html; charset=utf-8", _CHUNKED), _chunk(_LINK + _EVENT), _LAST),
 }
-"""By path: the head, and a chunk."""
+"""By path: the head, a chunk, and the end."""
+_FAILURES = {
+    f"/{status}/v1/chat/completions": b"HTTP/1.1 %d Failed\r\nContent-Type: application/json\r\nContent-Length: 30"
+    b'\r\n\r\n{"error":{"message":"failing"}}' % status
+    for status in (429, 500)
+}
 _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
 
 
 class Stream:
     """One connection, and the event stream that it is being sent, if any."""
 
-    __slots__ = ("buffer", "chunk", "due_ns", "interval_ns", "left", "sock")
+    __slots__ = ("buffer", "chunk", "due_ns", "end", "interval_ns", "left", "sock")
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.buffer = b""
-        self.chunk = b""
+        self.chunk = self.end = b""
         self.left = 0
         self.due_ns = 0
         self.interval_ns = 0
@@ -65,7 +75,7 @@ class Stream:
     def begin(self, target: str, phase: float) -> None:
         parts = urlsplit(target)
         query = parse_qs(parts.query)
-        head, self.chunk = _STREAMS[parts.path]
+        head, self.chunk, self.end = _STREAMS[parts.path]
         self.left = int(query["events"][0])
         self.interval_ns = int(float(query["interval_ms"][0]) * 1e6)
         self.due_ns = time.monotonic_ns() + int(self.interval_ns * phase)
@@ -75,7 +85,7 @@ class Stream:
         """Sends the event that is due. True while there are more."""
         self.left -= 1
         data = self.chunk % (self.due_ns, time.monotonic_ns())
-        self.sock.sendall(data if self.left else data + b"0\r\n\r\n")
+        self.sock.sendall(data if self.left else data + self.end)
         self.due_ns += self.interval_ns
         return self.left > 0
 
@@ -145,13 +155,17 @@ class Upstream:
             return
         target = head.split(b" ", 2)[1].decode("latin-1") if found else ""
         length = int(match[1]) if (match := _LENGTH.search(head)) else 0
-        is_stream = target.partition("?")[0] in _STREAMS
-        if is_stream and len(body) < length:
+        path = target.partition("?")[0]
+        is_stream = path in _STREAMS
+        if (is_stream or path in _FAILURES) and len(body) < length:
             return
         del self._waiting[stream.sock.fileno()]
         self._poll.unregister(stream.sock)
         stream.buffer = b""
-        if not found:
+        if path in _FAILURES:
+            stream.sock.sendall(_FAILURES[path])
+            self._await_request(stream)
+        elif not found:
             stream.sock.close()
         elif is_stream:
             stream.begin(target, self._phases.random())
