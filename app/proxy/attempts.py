@@ -293,9 +293,9 @@ class Attempts:
     def _begun(self, tried: Try, exchange: Exchange) -> Chosen | Failed:
         """What is not looked at is good when it has begun, and where something must come something has."""
         data = exchange.read_at_hand()
-        is_ok = 200 <= exchange.answer.status < 300
-        while is_ok and not data and not exchange.is_complete:
-            data = exchange.read1()
+        if 200 <= exchange.answer.status < 300:
+            while not data and not exchange.is_complete:
+                data = exchange.read1()
         is_empty = exchange.answer.status == 200 and not data and self._request.inbound.method != "HEAD"
         if is_empty and self._request.asked.is_judged:
             return self._failed(tried, exchange, b"", Flaw.EMPTY)
