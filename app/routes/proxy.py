@@ -71,7 +71,6 @@ class ProxyDoor:
             start_response("204 No Content", [*cors.preflight_headers(headers), ("X-Request-Id", request_id)])
             return []
         body: Iterable[bytes]
-        mapping, target = route
         try:
             if "HTTP_SERVICE_WORKER" in environ or environ.get("HTTP_SEC_FETCH_DEST") == "serviceworker":
                 raise ClientFault(403, "service_worker_refused", "a mapping's answer cannot be a service worker")
