@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Final
 
 import pytest
 import redis
@@ -16,7 +16,11 @@ from app.core.model import Channel, Snapshot
 from app.core.outcome import Blame, Outcome, Verdict
 from app.core.settings import Settings
 from app.proxy.affinity import Affinity
+from app.proxy.api_request import ApiRequest
 from app.proxy.choices import ChannelChoices, Choosing, KeyTurn
+from app.proxy.held_body import HeldBody
+from app.proxy.messages import Inbound
+from app.servers.body import RequestInput
 from app.storage.channel_health import Attempt
 from app.storage.channel_limits import ChannelLimits
 from app.storage.conversations import Conversations
@@ -26,7 +30,10 @@ from app.storage.key_pool import StoredKey
 from app.storage.key_pools import KeyPools
 from app.storage.minutes import Minutes
 from app.storage.slots import Slots
+from app.wire.dialects.asked import dialect_of
 from tests.support.standing import channel
+
+NOBODY: Final = SimpleNamespace(buffer=b"")
 
 LIMITED = Verdict(Outcome.RATE_LIMITED, Blame.KEY)
 TOLD = Verdict(Outcome.RATE_LIMITED, Blame.KEY, told_rest_s=30.0)
@@ -50,8 +57,11 @@ class Room:
         self.health.note(attempt, verdict, Settings(), now_ms(), status=429)
 
     def choices(self, **settings: Any) -> ChannelChoices:
-        asked = SimpleNamespace(served_by="openai")
-        request: Any = SimpleNamespace(asked=asked, model="m", members=None, fields=[], caller="")
+        asked = dialect_of("POST", "/v1/chat/completions", {})
+        assert asked is not None
+        reader = RequestInput(NOBODY, 0, expects_continue=False)
+        inbound = Inbound("id", "POST", [], "", reader, False, "192.0.2.1", None, "", None, None)
+        request = ApiRequest(inbound, asked, "", [], "m", False, HeldBody(), None)
         snapshot = Snapshot(serving=Serving([self.channel]), settings=Settings(**settings))
         return self.choosing.choices(request, snapshot, None)
 
