@@ -221,7 +221,7 @@ def test_an_unused_slot_is_found_wherever_it_is(
 ) -> None:
     """What lies unused in one process is given to another that lacks it, by the word between them and not by polls."""
     holder, other = new_slots(), new_slots()
-    wait_until(lambda: own_redis.pubsub_numsub(SLOTS_NEWS)[0][1] == 2, "both listen")
+    wait_until(lambda: own_redis.pubsub_numsub(SLOTS_NEWS)[0][1] >= 2, "both listen")
     for slot in take(holder, 4, 4)[:3]:
         slot.release()
     for module in (slots_module, leases_module):
@@ -406,7 +406,7 @@ def test_a_redis_that_forgot_is_told_again(new_slots: Callable[..., Slots], own_
     """Emptied and its connections cut, as a restart without a disk is: what is in flight is on record in a moment."""
     one, two = new_slots(ttl_s=60.0), new_slots(ttl_s=60.0)  # by itself it would tell it again after 18 s
     take(one, 3, 3)
-    wait_until(lambda: own_redis.pubsub_numsub(SLOTS_NEWS)[0][1] == 2, "both listen")
+    wait_until(lambda: own_redis.pubsub_numsub(SLOTS_NEWS)[0][1] >= 2, "both listen")
     own_redis.flushall()
     own_redis.client_kill_filter(_type="pubsub")
     wait_until(lambda: told(own_redis) == 3, "three are counted", timeout_s=5)
