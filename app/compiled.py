@@ -22,9 +22,9 @@ _SUFFIX = EXTENSION_SUFFIXES[0]
 
 
 def copy_of_sources() -> Path:
-    """Where the compiled copy of the present sources, and of the present list of what to compile, is or would be."""
+    """Where the compiled copy of the present sources is, or would be."""
     digest = sha256(_SUFFIX.encode())
-    for path in sorted([*ROOT.glob("app/**/*.py"), *ROOT.glob("scripts/compile.py")]):
+    for path in sorted(ROOT.glob("app/**/*.py")):
         digest.update(b"%b\0%b\0" % (str(path.relative_to(ROOT)).encode(), path.read_bytes()))
     return COPIES / digest.hexdigest()[:16]
 

@@ -22,9 +22,15 @@ def colours_wanted(fd: int, environ: Mapping[str, str]) -> bool:
     return os.isatty(fd) and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
 
 
-class ColouredFormatter(TextFormatter):
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        return super().formatMessage(record).replace(record.levelname, _painted(record.levelname), 1)
+class ColouredFormatter(logging.Formatter):
+    """Paints what TextFormatter writes. It has one and is none, because a compiled class cannot be extended here."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._text = TextFormatter()
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._text.format(record).replace(record.levelname, _painted(record.levelname), 1)
 
 
 def describe_in_colours(event: RequestEvent) -> bytes:

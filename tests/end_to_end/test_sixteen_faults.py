@@ -61,7 +61,7 @@ def test_1_a_429_with_retry_after(world: World, dialect: str, is_stream: bool) -
     """Another key answers; the one that is told to wait rests for just so long."""
     first, _ = world.open("a", "b", keys=2)
     world.provider.scripts["a sk-a-1"] = [of.fails(429, {"type": "rate_limit_error"}, "Retry-After: 7"), of.good]
-    before_ms = time.time() * 1000
+    before_ms = int(time.time() * 1000)
     assert_good(world.ask(dialect, is_stream), "a", 2)
     assert world.provider.tried == ["a sk-a-1", "a sk-a-2"]
     until_ms = world.keys(first)[0]["resting_until_ms"]

@@ -64,10 +64,11 @@ def answered() -> Iterator[Answer]:
         def handler(peer: Peer) -> None:
             peer.read_request()
             peer.begin_stream()
-            for chunk in chunks:
+            *before, last = chunks
+            for chunk in before:
                 peer.send_chunk(chunk)
-            if not cut:
-                peer.end_stream()
+            # In one write with the end, so that the end is at hand when the last piece is.
+            peer.send(b"%x\r\n%b\r\n" % (len(last), last) + (b"" if cut else b"0\r\n\r\n"))
 
         upstream = Upstream(handler=handler)
         upstreams.append(upstream)
