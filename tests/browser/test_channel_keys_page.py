@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.support.admin_pages import OpenPage, add, complaints, no_channels, open_page, row_of, stored
@@ -15,7 +13,6 @@ from tests.support.upstream import Upstream
 
 __all__ = ["complaints", "no_channels", "open_page"]
 
-pytestmark = pytest.mark.skipif(os.environ.get("SKIP_BROWSER") == "1", reason="SKIP_BROWSER=1")
 
 JSON = "Content-Type: application/json\r\n"
 SECRET = "sk-abcdefghijklmnop-1234"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 
 import pytest
@@ -13,7 +12,6 @@ from tests.support.gateway import GatewayProcess
 
 __all__ = ["complaints", "no_channels", "open_page"]
 
-pytestmark = pytest.mark.skipif(os.environ.get("SKIP_BROWSER") == "1", reason="SKIP_BROWSER=1")
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 SECRET = "sk-abcdefghijklmnop-1234"

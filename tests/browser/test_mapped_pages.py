@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -10,8 +9,6 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.support.gateway import GatewayProcess
 from tests.support.site import Serve
-
-pytestmark = pytest.mark.skipif(os.environ.get("SKIP_BROWSER") == "1", reason="SKIP_BROWSER=1")
 
 ATTACK = """
 (async () => {

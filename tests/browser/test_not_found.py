@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
-import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from tests.support.gateway import GatewayProcess
-
-pytestmark = pytest.mark.skipif(os.environ.get("SKIP_BROWSER") == "1", reason="SKIP_BROWSER=1")
 
 
 def test_the_page_says_what_was_meant_in_the_persons_language(browser: Browser, gateway: GatewayProcess) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,8 +16,6 @@ from tests.support.environ import clean_environ
 from tests.support.gateway import ROOT, GatewayProcess
 from tests.support.upstream import Upstream
 from tests.support.waiting import wait_until
-
-pytestmark = pytest.mark.skipif(os.environ.get("SKIP_BROWSER") == "1", reason="SKIP_BROWSER=1")
 
 HOSTILE = "/<img/src=x/onerror=alert(1)>"
 POLL_MS = 5_000

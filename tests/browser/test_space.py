@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import BrowserContext, FrameLocator, Page, Route, expect
 
 from tests.support.gateway import GatewayProcess
-
-pytestmark = pytest.mark.skipif(os.environ.get("SKIP_BROWSER") == "1", reason="SKIP_BROWSER=1")
 
 SPACE = "https://huggingface.co/spaces/someone/gateway"
 GATEWAY = "https://someone-gateway.hf.space"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import threading
 from collections.abc import Iterator
@@ -14,8 +13,6 @@ from playwright.sync_api import BrowserContext, Page, expect
 from tests.support.gateway import ADMIN_TOKEN, GatewayProcess
 from tests.support.site import Serve, Site
 from tests.support.upstream import Peer, Upstream
-
-pytestmark = pytest.mark.skipif(os.environ.get("SKIP_BROWSER") == "1", reason="SKIP_BROWSER=1")
 
 JAVASCRIPT = "text/javascript"
 MODULE = "export const url = import.meta.url;"

@@ -17,8 +17,6 @@ from tests.support.gateway import ADMIN_TOKEN, GatewayProcess
 from tests.support.site import Serve
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.skipif(os.environ.get("SKIP_BROWSER") == "1", reason="SKIP_BROWSER=1")
-
 PAGES = Path(__file__).parent / "pages"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +22,6 @@ from worker.roll_up import RollUp
 
 __all__ = ["own_redis", "own_server"]
 
-pytestmark = pytest.mark.skipif(os.environ.get("SKIP_BROWSER") == "1", reason="SKIP_BROWSER=1")
 
 LOCKED = "Too many wrong tokens came from your address."
 CHINESE = re.compile("[\u4e00-\u9fff]")

@@ -8,13 +8,14 @@ import ipaddress
 import socket
 import ssl
 import threading
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 
 @dataclass
-class ForwardProxy:
+class ForwardProxy(ABC):
     """What `names` does not hold is not found; addresses are connected to as they are."""
 
     login: tuple[str, str] | None = None
@@ -59,8 +60,8 @@ class ForwardProxy:
     def _secured(self, sock: Any) -> Any:
         return self.context.wrap_socket(sock, server_side=True) if self.context else sock
 
-    def _serve(self, client: Any) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _serve(self, client: Any) -> None: ...
 
     def _dial(self, host: str, port: int) -> socket.socket:
         """Raises OSError."""

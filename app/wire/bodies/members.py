@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Final
 
 MAX_VALUE_BYTES: Final = 16 * 1024
@@ -10,7 +11,7 @@ MAX_STEPS: Final = 1000
 """So many values, brackets or parts are read at once: a millisecond or two at most."""
 
 
-class Members:
+class Members(ABC):
     """What is wanted of a request's body, read piece by piece. What has come so far can be asked for at any time."""
 
     def __init__(self, wanted: frozenset[str], is_form: bool) -> None:
@@ -39,17 +40,17 @@ class Members:
         while self.step():
             pass
 
+    @abstractmethod
     def begin(self, piece: bytes) -> None:
         """The next piece, for `step`, after which comes no other until that has read it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def step(self) -> bool:
         """Reads on, for a short time. True where it must be called again."""
-        raise NotImplementedError
 
+    @abstractmethod
     def finish(self) -> None:
         """There is no more."""
-        raise NotImplementedError
 
     def _wanted_name(self, name: str) -> str:
         """The name of the value that comes now, where it is to be kept, else an empty one."""

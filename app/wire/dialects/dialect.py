@@ -7,6 +7,7 @@ its end. Nothing here keeps an answer or changes one.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from typing import Any, Final
 
 import orjson
@@ -65,7 +66,7 @@ class Seen:
         """The `id` of the answer, in dialects whose error event repeats it."""
 
 
-class Dialect:
+class Dialect(ABC):
     """The wire format of a provider family."""
 
     def __init__(self, name: str, host: str, words: tuple[str, ...], sends_done: bool, allows_comments: bool) -> None:
@@ -85,9 +86,9 @@ class Dialect:
 
     # --- what we say ---
 
+    @abstractmethod
     def error_value(self, error: OurError) -> dict[str, Any]:
         """The JSON object that tells an error."""
-        raise NotImplementedError
 
     def error_body(self, error: OurError) -> bytes:
         """The body of an answer that tells an error, of the type `application/json`."""
@@ -99,20 +100,20 @@ class Dialect:
 
     # --- what upstreams say ---
 
+    @abstractmethod
     def is_telling(self, piece: bytes) -> bool:
         """False for events, whole or in part, that surely hold neither an error nor an end marker.
 
         Asked for each piece of a stream after its first useful content, so it must cost next to nothing.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def read_event(self, value: dict[str, Any], seen: Seen) -> None:
         """Notes what an event of a stream says that is no error by the rules that all dialects share."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read_whole(self, value: dict[str, Any], seen: Seen) -> None:
         """Notes what an answer in one piece of JSON says that is no error."""
-        raise NotImplementedError
 
     def judge_event(self, name: bytes, data: bytes, seen: Seen) -> None:
         """Notes what an event says, by its name and data."""

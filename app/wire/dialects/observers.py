@@ -6,6 +6,7 @@ marker is read, so that an event costs a search or two.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Final
 
 from app.wire.dialects.asked import Asked
@@ -23,7 +24,7 @@ _OVERLOADED: Final = ("当前模型负载过高".encode(), b"Current model load 
 """What some relays say in plain text with status 200."""
 
 
-class Observer(Seen):
+class Observer(Seen, ABC):
     """Of one answer. Look at its members after each piece."""
 
     def __init__(self, dialect: Dialect) -> None:
@@ -36,9 +37,9 @@ class Observer(Seen):
         self.is_empty = True
         """No byte has come."""
 
+    @abstractmethod
     def feed(self, piece: bytes) -> None:
         """Takes note of the next piece."""
-        raise NotImplementedError
 
     def finish(self) -> None:
         """Takes note that the body has ended. More than once is as good as once."""
