@@ -7,7 +7,6 @@ process goes on with what it knows.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from contextlib import suppress
 from itertools import islice
@@ -16,15 +15,15 @@ from uuid import uuid4
 
 import orjson
 
-from app.storage.connections import CONVERSATIONS, CONVERSATIONS_NEWS, GIVEN_ID, Redis, RedisError, messages
+from app.storage.connections import CONVERSATIONS, CONVERSATIONS_NEWS, GIVEN_ID, Redis, RedisError
 from app.storage.conversations import MAX_KEPT, Conversations, Kept
 from app.storage.given_ids import GivenIds
+from app.storage.threads import AWAY_S, Threads
 
 log = logging.getLogger(__name__)
 
 GATHER_S: Final = 0.02
 """How long the first to be told waits for others, so that many cost little."""
-AWAY_S: Final = 1.0
 SLICE_MS: Final = 600_000
 MAX_SLICE: Final = 200_000
 """Conversations of one slice that are stored; more are told, and not stored."""
@@ -40,28 +39,18 @@ class AffinityKeeper:
         self._redis = redis_client
         self._conversations = conversations
         self._given_ids = given_ids
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._threads = Threads("affinity", redis_client, CONVERSATIONS_NEWS)
+        self._wake, self._stopping = self._threads.wake, self._threads.stopping
 
     def start(self) -> None:
         """Does not fail when Redis is away."""
         self._conversations.wake = self._given_ids.wake = self._wake.set
-        self._threads = [
-            threading.Thread(target=act, name=f"affinity{act.__name__}", daemon=True)
-            for act in (self._keep, self._listen)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._threads.start(self._keep, self._listen)
 
     def stop(self) -> None:
         """Stores what is left: for the end of a process, after its last call."""
-        self._stopping.set()
-        self._wake.set()
+        self._threads.stop()
         with suppress(RedisError):
-            self._redis.publish(CONVERSATIONS_NEWS, "")  # wakes our own listener
-            for thread in self._threads:
-                thread.join(1.0)
             self._store_ids()
             self._tell_all()
 
@@ -117,20 +106,11 @@ class AffinityKeeper:
                 commands.execute()
 
     def _listen(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                with self._redis.pubsub(ignore_subscribe_messages=True) as news:  # type: ignore[no-untyped-call]
-                    news.subscribe(CONVERSATIONS_NEWS)
-                    self._read_all()  # what was said while nobody listened
-                    for message in messages(news):
-                        if self._stopping.is_set():
-                            return
-                        if message:
-                            self._hear(message)
-            except RedisError:
-                self._stopping.wait(AWAY_S)
+        self._threads.listen(self._read_all, self._hear)
 
     def _hear(self, message: bytes) -> None:
+        if not message:
+            return  # wakes a listener that is to end
         process, told = orjson.loads(message)
         if process != self._id:
             for name, kept in told.items():

@@ -21,12 +21,12 @@ from app.core.readings import Meaning, is_noted, is_stand_in, judge, lost_before
 from app.core.settings import Limits, Settings
 from app.core.snapshot import MAPPINGS, NOUNS, Noun, Part, Stored, Table, build_snapshot
 from app.storage.changes import ALL, Edit, change
-from app.storage.connections import MAPPINGS_UPDATES, Redis, RedisError, messages
+from app.storage.connections import MAPPINGS_UPDATES, Redis, RedisError
 from app.storage.refusals import answer_of, describe
 from app.storage.stored_catalog import StoredCatalog
+from app.storage.threads import listen
 
 POLL_S = 4.0
-RETRY_S = 1.0
 TRIES = 3
 """How often a change is begun anew because Redis lost what it is built on."""
 
@@ -196,18 +196,7 @@ class Catalog:
         return " and ".join(self._nouns)
 
     def _listen(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                with self._redis.pubsub(ignore_subscribe_messages=True) as updates:  # type: ignore[no-untyped-call]
-                    updates.subscribe(MAPPINGS_UPDATES)
-                    self.load()  # what changed while nobody listened
-                    for message in messages(updates):
-                        if self._stopped.is_set():
-                            return
-                        if message is not None:
-                            self.look(self._named(message))
-            except RedisError:
-                self._stopped.wait(RETRY_S)
+        listen(self._redis, MAPPINGS_UPDATES, self._stopped, self.load, lambda message: self.look(self._named(message)))
 
     def _named(self, message: bytes) -> list[str]:
         """The noun of which a word tells; of any other word all. It may be said by hand, without a new version."""

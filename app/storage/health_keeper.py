@@ -8,7 +8,6 @@ is written back.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -21,11 +20,12 @@ import orjson
 from app.core.model import Channel
 from app.core.troubles import written
 from app.storage.channel_health import KEY, SLICE_MS, Batch, Subject, Window
-from app.storage.connections import CHANNEL_HEALTH_NEWS, Redis, RedisError, messages
+from app.storage.connections import CHANNEL_HEALTH_NEWS, Redis, RedisError
 from app.storage.health import Health
 from app.storage.key_pools import KeyPools
 from app.storage.refusals import describe
 from app.storage.stored_health import Change, News, Reading, StoredHealth, new_average, parse_news
+from app.storage.threads import AWAY_S, Threads
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,6 @@ POLL_S = 1.0
 TICK_S = 0.25
 GATHER_S = 0.05
 """How long a trouble waits for others, so that a storm of them costs little."""
-AWAY_S = 1.0
 FORGET_S = 60.0
 TRIES = 10
 """How often a trouble is merged anew, because another process stored one meanwhile, before others have their turn."""
@@ -76,9 +75,8 @@ class HealthKeeper:
         self._away = False
         self._sums_at_s = self._look_at_s = 0.0
         self._forget_at_s = time.monotonic() + FORGET_S
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._threads = Threads("health", redis_client, CHANNEL_HEALTH_NEWS)
+        self._wake, self._stopping = self._threads.wake, self._threads.stopping
 
     def start(self) -> None:
         """Reads all and begins to keep. Does not fail when Redis is away."""
@@ -87,21 +85,12 @@ class HealthKeeper:
             self._read_all()
         except RedisError:
             self._away = True
-        self._threads = [
-            threading.Thread(target=act, name=f"health{act.__name__}", daemon=True)
-            for act in (self._keep, self._listen)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._threads.start(self._keep, self._listen)
 
     def stop(self) -> None:
         """Stores what is left: for the end of a process, after its last call."""
-        self._stopping.set()
-        self._wake.set()
+        self._threads.stop()
         with suppress(RedisError):
-            self._redis.publish(CHANNEL_HEALTH_NEWS, "")  # wakes our own listener
-            for thread in self._threads:
-                thread.join(1.0)
             self._store(time.monotonic(), also_sums=True)
 
     # --- the keeper ---
@@ -310,20 +299,16 @@ class HealthKeeper:
     # --- the listener ---
 
     def _listen(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                with self._redis.pubsub(ignore_subscribe_messages=True) as news:  # type: ignore[no-untyped-call]
-                    news.subscribe(CHANNEL_HEALTH_NEWS)
-                    self._late, self._look_at_s = _UNHEARD, 0.0  # what was said while nobody listened
-                    self._wake.set()
-                    for message in messages(news):
-                        if self._stopping.is_set():
-                            return
-                        if message:
-                            self._heard.append(message)
-                            self._wake.set()
-            except RedisError:
-                self._stopping.wait(AWAY_S)
+        self._threads.listen(self._listens, self._note)
+
+    def _listens(self) -> None:
+        self._late, self._look_at_s = _UNHEARD, 0.0  # what was said while nobody listened
+        self._wake.set()
+
+    def _note(self, message: bytes) -> None:
+        if message:  # an empty one wakes a listener that is to end
+            self._heard.append(message)
+            self._wake.set()
 
     def _subject(self, channel_id: str, name: str) -> Subject | None:
         channel = self._health.channels.get(channel_id)

@@ -10,18 +10,17 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 
 from app.core.keys import KeyCounts
-from app.storage.connections import CHANNEL_KEYS_NEWS, Redis, RedisError, messages
+from app.storage.connections import CHANNEL_KEYS_NEWS, Redis, RedisError
 from app.storage.key_pool import KeyPool, StoredKey
 from app.storage.refusals import describe
 from app.storage.stored_keys import Look, StoredKeys
+from app.storage.threads import Threads
 
 log = logging.getLogger(__name__)
 
 POLL_S = 4.0
-RETRY_S = 1.0
 
 
 class KeyPools:
@@ -40,8 +39,7 @@ class KeyPools:
         self._version = 0
         self._last_id = 0
         self._load_lock = threading.Lock()
-        self._stopped = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._threads = Threads("keys", redis_client, CHANNEL_KEYS_NEWS)
 
     def of(self, channel_id: str) -> KeyPool:
         """An empty pool where the channel has no keys."""
@@ -59,19 +57,10 @@ class KeyPools:
             self.load()
         except RedisError as error:
             log.warning("Redis %s; channels have no keys until it answers", describe(error))
-        self._threads = [
-            threading.Thread(target=watch, name=f"keys{watch.__name__}", daemon=True)
-            for watch in (self._listen, self._poll)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._threads.start(self._listen, self._poll)
 
     def stop(self) -> None:
-        self._stopped.set()
-        with suppress(RedisError):
-            self._redis.publish(CHANNEL_KEYS_NEWS, "")  # wakes our own listener
-        for thread in self._threads:
-            thread.join(1.0)
+        self._threads.stop()
 
     def load(self) -> int:
         """Reads what changed; what Redis has lost is written back. The version that is known now. Raises RedisError."""
@@ -111,21 +100,10 @@ class KeyPools:
             log.warning(text, found.version, self._version, written)
 
     def _listen(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                with self._redis.pubsub(ignore_subscribe_messages=True) as news:  # type: ignore[no-untyped-call]
-                    news.subscribe(CHANNEL_KEYS_NEWS)
-                    self.load()  # what changed while nobody listened
-                    for message in messages(news):
-                        if self._stopped.is_set():
-                            return
-                        if message is not None:
-                            self.load()
-            except RedisError:
-                self._stopped.wait(RETRY_S)
+        self._threads.listen(self.load, lambda message: self.load())
 
     def _poll(self) -> None:
-        while not self._stopped.wait(POLL_S):
+        while not self._threads.stopping.wait(POLL_S):
             try:
                 self.load()
             except RedisError:

@@ -17,22 +17,22 @@ the rest. Without Redis each process holds to the limit alone. The client's sock
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 from uuid import uuid4
 
 from app.storage.connections import SLOTS, SLOTS_NEWS, Redis, RedisError, messages
 from app.storage.leases import POLL_S, Lease, Plan, Waiter
 from app.storage.refusals import describe
+from app.storage.threads import AWAY_S, Threads
 
 log = logging.getLogger(__name__)
 
 TTL_S = 10.0
 """How long Redis keeps the lease of a process that is silent; so long the slots of a killed one are missing."""
 TICK_S = 0.25
-AWAY_S = 1.0
 """Pause between two tries to reach a Redis that did not answer."""
 ANSWER_S = 5.0
 """A request waits no longer than this for the keeper, whatever befell it. The client's socket timeout comes first."""
@@ -119,9 +119,8 @@ class Slots:
         self._last_number = 0
         """The greatest number of a plan of a lease that was forgotten."""
         self._calls: deque[Lease] = deque()
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._threads = Threads("slots", redis_client, SLOTS_NEWS)
+        self._wake, self._stopping = self._threads.wake, self._threads.stopping
         self._outages = 0
         self._look_at_all_s = 0.0
 
@@ -129,29 +128,19 @@ class Slots:
         """Begins to lease. Does not fail when Redis is away."""
         self.id = self.id or uuid4().hex
         self.alone = False
-        self._threads = [
-            threading.Thread(target=act, name=f"slots{act.__name__}", daemon=True) for act in (self._keep, self._listen)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._threads.start(self._keep, self._listen)
 
     def stop(self, *, hand_back: bool = True) -> None:
         """Hands everything back, also what is in flight: for the end of a process, after its last call.
 
         Without `hand_back` what is taken stays so for `ttl_s`.
         """
-        self._stopping.set()
-        self._wake.set()
-        try:
-            self._redis.publish(SLOTS_NEWS, f"stopped {self.id} 0 ")  # wakes our own listener
-            for thread in self._threads:
-                thread.join(1.0)
-            self.alone = True
-            if hand_back:
-                leases = [lease for lease in self._leases.values() if lease.recorded]
+        self._threads.stop(f"stopped {self.id} 0 ")
+        self.alone = True
+        if hand_back:
+            leases = [lease for lease in self._leases.values() if lease.recorded]
+            with suppress(RedisError):  # then they expire
                 self._tell([(lease, lease.farewell()) for lease in leases])
-        except RedisError:
-            pass  # then they expire
 
     def acquire(self, upstream: str, limit: int, wait_s: float = 0.0) -> Slot | None:
         """One of the upstream's `limit` slots; None when none came free within `wait_s`, or at most `FULL_S`."""
@@ -291,8 +280,11 @@ class Slots:
                 self._stopping.wait(AWAY_S)
 
     def _hear(self, news: bytes) -> None:
-        kind, process, held, upstream = news.split(b" ", 3)
-        lease = self._leases.get(upstream.decode())
+        match news.split(b" ", 3):
+            case [kind, process, held, upstream] if held.isdigit():
+                lease = self._leases.get(upstream.decode("utf-8", "replace"))
+            case _:
+                return  # no word of ours
         if lease is None or process == self.id.encode():
             return
         with lease.lock:

@@ -222,6 +222,8 @@ def test_an_unused_slot_is_found_wherever_it_is(
     """What lies unused in one process is given to another that lacks it, by the word between them and not by polls."""
     holder, other = new_slots(), new_slots()
     wait_until(lambda: own_redis.pubsub_numsub(SLOTS_NEWS)[0][1] >= 2, "both listen")
+    for nonsense in ("nonsense", "want of words", f"want a b {UP}"):
+        own_redis.publish(SLOTS_NEWS, nonsense)
     for slot in take(holder, 4, 4)[:3]:
         slot.release()
     for module in (slots_module, leases_module):
