@@ -52,6 +52,11 @@ class KeptResponse(Response):
         self._worker = worker
         self._input = request_input
 
+    def finish(self) -> None:
+        if self._input.failed:
+            self.keep_alive = False
+        super().finish()
+
     def _begins(self) -> bool:
         self._input.answered = True
         return not self._worker.stopping and (self._input.at_end or not self._input.is_outstanding)
@@ -147,27 +152,13 @@ class ClientConnection:
         body = RequestInput(self, head.body_length, expects_continue=head.expects_continue)
         response = KeptResponse(self.worker, self.sock, head, body)
         try:
-            pieces = self.worker.wsgi(self._environ(head, body), response.start)
-            try:
-                for piece in pieces:
-                    response.write(piece)
-                if body.failed:
-                    response.keep_alive = False
-                response.finish()
-            finally:
-                close = getattr(pieces, "close", None)
-                if close is not None:
-                    close()
+            response.send_all(self.worker.wsgi(self._environ(head, body), response.start))
         except (gevent.GreenletExit, ConnectionError):
             response.abort()
             return False
         except Exception:
             self.worker.log.exception("the application failed on a %s", head.method)  # a path may hold a key
-            if response.begun:
-                response.abort()
-            else:
-                refuse(response, "500 Internal Server Error", "internal_error", "the gateway failed; its log says why")
-                linger(self.sock)
+            response.fail()
             return False
         if response.keep_alive and (body.at_end or body.skip()):
             return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from email.utils import formatdate
 from typing import Any, Final
 from uuid import uuid4
@@ -75,6 +75,17 @@ class Response:
         if head:
             self.send(head)
 
+    def send_all(self, pieces: Iterable[bytes]) -> None:
+        """The whole of an application's answer, which is closed (PEP 3333) whatever befalls it."""
+        try:
+            for piece in pieces:
+                self.write(piece)
+            self.finish()
+        finally:
+            close = getattr(pieces, "close", None)
+            if close is not None:
+                close()
+
     def send(self, data: bytes) -> None:
         try:
             sent = send_at_once(self._sock, data)
@@ -82,6 +93,14 @@ class Response:
                 self._sock.sendall(memoryview(data)[sent:])
         except OSError:
             raise ClientGone from None
+
+    def fail(self) -> None:
+        """The application failed: breaks the answer where it has begun, else says so."""
+        if self.begun:
+            self.abort()
+            return
+        refuse(self, "500 Internal Server Error", "internal_error", "the gateway failed; its log says why")
+        linger(self._sock)
 
     def abort(self) -> None:
         """Breaks the body so that nobody takes it for whole."""

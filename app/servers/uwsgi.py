@@ -119,23 +119,12 @@ class UwsgiServer:
         environ["wsgi.url_scheme"] = "http"  # uWSGI believes anybody's X-Forwarded-Proto
         environ.pop("wsgi.file_wrapper", None)  # it is for what uWSGI sends
         try:
-            pieces = self._application(environ, response.start)
-            try:
-                for piece in pieces:
-                    response.write(piece)
-                response.finish()
-            finally:
-                close = getattr(pieces, "close", None)
-                if close is not None:
-                    close()
+            response.send_all(self._application(environ, response.start))
         except (gevent.GreenletExit, ConnectionError):
             response.abort()
         except Exception:
             log.exception("the application failed on a %s", environ["REQUEST_METHOD"])  # a path may hold a key
-            if response.begun:
-                response.abort()
-            else:
-                refuse(response, "500 Internal Server Error", "internal_error", "the gateway failed; its log says why")
+            response.fail()
         else:
             if not body.is_read:
                 linger(sock)
