@@ -1,12 +1,14 @@
-"""Upstreams over TLS and over WebSocket, and limits of the shared one."""
+"""Upstreams over TLS and over WebSocket, limits of the shared one, and stories of calls to channels."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.support.channel_story import Story, Tell
 from tests.support.gateway import GatewayProcess
 from tests.support.own_redis import own_redis, own_server
 from tests.support.tls import Authority, TlsUpstream
@@ -58,3 +60,17 @@ def server(gateway: GatewayProcess) -> Iterator[SocketServer]:
     gateway.map("/ws", f"http://127.0.0.1:{server.port}/base")
     yield server
     server.close()
+
+
+@pytest.fixture
+def tell() -> Iterator[Tell]:
+    """Begins a story of calls to channels, in process."""
+    told: list[Story] = []
+
+    def begin(*accounts: Any, **more: Any) -> Story:
+        told.append(Story(*accounts, **more))
+        return told[-1]
+
+    yield begin
+    for story in told:
+        story.close()

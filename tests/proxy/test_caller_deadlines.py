@@ -6,17 +6,16 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
 from app.core.errors import ApiError
 from app.core.settings import Settings
-from tests.support.channel_story import Story, answers, streams
+from tests.support.channel_story import GOOD, TEXT, Tell, streams
 from tests.support.in_process import content
 
-GOOD = answers(200, b'{"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}]}')
-TEXT = b'data: {"choices": [{"delta": {"content": "hi"}}]}\n\n'
 END = b"data: [DONE]\n\n"
 
 
@@ -37,22 +36,12 @@ def silent(over: threading.Event) -> Callable[[Any], None]:
 
 
 @pytest.fixture
-def tell() -> Iterator[Callable[..., Story]]:
-    told: list[Story] = []
-
-    def make(accounts: dict[str, Any]) -> Story:
-        told.append(Story(accounts, settings=Settings()))
-        return told[-1]
-
-    yield make
-    for story in told:
-        story.close()
+def tell(tell: Tell) -> Tell:
+    return partial(tell, settings=Settings())
 
 
 @pytest.mark.parametrize("field", ["x-stainless-read-timeout", "X-Server-Timeout"])
-def test_no_answer_in_the_callers_time_is_nobodys_fault(
-    tell: Callable[..., Story], over: threading.Event, field: str
-) -> None:
+def test_no_answer_in_the_callers_time_is_nobodys_fault(tell: Tell, over: threading.Event, field: str) -> None:
     """504, at the caller's time, no other channel is asked, and none rests for it."""
     story = tell({"a": {"k1": [silent(over)]}, "b": {"k2": [GOOD]}})
     began_s = time.monotonic()
@@ -64,7 +53,7 @@ def test_no_answer_in_the_callers_time_is_nobodys_fault(
     assert (story.tried, story.noted) == (["a k1"], [("a", "client_gone")])
 
 
-def test_an_answer_that_has_begun_may_take_longer(tell: Callable[..., Story], over: threading.Event) -> None:
+def test_an_answer_that_has_begun_may_take_longer(tell: Tell, over: threading.Event) -> None:
     """SDKs bound the silence before an answer, not the whole of it."""
 
     def slow(peer: Any) -> None:
@@ -80,7 +69,7 @@ def test_an_answer_that_has_begun_may_take_longer(tell: Callable[..., Story], ov
     assert story.noted == [("a", "ok")]
 
 
-def test_a_whole_call_may_be_bounded(tell: Callable[..., Story], over: threading.Event) -> None:
+def test_a_whole_call_may_be_bounded(tell: Tell, over: threading.Event) -> None:
     """A stream that goes on beyond it ends with an error event, for which no channel is to blame."""
 
     def endless(peer: Any) -> None:
@@ -96,7 +85,7 @@ def test_a_whole_call_may_be_bounded(tell: Callable[..., Story], over: threading
     assert story.noted == [("a", "client_gone")]
 
 
-def test_a_call_in_time_is_as_any(tell: Callable[..., Story]) -> None:
+def test_a_call_in_time_is_as_any(tell: Tell) -> None:
     story = tell({"a": {"k1": [streams(TEXT, END)]}})
     fields = [("x-stainless-timeout", "600"), ("x-timeout-ms", "600000")]
     assert content(story.ask(stream=True, fields=fields).reply) == TEXT + END

@@ -6,7 +6,6 @@ import gc
 import gzip
 import json
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -19,37 +18,13 @@ from app.core.snapshot import Stored, build_snapshot
 from app.proxy import attempts as attempts_module
 from app.proxy.attempts import Attempts, Try
 from app.wire.headers import find
-from tests.support.channel_story import Answer, Story, answers, streams
+from tests.support.channel_story import GOOD, STOP, TEXT, Story, Tell, answers, fails, streams
 from tests.support.in_process import content
-
-GOOD = answers(200, b'{"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}]}')
-TEXT = b'data: {"choices": [{"delta": {"content": "hi"}}]}\n\n'
-STOP = b'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
-
-
-def fails(status: int, code: str = "", *fields: str) -> Answer:
-    return answers(status, json.dumps({"error": {"message": code, "code": code}}).encode(), *fields)
 
 
 def is_silent(peer: Any) -> None:
     peer.wait_closed()
     peer.is_over = True
-
-
-Tell = Callable[..., Story]
-
-
-@pytest.fixture
-def tell() -> Iterator[Tell]:
-    told: list[Story] = []
-
-    def make(accounts: dict[str, dict[str, list[Answer]]], **more: Any) -> Story:
-        told.append(Story(accounts, **more))
-        return told[-1]
-
-    yield make
-    for story in told:
-        story.close()
 
 
 def test_first_useful_timeout_takes_the_place_of_first_byte_timeout(tell: Tell) -> None:

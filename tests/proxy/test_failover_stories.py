@@ -6,7 +6,6 @@ import contextlib
 import gzip
 import json
 import threading
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -14,38 +13,15 @@ import pytest
 from app.core.channels import parse_channel
 from app.core.errors import ApiError
 from app.core.settings import Settings
-from tests.support.channel_story import Answer, Story, answers, streams
+from tests.support.channel_story import GOOD, STOP, TEXT, Answer, Tell, answers, fails, streams
 from tests.support.in_process import content
 
-GOOD = answers(200, b'{"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}]}')
 ROLE = b'data: {"choices": [{"delta": {"role": "assistant"}}]}\n\n'
-TEXT = b'data: {"choices": [{"delta": {"content": "hi"}}]}\n\n'
-STOP = b'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
 SOFT = b'data: {"error": {"message": "The server had an error", "type": "server_error"}}\n\n'
-
-
-def fails(status: int, code: str = "", *fields: str) -> Answer:
-    return answers(status, json.dumps({"error": {"message": code, "code": code}}).encode(), *fields)
 
 
 def resets(peer: Any) -> None:
     peer.reset()
-
-
-Tell = Callable[..., Story]
-
-
-@pytest.fixture
-def tell() -> Iterator[Tell]:
-    told: list[Story] = []
-
-    def make(accounts: dict[str, dict[str, list[Answer]]], **more: Any) -> Story:
-        told.append(Story(accounts, **more))
-        return told[-1]
-
-    yield make
-    for story in told:
-        story.close()
 
 
 def test_the_first_good_answer_is_the_clients(tell: Tell) -> None:

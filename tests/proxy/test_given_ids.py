@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from tests.support.channel_story import Answer, Story, answers, streams
+from tests.support.channel_story import Answer, Tell, answers, streams
 from tests.support.in_process import content
 
 CREATED = b'event: response.created\ndata: {"type":"response.created","response":{"id":"resp_abc123","store":%b}}\n\n'
@@ -17,20 +16,11 @@ DONE = b'event: response.completed\ndata: {"type":"response.completed","response
 WHOLE = {"id": "resp_abc123", "status": "completed", "output": [{"type": "message", "content": [{"text": "hi"}]}]}
 FILE = b'{"object": "file", "id": "file-abc123", "bytes": 5}'
 
-Tell = Callable[..., Story]
-
 
 @pytest.fixture
-def tell() -> Iterator[Tell]:
-    told: list[Story] = []
-
-    def make(answer: Answer, **more: Any) -> Story:
-        told.append(Story({"a": {"k": [answer]}}, **more))
-        return told[-1]
-
-    yield make
-    for story in told:
-        story.close()
+def tell(tell: Tell) -> Tell:
+    """Of one account, which gives this answer."""
+    return lambda answer, **more: tell({"a": {"k": [answer]}}, **more)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,29 +17,18 @@ from app.proxy.messages import Inbound
 from app.servers.body import RequestInput
 from app.wire.dialects.asked import dialect_of
 from app.wire.http1 import CHUNKED
-from tests.support.channel_story import Answer, Story, answers
+from tests.support.channel_story import GOOD, Story, Tell, answers
 from tests.support.in_process import content
 
 HELD = 4096
 SETTINGS = Settings(replay_max_bytes=HELD)
-GOOD = answers(200, b'{"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}]}')
 BUSY = answers(503, b'{"error": {"message": "busy"}}')
 LONG = json.dumps({"model": "m", "text": "x" * 300_000}).encode()
 
-Tell = Callable[..., Story]
-
 
 @pytest.fixture
-def tell() -> Iterator[Tell]:
-    told: list[Story] = []
-
-    def make(accounts: dict[str, dict[str, list[Answer]]], **more: Any) -> Story:
-        told.append(Story(accounts, settings=SETTINGS, **more))
-        return told[-1]
-
-    yield make
-    for story in told:
-        story.close()
+def tell(tell: Tell) -> Tell:
+    return partial(tell, settings=SETTINGS)
 
 
 def ask(story: Story, body: bytes, *, chunked: bool = False, path: str = "/v1/chat/completions") -> Served:

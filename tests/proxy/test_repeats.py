@@ -4,33 +4,22 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from app.wire.headers import Headers
-from tests.support.channel_story import Answer, Story, answers
+from tests.support.channel_story import GOOD, TEXT, Answer, Story, Tell, answers
+from tests.support.in_process import content
 
 DEAD = answers(500, b'{"error": {"message": "The server had an error", "type": "server_error"}}')
-GOOD = answers(200, b'{"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}]}')
-TEXT = b'data: {"choices": [{"delta": {"content": "hi"}}]}\n\n'
-
-Tell = Callable[..., Story]
 
 
 @pytest.fixture
-def tell() -> Iterator[Tell]:
-    told: list[Story] = []
-
-    def make(*scripts: list[Answer], **more: Any) -> Story:
-        """One channel for each script, with one key."""
-        told.append(Story({f"c{number}": {"k": script} for number, script in enumerate(scripts)}, **more))
-        return told[-1]
-
-    yield make
-    for story in told:
-        story.close()
+def tell(tell: Tell) -> Tell:
+    """One channel for each script, with one key."""
+    return lambda *scripts, **more: tell({f"c{number}": {"k": script} for number, script in enumerate(scripts)}, **more)
 
 
 def attempts(story: Story, posts: int, fields: Callable[[int], Headers] = lambda _: [], body: bytes = b"") -> list[int]:
@@ -41,15 +30,6 @@ def attempts(story: Story, posts: int, fields: Callable[[int], Headers] = lambda
         content(story.ask(body=body, fields=fields(number)).reply)
         made.append(len(story.tried) - before)
     return made
-
-
-def content(reply: Any) -> bytes:
-    try:
-        return b"".join(reply.body)
-    finally:
-        close = getattr(reply.body, "close", None)
-        if close is not None:
-            close()
 
 
 CLIS: dict[str, tuple[str, int, Headers]] = {

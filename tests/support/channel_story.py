@@ -28,6 +28,11 @@ from tests.support.in_process import Client, EngineRoom
 from tests.support.upstream import Peer, Upstream
 
 Answer = Callable[[Peer], None]
+Tell = Callable[..., "Story"]
+"""The fixture that begins stories and closes them."""
+
+TEXT = b'data: {"choices": [{"delta": {"content": "hi"}}]}\n\n'
+STOP = b'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
 
 CHAT = {
     "openai": "/v1/chat/completions",
@@ -45,6 +50,14 @@ def answers(status: int, body: bytes = b"{}", *fields: str) -> Answer:
     )
     head = "\r\n".join([f"HTTP/1.1 {status} Said", *kind, *fields, f"Content-Length: {len(body)}"])
     return lambda peer: peer.send(head.encode() + b"\r\n\r\n" + body)
+
+
+def fails(status: int, code: str = "", *fields: str) -> Answer:
+    """An error in OpenAI's shape."""
+    return answers(status, json.dumps({"error": {"message": code, "code": code}}).encode(), *fields)
+
+
+GOOD = answers(200, b'{"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}]}')
 
 
 def streams(*events: bytes, cut: bool = False) -> Answer:

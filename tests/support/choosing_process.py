@@ -13,7 +13,7 @@ from app.core.snapshot import Stored, build_snapshot
 from app.proxy.affinity import Affinity
 from app.proxy.attempts import Try
 from app.proxy.choices import ChannelChoices, Choosing
-from app.proxy.messages import Inbound
+from app.proxy.own_request import own_inbound
 from app.proxy.read_request import read_request
 from app.storage.affinity_keeper import AffinityKeeper
 from app.storage.channel_health import Attempt
@@ -30,22 +30,6 @@ from app.wire.dialects.asked import dialect_of
 from tests.support.keeping import LIMITED, now_ms
 
 NOWHERE = "redis://127.0.0.1:1"
-
-
-class Bytes:
-    """A request's body that is at hand."""
-
-    def __init__(self, data: bytes) -> None:
-        self.length = len(data)
-        self._left = data
-
-    @property
-    def at_end(self) -> bool:
-        return not self._left
-
-    def read1(self, size: int) -> bytes:
-        taken, self._left = self._left[:size], self._left[size:]
-        return taken
 
 
 class ChoosingProcess:
@@ -104,7 +88,7 @@ class ChoosingProcess:
             fields.append(("session-id", conversation))
         asked = dialect_of(method, path, {})
         assert asked is not None
-        inbound = Inbound("id", method, fields, "", Bytes(body), False, "192.0.2.1", None, "", None, None)
+        inbound = own_inbound(method, fields, body)
         request = read_request(inbound, asked, "", fields, self.settings, caller)
         return self.choosing.choices(request, self.snapshot, None)
 

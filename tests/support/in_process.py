@@ -96,4 +96,6 @@ def content(reply: Reply) -> bytes:
     try:
         return b"".join(reply.body)
     finally:
-        reply.body.close()  # type: ignore[attr-defined]
+        close = getattr(reply.body, "close", None)
+        if close is not None:
+            close()
