@@ -6,10 +6,13 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
+from tests.support.admin_pages import OpenPage
+from tests.support.gateway import GatewayProcess
 from tests.support.site import Serve, Site
 
 HERE = Path(__file__).parent
@@ -52,3 +55,37 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(viewport={"width": 1000, "height": 800}, locale="en-US")
     yield context
     context.close()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the browser objected to on the test's pages: script errors, policy violations, dialogs."""
+    return []
+
+
+@pytest.fixture
+def open_page(browser: Browser, gateway: GatewayProcess, complaints: list[str]) -> Iterator[OpenPage]:
+    contexts = []
+
+    def heard(message: ConsoleMessage) -> None:
+        # A refusal is an answer like any other to us; the browser logs it as an error.
+        expected = message.text.startswith("Failed to load resource") and "status of 40" in message.text
+        if message.type in ("error", "warning") and not expected:
+            complaints.append(message.text)
+
+    def open_page(path: str, *, clock: bool = False, **options: Any) -> Page:
+        """With `clock` the test can put the page's clock forward; without it is the machine's."""
+        context = browser.new_context(base_url=gateway.url, **{"locale": "en-US", **options})
+        contexts.append(context)
+        page = context.new_page()
+        if clock:
+            page.clock.install()
+        page.on("console", heard)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("dialog", lambda dialog: (complaints.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.goto(path)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()

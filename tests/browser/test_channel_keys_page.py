@@ -6,12 +6,12 @@ import json
 
 from playwright.sync_api import expect
 
-from tests.support.admin_pages import OpenPage, add, complaints, no_channels, open_page, row_of, stored
+from tests.support.admin_pages import OpenPage, add, no_channels, open_page, row_of, stored
 from tests.support.answers import answering
 from tests.support.gateway import GatewayProcess
 from tests.support.upstream import Upstream
 
-__all__ = ["complaints", "no_channels", "open_page"]
+__all__ = ["no_channels", "open_page"]
 
 
 JSON = "Content-Type: application/json\r\n"

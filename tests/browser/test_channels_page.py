@@ -7,10 +7,10 @@ import re
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.support.admin_pages import OpenPage, add, complaints, no_channels, open_page, row_of, stored
+from tests.support.admin_pages import OpenPage, add, no_channels, open_page, row_of, stored
 from tests.support.gateway import GatewayProcess
 
-__all__ = ["complaints", "no_channels", "open_page"]
+__all__ = ["no_channels", "open_page"]
 
 
 HOSTILE = "<img src=x onerror=alert(1)>"

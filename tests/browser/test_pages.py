@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 import redis
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import expect
 
 from app.core.settings import SETTINGS
 from app.storage.connections import MAPPINGS, MAPPINGS_OPTIONS
+from tests.support.admin_pages import OpenPage, log_in
 from tests.support.environ import clean_environ
 from tests.support.gateway import ROOT, GatewayProcess
 from tests.support.upstream import Upstream
@@ -23,42 +24,6 @@ POLL_MS = 5_000
 POLLED_MS = 15_000
 """What comes by a poll is there within this time, even if the clock was put forward just before the page set it."""
 
-OpenPage = Callable[..., Page]
-
-
-@pytest.fixture
-def complaints() -> list[str]:
-    """What the browser objected to on the test's pages: script errors, policy violations, dialogs."""
-    return []
-
-
-@pytest.fixture
-def open_page(browser: Browser, gateway: GatewayProcess, complaints: list[str]) -> Iterator[OpenPage]:
-    contexts = []
-
-    def heard(message: ConsoleMessage) -> None:
-        # A refused login is an answer like any other to us; the browser logs it as an error.
-        expected = message.text.startswith("Failed to load resource") and "status of 40" in message.text
-        if message.type in ("error", "warning") and not expected:
-            complaints.append(message.text)
-
-    def open_page(path: str, *, clock: bool = False, **options: str) -> Page:
-        """With `clock` the test can put the page's clock forward; without it is the machine's."""
-        context = browser.new_context(base_url=gateway.url, **{"locale": "en-US", **options})
-        contexts.append(context)
-        page = context.new_page()
-        if clock:
-            page.clock.install()
-        page.on("console", heard)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("dialog", lambda dialog: (complaints.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        page.goto(path)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-
 
 @pytest.fixture
 def worker(redis_url: str) -> Iterator[None]:
@@ -66,11 +31,6 @@ def worker(redis_url: str) -> Iterator[None]:
     yield
     process.terminate()
     process.wait(timeout=10)
-
-
-def log_in(page: Page, token: str) -> None:
-    page.locator("input[name=token]").fill(token)
-    page.locator("button[type=submit]").click()
 
 
 def test_an_added_mapping_is_listed_and_can_be_deleted(

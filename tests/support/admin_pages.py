@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page
+from playwright.sync_api import Locator, Page
 
 from tests.support.channels import said_of_channel
 from tests.support.gateway import GatewayProcess
@@ -14,39 +14,22 @@ from tests.support.gateway import GatewayProcess
 OpenPage = Callable[..., Page]
 
 
-@pytest.fixture
-def complaints() -> list[str]:
-    """What the browser objected to on the test's pages: script errors, policy violations, dialogs."""
-    return []
+def log_in(page: Page, token: str) -> None:
+    page.locator("input[name=token]").fill(token)
+    page.locator("button[type=submit]").click()
 
 
 @pytest.fixture
-def open_page(browser: Browser, gateway: GatewayProcess, complaints: list[str]) -> Iterator[OpenPage]:
+def open_page(open_page: OpenPage, gateway: GatewayProcess) -> OpenPage:
     """Opens a view of the admin, logged in."""
-    contexts = []
 
-    def heard(message: ConsoleMessage) -> None:
-        # A refusal is an answer like any other to us; the browser logs it as an error.
-        expected = message.text.startswith("Failed to load resource") and "status of 4" in message.text
-        if message.type in ("error", "warning") and not expected:
-            complaints.append(message.text)
-
-    def open_page(view: str = "#/channels", **options: Any) -> Page:
-        context = browser.new_context(base_url=gateway.url, **{"locale": "en-US", **options})
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", heard)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("dialog", lambda dialog: (complaints.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        page.goto(f"/admin{view}")
-        page.locator("input[name=token]").fill(gateway.admin_token)
-        page.locator("button[type=submit]").click()
+    def open_view(view: str = "#/channels", **options: Any) -> Page:
+        page = open_page(f"/admin{view}", **options)
+        log_in(page, gateway.admin_token)
         page.locator(".views").wait_for()
         return page
 
-    yield open_page
-    for context in contexts:
-        context.close()
+    return open_view
 
 
 @pytest.fixture(autouse=True)
