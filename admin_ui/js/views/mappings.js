@@ -10,6 +10,7 @@ import { toast } from '../components/toasts.js';
 import { html } from '../html.js';
 import { t } from '../i18n.js';
 import { fieldText, fieldValue, inOrder, limitName, limitText, objection } from '../limits.js';
+import { useDialog } from '../open_dialog.js';
 import { problemText } from '../problem.js';
 import { useReading } from '../reading.js';
 
@@ -155,7 +156,7 @@ export function Mappings() {
   const { data, problem, load } = useReading(readAll);
   const [query, setQuery] = useState('');
   const [chosen, setChosen] = useState(new Set());
-  const [dialog, setDialog] = useState(null);
+  const { dialog, setDialog, close, changed } = useDialog(load);
 
   const reload = async () => {
     try {
@@ -165,14 +166,6 @@ export function Mappings() {
     } catch (error) {
       toast(problemText(error), 'bad');
     }
-  };
-  const close = () => {
-    setDialog(null);
-    load();
-  };
-  const changed = (said) => {
-    close();
-    toast(said);
   };
 
   const openEditor = (mapping) => setDialog({ kind: 'edit', mapping });

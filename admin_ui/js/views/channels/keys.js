@@ -6,6 +6,7 @@ import { Tile } from '../../components/tile.js';
 import { toast } from '../../components/toasts.js';
 import { html } from '../../html.js';
 import { t } from '../../i18n.js';
+import { useDialog } from '../../open_dialog.js';
 import { problemText } from '../../problem.js';
 import { useReading } from '../../reading.js';
 import { changeQuery, useRoute } from '../../route.js';
@@ -71,16 +72,11 @@ export function Keys({ id }) {
   };
   const { data, problem, load } = useReading(read, JSON.stringify([filter, after]));
   const [picked, setPicked] = useState([]);
-  const [dialog, setDialog] = useState(null);
+  const { dialog, setDialog, close, changed } = useDialog(load);
 
-  const close = () => {
-    setDialog(null);
-    load();
-  };
-  const changed = (said) => {
-    close();
+  const keysChanged = (said) => {
+    changed(said);
     setPicked([]);
-    toast(said);
   };
   const act = async (action, which) => {
     try {
@@ -134,5 +130,5 @@ export function Keys({ id }) {
             <button type="button" disabled=${!data.next} onClick=${() => turn(false)}>${t('nextPage')}</button>`}
         </footer>`}
     </section>
-    ${Open && html`<${Open} id=${id} channel=${channel} ...${dialog} onClose=${close} onChanged=${changed} />`}`;
+    ${Open && html`<${Open} id=${id} channel=${channel} ...${dialog} onClose=${close} onChanged=${keysChanged} />`}`;
 }

@@ -5,6 +5,7 @@ import { Icon } from '../../components/icons.js';
 import { toast } from '../../components/toasts.js';
 import { html } from '../../html.js';
 import { t } from '../../i18n.js';
+import { useDialog } from '../../open_dialog.js';
 import { problemText } from '../../problem.js';
 import { useReading } from '../../reading.js';
 import { changeQuery, useRoute } from '../../route.js';
@@ -56,16 +57,8 @@ export function ChannelList() {
   const filtered = Object.values(asked).some(Boolean);
   const [most, setMost] = useState(PAGE);
   const { data, problem, load } = useReading(() => readChannels(asked, most), JSON.stringify([asked, most]));
-  const [dialog, setDialog] = useState(null);
+  const { dialog, setDialog, close, changed } = useDialog(load);
 
-  const close = () => {
-    setDialog(null);
-    load();
-  };
-  const changed = (said) => {
-    close();
-    toast(said);
-  };
   const attempt = async (run, said) => {
     try {
       await run();
