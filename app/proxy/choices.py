@@ -64,6 +64,9 @@ class Choosing:
         self.pools = pools
         self.limits = limits
         self.selection = Selection(health, random)
+        self._settings = Settings()
+        self._preferences = preferences_of(self._settings)
+        """What follows from those settings, so that it is made once and not for each call."""
         self._keepers = keepers
         self._has_begun = False
         self._knows = threading.Event()
@@ -97,10 +100,11 @@ class Choosing:
         if self._has_begun and not self._knows.is_set():
             self._knows.wait(LONGEST_BEGIN_S)
         wanted = Wanted(request.asked.served_by, request.model, only)
-        preferences = preferences_of(snapshot.settings)
+        if snapshot.settings is not self._settings:
+            self._settings, self._preferences = snapshot.settings, preferences_of(snapshot.settings)
         bond = self.affinity.of(request, snapshot.settings)
         besides = self._besides(request, bond, snapshot, only)
-        turns = self.selection.turns(snapshot.serving, wanted, preferences, now_ms(), bond.channel_id, besides)
+        turns = self.selection.turns(snapshot.serving, wanted, self._preferences, now_ms(), bond.channel_id, besides)
         return ChannelChoices(self, request, snapshot.settings, turns, bond)
 
     def _besides(
