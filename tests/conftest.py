@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 import redis
 
 from app.core.forward_proxies import VARIABLES
 from app.storage.connections import open_redis
-from app.storage.embedded import EmbeddedRedis
 from tests.support.environ import NO_ENV_FILE
 from tests.support.gateway import GatewayProcess
 from tests.support.leftovers import nothing_is_left_running
+from tests.support.own_redis import running_redis
 from tests.support.upstream import Upstream
 
 __all__ = ["nothing_is_left_running"]
@@ -37,11 +36,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = EmbeddedRedis(Path(tmp_path_factory.mktemp("redis")))
-    server.start()
-    server.wait_until_ready()
-    yield server.url
-    server.stop()
+    with running_redis(tmp_path_factory.mktemp("redis")) as server:
+        yield server.url
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from app.storage.embedded import EmbeddedRedis
 from tests.support.api_calls import BEARER, OTHER_TOKEN, TOKEN, Accounts
 from tests.support.gateway import GatewayProcess
+from tests.support.own_redis import running_redis
 from tests.support.upstream import Peer, Upstream
 from tests.support.waiting import wait_until
 
@@ -42,19 +42,16 @@ class Provider:
 @pytest.fixture
 def accounts(tmp_path: Path) -> Iterator[Accounts]:
     """Two channels of three keys."""
-    server = EmbeddedRedis(tmp_path)
-    server.start()
-    server.wait_until_ready()
-    gateway = GatewayProcess(server.url, {"AUTH_KEY": f"{TOKEN}, {OTHER_TOKEN}", "WEB_CONCURRENCY": "2"}).start()
-    upstream = Upstream(handler=Provider())
-    accounts = Accounts(gateway, upstream)
-    for name in ("a", "b"):
-        keys = [f"sk-{name}-{number:06}" for number in range(3)]
-        accounts.add(name, keys, models=[{"name": "m"}, {"name": "*"}])
-    yield accounts
-    upstream.close()
-    gateway.stop()
-    server.stop()
+    with running_redis(tmp_path) as server:
+        gateway = GatewayProcess(server.url, {"AUTH_KEY": f"{TOKEN}, {OTHER_TOKEN}", "WEB_CONCURRENCY": "2"}).start()
+        upstream = Upstream(handler=Provider())
+        accounts = Accounts(gateway, upstream)
+        for name in ("a", "b"):
+            keys = [f"sk-{name}-{number:06}" for number in range(3)]
+            accounts.add(name, keys, models=[{"name": "m"}, {"name": "*"}])
+        yield accounts
+        upstream.close()
+        gateway.stop()
 
 
 def ask(accounts: Accounts, path: str, method: str = "POST", token: str = TOKEN, **fields: str) -> str:

@@ -13,9 +13,9 @@ from google import genai
 from google.genai import errors as genai_errors
 from google.genai import types as genai_types
 
-from app.storage.embedded import EmbeddedRedis
 from tests.support.api_calls import TOKEN, Accounts, good
 from tests.support.gateway import GatewayProcess
+from tests.support.own_redis import running_redis
 from tests.support.upstream import Peer, Upstream
 
 pytestmark = pytest.mark.filterwarnings(
@@ -25,13 +25,10 @@ pytestmark = pytest.mark.filterwarnings(
 
 @pytest.fixture(scope="module")
 def api_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
-    server = EmbeddedRedis(tmp_path_factory.mktemp("api"))
-    server.start()
-    server.wait_until_ready()
-    process = GatewayProcess(server.url, {"AUTH_KEY": TOKEN}).start()
-    yield process
-    process.stop()
-    server.stop()
+    with running_redis(tmp_path_factory.mktemp("api")) as server:
+        process = GatewayProcess(server.url, {"AUTH_KEY": TOKEN}).start()
+        yield process
+        process.stop()
 
 
 @pytest.fixture

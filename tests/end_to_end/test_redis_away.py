@@ -13,6 +13,7 @@ import pytest
 from app.storage.connections import MAPPINGS, STATS_EVENTS, open_redis
 from app.storage.embedded import EmbeddedRedis
 from tests.support.gateway import GatewayProcess
+from tests.support.own_redis import running_redis
 from tests.support.upstream import Upstream
 from tests.support.waiting import wait_until
 
@@ -20,11 +21,8 @@ from tests.support.waiting import wait_until
 @pytest.fixture
 def own_redis(tmp_path: Path) -> Iterator[EmbeddedRedis]:
     """A Redis that this test may kill, stop and start again."""
-    server = EmbeddedRedis(tmp_path)
-    server.start()
-    server.wait_until_ready()
-    yield server
-    server.stop()
+    with running_redis(tmp_path) as server:
+        yield server
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import pytest
 import redis
 
 from app.storage.connections import ADMIN_FAILURES
-from app.storage.embedded import EmbeddedRedis
 from tests.support.api_calls import OTHER_TOKEN, TOKEN, Accounts, good
 from tests.support.gateway import GatewayProcess
+from tests.support.own_redis import running_redis
 from tests.support.upstream import Upstream
 
 
@@ -31,13 +31,10 @@ def token_gateway(redis_url: str) -> Iterator[GatewayProcess]:
 @pytest.fixture(scope="package")
 def api_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
     """One that has access tokens and a Redis of its own: with its channels `/v1` is no unknown path."""
-    server = EmbeddedRedis(tmp_path_factory.mktemp("api"))
-    server.start()
-    server.wait_until_ready()
-    process = GatewayProcess(server.url, {"AUTH_KEY": f"{TOKEN}, {OTHER_TOKEN}"}).start()
-    yield process
-    process.stop()
-    server.stop()
+    with running_redis(tmp_path_factory.mktemp("api")) as server:
+        process = GatewayProcess(server.url, {"AUTH_KEY": f"{TOKEN}, {OTHER_TOKEN}"}).start()
+        yield process
+        process.stop()
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from app.storage.connections import MAPPINGS, MAPPINGS_UPDATES, MAPPINGS_VERSION
 from app.storage.embedded import EmbeddedRedis
 from app.storage.seeding import seed_first_time
 from tests.support.environ import clean_environ
+from tests.support.own_redis import running_redis
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -24,11 +25,8 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
     """A Redis for this module."""
-    server = EmbeddedRedis(tmp_path_factory.mktemp("seed"))
-    server.start()
-    server.wait_until_ready()
-    yield server
-    server.stop()
+    with running_redis(tmp_path_factory.mktemp("seed")) as server:
+        yield server
 
 
 @pytest.fixture

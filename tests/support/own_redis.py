@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -11,13 +13,21 @@ from app.storage.embedded import EmbeddedRedis
 from tests.support.wire import Wire
 
 
+@contextmanager
+def running_redis(folder: Path) -> Iterator[EmbeddedRedis]:
+    server = EmbeddedRedis(folder)
+    server.start()
+    try:
+        server.wait_until_ready()
+        yield server
+    finally:
+        server.stop()
+
+
 @pytest.fixture(scope="session")
 def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
-    server = EmbeddedRedis(tmp_path_factory.mktemp("own"))
-    server.start()
-    server.wait_until_ready()
-    yield server
-    server.stop()
+    with running_redis(tmp_path_factory.mktemp("own")) as server:
+        yield server
 
 
 @pytest.fixture

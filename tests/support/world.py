@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from app.storage.embedded import EmbeddedRedis
 from tests.support.api_calls import BEARER, TOKEN, Accounts
 from tests.support.gateway import GatewayProcess, Reply
+from tests.support.own_redis import running_redis
 from tests.support.provider import Provider
 from tests.support.said_answers import Read, body_for, path_of, read_events, read_plain
 
@@ -71,16 +72,11 @@ class World:
 @contextmanager
 def open_world(folder: Path, **environ: str) -> Iterator[World]:
     """With a Redis of its own; whoever opened it may have a gateway of several processes."""
-    redis = EmbeddedRedis(folder)
-    redis.start()
-    redis.wait_until_ready()
-    gateway = GatewayProcess(redis.url, {"AUTH_KEY": TOKEN, **environ})
-    try:
+    with running_redis(folder) as redis:
+        gateway = GatewayProcess(redis.url, {"AUTH_KEY": TOKEN, **environ})
         world = World(gateway.start(), redis)
         try:
             yield world
         finally:
             world.provider.close()
             gateway.stop()
-    finally:
-        redis.stop()
