@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
+from app.storage.connections import STATS_EVENTS
 from tests.support.environ import clean_environ
 from tests.support.gateway import ROOT, GatewayProcess
 from tests.support.upstream import Peer, Upstream
@@ -81,6 +83,10 @@ def test_the_worker_names_the_request_that_it_counts(
     with (tmp_path / "worker.log").open("w+") as log:
         process = subprocess.Popen([sys.executable, "-m", "worker"], cwd=ROOT, env=environ, stderr=log)
         try:
+            # Of thousands of events that others left, more lines would come at once than the log's queue holds.
+            with redis.Redis.from_url(redis_url) as client:
+                wait_until(lambda: "Worker ready" in Path(log.name).read_text(), "the worker is ready", timeout_s=30)
+                wait_until(lambda: client.llen(STATS_EVENTS) == 0, "what was there is counted", timeout_s=30)
             reply = gateway.request("GET", "/up/x", headers={"traceparent": f"00-{trace_id}-00f067aa0ba902b7-01"})
             wanted = f"request_id={reply.field('x-request-id')} trace_id={trace_id}"
             wait_until(lambda: wanted in Path(log.name).read_text(), "the worker names it", timeout_s=30)
