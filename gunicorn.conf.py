@@ -57,7 +57,7 @@ keepalive = deployment.keepalive_s
 timeout = 60
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - the report must not wait for a disk
 
-# Whom to believe about X-Forwarded-Proto is decided by TRUSTED_PROXY_COUNT (app/wire/forwarded.py), not by gunicorn.
+# Whom to believe about X-Forwarded-Proto TRUSTED_PROXY_COUNT decides (app/wire/http/forwarded.py), not gunicorn.
 forwarded_allow_ips = ""
 
 accesslog = None  # the gateway writes its own
@@ -132,11 +132,11 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def _prepare_redis() -> int:
-    from app.core.addresses import mask_url
     from app.core.defaults import DEFAULT_MAPPINGS
+    from app.core.network.addresses import mask_url
+    from app.storage.catalog.seeding import seed_first_time
     from app.storage.connections import RedisError, open_redis, wait_for_redis
     from app.storage.refusals import describe
-    from app.storage.seeding import seed_first_time
 
     url = deployment.redis_url
     if url is None:

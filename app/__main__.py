@@ -29,7 +29,7 @@ from dataclasses import dataclass
 
 from app import IS_COMPILED
 from app.config import ROOT, Config, ConfigError, env_file, load_config
-from app.core.addresses import mask_url
+from app.core.network.addresses import mask_url
 from app.signals import Interrupted, Signals
 from app.storage.connections import RedisError, open_redis, wait_for_redis
 from app.storage.embedded import EmbeddedRedis, EmbeddedRedisError, end, spawn

@@ -1,7 +1,7 @@
 """What the deployment says: the environment and `.env`, read once, frozen.
 
 A wrong value stops the start with a message that names the variable.
-What an operator changes while the gateway runs is not here but in the Snapshot (`storage/catalog.py`).
+What an operator changes while the gateway runs is not here but in the Snapshot (`storage/catalog/catalog.py`).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import Any, TypeVar
 from dotenv import dotenv_values
 
 from app.certificate_files import CertificateFiles, certificate_bundle, certificate_file, certificate_folder
-from app.core.addresses import only_here
-from app.core.egress import Entry, Ports, parse_entries, parse_ports
-from app.core.forward_proxies import VARIABLES, ForwardProxies, parse_forward_proxies
+from app.core.channels.time_zones import zone_of
+from app.core.network.addresses import only_here
+from app.core.network.egress import Entry, Ports, parse_entries, parse_ports
+from app.core.network.forward_proxies import VARIABLES, ForwardProxies, parse_forward_proxies
 from app.core.settings import SETTINGS, Limits, Settings, check_setting
-from app.core.time_zones import zone_of
 from app.tcp_keepalive import TcpKeepalive
 from app.variables import boolean, integer, listen_address, one_of, seconds
 from app.wire.redis_url import check_redis_url

@@ -9,34 +9,34 @@ from dataclasses import dataclass
 from functools import partial
 
 from app.config import Config, ConfigError
-from app.core.addresses import only_here
-from app.core.egress import EgressPolicy
+from app.core.callers.tickets import Tickets
 from app.core.model import Channel
-from app.core.tickets import Tickets
+from app.core.network.addresses import only_here
+from app.core.network.egress import EgressPolicy
 from app.proxy.admission import Admission
-from app.proxy.affinity import Affinity
-from app.proxy.choices import Choosing
+from app.proxy.api.affinity import Affinity
+from app.proxy.api.choices import Choosing
 from app.proxy.engine import Engine
 from app.proxy.upstream.certificates import verifying_context
 from app.proxy.upstream.dialing import Dialer, OwnAddress
 from app.proxy.upstream.pool import PoolLimits
 from app.proxy.upstream.transport import Transport
-from app.storage.affinity_keeper import AffinityKeeper
-from app.storage.catalog import Catalog
-from app.storage.channel_limits import ChannelLimits
+from app.storage.affinity.conversations import Conversations
+from app.storage.affinity.given_ids import GivenIds
+from app.storage.affinity.keeper import AffinityKeeper
+from app.storage.catalog.catalog import Catalog
 from app.storage.connections import Redis, open_redis
-from app.storage.conversations import Conversations
-from app.storage.given_ids import GivenIds
-from app.storage.health import Health
-from app.storage.health_keeper import HealthKeeper
+from app.storage.health.keeper import HealthKeeper
+from app.storage.health.observed import Health
+from app.storage.health.stored import StoredHealth
 from app.storage.journal_files import folder_of
-from app.storage.key_edits import KeyEdits
-from app.storage.key_pools import KeyPools
-from app.storage.minutes import Minutes
-from app.storage.rates import Rates
-from app.storage.slots import Slots
-from app.storage.stats import Stats
-from app.storage.stored_health import StoredHealth
+from app.storage.keys.edits import KeyEdits
+from app.storage.keys.pools import KeyPools
+from app.storage.limits.channels import ChannelLimits
+from app.storage.limits.minutes import Minutes
+from app.storage.limits.rates import Rates
+from app.storage.limits.slots import Slots
+from app.storage.statistics.stats import Stats
 from app.telemetry.log_sink import LogSink, sink_of
 from app.telemetry.recorder import Recorder
 from app.telemetry.standard_error import STDERR

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from app.wire.pages.css import StylesheetRewriter
-from app.wire.pages.html import PageRewriter
+from app.wire.pages.html.page import PageRewriter
 from app.wire.pages.links import Links
 from benchmarks import documents
 

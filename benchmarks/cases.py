@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from app.core.events import RequestEvent
+from app.core.statistics.events import RequestEvent
 from app.storage.connections import open_redis
 from app.telemetry.recorder import Recorder
 from benchmarks.bench import Bench, absolute, growth, medians

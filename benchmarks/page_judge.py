@@ -15,7 +15,7 @@ import ada_url
 import tinycss2
 from selectolax.lexbor import LexborHTMLParser
 
-from app.wire.pages.attributes import ADDRESSES, STYLES
+from app.wire.pages.html.attributes import ADDRESSES, STYLES
 
 PROXIED = "http://proxy.example/proxy/"
 _MODIFIER = re.compile(re.escape(PROXIED) + r"[a-z]{2}_/")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from app.wire.pages.css import StylesheetRewriter
-from app.wire.pages.html import PageRewriter
+from app.wire.pages.html.page import PageRewriter
 from app.wire.pages.links import Links
 from benchmarks import documents
 from benchmarks.contenders import GATEWAY

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import orjson
 
-from app.core.events import RequestEvent
-from app.core.tallies import Tally
-from app.core.windows import DAY_MS, HOUR_MS, MINUTE_MS, fold
+from app.core.statistics.events import RequestEvent
+from app.core.statistics.tallies import Tally
+from app.core.statistics.windows import DAY_MS, HOUR_MS, MINUTE_MS, fold
 from app.storage.connections import STATS_DAYS, STATS_HOUR, STATS_MINUTE, STATS_SUMMARY, STATS_TOTAL, Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
-from app.storage.envelopes import encode, pack, push
-from app.storage.stats import Stats
+from app.storage.statistics.envelopes import encode, pack, push
+from app.storage.statistics.stats import Stats
 from app.telemetry.recorder import Recorder, memory_mb
 from worker.roll_up import RollUp
 

@@ -23,41 +23,41 @@ sys.path.insert(0, str(ROOT))
 from app.compiled import COPIES, copy_of_sources  # noqa: E402
 
 HOT_PATH = """
-app/core/access.py
-app/core/affinity.py
-app/core/channel_urls.py
-app/core/events.py
-app/core/exclusions.py
-app/core/failover.py
-app/core/keys.py
-app/core/matching.py
+app/core/callers/access.py
+app/core/channels/keys.py
+app/core/channels/urls.py
+app/core/choosing/affinity.py
+app/core/choosing/exclusions.py
+app/core/choosing/failover.py
+app/core/choosing/matching.py
+app/core/choosing/repeats.py
+app/core/choosing/selection.py
+app/core/choosing/standing.py
+app/core/choosing/wheel.py
+app/core/judging/outcome.py
+app/core/judging/troubles.py
 app/core/model.py
-app/core/outcome.py
 app/core/proxy_redirect.py
-app/core/repeats.py
 app/core/routing.py
-app/core/selection.py
 app/core/settings.py
-app/core/standing.py
-app/core/troubles.py
-app/core/wheel.py
+app/core/statistics/events.py
 app/proxy/admission.py
-app/proxy/affinity.py
-app/proxy/api_calls.py
-app/proxy/api_request.py
-app/proxy/api_stage.py
+app/proxy/api/affinity.py
+app/proxy/api/attempts.py
+app/proxy/api/calls.py
+app/proxy/api/choices.py
+app/proxy/api/holding.py
+app/proxy/api/id_stage.py
+app/proxy/api/read_request.py
+app/proxy/api/repeated.py
+app/proxy/api/request.py
+app/proxy/api/stage.py
 app/proxy/attempt.py
-app/proxy/attempts.py
 app/proxy/call.py
-app/proxy/choices.py
 app/proxy/client_watch.py
 app/proxy/engine.py
-app/proxy/holding.py
-app/proxy/id_stage.py
 app/proxy/messages.py
-app/proxy/read_request.py
 app/proxy/relay.py
-app/proxy/repeated.py
 app/proxy/upstream/answer_body.py
 app/proxy/upstream/answer_head.py
 app/proxy/upstream/exchange.py
@@ -74,12 +74,12 @@ app/routes/wsgi_environ.py
 app/servers/body.py
 app/servers/connection.py
 app/servers/framing.py
-app/storage/channel_health.py
-app/storage/conversations.py
-app/storage/envelopes.py
-app/storage/health.py
+app/storage/affinity/conversations.py
+app/storage/health/channel.py
+app/storage/health/observed.py
 app/storage/journal.py
-app/storage/key_pool.py
+app/storage/keys/pool.py
+app/storage/statistics/envelopes.py
 app/telemetry/log_sink.py
 app/telemetry/logs.py
 app/telemetry/recorder.py
@@ -92,9 +92,6 @@ app/wire/bodies/splice.py
 app/wire/bodies/top_level.py
 app/wire/bounded.py
 app/wire/browsers.py
-app/wire/caller_deadlines.py
-app/wire/caller_tries.py
-app/wire/chunked.py
 app/wire/dialects/anthropic.py
 app/wire/dialects/asked.py
 app/wire/dialects/credentials.py
@@ -104,26 +101,29 @@ app/wire/dialects/observers.py
 app/wire/dialects/openai.py
 app/wire/dialects/responses.py
 app/wire/dialects/upstream_path.py
-app/wire/forwarded.py
 app/wire/given_ids.py
-app/wire/headers.py
-app/wire/http1.py
+app/wire/http/caller_deadlines.py
+app/wire/http/caller_tries.py
+app/wire/http/chunked.py
+app/wire/http/forwarded.py
+app/wire/http/headers.py
+app/wire/http/http1.py
+app/wire/http/lenient.py
+app/wire/http/trace.py
 app/wire/json_array.py
-app/wire/lenient.py
 app/wire/sse.py
-app/wire/trace.py
 """.split()
 """What runs for each request. None of it extends classes of gunicorn and gevent, which mypyc cannot see."""
 
 LEFT_OUT = {
     "app/core/errors.py": "an exception or none; a call that goes well makes one at most, for a timer",
     "app/proxy/held_body.py": "for the one route that edits bodies: what costs there is the bytes, joined in C",
-    "app/storage/channel_limits.py": "a comparison for channels without limits; for others see slots.py",
-    "app/storage/key_pools.py": "one look-up in a dictionary",
-    "app/storage/leases.py": "the bookkeeping of slots.py",
-    "app/storage/minutes.py": "attempts with a limit only; see slots.py",
-    "app/storage/rates.py": "calls with a limit only, and then locks; it talks to redis-py, which has no types",
-    "app/storage/slots.py": "calls with a limit only, and then locks; it talks to redis-py, which has no types",
+    "app/storage/limits/channels.py": "a comparison for channels without limits; for others see slots.py",
+    "app/storage/keys/pools.py": "one look-up in a dictionary",
+    "app/storage/limits/leases.py": "the bookkeeping of slots.py",
+    "app/storage/limits/minutes.py": "attempts with a limit only; see slots.py",
+    "app/storage/limits/rates.py": "calls with a limit only, and then locks; it talks to redis-py, which has no types",
+    "app/storage/limits/slots.py": "calls with a limit only, and then locks; it talks to redis-py, which has no types",
     "app/wire/transforms.py": "for the one route that edits bodies: what costs there is JSON, read in C",
 }
 """What calls pass all the same, and why it is not compiled."""

@@ -19,14 +19,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from app.config import Config, ConfigError, load_config
-from app.core.addresses import mask_url
 from app.core.defaults import DEFAULT_MAPPINGS
 from app.core.errors import InvalidMapping
+from app.core.network.addresses import mask_url
 from app.core.routing import parse_mapping
+from app.storage.catalog.seeding import seed
 from app.storage.connections import RedisError, open_redis
 from app.storage.embedded import embedded_url
 from app.storage.refusals import describe
-from app.storage.seeding import seed
 
 
 class InputError(ValueError):

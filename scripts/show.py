@@ -49,7 +49,7 @@ def show_page(config: Config, path: str) -> int:
 
 def show_worker(config: Config) -> int:
     """Prints how long ago a worker rolled up, by Redis's own clock."""
-    from app.core.addresses import mask_url
+    from app.core.network.addresses import mask_url
     from app.storage.connections import STATS_ROLLED_AT, RedisError, open_redis
     from app.storage.embedded import embedded_url
     from app.storage.refusals import describe

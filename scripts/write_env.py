@@ -17,7 +17,7 @@ from dotenv import dotenv_values
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from app.config import ConfigError, env_file, load_config
-from app.core.addresses import only_here
+from app.core.network.addresses import only_here
 
 
 def complete(file: Path, environ: Mapping[str, str]) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import redis
 
-from app.core.forward_proxies import VARIABLES
+from app.core.network.forward_proxies import VARIABLES
 from app.storage.connections import open_redis
 from tests.support.environ import NO_ENV_FILE
 from tests.support.gateway import GatewayProcess

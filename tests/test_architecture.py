@@ -138,6 +138,15 @@ def test_functions_and_files_are_short(path: Path) -> None:
     assert len(text.splitlines()) <= MAX_FILE_LINES
 
 
+MAX_MODULES = 16
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in files_of_the_house()}), ids=lambda path: path.name)
+def test_a_floor_can_be_overlooked(folder: Path) -> None:
+    """What has more modules than one sees at a glance gets a sub-floor."""
+    assert len([path for path in folder.glob("*.py") if path.name != "__init__.py"]) <= MAX_MODULES
+
+
 # --- docs/design.md ---
 
 FILE = re.compile(r"(?<![\w/.-])[\w/]+\.(?:py|js)(?![\w/])")

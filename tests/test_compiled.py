@@ -21,7 +21,7 @@ from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[1]
 WANTS_COPY = pytest.mark.skipif(not copy_of_sources().is_dir(), reason="wants a compiled copy: make compile")
-ASK = "import app, app.wire.http1; print(app.IS_COMPILED, app.wire.http1.__file__)"
+ASK = "import app, app.wire.http.http1; print(app.IS_COMPILED, app.wire.http.http1.__file__)"
 
 
 def asked(project: Path) -> list[str]:
@@ -39,7 +39,7 @@ def project(tmp_path: Path) -> Path:
 def test_without_a_copy_the_sources_are_interpreted(project: Path) -> None:
     """Nothing need be compiled for the gateway to run."""
     is_compiled, file = asked(project)
-    assert (is_compiled, Path(file)) == ("False", project / "app/wire/http1.py")
+    assert (is_compiled, Path(file)) == ("False", project / "app/wire/http/http1.py")
 
 
 @WANTS_COPY
@@ -51,7 +51,7 @@ def test_a_copy_serves_as_long_as_no_source_changes(project: Path) -> None:
     assert Path(file).is_relative_to(project / "build/compiled")
     with (project / "app/config.py").open("a") as source:
         source.write("# an edit\n")
-    assert asked(project) == ["False", str(project / "app/wire/http1.py")]
+    assert asked(project) == ["False", str(project / "app/wire/http/http1.py")]
 
 
 @WANTS_COPY

@@ -113,7 +113,7 @@ def test_what_calls_pass_is_compiled_or_says_why_not(tmp_path: Path, redis_url: 
         of_kind = [modules for path, modules in requests if path == kind]
         assert len(of_kind) == CALLS
         passed |= set.intersection(*of_kind[:-1])  # what runs after the last may be the next kind's
-    assert {"app/wire/http1.py", "app/proxy/relay.py", "app/storage/slots.py"} <= passed
+    assert {"app/wire/http/http1.py", "app/proxy/relay.py", "app/storage/limits/slots.py"} <= passed
     assert passed <= set(HOT_PATH) | set(LEFT_OUT), "scripts/compile.py does not know these"
     assert set(LEFT_OUT) <= passed, "no call passes these"
     assert not set(LEFT_OUT) & set(HOT_PATH)

@@ -23,7 +23,7 @@ from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 
 from app.config import ConfigError, load_config
-from app.core.addresses import mask_url
+from app.core.network.addresses import mask_url
 from app.storage.connections import Redis, open_redis, wait_for_redis
 from app.storage.refusals import describe
 from app.telemetry.set_up import set_up_logging

@@ -12,7 +12,7 @@ import time
 import redis
 
 from app.storage.connections import Redis
-from app.storage.ledger import Ledger
+from app.storage.statistics.ledger import Ledger
 from worker.summary import Describer
 
 log = logging.getLogger(__name__)

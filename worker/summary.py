@@ -10,10 +10,10 @@ from typing import Any
 
 import orjson
 
-from app.core.tallies import Tally
-from app.core.windows import DAY_MS, Endpoint, SlidingWindow, TotalWindow, Windows
-from app.storage.ledger import Account
-from app.storage.stats import Summary
+from app.core.statistics.tallies import Tally
+from app.core.statistics.windows import DAY_MS, Endpoint, SlidingWindow, TotalWindow, Windows
+from app.storage.statistics.ledger import Account
+from app.storage.statistics.stats import Summary
 
 
 class Describer:

@@ -2,7 +2,7 @@
 
 Many workers may run; one of them holds the lease and ticks, the others stand by. That is for economy only
 (whoever rolled up last has the sums in memory): that nothing counts twice is the ledger's business, see
-storage/ledger.py.
+storage/statistics/ledger.py.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from app.core.windows import MINUTE_MS
+from app.core.statistics.windows import MINUTE_MS
 from app.storage.connections import STATS_EVENTS, STATS_LEASE, Redis
 from app.storage.refusals import describe
 

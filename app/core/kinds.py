@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from app.core.addresses import MASK, mask_url
-from app.core.forward_proxies import parse_proxy_url
-from app.core.time_zones import zone_of
+from app.core.channels.time_zones import zone_of
+from app.core.network.addresses import MASK, mask_url
+from app.core.network.forward_proxies import parse_proxy_url
 
 Value = int | float | str
 """A value in its right kind. Not only `float`: compiled code would make floats of whole numbers then."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from app.core.errors import Invalid
-from app.core.forward_proxies import ForwardProxy
 from app.core.kinds import Value
+from app.core.network.forward_proxies import ForwardProxy
 from app.core.settings import Limits, Settings
 
 

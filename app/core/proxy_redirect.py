@@ -10,11 +10,11 @@ import re
 from typing import Final
 from urllib.parse import urljoin
 
-from app.core.addresses import canonical_host
-from app.core.base_urls import DEFAULT_PORTS
+from app.core.channels.base_urls import DEFAULT_PORTS
 from app.core.model import Mapping
+from app.core.network.addresses import canonical_host
 from app.core.routing import wire_prefix
-from app.wire.headers import Headers, lower
+from app.wire.http.headers import Headers, lower
 
 ADDRESS_FIELDS: Final = frozenset(
     "azure-asyncoperation content-location location operation-location x-goog-upload-control-url "

@@ -11,12 +11,12 @@ from collections.abc import Mapping as MappingOf
 from types import MappingProxyType
 from urllib.parse import quote, unquote, unquote_to_bytes
 
-from app.core.base_urls import refuse_blanks, upstream_of
-from app.core.channels import CHANNEL_TARGET
+from app.core.channels.base_urls import refuse_blanks, upstream_of
+from app.core.channels.definition import CHANNEL_TARGET
 from app.core.errors import InvalidMapping
-from app.core.forward_proxies import parse_proxy_url
 from app.core.kinds import Value
 from app.core.model import NOWHERE, Mapping, Snapshot
+from app.core.network.forward_proxies import parse_proxy_url
 from app.core.settings import Limits
 
 RESERVED_SEGMENTS = frozenset(

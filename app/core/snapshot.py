@@ -16,13 +16,13 @@ from typing import Generic, NamedTuple, Protocol, TypeVar, cast
 
 import orjson
 
-from app.core.channels import comparable, parse_channel
+from app.core.channels.definition import comparable, parse_channel
+from app.core.choosing.matching import Serving
 from app.core.errors import Invalid, InvalidChannel, InvalidSetting
+from app.core.judging.rules import InvalidRule, OutcomeRule, check_rules
 from app.core.kinds import Value
-from app.core.matching import Serving
 from app.core.model import Channel, Mapping, Snapshot
 from app.core.routing import check_spelling, parse_mapping, spellings
-from app.core.rules import InvalidRule, OutcomeRule, check_rules
 from app.core.settings import Limits, Settings, check_options, check_setting
 
 Table = MappingOf[str, str]

@@ -7,8 +7,8 @@ import math
 from app.core.errors import Busy
 from app.core.settings import Limits, Settings, burst_of
 from app.core.wording import counted
-from app.storage.rates import Rates
-from app.storage.slots import Slot, Slots
+from app.storage.limits.rates import Rates
+from app.storage.limits.slots import Slot, Slots
 
 GLOBAL_KEY = "*"
 """The bucket of all mappings together; no prefix is called so."""

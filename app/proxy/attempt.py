@@ -6,7 +6,7 @@ from app.core.model import Upstream
 from app.proxy.admission import Admission
 from app.proxy.upstream.exchange import Exchange
 from app.proxy.upstream.transport import OutboundRequest, Transport
-from app.storage.slots import Slot
+from app.storage.limits.slots import Slot
 
 
 class Attempt:

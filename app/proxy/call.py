@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from app.core.choosing.repeats import FailedCalls
 from app.core.errors import UpstreamFault
-from app.core.events import ApiUse, RequestEvent
 from app.core.failures import Failure
+from app.core.judging.outcome import Blame, Verdict
 from app.core.model import Upstream
-from app.core.outcome import Blame, Verdict
-from app.core.repeats import FailedCalls
+from app.core.statistics.events import ApiUse, RequestEvent
 from app.proxy.attempt import Attempt
 from app.proxy.client_watch import ClientWatch
 from app.proxy.messages import Inbound
@@ -19,9 +19,9 @@ from app.proxy.relay import Relay
 from app.proxy.tunnel import Tunnel
 from app.proxy.upstream import faults
 from app.proxy.upstream.exchange import NEVER
-from app.wire.caller_deadlines import NONE as NO_DEADLINES
-from app.wire.caller_deadlines import CallerDeadlines
-from app.wire.trace import NO_TRACE
+from app.wire.http.caller_deadlines import NONE as NO_DEADLINES
+from app.wire.http.caller_deadlines import CallerDeadlines
+from app.wire.http.trace import NO_TRACE
 
 
 @dataclass(slots=True)

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from gevent import GreenletExit
 
 from app.core.errors import ClientFault, GatewayError, OperatorFault
-from app.core.events import CLIENT_GONE
 from app.core.model import Upstream
 from app.core.settings import Limits, Settings
+from app.core.statistics.events import CLIENT_GONE
 from app.proxy.admission import Admission
 from app.proxy.attempt import Attempt
 from app.proxy.call import Call, Calls
@@ -23,10 +23,10 @@ from app.proxy.upstream.exchange import Exchange
 from app.proxy.upstream.faults import malformed_request
 from app.proxy.upstream.incoming import READ_BYTES
 from app.proxy.upstream.transport import OutboundRequest, Transport
-from app.wire import headers as header_fields
-from app.wire.headers import Headers
-from app.wire.http1 import CHUNKED, HttpSyntaxError
-from app.wire.trace import traced
+from app.wire.http import headers as header_fields
+from app.wire.http.headers import Headers
+from app.wire.http.http1 import CHUNKED, HttpSyntaxError
+from app.wire.http.trace import traced
 from app.wire.transforms import without_gemini_thinking
 
 log = logging.getLogger(__name__)

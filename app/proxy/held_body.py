@@ -16,7 +16,7 @@ from app.core.errors import ClientFault
 from app.core.wording import counted
 from app.proxy.messages import BodyReader, RequestBody
 from app.proxy.upstream.incoming import READ_BYTES
-from app.wire.http1 import CHUNKED
+from app.wire.http.http1 import CHUNKED
 
 MEMORY_BYTES = 1024 * 1024
 SPOOL_BYTES = 1024 * 1024

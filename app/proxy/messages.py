@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from app.wire.headers import Headers
-from app.wire.trace import TraceParent
+from app.wire.http.headers import Headers
+from app.wire.http.trace import TraceParent
 
 
 class BodyReader(Protocol):

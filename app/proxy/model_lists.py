@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
-from app.core.channel_rules import edit_fields
-from app.core.keys import Key
+from app.core.channels.edits import edit_fields
+from app.core.channels.keys import Key
 from app.core.model import Channel, ChannelUrl
 from app.proxy.upstream.transport import Transport
 from app.wire.dialects.credentials import credential_fields
@@ -17,7 +17,7 @@ from app.wire.dialects.dialect import dicts, parsed
 from app.wire.dialects.samples import VERSION
 from app.wire.dialects.upstream_path import upstream_path
 from app.wire.error_bodies import read_error
-from app.wire.headers import Headers
+from app.wire.http.headers import Headers
 
 if TYPE_CHECKING:
     import requests

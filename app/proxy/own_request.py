@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.proxy.messages import Inbound
-from app.wire.headers import Headers
+from app.wire.http.headers import Headers
 
 
 class _Bytes:

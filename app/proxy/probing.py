@@ -9,23 +9,23 @@ import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from app.core.channel_urls import urls_in_order
+from app.core.channels.keys import Key
+from app.core.channels.urls import urls_in_order
+from app.core.choosing.matching import Candidate
 from app.core.errors import ApiError, GatewayError, UpstreamFault
-from app.core.keys import Key
-from app.core.matching import Candidate
+from app.core.judging.outcome import GOOD, Facts, Flaw, Outcome, Verdict, judge
 from app.core.model import Channel, ChannelUrl, Snapshot
-from app.core.outcome import GOOD, Facts, Flaw, Outcome, Verdict, judge
 from app.core.settings import Settings
-from app.proxy.attempts import JUDGED_BYTES, Attempts, Chosen, Failed, Try
+from app.proxy.api.attempts import JUDGED_BYTES, Attempts, Chosen, Failed, Try
+from app.proxy.api.choices import Choosing, KeyTurn, noted, now_ms
+from app.proxy.api.read_request import read_request
 from app.proxy.call import Call, Calls
-from app.proxy.choices import Choosing, KeyTurn, noted, now_ms
 from app.proxy.engine import Engine
 from app.proxy.own_request import own_inbound
-from app.proxy.read_request import read_request
 from app.wire.dialects.asked import dialect_of
 from app.wire.dialects.samples import said_text, sample
 from app.wire.error_bodies import plain
-from app.wire.headers import Headers, by_name, find, lower
+from app.wire.http.headers import Headers, by_name, find, lower
 
 LONGEST_S: Final = 120.0
 """So long an admin waits for what came back."""

@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 
 from app.client_gone import ClientGone
 from app.core.errors import GatewayError
-from app.core.events import CLIENT_GONE
+from app.core.statistics.events import CLIENT_GONE
 from app.proxy.client_watch import ClientWatch
 from app.proxy.upstream.answer_body import Silence
 from app.proxy.upstream.exchange import Exchange

@@ -15,8 +15,8 @@ from gevent import socket
 
 from app.client_gone import ClientGone
 from app.core.errors import GatewayError, UpstreamFault
-from app.core.events import CLIENT_GONE
 from app.core.failures import Failure
+from app.core.statistics.events import CLIENT_GONE
 from app.proxy.upstream.exchange import Exchange
 from app.proxy.upstream.incoming import READ_BYTES
 from app.waiting import receive

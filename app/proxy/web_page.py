@@ -13,8 +13,8 @@ from app.proxy.engine import Engine
 from app.proxy.messages import Inbound, Reply
 from app.proxy.relay import Relay
 from app.waiting import give_way
-from app.wire.codings import CodingError, Decoder, decoder_for
-from app.wire.headers import Headers, find_all
+from app.wire.http.codings import CodingError, Decoder, decoder_for
+from app.wire.http.headers import Headers, find_all
 from app.wire.pages.charsets import EncodedRewriter
 from app.wire.pages.fields import Site, request_fields, response_fields
 from app.wire.pages.rewriting import SniffingRewriter, rewriter_for

@@ -30,7 +30,7 @@ from app.routes.public import FRAMED_ENDPOINTS, PAGE_FIELDS, build_public, publi
 from app.routes.unknown_path import UnknownPaths
 from app.routes.web_proxy import WebProxyDoor
 from app.routes.wsgi_environ import raw_headers
-from app.wire.headers import Headers
+from app.wire.http.headers import Headers
 
 log = logging.getLogger(__name__)
 

@@ -10,14 +10,14 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import quote
 
-from app.core.access import AccessTokens, is_from_here
-from app.core.addresses import only_here
-from app.core.channels import comparable
+from app.core.callers.access import AccessTokens, is_from_here
+from app.core.channels.definition import comparable
 from app.core.errors import ApiError, ClientFault, GatewayError
 from app.core.model import AccessToken, Channel, Mapping, Snapshot
+from app.core.network.addresses import only_here
 from app.core.snapshot import CHANNELS
 from app.gateway import Gateway
-from app.proxy.api_calls import Served, ask
+from app.proxy.api.calls import Served, ask
 from app.proxy.call import Call
 from app.proxy.messages import Inbound
 from app.routes import cors
@@ -28,7 +28,7 @@ from app.routes.wsgi_environ import Environ, StartResponse, WsgiApp, raw_headers
 from app.wire.browsers import confine, is_from_browser
 from app.wire.dialects.asked import OPENAI, Asked, dialect_of
 from app.wire.dialects.credentials import credentials, query_without_key, without_credentials
-from app.wire.headers import Headers, find, lower
+from app.wire.http.headers import Headers, find, lower
 
 _OWN_BEGIN: Final = "x-gateway-"
 _MODEL_SAFE: Final = "/:@!$&'()*+,;=~[]"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.wire.headers import Headers, find
+from app.wire.http.headers import Headers, find
 
 MAX_AGE_S = 86_400
 

@@ -9,7 +9,7 @@ import orjson
 
 from app.core.errors import ApiError, GatewayError
 from app.wire.dialects.dialect import Dialect, OurError
-from app.wire.headers import Headers
+from app.wire.http.headers import Headers
 
 LONGEST_RETRY_S: Final = 60
 """SDKs that are told to wait for longer give up, or ask again at once."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from app.proxy.messages import Inbound
 from app.routes.wsgi_environ import Environ, asked_upgrade, detach_of, request_body
-from app.wire.headers import Headers
-from app.wire.trace import TraceParent
+from app.wire.http.headers import Headers
+from app.wire.http.trace import TraceParent
 
 
 def inbound_of(environ: Environ, headers: Headers, trace: TraceParent | None) -> Inbound:

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import orjson
 
+from app.core.choosing.matching import ALL
 from app.core.errors import ApiError
-from app.core.matching import ALL
 from app.core.model import Channel, Snapshot
 from app.proxy.messages import Reply
 from app.wire.dialects.asked import Asked

@@ -30,8 +30,8 @@ from app.routes.wsgi_environ import (
 )
 from app.telemetry.logs import RequestIds, current_ids
 from app.wire.browsers import confine, is_from_browser, without_own_cookies
-from app.wire.headers import Headers, find, has_any, lower
-from app.wire.trace import TraceParent, begin_trace, continue_trace, parse_traceparent
+from app.wire.http.headers import Headers, find, has_any, lower
+from app.wire.http.trace import TraceParent, begin_trace, continue_trace, parse_traceparent
 
 _REQUEST_ID: Final = "%032x"
 OURS: Final = frozenset({"x-gateway-error", "x-gateway-request-id"})

@@ -9,12 +9,12 @@ from flask import Blueprint, Response, jsonify, request, send_from_directory
 
 from app.config import ROOT, Config
 from app.core.errors import ClientFault
-from app.core.windows import WINDOW_NAMES
+from app.core.statistics.windows import WINDOW_NAMES
 from app.gateway import Gateway
 from app.proxy import web_page
-from app.proxy.choices import now_ms
+from app.proxy.api.choices import now_ms
 from app.routes.prepared import Prepared
-from app.storage.stats import STALE_AFTER_S
+from app.storage.statistics.stats import STALE_AFTER_S
 from app.wire.dialects.asked import ENDPOINTS
 
 PAGES: Path = ROOT / "admin_ui"

@@ -11,7 +11,7 @@ import secrets
 import time
 from collections.abc import Iterable
 
-from app.core.callers import caller_of
+from app.core.callers.clients import caller_of
 from app.core.errors import ClientFault, GatewayError, OperatorFault
 from app.gateway import Gateway
 from app.proxy import web_page
@@ -23,7 +23,7 @@ from app.routes.wsgi_environ import Environ, StartResponse, WsgiApp, raw_headers
 from app.storage.admin_access import AddressLocked, AdminAccess, WrongToken
 from app.storage.connections import RedisError
 from app.storage.refusals import trouble_of
-from app.wire.headers import Headers, find
+from app.wire.http.headers import Headers, find
 from app.wire.pages.address import InvalidAddress, parse_address
 from app.wire.pages.fields import ROOT, Site, proxied_address
 

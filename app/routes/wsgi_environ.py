@@ -15,9 +15,9 @@ from urllib.parse import quote
 
 from app.client_gone import ClientGone
 from app.proxy.messages import BodyReader
-from app.wire.forwarded import client_of, host_of, scheme_of
-from app.wire.headers import Headers, tokens
-from app.wire.http1 import CHUNKED, HttpSyntaxError
+from app.wire.http.forwarded import client_of, host_of, scheme_of
+from app.wire.http.headers import Headers, tokens
+from app.wire.http.http1 import CHUNKED, HttpSyntaxError
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]

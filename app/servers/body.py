@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from app.client_gone import ClientGone
 from app.servers.framing import READ_BYTES
-from app.wire.chunked import ChunkedDecoder
-from app.wire.http1 import CHUNKED, HttpSyntaxError
+from app.wire.http.chunked import ChunkedDecoder
+from app.wire.http.http1 import CHUNKED, HttpSyntaxError
 
 
 class Incoming(Protocol):

@@ -14,9 +14,9 @@ from gevent import socket
 from app.servers.body import RequestInput
 from app.servers.framing import LINGER_S, READ_BYTES, Response, linger, refuse
 from app.waiting import Patience, peek, wake_reader
-from app.wire import http1
-from app.wire.headers import MAX_KNOWN_NAME_BYTES, MAX_KNOWN_NAMES, Headers
-from app.wire.http1 import HttpSyntaxError, RequestHead
+from app.wire.http import http1
+from app.wire.http.headers import MAX_KNOWN_NAME_BYTES, MAX_KNOWN_NAMES, Headers
+from app.wire.http.http1 import HttpSyntaxError, RequestHead
 
 LAST_REQUEST_S = 1.0
 """How long a worker that stops waits for one more request of a client that may be just about to send it."""

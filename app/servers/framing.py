@@ -12,8 +12,8 @@ from gevent import socket
 
 from app.client_gone import ClientGone
 from app.waiting import send_at_once
-from app.wire import http1
-from app.wire.headers import Headers, find
+from app.wire.http import http1
+from app.wire.http.headers import Headers, find
 
 READ_BYTES: Final = 64 * 1024
 LINGER_S: Final = 2.0

@@ -29,7 +29,7 @@ from gevent import socket
 from app.client_gone import ClientGone
 from app.servers.framing import READ_BYTES, Response, linger, refuse
 from app.waiting import peek
-from app.wire.http1 import CHUNKED, HttpSyntaxError
+from app.wire.http.http1 import CHUNKED, HttpSyntaxError
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import hmac
 import logging
 import secrets
 
-from app.core.callers import caller_of
+from app.core.callers.clients import caller_of
 from app.core.wording import counted
 from app.storage.connections import ADMIN_FAILURES, ADMIN_SESSION, Redis
 

@@ -11,7 +11,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from app.core.addresses import mask_url
+from app.core.network.addresses import mask_url
 from app.storage.refusals import LOGIN, describe, kind_of
 from app.storage.servers import is_given_up, open_pool
 from app.tcp_keepalive import USUAL, TcpKeepalive

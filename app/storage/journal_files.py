@@ -11,7 +11,7 @@ from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
-from app.core.addresses import mask_url
+from app.core.network.addresses import mask_url
 from app.storage.journal import STEP_BYTES, Journal, fill
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Final
 
-from app.core.events import RequestEvent
+from app.core.statistics.events import RequestEvent
 from app.telemetry.logs import TextFormatter, describe_as_text
 
 _PLAIN: Final = "\x1b[0m"

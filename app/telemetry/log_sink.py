@@ -22,7 +22,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from app.core.events import RequestEvent
+from app.core.statistics.events import RequestEvent
 from app.unpatched import unpatched
 
 PERIOD_S = 0.1

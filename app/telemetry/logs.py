@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import orjson
 
-from app.core.events import ApiUse, RequestEvent
+from app.core.statistics.events import ApiUse, RequestEvent
 
 MAX_WORD = 200
 """So much of a name that somebody else chose stands in a line."""

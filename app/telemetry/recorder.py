@@ -21,14 +21,14 @@ from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
-from app.core.events import RequestEvent
+from app.core.statistics.events import RequestEvent
 from app.core.wording import counted
 from app.storage.connections import STATS_PROCESSES, Redis, RedisError
-from app.storage.envelopes import backlog, encode, pack, push
 from app.storage.journal import Journal
 from app.storage.journal_files import create, left_behind
 from app.storage.refusals import answer_of, describe
-from app.storage.stats import Heartbeat
+from app.storage.statistics.envelopes import backlog, encode, pack, push
+from app.storage.statistics.stats import Heartbeat
 
 log = logging.getLogger(__name__)
 

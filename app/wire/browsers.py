@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from app.wire.headers import Headers, has_any, lower
+from app.wire.http.headers import Headers, has_any, lower
 
 SANDBOX: Final = (
     "sandbox allow-downloads allow-forms allow-modals allow-orientation-lock allow-pointer-lock allow-popups "

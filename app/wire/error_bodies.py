@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from app.wire.codings import CodingError, decoder_for
+from app.wire.http.codings import CodingError, decoder_for
 
 READ_BYTES: Final = 64 * 1024
 """More of an error is not looked at."""

@@ -11,7 +11,7 @@ import pytest
 import redis
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from app.core.outcome import Outcome
+from app.core.judging.outcome import Outcome
 from app.core.settings import MAPPING_OPTIONS, SETTINGS
 from app.routes.admin.answers import Code
 from app.storage.connections import ADMIN_FAILURES, STATS_ROLLED_AT, Redis

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from app.core.settings import Limits, Settings
-from app.storage.catalog import POLL_S, Catalog
+from app.storage.catalog.catalog import POLL_S, Catalog
 from app.storage.connections import MAPPINGS_UPDATES, Redis, RedisError, open_redis
 from app.storage.refusals import REFUSALS, refusal_of
 from app.storage.servers import PAUSE_S

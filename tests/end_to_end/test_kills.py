@@ -19,7 +19,7 @@ import pytest
 
 from app.storage.connections import MAPPINGS_VERSION, Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
-from app.storage.ledger import Account, Ledger
+from app.storage.statistics.ledger import Account, Ledger
 from tests.support.environ import clean_environ
 from tests.support.gateway import ROOT, GatewayProcess
 from tests.support.own_redis import kill, own_redis, own_server, revive

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from app.core.defaults import DEFAULT_MAPPINGS
+from app.storage.catalog.seeding import seed
 from app.storage.connections import MAPPINGS, MAPPINGS_UPDATES, MAPPINGS_VERSION
-from app.storage.seeding import seed
 from tests.support.failover import BareRedis
 from tests.support.gateway import GatewayProcess
 from tests.support.upstream import Upstream

@@ -12,8 +12,8 @@ import pytest
 
 from app.client_gone import ClientGone
 from app.core.errors import Busy, UpstreamFault
-from app.core.events import RequestEvent
 from app.core.failures import Failure
+from app.core.statistics.events import RequestEvent
 from app.proxy.messages import Reply
 from tests.support.gateway import free_port
 from tests.support.in_process import ENDPOINT, Client, EngineRoom, content

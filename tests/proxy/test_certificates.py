@@ -14,8 +14,8 @@ import pytest
 
 from app.certificate_files import CertificateFiles
 from app.config import Config, ConfigError, load_config
-from app.core.egress import EgressPolicy, parse_entries
 from app.core.errors import UpstreamFault
+from app.core.network.egress import EgressPolicy, parse_entries
 from app.core.routing import parse_mapping
 from app.proxy.upstream.certificates import verifying_context
 from app.proxy.upstream.dialing import Dialer, OwnAddress

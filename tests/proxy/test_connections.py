@@ -14,7 +14,7 @@ from typing import Any
 import gevent
 import pytest
 
-from app.core.egress import EgressPolicy
+from app.core.network.egress import EgressPolicy
 from app.core.routing import parse_mapping
 from app.proxy.upstream.dialing import MAX_TLS_SESSIONS, Dialer, OwnAddress
 from app.proxy.upstream.resolving import Resolver

@@ -15,8 +15,8 @@ import redis
 
 from app.config import load_config
 from app.core import model
-from app.core.egress import EgressPolicy, parse_entries, parse_ports
 from app.core.errors import AddressRefused, UpstreamFault
+from app.core.network.egress import EgressPolicy, parse_entries, parse_ports
 from app.gateway import build_gateway
 from app.proxy.messages import RequestBody
 from app.proxy.upstream.dialing import Dialer, OwnAddress

@@ -17,9 +17,9 @@ from websockets.sync.server import serve as serve_websocket
 
 from app.certificate_files import CertificateFiles
 from app.core import model
-from app.core.egress import EgressPolicy, parse_entries
 from app.core.errors import AddressRefused, UpstreamFault
-from app.core.forward_proxies import parse_forward_proxies
+from app.core.network.egress import EgressPolicy, parse_entries
+from app.core.network.forward_proxies import parse_forward_proxies
 from app.core.routing import parse_mapping
 from app.proxy.messages import RequestBody
 from app.proxy.upstream.certificates import verifying_context

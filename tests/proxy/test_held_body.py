@@ -11,15 +11,15 @@ from pathlib import Path
 import gevent
 import pytest
 
-from app.core.egress import EgressPolicy, parse_entries
 from app.core.errors import ClientFault
+from app.core.network.egress import EgressPolicy, parse_entries
 from app.core.routing import parse_mapping
 from app.proxy import held_body
 from app.proxy.held_body import MEMORY_BYTES, hold
 from app.proxy.messages import RequestBody
 from app.proxy.upstream.dialing import Dialer, OwnAddress
 from app.proxy.upstream.transport import OutboundRequest, Transport
-from app.wire.http1 import CHUNKED
+from app.wire.http.http1 import CHUNKED
 from tests.support.upstream import Peer, Upstream, echo
 
 MIB = 1024 * 1024

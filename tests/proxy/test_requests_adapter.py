@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from app.core.egress import EgressPolicy, parse_entries
+from app.core.network.egress import EgressPolicy, parse_entries
 from app.core.settings import Limits
 from app.proxy.upstream.adapter import UpstreamAdapter
 from app.proxy.upstream.dialing import Dialer, OwnAddress

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
-from app.core.egress import EgressPolicy, parse_entries
 from app.core.errors import GatewayError, UpstreamFault
 from app.core.failures import Failure
+from app.core.network.egress import EgressPolicy, parse_entries
 from app.core.routing import parse_mapping
 from app.proxy.messages import RequestBody
 from app.proxy.relay import LastWords, Relay

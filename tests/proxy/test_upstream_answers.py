@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from app.wire import lenient
+from app.wire.http import lenient
 from tests.support.gateway import GatewayProcess, Reply, receive_all
 from tests.support.http1_cases import BAD_ANSWERS, BAD_CHUNKS
 from tests.support.lenient_cases import FORGIVEN_ANSWERS, FORGIVEN_CHUNKS, LONG, READ, READ_CHUNKS

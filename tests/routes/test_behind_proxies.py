@@ -12,7 +12,7 @@ import redis
 from app.config import load_config
 from app.gateway import build_gateway
 from app.storage.connections import ADMIN_FAILURES
-from app.wire.headers import outbound
+from app.wire.http.headers import outbound
 from tests.support.gateway import GatewayProcess
 from tests.support.upstream import Peer, Upstream
 

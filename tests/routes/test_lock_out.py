@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from app.config import load_config
-from app.core.tickets import Tickets
+from app.core.callers.tickets import Tickets
 from app.storage.connections import ADMIN_FAILURES
 from tests.support.gateway import ADMIN_TOKEN, GatewayProcess, Reply
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from app.core.tickets import Tickets
+from app.core.callers.tickets import Tickets
 from tests.support.answers import HTML, answering, values
 from tests.support.gateway import ADMIN_TOKEN, GatewayProcess
 from tests.support.upstream import Upstream

@@ -13,9 +13,9 @@ import pytest
 
 from app.core.defaults import DEFAULT_MAPPINGS
 from app.core.routing import parse_mapping
+from app.storage.catalog.seeding import seed_first_time
 from app.storage.connections import MAPPINGS, MAPPINGS_UPDATES, MAPPINGS_VERSION, Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
-from app.storage.seeding import seed_first_time
 from tests.support.environ import clean_environ
 from tests.support.own_redis import running_redis
 

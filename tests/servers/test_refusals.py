@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.wire import http1
+from app.wire.http import http1
 from tests.support.gateway import GatewayProcess, receive_all
 from tests.support.http1_cases import BAD_CHUNKS, BAD_REQUESTS
 from tests.support.http1_reading import request

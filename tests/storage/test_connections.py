@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from app.core.addresses import mask_url
+from app.core.network.addresses import mask_url
 from app.storage.connections import RedisError, open_redis
 from app.tcp_keepalive import TcpKeepalive
 from tests.support.own_redis import EmbeddedRedis

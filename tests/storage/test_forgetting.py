@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from app.storage import leases as leases_module
 from app.storage.connections import SLOTS, Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
-from app.storage.rates import FORGET_S, Rates
-from app.storage.slots import Slots
+from app.storage.limits import leases as leases_module
+from app.storage.limits.rates import FORGET_S, Rates
+from app.storage.limits.slots import Slots
 from tests.support.waiting import wait_until
 
 
@@ -117,7 +117,7 @@ def test_forgetting_gives_no_slot_twice(new_slots: Callable[[], Slots], monkeypa
 def test_idle_keys_are_forgotten(own_redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was not asked for in two spans is forgotten; what is asked for stays, with all that is known of it."""
     now_s = time.monotonic()
-    monkeypatch.setattr("app.storage.rates.time.monotonic", lambda: now_s)
+    monkeypatch.setattr("app.storage.limits.rates.time.monotonic", lambda: now_s)
     rates = Rates(own_redis)
     for number in range(1000):
         assert rates.take(f"k{number}", 10.0, 5) == 0.0

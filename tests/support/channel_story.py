@@ -7,23 +7,23 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.core.channels import parse_channel
+from app.core.channels.definition import parse_channel
+from app.core.channels.keys import Key
+from app.core.choosing.matching import Candidate
 from app.core.errors import ApiError
-from app.core.keys import Key
-from app.core.matching import Candidate
+from app.core.judging.outcome import Verdict
 from app.core.model import ChannelUrl, Snapshot
-from app.core.outcome import Verdict
 from app.core.settings import Limits, Settings
 from app.core.snapshot import Stored, build_snapshot
-from app.proxy import api_calls
-from app.proxy.api_calls import Served
-from app.proxy.api_request import ApiRequest
-from app.proxy.attempts import Try
-from app.proxy.choices import KeyTurn
+from app.proxy.api import calls as api_calls
+from app.proxy.api.attempts import Try
+from app.proxy.api.calls import Served
+from app.proxy.api.choices import KeyTurn
+from app.proxy.api.request import ApiRequest
 from app.proxy.messages import Inbound
 from app.servers.body import RequestInput
 from app.wire.dialects.asked import dialect_of
-from app.wire.headers import Headers
+from app.wire.http.headers import Headers
 from tests.support.in_process import Client, EngineRoom
 from tests.support.upstream import Peer, Upstream
 

@@ -6,26 +6,26 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from app.core.judging.outcome import Outcome, Verdict
 from app.core.model import Channel, Snapshot
-from app.core.outcome import Outcome, Verdict
 from app.core.settings import Limits, Settings
 from app.core.snapshot import Stored, build_snapshot
-from app.proxy.affinity import Affinity
-from app.proxy.attempts import Try
-from app.proxy.choices import ChannelChoices, Choosing
+from app.proxy.api.affinity import Affinity
+from app.proxy.api.attempts import Try
+from app.proxy.api.choices import ChannelChoices, Choosing
+from app.proxy.api.read_request import read_request
 from app.proxy.own_request import own_inbound
-from app.proxy.read_request import read_request
-from app.storage.affinity_keeper import AffinityKeeper
-from app.storage.channel_health import Attempt
-from app.storage.channel_limits import ChannelLimits
+from app.storage.affinity.conversations import Conversations
+from app.storage.affinity.given_ids import GivenIds
+from app.storage.affinity.keeper import AffinityKeeper
 from app.storage.connections import open_redis
-from app.storage.conversations import Conversations
-from app.storage.given_ids import GivenIds
-from app.storage.health import Health
-from app.storage.key_pool import StoredKey
-from app.storage.key_pools import KeyPools
-from app.storage.minutes import Minutes
-from app.storage.slots import Slots
+from app.storage.health.channel import Attempt
+from app.storage.health.observed import Health
+from app.storage.keys.pool import StoredKey
+from app.storage.keys.pools import KeyPools
+from app.storage.limits.channels import ChannelLimits
+from app.storage.limits.minutes import Minutes
+from app.storage.limits.slots import Slots
 from app.wire.dialects.asked import dialect_of
 from tests.support.keeping import LIMITED, now_ms
 

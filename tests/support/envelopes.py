@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.core.events import RequestEvent
+from app.core.statistics.events import RequestEvent
 from app.storage.connections import Redis
-from app.storage.envelopes import encode, pack, push
+from app.storage.statistics.envelopes import encode, pack, push
 
 
 def send_events(client: Redis, process_id: str, seq: int, events: Sequence[RequestEvent], dropped: int = 0) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-FOLDER = Path(__file__).resolve().parents[1] / "core" / "error_bodies"
+FOLDER = Path(__file__).resolve().parents[1] / "core" / "judging" / "error_bodies"
 
 
 class Told(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.wire import chunked, http1
+from app.wire.http import chunked, http1
 from tests.support.http1_reading import request, with_field
 
 BAD_REQUESTS: dict[str, tuple[bytes, int]] = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from app.wire import http1
-from app.wire.chunked import ChunkedDecoder
-from app.wire.http1 import RequestHead, ResponseHead
+from app.wire.http import http1
+from app.wire.http.chunked import ChunkedDecoder
+from app.wire.http.http1 import RequestHead, ResponseHead
 
 
 def request(*lines: bytes) -> bytes:

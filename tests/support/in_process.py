@@ -13,10 +13,10 @@ from typing import Any
 
 from gevent import socket as gevent_socket
 
-from app.core.egress import EgressPolicy, parse_entries
-from app.core.events import RequestEvent
+from app.core.network.egress import EgressPolicy, parse_entries
 from app.core.routing import parse_mapping
 from app.core.settings import Settings
+from app.core.statistics.events import RequestEvent
 from app.proxy.admission import Admission
 from app.proxy.engine import Engine
 from app.proxy.messages import Inbound, Reply
@@ -25,9 +25,9 @@ from app.proxy.upstream.pool import PoolLimits
 from app.proxy.upstream.transport import Transport
 from app.servers.body import RequestInput
 from app.storage.connections import open_redis
-from app.storage.rates import Rates
-from app.storage.slots import Slots
-from app.wire.headers import Headers
+from app.storage.limits.rates import Rates
+from app.storage.limits.slots import Slots
+from app.wire.http.headers import Headers
 from tests.support.upstream import Upstream
 
 ENDPOINT = "/up"

@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from app.core.keys import Key
+from app.core.channels.keys import Key
+from app.core.judging.outcome import Blame, Outcome, Verdict
 from app.core.model import Channel, ChannelUrl, ModelEntry, Upstream
-from app.core.outcome import Blame, Outcome, Verdict
 from app.core.settings import Settings
-from app.storage.channel_health import Attempt
 from app.storage.connections import open_redis
 from app.storage.embedded import EmbeddedRedis
-from app.storage.health import Health
-from app.storage.health_keeper import HealthKeeper
-from app.storage.key_edits import KeyEdits
-from app.storage.key_pools import KeyPools
-from app.storage.stored_health import StoredHealth
+from app.storage.health.channel import Attempt
+from app.storage.health.keeper import HealthKeeper
+from app.storage.health.observed import Health
+from app.storage.health.stored import StoredHealth
+from app.storage.keys.edits import KeyEdits
+from app.storage.keys.pools import KeyPools
 
 URLS = ("https://a.example", "https://b.example")
 OK = Verdict(Outcome.OK)

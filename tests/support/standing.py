@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from app.core.channels import parse_channel
-from app.core.exclusions import is_limited
-from app.core.matching import Candidate, Serving
+from app.core.channels.definition import parse_channel
+from app.core.choosing.exclusions import is_limited
+from app.core.choosing.matching import Candidate, Serving
+from app.core.choosing.selection import Preferences, Selection, Turns, Wanted
+from app.core.choosing.standing import NO_REST, Full, Keys, Record, Rest
 from app.core.model import Channel
-from app.core.selection import Preferences, Selection, Turns, Wanted
-from app.core.standing import NO_REST, Full, Keys, Record, Rest
 
 ONE_KEY = Keys(1, 1)
 

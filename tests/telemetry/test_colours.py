@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.events import RequestEvent
+from app.core.statistics.events import RequestEvent
 from app.telemetry.colours import ColouredFormatter, colours_wanted, describe_in_colours
 from app.telemetry.logs import TextFormatter, describe_as_text
 

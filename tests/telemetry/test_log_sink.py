@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from app.core.events import RequestEvent
+from app.core.statistics.events import RequestEvent
 from app.telemetry import log_sink
 from app.telemetry.log_sink import LogSink
 from app.telemetry.standard_error import SinkStream

@@ -13,13 +13,13 @@ from pathlib import Path
 import orjson
 import pytest
 
-from app.core.events import RequestEvent
+from app.core.statistics.events import RequestEvent
 from app.storage.connections import STATS_BACKLOG, STATS_EVENTS, STATS_PROCESSES, Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
-from app.storage.envelopes import Envelope, encode, pack, unpack
 from app.storage.journal_files import create
-from app.storage.ledger import Account, Ledger
-from app.storage.stats import Heartbeat
+from app.storage.statistics.envelopes import Envelope, encode, pack, unpack
+from app.storage.statistics.ledger import Account, Ledger
+from app.storage.statistics.stats import Heartbeat
 from app.telemetry import recorder as recorder_module
 from app.telemetry.recorder import Recorder
 from tests.support.dying_process import die
@@ -285,7 +285,7 @@ def test_greenlets_carry_too(own_server: EmbeddedRedis, own_redis: Redis) -> Non
     script = """
 from gevent import monkey; monkey.patch_all()
 import sys, threading, time, gevent
-from app.core.events import RequestEvent
+from app.core.statistics.events import RequestEvent
 from app.storage.connections import open_redis
 from app.telemetry.recorder import Recorder
 recorder = Recorder(open_redis(sys.argv[1]), queue_size=10000)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from app.core.events import ApiUse, RequestEvent
+from app.core.statistics.events import ApiUse, RequestEvent
 from app.telemetry.logs import MAX_WORD, describe_as_json, describe_as_text
 
 EVENT = RequestEvent("id", 0, "/v1", "POST", 200, "", 1, 2, 3.0, 1.0)

@@ -13,7 +13,7 @@ import redis
 
 from app.storage.connections import STATS_BACKLOG, STATS_EVENTS, Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
-from app.storage.stats import Stats
+from app.storage.statistics.stats import Stats
 from tests.support.own_redis import kill, revive
 from tests.support.waiting import wait_until
 from tests.support.worker_process import ROOT, StartWorker
@@ -23,7 +23,7 @@ PRODUCERS = 3
 
 PRODUCER = """
 import signal, sys, time
-from app.core.events import RequestEvent
+from app.core.statistics.events import RequestEvent
 from app.storage.connections import open_redis
 from app.telemetry.recorder import Recorder
 url, endpoint = sys.argv[1:]

@@ -14,10 +14,10 @@ import pytest
 from redis._parsers.base import BaseParser
 from rq.exceptions import StopRequested
 
-from app.core.events import RequestEvent
+from app.core.statistics.events import RequestEvent
 from app.storage.connections import STATS_LEASE, STATS_ROLLED_AT, Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
-from app.storage.stats import Stats
+from app.storage.statistics.stats import Stats
 from tests.support.envelopes import send_events
 from tests.support.environ import clean_environ
 from tests.support.own_redis import kill, revive

@@ -6,10 +6,10 @@ import random
 
 import orjson
 
-from app.core.events import RequestEvent
-from app.core.windows import DAY_MS, HOUR_MS, MINUTE_MS
+from app.core.statistics.events import RequestEvent
+from app.core.statistics.windows import DAY_MS, HOUR_MS, MINUTE_MS
 from app.storage.connections import STATS_SUMMARY, Redis
-from app.storage.stats import Summary
+from app.storage.statistics.stats import Summary
 from tests.support.envelopes import send_events
 from worker.roll_up import RollUp
 

@@ -17,14 +17,14 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from app.core.errors import AddressRefused, GatewayError, UpstreamFault
-from app.core.forward_proxies import ForwardProxy
 from app.core.model import Upstream
+from app.core.network.forward_proxies import ForwardProxy
 from app.core.settings import Limits
 from app.proxy.messages import RequestBody
 from app.proxy.upstream.exchange import NEVER, Exchange
 from app.proxy.upstream.transport import OutboundRequest, Transport
-from app.wire.headers import Headers
-from app.wire.http1 import CHUNKED
+from app.wire.http.headers import Headers
+from app.wire.http.http1 import CHUNKED
 from app.wire.pages.address import InvalidAddress, parse_address
 
 _FRAMING = frozenset({"content-length", "host", "transfer-encoding", "connection"})

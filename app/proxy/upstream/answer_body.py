@@ -10,8 +10,8 @@ from app.core.model import Upstream
 from app.proxy.upstream import faults
 from app.proxy.upstream.incoming import READ_BYTES, Incoming
 from app.waiting import Patience
-from app.wire.http1 import CHUNKED, UNTIL_CLOSE, HttpSyntaxError
-from app.wire.lenient import LenientChunkedDecoder
+from app.wire.http.http1 import CHUNKED, UNTIL_CLOSE, HttpSyntaxError
+from app.wire.http.lenient import LenientChunkedDecoder
 
 
 class Silence(Exception):

@@ -12,9 +12,9 @@ from app.core.model import Upstream
 from app.proxy.upstream import faults
 from app.proxy.upstream.incoming import READ_BYTES, Incoming
 from app.waiting import Patience
-from app.wire import http1, lenient
-from app.wire.headers import find
-from app.wire.http1 import HttpSyntaxError, ResponseHead
+from app.wire.http import http1, lenient
+from app.wire.http.headers import find
+from app.wire.http.http1 import HttpSyntaxError, ResponseHead
 
 
 class HeadReader:

@@ -16,12 +16,12 @@ import gevent
 from gevent import socket
 from gevent.ssl import SSLContext
 
-from app.core.addresses import canonical_host
-from app.core.egress import EgressPolicy, Refusal
 from app.core.errors import AddressRefused, UpstreamFault
 from app.core.failures import Failure
-from app.core.forward_proxies import ForwardProxies, ForwardProxy, WayOut, way_through
 from app.core.model import Upstream
+from app.core.network.addresses import canonical_host
+from app.core.network.egress import EgressPolicy, Refusal
+from app.core.network.forward_proxies import ForwardProxies, ForwardProxy, WayOut, way_through
 from app.proxy.upstream.certificates import handshake_fault, verifying_context
 from app.proxy.upstream.forward_proxy import NoWayThere, ProxyRefusal, ask_for_tunnel, end_for_tls
 from app.proxy.upstream.racing import alternated, connect_first

@@ -23,9 +23,9 @@ from app.proxy.upstream.incoming import READ_BYTES, Incoming
 from app.proxy.upstream.pool import Connection
 from app.proxy.upstream.uploading import PIECE_BYTES, Upload, first_piece, is_short
 from app.waiting import Patience, send_at_once
-from app.wire import http1
-from app.wire.headers import Headers
-from app.wire.http1 import UNTIL_CLOSE, HttpSyntaxError, ResponseHead
+from app.wire.http import http1
+from app.wire.http.headers import Headers
+from app.wire.http.http1 import UNTIL_CLOSE, HttpSyntaxError, ResponseHead
 
 EXPECT_CONTINUE_S: Final = 1.0
 """How long an upstream may think about `Expect: 100-continue` before the body is sent all the same (as Go does)."""

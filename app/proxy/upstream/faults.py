@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.core.errors import ClientFault, UpstreamFault
 from app.core.failures import Failure
 from app.core.model import Upstream
-from app.wire.http1 import HttpSyntaxError
+from app.wire.http.http1 import HttpSyntaxError
 
 
 def failed(upstream: Upstream, failure: Failure, what: str) -> UpstreamFault:

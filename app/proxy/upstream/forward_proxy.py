@@ -12,9 +12,10 @@ from typing import Any
 import gevent
 from gevent import socket
 
-from app.core.forward_proxies import ForwardProxy
-from app.wire import http1, socks5
-from app.wire.headers import Headers
+from app.core.network.forward_proxies import ForwardProxy
+from app.wire import socks5
+from app.wire.http import http1
+from app.wire.http.headers import Headers
 
 COPY_BYTES = 64 * 1024
 

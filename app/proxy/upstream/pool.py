@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from gevent.ssl import SSLSocket, SSLWantReadError
 
-from app.core.forward_proxies import WayOut
 from app.core.model import Upstream
+from app.core.network.forward_proxies import WayOut
 from app.waiting import Patience, peek
 
 PoolKey = tuple[str, str, int, bool, WayOut | None]

@@ -11,8 +11,8 @@ import gevent
 
 from app.core.errors import AddressRefused, UpstreamFault
 from app.core.failures import Failure
-from app.core.forward_proxies import WayOut
 from app.core.model import Upstream
+from app.core.network.forward_proxies import WayOut
 from app.proxy.messages import RequestBody
 from app.proxy.upstream import faults
 from app.proxy.upstream.dialing import Dialer, by_proxy, no_connection
@@ -20,8 +20,8 @@ from app.proxy.upstream.exchange import NEVER, Exchange
 from app.proxy.upstream.forward_proxy import credentials, refusal
 from app.proxy.upstream.pool import Connection, Pool, PoolLimits
 from app.waiting import wake_reader
-from app.wire.headers import Headers, find
-from app.wire.http1 import CHUNKED
+from app.wire.http.headers import Headers, find
+from app.wire.http.http1 import CHUNKED
 
 LOOK_S = 5.0
 """Between two looks for idle connections that are of no use, and for upstreams that vanished."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 import gevent
 
 from app.proxy.messages import RequestBody
-from app.wire.http1 import CHUNKED
+from app.wire.http.http1 import CHUNKED
 
 PIECE_BYTES: Final = 64 * 1024
 """So much is sent at once. Each piece has the idle timeout to itself, so that a slow way is no silent one."""

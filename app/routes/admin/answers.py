@@ -15,10 +15,10 @@ from flask import Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from app.core.errors import AddressRefused, Invalid
-from app.storage.channels import ChannelInUse, ChannelNameTaken, ChannelNotFound
+from app.storage.catalog.channels import ChannelInUse, ChannelNameTaken, ChannelNotFound
+from app.storage.catalog.mappings import MappingExists, MappingNotFound
 from app.storage.connections import RedisError
-from app.storage.key_edits import KeyNotFound
-from app.storage.mappings import MappingExists, MappingNotFound
+from app.storage.keys.edits import KeyNotFound
 from app.storage.refusals import describe, refusal_of, trouble_of
 
 log = logging.getLogger(__name__)

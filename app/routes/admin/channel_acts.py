@@ -6,17 +6,17 @@ from functools import partial
 
 from flask import Blueprint, jsonify
 
-from app.core.channels import MAX_PRIORITY
-from app.core.keys import KeyState
+from app.core.channels.definition import MAX_PRIORITY
+from app.core.channels.keys import KeyState
 from app.core.model import Channel
 from app.core.said import Said
 from app.core.snapshot import CHANNELS
 from app.gateway import Gateway
-from app.proxy.choices import now_ms
+from app.proxy.api.choices import now_ms
 from app.routes.admin.answers import AdminError, read_object
 from app.routes.admin.channel_answers import ChannelAnswers
 from app.routes.admin.channels import Answer, find_channel, refuse_addresses, rest_s, with_keys
-from app.storage import channels
+from app.storage.catalog import channels
 
 ACTIONS = ("enable", "disable", "delete", "clear_cooldowns", "set_priority")
 STEP = 10

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from app.core.channels import answer
-from app.core.keys import KeyCounts
+from app.core.channels.definition import answer
+from app.core.channels.keys import KeyCounts
+from app.core.choosing.penalties import penalties
+from app.core.choosing.selection import Preferences
+from app.core.choosing.standing import Health
 from app.core.model import Channel
-from app.core.penalties import penalties
-from app.core.selection import Preferences
-from app.core.standing import Health
 from app.gateway import Gateway
-from app.proxy.choices import now_ms, preferences_of
-from app.storage.channel_health import LastError
-from app.storage.key_edits import ListedKey
+from app.proxy.api.choices import now_ms, preferences_of
+from app.storage.health.channel import LastError
+from app.storage.keys.edits import ListedKey
 
 
 class ChannelAnswers:

@@ -10,19 +10,19 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from app.core.channels import DIALECTS
+from app.core.channels.definition import DIALECTS
+from app.core.channels.keys import keys_in
 from app.core.errors import AddressRefused
-from app.core.keys import keys_in
 from app.core.model import Channel
 from app.core.said import Said
 from app.core.snapshot import CHANNELS
 from app.gateway import Gateway
-from app.proxy.choices import now_ms
+from app.proxy.api.choices import now_ms
 from app.routes.admin.answers import AdminError, read_object
 from app.routes.admin.channel_answers import ChannelAnswers
 from app.routes.admin.lists import asked_words, page_size
-from app.storage import channels
-from app.storage.channels import ChannelNotFound
+from app.storage.catalog import channels
+from app.storage.catalog.channels import ChannelNotFound
 from app.storage.connections import RedisError
 
 STATES = ("enabled", "disabled", "resting")

@@ -7,23 +7,23 @@ from typing import Any
 from flask import Blueprint, Response, jsonify
 
 from app.core import routing
-from app.core.access import AccessTokens
+from app.core.callers.access import AccessTokens
+from app.core.choosing.explaining import Explained, explain
+from app.core.choosing.selection import Wanted
 from app.core.errors import ApiError
-from app.core.explaining import Explained, explain
 from app.core.model import Mapping, Snapshot
 from app.core.said import Said
-from app.core.selection import Wanted
 from app.gateway import Gateway
-from app.proxy.api_request import ApiRequest
-from app.proxy.choices import now_ms, preferences_of
+from app.proxy.api.choices import now_ms, preferences_of
+from app.proxy.api.read_request import read_request
+from app.proxy.api.request import ApiRequest
 from app.proxy.own_request import own_inbound
-from app.proxy.read_request import read_request
 from app.routes.admin.answers import AdminError, read_object
 from app.routes.admin.outcome_rules import body_said, headers_said
 from app.routes.api_door import channel_of
 from app.wire.dialects.asked import Asked, dialect_of
 from app.wire.dialects.credentials import credentials, query_without_key, without_credentials
-from app.wire.headers import Headers, by_name, find
+from app.wire.http.headers import Headers, by_name, find
 
 FIELDS = ("path", "method", "headers", "body", "token_id")
 LOCAL = "local"

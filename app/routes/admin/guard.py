@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from flask import Blueprint, Response, jsonify, request
 
-from app.core.tickets import Tickets
+from app.core.callers.tickets import Tickets
 from app.gateway import Gateway
 from app.routes import web_proxy
 from app.routes.admin.answers import EXPECTED, MAX_OPEN_BODY_BYTES, AdminError, error_answer, read_json

@@ -8,16 +8,16 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from app.core.keys import KeyState, keys_in
+from app.core.channels.keys import KeyState, keys_in
 from app.core.model import Channel
 from app.core.said import Said
 from app.gateway import Gateway
-from app.proxy.choices import now_ms
+from app.proxy.api.choices import now_ms
 from app.routes.admin.answers import AdminError, read_object
 from app.routes.admin.channel_answers import ChannelAnswers, key_answer
 from app.routes.admin.channels import Answer, find_channel, rest_s
 from app.routes.admin.lists import asked_words, page_size
-from app.storage.key_edits import KeyNotFound
+from app.storage.keys.edits import KeyNotFound
 
 STATES = {state.value: state for state in KeyState}
 ACTIONS = ("delete", "restore", "enable", "disable")

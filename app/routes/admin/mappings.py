@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from app.core.channels import comparable
+from app.core.channels.definition import comparable
 from app.core.errors import InvalidMapping
 from app.core.kinds import Value
 from app.core.model import Mapping
@@ -17,7 +17,7 @@ from app.core.settings import check_options, shown_options, unmasked_options
 from app.core.snapshot import CHANNELS
 from app.gateway import Gateway
 from app.routes.admin.answers import read_object
-from app.storage import mappings
+from app.storage.catalog import mappings
 
 Answer = Response | tuple[Response, int]
 

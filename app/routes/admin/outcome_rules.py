@@ -8,11 +8,11 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, jsonify
 
-from app.core.rules import DIALECTS, OutcomeRule, check_rules, rehearse
+from app.core.judging.rules import DIALECTS, OutcomeRule, check_rules, rehearse
 from app.core.said import Said
 from app.gateway import Gateway
 from app.routes.admin.answers import AdminError, read_object
-from app.storage import outcome_rules
+from app.storage.catalog import outcome_rules
 
 
 def add_outcome_rule_routes(admin: Blueprint, gateway: Gateway) -> None:

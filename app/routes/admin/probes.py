@@ -6,10 +6,10 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from app.core.channels import DIALECTS, parse_channel
-from app.core.keys import Key, KeyState, keys_in
+from app.core.channels.definition import DIALECTS, parse_channel
+from app.core.channels.keys import Key, KeyState, keys_in
+from app.core.judging.outcome import Outcome
 from app.core.model import Channel
-from app.core.outcome import Outcome
 from app.core.said import Said
 from app.gateway import Gateway
 from app.proxy.model_lists import NoModelList, fetch_models

@@ -6,10 +6,10 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from app.core.keys import KeyState, hint_of
+from app.core.channels.keys import KeyState, hint_of
 from app.core.snapshot import CHANNELS
 from app.gateway import Gateway
-from app.proxy.choices import now_ms
+from app.proxy.api.choices import now_ms
 from app.routes.admin.answers import EXPECTED, error_answer
 from app.routes.admin.guard import let_bearer_in
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from app.core.addresses import only_here
+from app.core.network.addresses import only_here
 from app.core.settings import LIMITS, MAPPING_OPTIONS, SETTINGS, Setting, check_setting, values_of
 from app.gateway import Gateway
 from app.routes.admin.answers import AdminError, read_object
-from app.storage import settings
+from app.storage.catalog import settings
 
 
 def add_settings_routes(admin: Blueprint, gateway: Gateway) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 from app.wire.bodies.forms import Form, boundary_of
 from app.wire.bodies.members import Members
 from app.wire.bodies.top_level import TopLevel
-from app.wire.codings import MAX_PIECE_BYTES, CodingError, Decoder, decoder_for
+from app.wire.http.codings import MAX_PIECE_BYTES, CodingError, Decoder, decoder_for
 
 _UNBOUNDED: Final = 1 << 62
 _STEP_BYTES: Final = 256 * 1024

@@ -6,7 +6,7 @@ import re
 from typing import Final
 from urllib.parse import unquote_plus
 
-from app.wire.headers import Headers, lower
+from app.wire.http.headers import Headers, lower
 
 FIELDS: Final = ("authorization", "x-api-key", "x-goog-api-key", "api-key", "x-gateway-token")
 """Where a caller may write one, the first to be looked at first; last comes `key` in the query."""

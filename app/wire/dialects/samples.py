@@ -8,7 +8,7 @@ from urllib.parse import quote
 import orjson
 
 from app.wire.dialects.dialect import dicts, parsed
-from app.wire.headers import Headers
+from app.wire.http.headers import Headers
 from app.wire.sse import Splitter
 
 MAX_OUTPUT_TOKENS: Final = 1024

@@ -12,14 +12,14 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from app.wire.browsers import FOR_AN_ORIGIN
-from app.wire.codings import is_undone
-from app.wire.forwarded import is_forwarded, is_of_a_hop
-from app.wire.headers import Headers, find, tokens
+from app.wire.http.codings import is_undone
+from app.wire.http.forwarded import is_forwarded, is_of_a_hop
+from app.wire.http.headers import Headers, find, tokens
 from app.wire.pages.address import InvalidAddress, WebAddress, parse_address
 from app.wire.pages.cookies import cookie_from, cookies_for
+from app.wire.pages.html.refresh import rewrite_refresh
 from app.wire.pages.links import Links
 from app.wire.pages.policy import OWN_POLICY, adapt_policy
-from app.wire.pages.refresh import rewrite_refresh
 
 ROOT = "/proxy/"
 """Where proxied addresses begin."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from app.wire.headers import Headers
+from app.wire.http.headers import Headers
 from app.wire.pages.charsets import EncodedRewriter, declared_in_css, declared_in_html, header_charset
 from app.wire.pages.css import StylesheetRewriter
 from app.wire.pages.fields import Site
-from app.wire.pages.html import PageRewriter
+from app.wire.pages.html.page import PageRewriter
 from app.wire.pages.links import Links
 from app.wire.pages.policy import adapt_policy
 from app.wire.pages.sniffing import begins_as_page, content_type, is_attachment, may_sniff_pages

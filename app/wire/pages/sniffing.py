@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from app.wire.headers import Headers, find_all
+from app.wire.http.headers import Headers, find_all
 from app.wire.pages.charsets import header_charset
 
 RESOURCE_HEADER_BYTES: Final = 1445

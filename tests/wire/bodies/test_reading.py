@@ -11,7 +11,7 @@ import brotli
 import pytest
 
 from app.wire.bodies.reading import RequestBodyReading, decoded, reading_of
-from app.wire.codings import CodingError
+from app.wire.http.codings import CodingError
 
 if sys.version_info >= (3, 14):
     from compression import zstd

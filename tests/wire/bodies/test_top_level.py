@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from app.wire.bodies.members import MAX_VALUE_BYTES
 from app.wire.bodies.top_level import MAX_KEY_BYTES, TopLevel
-from app.wire.codings import MAX_PIECE_BYTES
+from app.wire.http.codings import MAX_PIECE_BYTES
 
 WANTED = frozenset({"prompt_cache_key", "metadata", "n", "previous_response_id"})
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from selectolax import lexbor
 
-from app.wire.pages.html import PageRewriter
+from app.wire.pages.html.page import PageRewriter
 from app.wire.pages.links import Links
 from tests.support.page_table import TABLE, read
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.wire.headers import Headers
+from app.wire.http.headers import Headers
 from app.wire.pages.address import parse_address
 from app.wire.pages.fields import Site
 from app.wire.pages.rewriting import rewriter_for

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from app.wire.pages.html import PageRewriter
+from app.wire.pages.html.page import PageRewriter
 from app.wire.pages.links import Links
 
 ROOT = "/proxy/https://site.example"

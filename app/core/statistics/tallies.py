@@ -1,0 +1,210 @@
+"""What many requests add up to: counts, sums and two histograms, small enough to keep one for every minute.
+
+Everything is an integer, so tallies can be added and taken apart again in any order without drifting.
+Durations go into a histogram whose bins grow by a tenth (`GROWTH`): a percentile read from it is at most
+4.8 % away from the exact one ((GROWTH - 1) / (GROWTH + 1)), for durations from `SMALLEST_MS` upwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import ceil, isfinite, log
+from typing import Any
+
+import orjson
+
+from app.core.statistics.events import RequestEvent
+
+GROWTH = 1.1
+RELATIVE_ERROR = (GROWTH - 1) / (GROWTH + 1)
+SMALLEST_MS = 0.1
+"""Durations up to this one share bin 0."""
+LONGEST_MS = 30 * 86_400_000.0
+"""A longer duration is taken for a broken clock and counted as this one."""
+LARGEST_BYTES = 1 << 48
+"""A larger body is taken for a mistake; sums must fit into 64 bits."""
+
+_LOG_GROWTH = log(GROWTH)
+
+Bins = dict[int, int]
+
+
+def bin_of(duration_ms: float) -> int:
+    """The number of the bin that holds a duration."""
+    if duration_ms <= SMALLEST_MS:
+        return 0
+    return ceil(log(duration_ms / SMALLEST_MS) / _LOG_GROWTH)
+
+
+def duration_of(bin_number: int) -> float:
+    """The duration in ms that stands for all those of a bin; no member is further off than RELATIVE_ERROR."""
+    if bin_number == 0:
+        return SMALLEST_MS
+    return float(SMALLEST_MS * 2 * GROWTH**bin_number / (GROWTH + 1))
+
+
+def percentiles(bins: Mapping[int, int], ranks: tuple[float, ...]) -> list[float]:
+    """The durations in ms at or below which the given shares lie (nearest rank).
+
+    `ranks` ascend; `bins` is not empty.
+    """
+    total = sum(bins.values())
+    wanted = [max(1, ceil(rank * total)) for rank in ranks]
+    found: list[float] = []
+    seen = 0
+    for number in sorted(bins):
+        seen += bins[number]
+        while len(found) < len(wanted) and wanted[len(found)] <= seen:
+            found.append(round(duration_of(number), 2))
+    return found
+
+
+class Tally:
+    """The sum of some requests."""
+
+    __slots__ = (
+        "duration_bins",
+        "duration_us",
+        "errors",
+        "first_byte_bins",
+        "first_byte_us",
+        "last_ms",
+        "request_bytes",
+        "requests",
+        "response_bytes",
+    )
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.errors = 0
+        self.request_bytes = 0
+        self.response_bytes = 0
+        self.duration_us = 0
+        self.first_byte_us = 0
+        self.last_ms = 0
+        """When the latest of the requests ended; 0 when there was none."""
+        self.duration_bins: Bins = {}
+        self.first_byte_bins: Bins = {}
+
+    def add(self, event: RequestEvent) -> None:
+        """Counts one request. Raises TypeError or ValueError, and counts nothing, if its figures are none."""
+        duration_ms = _plausible(event.duration_ms)
+        first_byte_ms = None if event.first_byte_ms is None else _plausible(event.first_byte_ms)
+        request_bytes, response_bytes = _bytes(event.request_bytes), _bytes(event.response_bytes)
+        error = bool(event.is_error)
+        self.last_ms = max(self.last_ms, int(event.ended_at_ms))
+        self.requests += 1
+        self.errors += error
+        self.request_bytes += request_bytes
+        self.response_bytes += response_bytes
+        self.duration_us += round(duration_ms * 1000)
+        number = bin_of(duration_ms)
+        self.duration_bins[number] = self.duration_bins.get(number, 0) + 1
+        if first_byte_ms is not None:
+            self.first_byte_us += round(first_byte_ms * 1000)
+            number = bin_of(first_byte_ms)
+            self.first_byte_bins[number] = self.first_byte_bins.get(number, 0) + 1
+
+    def merge(self, other: Tally) -> None:
+        """Adds the requests of another tally."""
+        self.requests += other.requests
+        self.errors += other.errors
+        self.request_bytes += other.request_bytes
+        self.response_bytes += other.response_bytes
+        self.duration_us += other.duration_us
+        self.first_byte_us += other.first_byte_us
+        if other.last_ms > self.last_ms:
+            self.last_ms = other.last_ms
+        _merge(self.duration_bins, other.duration_bins)
+        _merge(self.first_byte_bins, other.first_byte_bins)
+
+    def subtract(self, other: Tally) -> None:
+        """Takes requests out that were merged before. `last_ms` stays: a maximum cannot be taken apart."""
+        self.requests -= other.requests
+        self.errors -= other.errors
+        self.request_bytes -= other.request_bytes
+        self.response_bytes -= other.response_bytes
+        self.duration_us -= other.duration_us
+        self.first_byte_us -= other.first_byte_us
+        _subtract(self.duration_bins, other.duration_bins)
+        _subtract(self.first_byte_bins, other.first_byte_bins)
+
+    def encode(self) -> bytes:
+        """The tally as bytes for storage."""
+        return orjson.dumps(
+            [
+                self.requests,
+                self.errors,
+                self.request_bytes,
+                self.response_bytes,
+                self.duration_us,
+                self.first_byte_us,
+                self.last_ms,
+                list(self.duration_bins),
+                list(self.duration_bins.values()),
+                list(self.first_byte_bins),
+                list(self.first_byte_bins.values()),
+            ]
+        )
+
+    @classmethod
+    def decode(cls, encoded: bytes) -> Tally:
+        """The reverse of encode()."""
+        tally = cls()
+        (
+            tally.requests,
+            tally.errors,
+            tally.request_bytes,
+            tally.response_bytes,
+            tally.duration_us,
+            tally.first_byte_us,
+            tally.last_ms,
+            duration_numbers,
+            duration_counts,
+            first_byte_numbers,
+            first_byte_counts,
+        ) = orjson.loads(encoded)
+        tally.duration_bins = dict(zip(duration_numbers, duration_counts, strict=True))
+        tally.first_byte_bins = dict(zip(first_byte_numbers, first_byte_counts, strict=True))
+        return tally
+
+    def describe(self) -> dict[str, Any]:
+        """The tally as people read it: the part of `/stats` that a window says of an endpoint."""
+        return {
+            "requests": self.requests,
+            "errors": self.errors,
+            "request_bytes": self.request_bytes,
+            "response_bytes": self.response_bytes,
+            "duration_ms": _describe_durations(self.duration_us, self.duration_bins),
+            "first_byte_ms": _describe_durations(self.first_byte_us, self.first_byte_bins),
+        }
+
+
+def _describe_durations(sum_us: int, bins: Bins) -> dict[str, float | None]:
+    if not bins:
+        return dict.fromkeys(("avg", "p50", "p95", "p99"))
+    p50, p95, p99 = percentiles(bins, (0.50, 0.95, 0.99))
+    return {"avg": round(sum_us / sum(bins.values()) / 1000, 2), "p50": p50, "p95": p95, "p99": p99}
+
+
+def _merge(bins: Bins, more: Bins) -> None:
+    # The innermost loop of reading 30 days: no function call in it.
+    for number, count in more.items():
+        bins[number] = bins.get(number, 0) + count
+
+
+def _subtract(bins: Bins, fewer: Bins) -> None:
+    for number, count in fewer.items():
+        bins[number] -= count
+        if not bins[number]:
+            del bins[number]
+
+
+def _plausible(duration_ms: float) -> float:
+    if not isfinite(duration_ms):
+        raise ValueError("not a duration")
+    return min(max(float(duration_ms), 0.0), LONGEST_MS)
+
+
+def _bytes(count: int) -> int:
+    return min(max(int(count), 0), LARGEST_BYTES)

@@ -1,0 +1,241 @@
+"""Calls to channels: many attempts to one request, and one answer."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final, NoReturn, Protocol
+
+from gevent import GreenletExit
+
+from app.core.errors import ApiError, GatewayError, UpstreamFault
+from app.core.failures import Failure
+from app.core.judging.outcome import GOOD, Blame, Facts, Flaw, Outcome, Verdict, judge
+from app.core.model import Snapshot
+from app.core.statistics.events import CLIENT_GONE, ApiUse
+from app.proxy.api.attempts import Attempts, Choices, Chosen, Failed, Try
+from app.proxy.api.final_answer import final_answer
+from app.proxy.api.id_stage import IdStage
+from app.proxy.api.read_request import read_request
+from app.proxy.api.repeated import Repeated
+from app.proxy.api.request import READ_BYTES, ApiRequest
+from app.proxy.api.stage import ApiStage
+from app.proxy.call import Call
+from app.proxy.engine import Engine, switched
+from app.proxy.messages import Inbound, Reply
+from app.proxy.relay import Relay
+from app.proxy.tunnel import Tunnel
+from app.proxy.upstream.faults import malformed_request
+from app.wire.dialects.asked import Asked
+from app.wire.given_ids import given_ids
+from app.wire.http import headers as header_fields
+from app.wire.http.caller_deadlines import deadlines_of, query_without_deadline
+from app.wire.http.headers import Headers, find
+from app.wire.http.http1 import HttpSyntaxError
+
+log = logging.getLogger(__name__)
+
+_LEFT: Final = Verdict(Outcome.CLIENT_GONE)
+"""Of an answer whose client did not wait for its end."""
+
+
+class CallChoices(Choices, Protocol):
+    """For a client's call."""
+
+    def gave(self, tried: Try, ids: Sequence[str]) -> None:
+        """Its answer, which goes to the client, holds ids that it alone knows. Waits for nobody."""
+
+
+Choose = Callable[[ApiRequest], CallChoices]
+"""Who may be tried for a request. Raises ApiError when nobody may."""
+
+
+class Served:
+    """By whom a call was answered, for the fields that tell it."""
+
+    __slots__ = ("attempts", "channel", "reply", "upstream_model")
+
+    def __init__(self, reply: Reply, channel: str, attempts: int, upstream_model: str) -> None:
+        self.reply = reply
+        self.channel = channel
+        """Its name; that of the last that was tried where nobody gave a good answer."""
+        self.attempts = attempts
+        self.upstream_model = upstream_model
+        """Empty where it is asked for under the caller's own name."""
+
+
+def ask(
+    engine: Engine,
+    inbound: Inbound,
+    asked: Asked,
+    query: str,
+    fields: Headers,
+    snapshot: Snapshot,
+    choose: Choose,
+    caller: str,
+) -> Served:
+    """The best answer that the channels give. `query` and `fields` are without the caller's credentials.
+
+    `caller`: whose token was shown (`AccessToken.holder`).
+
+    Raises GatewayError before anything was sent to the client, or ClientGone.
+    """
+    call = Call(engine.calls, inbound, asked.endpoint, 0.0)
+    request: ApiRequest | None = None
+    call.bound(snapshot.limits.total_timeout, deadlines_of(fields, query))
+    try:
+        request = read_request(inbound, asked, query_without_deadline(query), fields, snapshot.settings, caller)
+        call.watch_client()
+        repeated = Repeated(engine.calls.failed, request)
+        choices = choose(request)
+        attempts = Attempts(call, request, choices, snapshot, engine.transport, repeated.times)
+        chosen = attempts.run(engine.forwarded_fields)
+    except BaseException as error:  # whatever it is, the call is accounted for
+        if request is not None:
+            request.body.close()
+        _end(call, error)
+    return _answered(call, request, attempts, chosen, choices, snapshot, repeated)
+
+
+def _answered(
+    call: Call,
+    request: ApiRequest,
+    attempts: Attempts,
+    chosen: Chosen | None,
+    choices: CallChoices,
+    snapshot: Snapshot,
+    repeated: Repeated,
+) -> Served:
+    """What the client gets of all that was tried."""
+    tell = partial(_tell, call, request, len(attempts.failed) + (chosen is not None))
+    try:
+        if chosen is not None:
+            of = chosen.of
+            tell(of, Outcome.OK)
+            reply = _relayed(call, request, chosen, choices, snapshot, repeated)
+        else:
+            last = _last_of(attempts, choices)
+            of = last.of
+            repeated.failed()
+            tell(of, last.verdict.outcome)
+            is_head = request.inbound.method == "HEAD"
+            reply = final_answer(attempts.failed, choices.back_s(), is_head=is_head)
+            call.end(reply.status, last.verdict.outcome.value)
+    except BaseException as error:  # as above
+        _tell_attempts(error, attempts)
+        _end(call, error)
+    finally:
+        if chosen is None:
+            request.body.close()
+    other_name = of.candidate.upstream_model if of.candidate.upstream_model != request.model else ""
+    return Served(reply, of.candidate.channel.name, call.attempts, other_name)
+
+
+def _last_of(attempts: Attempts, choices: CallChoices) -> Failed:
+    """Of those that failed. Raises ApiError where none was made."""
+    if not attempts.failed:
+        raise choices.refused()
+    return attempts.failed[-1]
+
+
+def _tell_attempts(error: BaseException, attempts: Attempts) -> None:
+    if isinstance(error, ApiError) and attempts.failed:
+        error.attempts, error.channel = len(attempts.failed), attempts.failed[-1].of.candidate.channel.name
+
+
+def _relayed(
+    call: Call, request: ApiRequest, chosen: Chosen, choices: CallChoices, snapshot: Snapshot, repeated: Repeated
+) -> Reply:
+    answer, key = chosen.exchange.answer, chosen.of.key
+    call.answered(answer.status)
+
+    def settle(body: Relay | Tunnel) -> None:
+        request.body.close()
+        chosen.of.turn.release()
+        verdict = _verdict_at_the_end(request, chosen, snapshot, body)
+        choices.note(chosen.of, verdict, answer.status)
+        if verdict.outcome is Outcome.OK:
+            repeated.went_well()
+        elif call.use is not None:
+            call.use = call.use._replace(outcome=verdict.outcome.value)
+        if verdict.blame.ours:
+            repeated.failed()
+        call.settle(body)
+
+    if answer.status == 101:
+        return switched(call, request.inbound, chosen.exchange, settle)
+    relay = Relay(chosen.exchange, chosen.held, call.watch, settle)
+    observer = chosen.observer
+    if observer is not None and observer.is_stream:
+        if snapshot.settings.keepalive_comment_s and observer.dialect.allows_comments:
+            chosen.exchange.tell_silence(snapshot.settings.keepalive_comment_s)
+        relay.pass_through(ApiStage(observer, len(chosen.held), request.inbound.request_id, key))
+    if not request.model or request.asked.speaks == "responses":
+        _learn_ids(chosen, choices, relay)
+    fields = header_fields.to_client(answer.headers, answer.connection)
+    return Reply(
+        answer.status,
+        key.masked_field(answer.reason),
+        [(name, key.masked_field(value)) for name, value in fields],
+        relay,
+    )
+
+
+def _learn_ids(chosen: Chosen, choices: CallChoices, relay: Relay) -> None:
+    """Those of a response come at its beginning, which was held; what else is stored is not judged, and not held."""
+    gave = partial(choices.gave, chosen.of)
+    if chosen.observer is not None:
+        gave(given_ids(chosen.held[:READ_BYTES]))
+    elif chosen.exchange.answer.status < 300 and "json" in (find(chosen.exchange.answer.headers, "content-type") or ""):
+        relay.pass_through(IdStage(gave))
+
+
+def _tell(call: Call, request: ApiRequest, attempts: int, of: Try, outcome: Outcome) -> None:
+    """What the call's event says of its channels."""
+    candidate = of.candidate
+    call.attempts = attempts
+    call.use = ApiUse(candidate.channel.name, of.key.hint, request.model, candidate.upstream_model, outcome.value)
+
+
+def _verdict_at_the_end(request: ApiRequest, chosen: Chosen, snapshot: Snapshot, body: Relay | Tunnel) -> Verdict:
+    """What became of an answer that was chosen: where it breaks later, that counts against its channel."""
+    if body.error_code == CLIENT_GONE:
+        return _LEFT
+    if isinstance(body, Tunnel):
+        return GOOD
+    observer = chosen.observer
+    flaw = Flaw.SOFT_ERROR if observer is not None and observer.error else None
+    failure = body.fault.failure if isinstance(body.fault, UpstreamFault) else None
+    if flaw is None and failure is None:
+        return GOOD
+    facts = Facts(
+        request.asked.speaks,
+        status=chosen.exchange.answer.status,
+        body=observer.error if observer is not None else b"",
+        failure=failure,
+        flaw=flaw,
+        committed=True,
+        model=chosen.of.candidate.upstream_model,
+    )
+    verdict = judge(facts, snapshot.outcome_rules, time.time())
+    # The operator's bound cut it off while it came.
+    return verdict._replace(blame=Blame.NOBODY) if failure is Failure.TOTAL_TIMEOUT else verdict
+
+
+def _end(call: Call, error: BaseException) -> NoReturn:
+    """Accounts for a call that got no answer, and tells why."""
+    match error:
+        case HttpSyntaxError():
+            call.end(400, "bad_request")
+            raise malformed_request(error) from None
+        case GatewayError():
+            if error.status >= 500:  # others are the caller's doing, who could fill the log with them
+                log.warning("%s: %s", error.code, error.message)
+            call.end(error.status, error.code)
+        case GreenletExit() | ConnectionError():
+            call.end(499, CLIENT_GONE)
+        case _:
+            call.end(500, "internal_error")
+    raise error

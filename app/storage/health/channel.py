@@ -1,0 +1,227 @@
+"""What one process knows of one channel: the troubles of its parts, how its attempts went, what waits to be stored.
+
+Bookkeeping only: it talks to nobody, and `Health.lock` is held around every call.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from app.core.channels.keys import Key
+from app.core.judging.outcome import Blame
+from app.core.judging.troubles import NONE, Event, Trouble, apply, read
+from app.core.model import Channel
+
+SLICE_MS: Final = 30_000
+"""The window of successes moves by so much at a time."""
+ALPHA: Final = 0.3
+"""What a new time to the first byte weighs in the average."""
+EVENTS_KEPT: Final = 64
+"""Of each subject while Redis is away, the latest; long before so many its rest is the longest."""
+
+CHANNEL: Final = ""
+URL: Final = "u"
+MODEL: Final = "m"
+KEY: Final = "k"
+"""Before the name of a subject: what it is."""
+
+
+class Attempt(NamedTuple):
+    """Who was tried, and when it began."""
+
+    channel: Channel
+    url: str
+    """As in `ChannelUrl.url`."""
+    key: Key | None
+    model: str
+    """As the upstream is asked for it; empty where none is named."""
+    began_ms: int
+
+
+class Subject:
+    """What may rest: a channel, or one of its urls, models and keys."""
+
+    __slots__ = ("forced", "pending", "raw", "stored", "trouble")
+
+    def __init__(self) -> None:
+        self.trouble: Trouble = NONE
+        """As it stands here: what is stored, and what happened since."""
+        self.stored: Trouble = NONE
+        self.raw = b""
+        """What is stored, as it is written; empty: nothing is."""
+        self.pending: list[Event] = []
+        """What happened that is not stored yet."""
+        self.forced = False
+        """Redis has lost it: it is stored though nothing happened."""
+
+    def happen(self, event: Event) -> bool:
+        """True when it changes something, which is then to be stored."""
+        trouble = apply(self.trouble, event)
+        if trouble is self.trouble:
+            return False
+        self.trouble = trouble
+        self.pending.append(event)
+        del self.pending[:-EVENTS_KEPT]
+        return True
+
+    def learn(self, raw: bytes, done: int = 0) -> None:
+        """Takes what is stored, in which the first `done` pending events are."""
+        self.raw, self.stored = raw, read(raw)
+        self.forced = False
+        del self.pending[:done]
+        self.trouble = self.stored
+        for event in self.pending:
+            self.trouble = apply(self.trouble, event)
+
+
+class Usage:
+    """What became of attempts with one key that is not stored yet."""
+
+    __slots__ = ("errors", "last_error", "last_used_ms", "requests")
+
+    def __init__(self) -> None:
+        self.requests = self.errors = self.last_used_ms = 0
+        self.last_error: LastError | None = None
+
+
+class LastError(NamedTuple):
+    """As the API tells it."""
+
+    at_ms: int
+    outcome: str
+    status: int
+    """0: there was no answer."""
+    text: str
+
+
+class Tally:
+    """Successes and failures."""
+
+    __slots__ = ("bad", "good")
+
+    def __init__(self, good: int = 0, bad: int = 0) -> None:
+        self.good = good
+        self.bad = bad
+
+
+class Window:
+    """Successes and failures of the last slices of time, over all processes."""
+
+    __slots__ = ("_first", "_slices", "_total")
+
+    def __init__(self) -> None:
+        self._first = 0
+        self._slices: dict[int, Tally] = {}
+        self._total = Tally()
+
+    def add(self, slice: int, good: int, bad: int) -> None:
+        tally = self._slices.get(slice)
+        if tally is None:
+            tally = self._slices[slice] = Tally()
+        tally.good += good
+        tally.bad += bad
+        self._total.good += good
+        self._total.bad += bad
+
+    def total(self, first_slice: int) -> Tally:
+        """From that slice on; what is older is forgotten."""
+        if first_slice == self._first:
+            return self._total
+        self._first = first_slice
+        for slice in [slice for slice in self._slices if slice < first_slice]:
+            tally = self._slices.pop(slice)
+            self._total.good -= tally.good
+            self._total.bad -= tally.bad
+        return self._total
+
+
+class Average:
+    """The moving average of times to the first byte, and of how many."""
+
+    __slots__ = ("ms", "samples")
+
+    def __init__(self) -> None:
+        self.ms = 0.0
+        self.samples = 0
+
+    def add(self, ms: float) -> None:
+        self.ms = ms if not self.samples else self.ms + ALPHA * (ms - self.ms)
+        self.samples += 1
+
+
+class ChannelHealth:
+    """One channel."""
+
+    __slots__ = ("average", "id", "subjects", "urls", "window")
+
+    def __init__(self, id: str) -> None:
+        self.id = id
+        self.subjects: dict[str, Subject] = {}
+        """Those that have or had trouble, by kind and name."""
+        self.window = Window()
+        self.average = Average()
+        self.urls: dict[str, Average] = {}
+
+    def trouble(self, name: str) -> Trouble:
+        subject = self.subjects.get(name)
+        return subject.trouble if subject is not None else NONE
+
+    def url_average(self, url: str) -> Average:
+        average = self.urls.get(url)
+        if average is None:
+            average = self.urls[url] = Average()
+        return average
+
+
+class Batch:
+    """What was seen and is not stored yet, as sums: it does not grow with the number of attempts."""
+
+    __slots__ = ("averages", "last_errors", "last_oks_ms", "tallies", "usage")
+
+    def __init__(self) -> None:
+        self.tallies: dict[tuple[int, str], Tally] = {}
+        """By slice and channel."""
+        self.averages: dict[tuple[str, str], Average] = {}
+        """By channel and url; the url is empty for the channel's own."""
+        self.usage: dict[tuple[str, str], Usage] = {}
+        """By channel and key."""
+        self.last_oks_ms: dict[str, int] = {}
+        self.last_errors: dict[str, LastError] = {}
+        """By channel."""
+
+    def __bool__(self) -> bool:
+        return bool(self.tallies or self.averages or self.usage)
+
+    def tally(self, slice: int, channel_id: str, good: int, bad: int) -> None:
+        key = (slice, channel_id)
+        tally = self.tallies.get(key)
+        if tally is None:
+            tally = self.tallies[key] = Tally()
+        tally.good += good
+        tally.bad += bad
+
+    def use(self, channel_id: str, key_id: str, now_ms: int, error: LastError | None) -> None:
+        key = (channel_id, key_id)
+        usage = self.usage.get(key)
+        if usage is None:
+            usage = self.usage[key] = Usage()
+        usage.requests += 1
+        usage.last_used_ms = now_ms
+        if error is not None:
+            usage.errors += 1
+            usage.last_error = error
+
+
+def all_of(attempt: Attempt) -> tuple[str, ...]:
+    """The names of all subjects that took part."""
+    key = (KEY + attempt.key.id,) if attempt.key is not None else ()
+    return (CHANNEL, URL + attempt.url, MODEL + attempt.model, *key)
+
+
+def blamed(attempt: Attempt, blame: Blame) -> str:
+    """The name of the subject that did wrong."""
+    if blame is Blame.KEY and attempt.key is not None:
+        return KEY + attempt.key.id
+    if blame is Blame.MODEL:
+        return MODEL + attempt.model
+    return URL + attempt.url if blame is Blame.URL else CHANNEL

@@ -1,0 +1,321 @@
+"""The worker's hand on the statistics in Redis: takes envelopes off the list and books their events, exactly once.
+
+One batch is one optimistic transaction: WATCH the cursor, read, add up in Python, then one MULTI that writes
+the sums, removes the envelopes and changes the cursor. Whoever dies before EXEC has changed nothing; whoever
+was overtaken by another worker, or lost the reply, gets an error, forgets what it knew and reads afresh.
+
+The sums over whole windows are kept in memory between batches, because reading 30 days anew every second
+would be dear. They hold only as long as the cursor in Redis is the one that this process read or wrote last.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import orjson
+
+from app.core.statistics.events import RequestEvent
+from app.core.statistics.tallies import Tally
+from app.core.statistics.windows import DAY_MS, HOUR_MS, MINUTE_MS, Deltas, Windows, fold
+from app.core.wording import counted
+from app.storage.connections import (
+    STATS_BACKLOG,
+    STATS_CURSOR,
+    STATS_DAYS,
+    STATS_DROPPED,
+    STATS_EVENTS,
+    STATS_HOUR,
+    STATS_MINUTE,
+    STATS_PROCESSES,
+    STATS_RECENT,
+    STATS_ROLLED_AT,
+    STATS_SEQ,
+    STATS_SUMMARY,
+    STATS_TOTAL,
+    Redis,
+)
+from app.storage.statistics.envelopes import unpack
+
+log = logging.getLogger(__name__)
+
+BATCH_ENVELOPES = 50
+RECENT_REQUESTS = 500
+MINUTES_KEPT_MS = 25 * HOUR_MS
+"""How long a minute stays in Redis after its end: the 24 h window must be able to subtract it."""
+HOURS_KEPT_MS = 31 * DAY_MS
+TRUSTED_PAUSE_MS = 30 * MINUTE_MS
+"""After a longer pause (a laptop that slept) a bucket to subtract may be gone, and all is read afresh."""
+TRUSTED_SETBACK_MS = MINUTE_MS
+"""The same when the clock was put back by more than this."""
+SENDER_KEPT_MS = 7 * DAY_MS
+"""How long the last number of a silent web process is remembered."""
+SWEEP_MS = HOUR_MS
+"""How often the traces of processes that are gone are swept away."""
+READ_AT_ONCE = 200
+
+
+@dataclass(slots=True)
+class Account:
+    """What the ledger says at one cursor."""
+
+    cursor: bytes | None
+    windows: Windows
+    dropped: int
+    recent: list[tuple[str, int]]
+    """Endpoint and end (Unix seconds) of the latest requests, in the order in which they were rolled up."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Envelopes off the list, opened."""
+
+    envelopes: int = 0
+    waiting: int = 0
+    """By how many events the backlog shrinks: duplicates included."""
+    dropped: int = 0
+    seqs: dict[str, int] = field(default_factory=dict)
+    """Process id → the last number that is rolled up with this batch."""
+    events: list[RequestEvent] = field(default_factory=list)
+
+
+class Ledger:
+    """Books events. One thread at a time; any number of processes."""
+
+    def __init__(self, redis_client: Redis) -> None:
+        self._redis = redis_client
+        self._account: Account | None = None
+        self._swept_ms = 0
+
+    def roll_up(self, now_ms: int) -> int:
+        """Books one batch. Returns the number of envelopes it took; 0 when none wait. Raises redis.RedisError."""
+        return self._with_account(now_ms, self._roll_up)
+
+    def publish(self, now_ms: int, describe: Callable[[Account], bytes | None]) -> None:
+        """Stores the summary that `describe` makes of the account, and that we are alive.
+
+        None leaves the stored summary as it is. Raises redis.RedisError; WatchError means that another worker
+        has booked meanwhile and will publish.
+        """
+
+        def store(pipe: Any, account: Account, now_ms: int) -> int:
+            summary = describe(account)
+            seconds, microseconds = pipe.time()
+            pipe.multi()
+            if summary is not None:
+                pipe.set(STATS_SUMMARY, summary)
+            pipe.set(STATS_ROLLED_AT, seconds * 1000 + microseconds // 1000)
+            self._sweep(pipe, now_ms)
+            pipe.execute()
+            return 0
+
+        self._with_account(now_ms, store)
+
+    def _with_account(self, now_ms: int, act: Callable[[Any, Account, int], int]) -> int:
+        """Runs `act` on a pipeline that WATCHes the cursor and on an account that agrees with it."""
+        account, self._account = self._account, None  # whatever fails on the way leaves nothing half-changed
+        pipe: Any
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.watch(STATS_CURSOR)
+            account = self._caught_up(account, pipe.get(STATS_CURSOR), now_ms)
+            outcome = act(pipe, account, now_ms)
+        self._account = account
+        return outcome
+
+    # Reading. ---------------------------------------------------------------------------------------------------
+
+    def _caught_up(self, account: Account | None, cursor: bytes | None, now_ms: int) -> Account:
+        if account is None or account.cursor != cursor:
+            return self._read(cursor, now_ms)
+        pause_ms = now_ms - account.windows.now_ms
+        if not -TRUSTED_SETBACK_MS <= pause_ms <= TRUSTED_PAUSE_MS:
+            return self._read(cursor, now_ms)
+        self._slide(account.windows, now_ms)
+        return account
+
+    def _slide(self, windows: Windows, now_ms: int) -> None:
+        windows.now_ms = max(now_ms, windows.now_ms)
+        windows.total.slide(now_ms)
+        for window, name in (
+            (windows.day, STATS_MINUTE),
+            (windows.week, STATS_HOUR),
+            (windows.month, STATS_HOUR),
+        ):
+            leaving, entering = window.turns(now_ms)
+            if entering:
+                window.slide(now_ms, dict(self._buckets(name, [*leaving, *entering])))
+
+    def _read(self, cursor: bytes | None, now_ms: int) -> Account:
+        """The account as Redis has it; up to a second for 30 days of 100 busy endpoints."""
+        windows = Windows(now_ms)
+        windows.day.fill(self._buckets(STATS_MINUTE, windows.day.numbers))
+        windows.week.fill(self._buckets(STATS_HOUR, windows.week.numbers))
+        windows.month.fill(self._buckets(STATS_HOUR, windows.month.numbers))
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hgetall(STATS_TOTAL)
+            pipe.hgetall(STATS_DAYS)
+            pipe.get(STATS_DROPPED)
+            pipe.lrange(STATS_RECENT, 0, -1)
+            totals, days, dropped, recent = pipe.execute()
+        for endpoint, tally in _decoded(totals).items():
+            windows.total.add(endpoint, tally)
+        for day, count in days.items():
+            number, kind, endpoint = day.decode().split(" ", 2)
+            requests, errors = (int(count), 0) if kind == "r" else (0, int(count))
+            windows.total.add_day(int(number), endpoint, requests, errors)
+        return Account(cursor, windows, int(dropped or 0), [tuple(orjson.loads(entry)) for entry in recent])
+
+    def _buckets(self, name: str, numbers: Iterable[int]) -> Iterator[tuple[int, dict[str, Tally]]]:
+        """Those of the numbered buckets that hold something."""
+        numbers = list(numbers)
+        for at in range(0, len(numbers), READ_AT_ONCE):
+            some = numbers[at : at + READ_AT_ONCE]
+            with self._redis.pipeline(transaction=False) as pipe:
+                for number in some:
+                    pipe.hgetall(f"{name}{number}")
+                for number, tallies in zip(some, pipe.execute(), strict=True):
+                    if tallies:
+                        yield number, _decoded(tallies)
+
+    # Booking. ---------------------------------------------------------------------------------------------------
+
+    def _roll_up(self, pipe: Any, account: Account, now_ms: int) -> int:
+        packed = pipe.lrange(STATS_EVENTS, 0, BATCH_ENVELOPES - 1)
+        if not packed:
+            self._mend_backlog(pipe)
+            return 0
+        batch = self._open(packed)
+        deltas = fold(batch.events, now_ms)
+        batch.dropped += deltas.rejected
+        if batch.dropped:
+            log.debug("dropped on the way: %s", counted(batch.dropped, "event"))
+        sums = self._summed(deltas, now_ms)
+        account.cursor = f"{_count(account.cursor) + batch.envelopes}:{uuid4().hex[:12]}".encode()
+        pipe.multi()
+        self._write_sums(pipe, sums, deltas)
+        self._write_batch(pipe, batch, account.cursor, now_ms)
+        pipe.execute()
+        if log.isEnabledFor(logging.DEBUG):
+            for event in batch.events:
+                log.debug("Counted request_id=%s trace_id=%s", event.request_id, event.trace_id)
+        account.windows.add(deltas)
+        account.dropped += batch.dropped
+        account.recent = (account.recent + deltas.recent)[-RECENT_REQUESTS:]
+        return batch.envelopes
+
+    def _open(self, packed: list[bytes]) -> _Batch:
+        """Opens envelopes in their order and leaves out those that were rolled up before."""
+        envelopes = [unpack(one) for one in packed]
+        senders = sorted({envelope.process_id for envelope in envelopes if envelope})
+        known: Any = self._redis.hmget(STATS_SEQ, senders) if senders else []
+        seqs = {name: _count(seq) for name, seq in zip(senders, known, strict=True)}
+        batch = _Batch(envelopes=len(packed), seqs=seqs)
+        for envelope in envelopes:
+            if envelope is None:
+                batch.dropped += 1
+                log.warning("An entry of %s is no envelope and was removed", STATS_EVENTS)
+                continue
+            batch.waiting += len(envelope.events)
+            if envelope.seq > seqs[envelope.process_id]:
+                seqs[envelope.process_id] = envelope.seq
+                batch.dropped += envelope.dropped
+                batch.events += envelope.events
+        return batch
+
+    def _summed(self, deltas: Deltas, now_ms: int) -> list[_Sums]:
+        """What the touched keys hold from now on. A bucket so old that Redis would drop it at once is left out."""
+        touched = [_Sums(STATS_TOTAL, None, deltas.total)]
+        for name, bucket_ms, kept_ms, buckets in (
+            (STATS_MINUTE, MINUTE_MS, MINUTES_KEPT_MS, deltas.minutes),
+            (STATS_HOUR, HOUR_MS, HOURS_KEPT_MS, deltas.hours),
+        ):
+            for number, tallies in buckets.items():
+                life_ms = (number + 1) * bucket_ms + kept_ms - now_ms
+                if life_ms > 0:
+                    touched.append(_Sums(f"{name}{number}", life_ms, tallies))
+        touched = [sums for sums in touched if sums.tallies]
+        with self._redis.pipeline(transaction=False) as pipe:
+            for sums in touched:
+                pipe.hmget(sums.key, list(sums.tallies))
+            return [
+                sums._replace(tallies=_added(before, sums.tallies))
+                for sums, before in zip(touched, pipe.execute() if touched else [], strict=True)
+            ]
+
+    @staticmethod
+    def _write_sums(pipe: Any, touched: list[_Sums], deltas: Deltas) -> None:
+        for sums in touched:
+            pipe.hset(sums.key, mapping={name: tally.encode() for name, tally in sums.tallies.items()})
+            if sums.life_ms is not None:
+                pipe.pexpire(sums.key, sums.life_ms)
+        for day, tallies in deltas.days.items():
+            for endpoint, tally in tallies.items():
+                pipe.hincrby(STATS_DAYS, f"{day} r {endpoint}", tally.requests)
+                if tally.errors:
+                    pipe.hincrby(STATS_DAYS, f"{day} e {endpoint}", tally.errors)
+        if deltas.recent:
+            pipe.rpush(STATS_RECENT, *(orjson.dumps(entry) for entry in deltas.recent[-RECENT_REQUESTS:]))
+            pipe.ltrim(STATS_RECENT, -RECENT_REQUESTS, -1)
+
+    @staticmethod
+    def _write_batch(pipe: Any, batch: _Batch, cursor: bytes, now_ms: int) -> None:
+        if batch.dropped:
+            pipe.incrby(STATS_DROPPED, batch.dropped)
+        if batch.seqs:
+            pipe.hset(STATS_SEQ, mapping={name: f"{seq}:{now_ms}" for name, seq in batch.seqs.items()})
+        pipe.decrby(STATS_BACKLOG, batch.waiting)
+        pipe.ltrim(STATS_EVENTS, batch.envelopes, -1)
+        pipe.set(STATS_CURSOR, cursor)
+
+    # Tidying up. ------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _mend_backlog(pipe: Any) -> None:
+        """An empty list holds no events, whatever the counter says (somebody may have deleted keys by hand)."""
+        if int(pipe.get(STATS_BACKLOG) or 0) == 0:
+            return
+        pipe.watch(STATS_EVENTS)
+        if pipe.llen(STATS_EVENTS) == 0:
+            pipe.multi()
+            pipe.delete(STATS_BACKLOG)
+            pipe.execute()
+
+    def _sweep(self, pipe: Any, now_ms: int) -> None:
+        """Forgets, inside an open MULTI, web processes that have been silent for long."""
+        if abs(now_ms - self._swept_ms) < SWEEP_MS:
+            return
+        self._swept_ms = now_ms
+        for key in (STATS_SEQ, STATS_PROCESSES):
+            marks: Any = self._redis.hgetall(key)
+            for name, text in marks.items():
+                seen_ms = text.rpartition(b":")[2]
+                if not seen_ms.isdigit() or now_ms - int(seen_ms) > SENDER_KEPT_MS:
+                    pipe.hdel(key, name)
+
+
+class _Sums(NamedTuple):
+    key: str
+    life_ms: int | None
+    """How long the key is to live from now on; None: for ever."""
+    tallies: dict[str, Tally]
+
+
+def _added(before: list[bytes | None], tallies: Mapping[str, Tally]) -> dict[str, Tally]:
+    """New tallies: what was stored plus what is new."""
+    sums = {}
+    for encoded, (endpoint, tally) in zip(before, tallies.items(), strict=True):
+        sums[endpoint] = Tally() if encoded is None else Tally.decode(encoded)
+        sums[endpoint].merge(tally)
+    return sums
+
+
+def _decoded(tallies: Mapping[bytes, bytes]) -> dict[str, Tally]:
+    return {endpoint.decode(): Tally.decode(encoded) for endpoint, encoded in tallies.items()}
+
+
+def _count(text: bytes | None) -> int:
+    """The number before the colon of a cursor or of a sender's last number; 0 for nothing."""
+    return int(text.partition(b":")[0]) if text else 0

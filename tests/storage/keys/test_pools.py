@@ -1,0 +1,230 @@
+"""Keys of channels are known to all processes within a second, changed by one script, and written back when lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from app.core.channels.keys import KeyCounts, KeyState
+from app.storage.connections import CHANNEL_KEYS, CHANNEL_KEYS_LAST_ID, CHANNEL_KEYS_VERSION, Redis, RedisError
+from app.storage.embedded import EmbeddedRedis
+from app.storage.keys.edits import Added, KeyNotFound
+from tests.support.keeping import INVALID, LIMITED, KeepingProcess
+from tests.support.own_redis import kill, revive
+from tests.support.waiting import wait_until
+
+New = Callable[..., KeepingProcess]
+
+
+def secrets(process: KeepingProcess, of: str = "1") -> list[str]:
+    """As the process knows them without asking."""
+    pool = process.pools.of(of)
+    return [pool.secret_at(place) for place in range(len(pool.ids))]
+
+
+def test_keys_that_one_process_adds_others_have_within_a_second(new_process: New) -> None:
+    ours, other = new_process(), new_process()
+    assert ours.edits.add("1", ["sk-1", "sk-2", "sk-1"], note="mine", models=["m"]) == Added(2, 1, 2)
+    assert secrets(ours) == ["sk-1", "sk-2"], "known here when it returns"
+    wait_until(lambda: secrets(other) == ["sk-1", "sk-2"], "the other has heard", 1.0)
+    assert other.pools.of("1").stored_at(0)[2:] == ("mine", ("m",), True)
+    assert other.edits.add("1", ["sk-3", "sk-2"]) == Added(1, 1, 3)
+    assert other.edits.add("2", ["sk-2"]) == Added(1, 0, 1), "another channel may have the same key"
+
+
+def test_a_process_that_starts_later_reads_them(new_process: New) -> None:
+    new_process().edits.add("1", ["sk-1"])
+    assert secrets(new_process()) == ["sk-1"]
+
+
+def test_no_id_is_given_twice(new_process: New) -> None:
+    ours = new_process()
+    ours.edits.add("1", ["sk-1", "sk-2"])
+    before = set(ours.edits.ids("1"))
+    assert ours.edits.delete("1", before) == 2
+    ours.edits.add("1", ["sk-1"])
+    ours.edits.add("2", ["sk-1"])
+    assert not before & {*ours.edits.ids("1"), *ours.edits.ids("2")}
+
+
+def test_a_change_holds_for_what_it_names_and_everywhere(new_process: New) -> None:
+    ours, other = new_process(), new_process()
+    ours.edits.add("1", ["sk-1", "sk-2"], note="old")
+    first, second = ours.edits.ids("1")
+    ours.edits.change("1", first, models=["m"], enabled=False)
+    wait_until(lambda: other.pools.of("1").counts == KeyCounts(2, 1, disabled=1), "the other has heard", 1.0)
+    assert other.pools.of("1").stored_at(0)[1:] == ("sk-1", "old", ("m",), False)
+    assert other.edits.enable("1", [first, second]) == 1, "the other was enabled already"
+    wait_until(lambda: ours.pools.of("1").counts == KeyCounts(2, 2), "it is fit again", 1.0)
+    with pytest.raises(KeyNotFound):
+        ours.edits.change("1", "999", note="x")
+
+
+def test_a_change_that_another_overtook_is_decided_anew(new_process: New) -> None:
+    ours, other = new_process(), new_process()
+    ours.edits.add("1", ["sk-1"])
+    (id,) = ours.edits.ids("1")
+    change, overtaken = ours.pools.stored.change, 0
+
+    def change_late(*arguments: object) -> int:
+        nonlocal overtaken
+        if not overtaken:
+            overtaken += 1
+            other.edits.change("1", id, note="theirs")
+        return change(*arguments)  # type: ignore[arg-type]
+
+    ours.pools.stored.change = change_late  # type: ignore[method-assign]
+    ours.edits.change("1", id, enabled=False)
+    assert ours.pools.of("1").stored_at(0)[2:] == ("theirs", (), False)
+
+
+def test_what_was_deleted_is_gone_everywhere_and_may_be_added_again(new_process: New) -> None:
+    ours, other = new_process(), new_process()
+    ours.edits.add("1", ["sk-1", "sk-2"])
+    wait_until(lambda: len(secrets(other)) == 2, "the other has heard", 1.0)
+    assert ours.edits.delete("1", [ours.edits.ids("1")[0], "77"]) == 1
+    wait_until(lambda: secrets(other) == ["sk-2"], "the other has heard", 1.0)
+    ours.edits.drop("1")
+    wait_until(lambda: secrets(other) == [], "the other has heard", 1.0)
+    assert ours.edits.add("1", ["sk-1"]) == Added(1, 0, 1)
+
+
+def test_whoever_edits_knows_what_was_changed_a_moment_ago_elsewhere(new_process: New) -> None:
+    ours, other = new_process(), new_process()
+    for number in range(10):
+        ours.edits.add("1", [f"sk-{number}"])
+        assert other.edits.export("1")[-1] == f"sk-{number}"
+
+
+def test_a_list_tells_states_and_never_a_text(new_process: New) -> None:
+    ours = new_process()
+    ours.edits.add("1", ["sk-aaaaaaaaaaaa1111", "sk-bbbbbbbbbbbb2222", "sk-cccccccccccc3333"], note="Team Ä")
+    first, second, third = ours.edits.ids("1")
+    ours.note(LIMITED._replace(text="sk-aaaaaaaaaaaa1111 is too fast"), key=first, status=429)
+    ours.note(INVALID, key=second)
+    keys, after = ours.edits.page("1")
+    assert ([key.state for key in keys], after) == ([KeyState.RESTING, KeyState.BLACKLISTED, KeyState.ACTIVE], "")
+    assert keys[0].trouble.text == "sk-a…1111 is too fast"
+    assert "aaaaa" not in repr(keys)
+    assert ours.edits.reveal("1", third) == "sk-cccccccccccc3333"
+
+
+def test_a_list_is_read_by_pages_states_and_words(new_process: New) -> None:
+    ours = new_process()
+    ours.edits.add("1", [f"sk-{number:04}-abcdefgh" for number in range(5)])
+    ours.edits.add("1", ["sk-other-of-mine"], note="Team Ä")
+    ids = ours.edits.ids("1")
+    pages, after = [], "0"
+    while after:
+        keys, after = ours.edits.page("1", after=after, limit=2)
+        pages.append([key.id for key in keys])
+    assert pages == [ids[:2], ids[2:4], ids[4:]]
+    ours.note(LIMITED, key=ids[2])
+
+    def found(**asked: object) -> list[str]:
+        return [key.id for key in ours.edits.page("1", **asked)[0]]  # type: ignore[arg-type]
+
+    assert found(states={KeyState.RESTING}) == [ids[2]]
+    assert found(q="team ä") == [ids[5]]
+    assert found(q="…mine") == [ids[5]]
+    assert found(q="sk-0003-abcdefgh") == [ids[3]]
+    assert found(q="0003") == [], "a part of a text tells nothing"
+    ours.edits.delete("1", [ids[1]])
+    assert found(after=ids[1]) == ids[2:]
+
+
+def test_restored_keys_are_fit_everywhere_and_disabled_ones_stay_so(new_process: New) -> None:
+    ours, other = new_process(), new_process()
+    ours.edits.add("1", ["sk-1", "sk-2", "sk-3"])
+    ids = ours.edits.ids("1")
+    wait_until(lambda: len(secrets(other)) == 3, "the other has heard", 1.0)
+    ours.note(INVALID, key=ids[0])
+    ours.note(LIMITED, key=ids[1])
+    ours.edits.enable("1", [ids[2]], enabled=False)
+    wait_until(lambda: other.pools.of("1").counts == KeyCounts(3, 0, 1, 1, 1), "the other has heard", 1.0)
+    assert other.edits.restore("1", ids) == 2
+    for process in (other, ours):
+        wait_until(lambda process=process: process.pools.of("1").counts == KeyCounts(3, 2, 0, 0, 1), "restored", 1.0)
+
+
+def test_a_copy_has_the_keys_of_the_states_that_are_asked_for(new_process: New) -> None:
+    ours = new_process()
+    ours.edits.add("1", ["sk-1", "sk-2"], note="mine", models=["m"])
+    ours.note(INVALID, key=ours.edits.ids("1")[0])
+    assert ours.edits.copy("1", "2", {KeyState.ACTIVE}) == Added(1, 0, 1)
+    assert ours.edits.copy("1", "2") == Added(1, 1, 2)
+    assert ours.pools.of("2").counts == KeyCounts(2, 2)
+    assert ours.pools.of("2").stored_at(0)[1:] == ("sk-2", "mine", ("m",), True)
+
+
+def test_a_redis_that_comes_back_empty_gets_the_keys_written_back(new_process: New, own_redis: Redis) -> None:
+    ours, other = new_process(), new_process()
+    ours.edits.add("1", ["sk-1", "sk-2"], note="mine")
+    ours.edits.add("2", ["sk-3"])
+    ours.edits.enable("1", ours.edits.ids("1")[:1], enabled=False)
+    ids = [*ours.edits.ids("1"), *ours.edits.ids("2")]
+    wait_until(lambda: len(secrets(other, "2")) == 1, "the other has heard", 1.0)
+    own_redis.flushall()
+    ours.pools.load()
+    assert secrets(ours) == secrets(other) == ["sk-1", "sk-2"]
+    later = new_process()
+    assert [*later.edits.ids("1"), *later.edits.ids("2")] == ids
+    assert later.pools.of("1").stored_at(0) == ours.pools.of("1").stored_at(0)
+    assert later.edits.add("1", ["sk-2", "sk-9"]) == Added(1, 1, 3), "doubles are known"
+    assert int(later.edits.ids("1")[-1]) > max(map(int, ids))
+    wait_until(lambda: len(secrets(other)) == 3, "all go on together", 1.0)
+
+
+def test_an_edit_after_redis_lost_the_keys_brings_them_back_first(new_process: New, own_redis: Redis) -> None:
+    ours = new_process()
+    ours.edits.add("1", ["sk-1"])
+    own_redis.delete(CHANNEL_KEYS_VERSION, CHANNEL_KEYS_LAST_ID, CHANNEL_KEYS + "1")
+    assert ours.edits.add("1", ["sk-2"]) == Added(1, 0, 2)
+    assert secrets(ours) == ["sk-1", "sk-2"]
+
+
+def test_a_change_is_not_made_in_a_redis_that_lost_the_keys_meanwhile(new_process: New, own_redis: Redis) -> None:
+    ours = new_process()
+    ours.edits.add("1", ["sk-1"])
+    add, lost = ours.pools.stored.add, 0
+
+    def add_late(*arguments: object) -> tuple[int, int]:
+        nonlocal lost
+        if not lost:
+            lost += own_redis.flushall()
+        return add(*arguments)  # type: ignore[arg-type]
+
+    ours.pools.stored.add = add_late  # type: ignore[method-assign]
+    assert ours.edits.add("1", ["sk-1", "sk-2"]) == Added(1, 1, 2)
+
+
+def test_while_redis_is_away_known_keys_serve_and_nothing_is_changed(
+    new_process: New, own_server: EmbeddedRedis
+) -> None:
+    ours = new_process()
+    ours.edits.add("1", ["sk-1"])
+    kill(own_server)
+    try:
+        with pytest.raises(RedisError):
+            ours.edits.add("1", ["sk-2"])
+        key = ours.pools.of("1").turn("round_robin").next()
+        assert key is not None
+        assert key.secret == "sk-1"
+    finally:
+        revive(own_server)
+    assert wait_until(lambda: _adds(ours, "sk-2"), "Redis is back") == Added(1, 0, 2)
+
+
+def _adds(process: KeepingProcess, secret: str) -> Added | None:
+    try:
+        return process.edits.add("1", [secret])
+    except RedisError:
+        return None
+
+
+def test_what_makes_no_sense_is_left_out(new_process: New, own_redis: Redis) -> None:
+    ours = new_process()
+    ours.edits.add("1", ["sk-1"])
+    own_redis.hset(CHANNEL_KEYS + "1", mapping={"7000": "{", "x": '{"value": "sk-x"}', "7001": "[]", "7002": "{}"})
+    assert secrets(new_process()) == ["sk-1"]

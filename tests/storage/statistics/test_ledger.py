@@ -1,0 +1,297 @@
+"""The ledger: every event is booked once, in the right windows, for as long as they need it."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import orjson
+import pytest
+import redis
+
+from app.core.statistics.events import RequestEvent
+from app.core.statistics.windows import DAY_MS, HOUR_MS, MINUTE_MS, Windows
+from app.storage.connections import (
+    STATS,
+    STATS_BACKLOG,
+    STATS_EVENTS,
+    STATS_HOUR,
+    STATS_MINUTE,
+    STATS_SEQ,
+    STATS_SUMMARY,
+    STATS_TOTAL,
+    Redis,
+)
+from app.storage.statistics import ledger as ledger_module
+from app.storage.statistics.ledger import Account, Ledger
+from tests.support.envelopes import send_events
+
+NOON_MS = 1_790_000_000_000 // DAY_MS * DAY_MS + DAY_MS // 2
+
+
+def event(ended_at_ms: int = NOON_MS, endpoint: str = "/a", status: int = 200, **changes: Any) -> RequestEvent:
+    plain = RequestEvent("id", ended_at_ms, endpoint, "GET", status, "", 1, 2, 10.0, 5.0)
+    return plain._replace(**changes)
+
+
+def send(client: Redis, *events: RequestEvent, process: str = "p", seq: int = 1, dropped: int = 0) -> None:
+    send_events(client, process, seq, events, dropped)
+
+
+def account_of(ledger: Ledger, now_ms: int = NOON_MS) -> Account:
+    found: list[Account] = []
+
+    def look(account: Account) -> None:
+        found.append(account)
+
+    ledger.publish(now_ms, look)
+    return found[0]
+
+
+def described(windows: Windows) -> dict[str, Any]:
+    return {
+        name: {**window.frame, **{str(endpoint): window.describe(endpoint) for endpoint in window.tallies}}
+        for name, window in windows.by_name().items()
+    }
+
+
+def test_an_envelope_is_booked_once_and_removed(own_redis: Redis) -> None:
+    """A roll-up counts what waits and leaves nothing on the list."""
+    ledger = Ledger(own_redis)
+    send(own_redis, event(), event(status=500), dropped=3)
+    assert ledger.roll_up(NOON_MS) == 1
+    assert ledger.roll_up(NOON_MS) == 0
+    account = account_of(ledger)
+    assert account.windows.total.tallies["/a"].requests == 2
+    assert account.windows.day.tallies[None].errors == 1
+    assert account.dropped == 3
+    assert own_redis.llen(STATS_EVENTS) == 0
+    assert int(own_redis.get(STATS_BACKLOG) or 0) == 0
+
+
+def test_what_is_in_memory_is_what_is_in_redis(own_redis: Redis) -> None:
+    """A ledger that has booked for a while and one that reads afresh say the same."""
+    dice = random.Random(1)
+    ledger = Ledger(own_redis)
+    for seq in range(1, 40):
+        now_ms = NOON_MS + seq * 7 * MINUTE_MS
+        send(own_redis, *(event(now_ms - dice.randrange(3 * HOUR_MS), dice.choice("abc")) for _ in range(20)), seq=seq)
+        ledger.roll_up(now_ms)
+        if seq % 10 == 0:
+            fresh = account_of(Ledger(own_redis), now_ms)
+            known = account_of(ledger, now_ms)
+            assert described(known.windows) == described(fresh.windows)
+            assert (known.recent, known.dropped, known.cursor) == (fresh.recent, fresh.dropped, fresh.cursor)
+
+
+def test_an_envelope_that_comes_again_is_skipped(own_redis: Redis) -> None:
+    """The same envelope, whether at once or after a roll-up, counts once, its dropped events too."""
+    ledger = Ledger(own_redis)
+    for _ in range(2):
+        send(own_redis, event(), event(), seq=7, dropped=1)
+    ledger.roll_up(NOON_MS)
+    send(own_redis, event(), event(), seq=7, dropped=1)
+    send(own_redis, event(), seq=8)
+    send(own_redis, event(), process="q", seq=7)
+    ledger.roll_up(NOON_MS)
+    account = account_of(ledger)
+    assert (account.windows.total.tallies[None].requests, account.dropped) == (4, 1)
+    assert int(own_redis.get(STATS_BACKLOG) or 0) == 0
+
+
+def test_two_ledgers_never_book_the_same(own_redis: Redis) -> None:
+    """Ledgers that take turns, or collide, count each envelope once between them."""
+    one, two = Ledger(own_redis), Ledger(own_redis)
+    for seq in range(1, 21):
+        send(own_redis, event(), seq=seq)
+        (one if seq % 3 else two).roll_up(NOON_MS)
+    for ledger in (one, two):
+        assert account_of(ledger).windows.total.tallies[None].requests == 20
+
+
+def test_an_overtaken_ledger_books_nothing(own_redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When another worker books between our reading and our writing, ours fails whole and knows it."""
+    slow, fast = Ledger(own_redis), Ledger(own_redis)
+    send(own_redis, event())
+    honest = ledger_module.fold
+
+    def overtaken(events: Any, now_ms: int) -> Any:
+        monkeypatch.setattr(ledger_module, "fold", honest)
+        assert fast.roll_up(now_ms) == 1
+        return honest(events, now_ms)
+
+    monkeypatch.setattr(ledger_module, "fold", overtaken)
+    with pytest.raises(redis.WatchError):
+        slow.roll_up(NOON_MS)
+    assert slow.roll_up(NOON_MS) == 0
+    assert account_of(slow).windows.total.tallies[None].requests == 1
+
+
+def test_a_connection_cut_in_the_middle_changes_nothing(own_redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the connection dies between reading and EXEC, the envelope stays for the next roll-up."""
+    ledger = Ledger(own_redis)
+    send(own_redis, event())
+    honest = ledger_module.fold
+
+    def cut(events: Any, now_ms: int) -> Any:
+        monkeypatch.setattr(ledger_module, "fold", honest)
+        own_redis.client_kill_filter(_type="normal", skipme=True)
+        return honest(events, now_ms)
+
+    monkeypatch.setattr(ledger_module, "fold", cut)
+    with pytest.raises(redis.RedisError):
+        ledger.roll_up(NOON_MS)
+    assert own_redis.llen(STATS_EVENTS) == 1
+    assert ledger.roll_up(NOON_MS) == 1
+    assert account_of(ledger).windows.total.tallies[None].requests == 1
+
+
+def test_what_is_no_envelope_does_not_block(own_redis: Redis) -> None:
+    """Rubbish on the list is removed and counted as dropped; what follows is booked."""
+    rubbish = [b"", b"rubbish", b"{}", b"[1,2]", b'[9,"p",1,0,[]]', b'[1,"p","x",0,[]]', b"[1,null,1,0,[]]"]
+    own_redis.rpush(STATS_EVENTS, *rubbish, b'[1,"p",1,0,[[],["only an id"],5,{}]]')
+    send(own_redis, event(), seq=2)
+    ledger = Ledger(own_redis)
+    assert ledger.roll_up(NOON_MS) == len(rubbish) + 2
+    account = account_of(ledger)
+    assert account.windows.total.tallies[None].requests == 1
+    assert account.dropped == len(rubbish) + 4
+
+
+def test_fields_of_a_newer_version_are_left_out(own_redis: Redis) -> None:
+    """An event with more fields than we know counts: web processes may be updated before the worker."""
+    own_redis.rpush(STATS_EVENTS, orjson.dumps([1, "p", 1, 0, [[*event(), "more", 5]], "even more"]))
+    ledger = Ledger(own_redis)
+    ledger.roll_up(NOON_MS)
+    assert account_of(ledger).windows.total.tallies["/a"].requests == 1
+
+
+@pytest.mark.parametrize("endpoint", ["", " ", "/a b", "</script>", "/ключ/中文", "a\n\x00b", "r e", ":", "None"])
+def test_an_endpoint_is_only_text(own_redis: Redis, endpoint: str) -> None:
+    """Any text can be an endpoint's name and comes back as it was."""
+    ledger = Ledger(own_redis)
+    send(own_redis, event(endpoint=endpoint, status=500))
+    ledger.roll_up(NOON_MS)
+    windows = account_of(Ledger(own_redis)).windows
+    for window in windows.by_name().values():
+        assert set(window.tallies) == {None, endpoint}
+        assert window.describe(endpoint)["series"]["errors"][-1] == 1
+
+
+def test_buckets_leave_redis_by_themselves(own_redis: Redis) -> None:
+    """Minutes live 25 hours from their end, hours 31 days, totals for ever; what is older is not even written."""
+    ledger = Ledger(own_redis)
+    late_ms = NOON_MS - 26 * HOUR_MS
+    send(own_redis, event(), event(late_ms), event(NOON_MS - 32 * DAY_MS))
+    ledger.roll_up(NOON_MS)
+    minute, hour = f"{STATS_MINUTE}{NOON_MS // MINUTE_MS}", f"{STATS_HOUR}{NOON_MS // HOUR_MS}"
+    assert own_redis.pttl(minute) == pytest.approx(25 * HOUR_MS + MINUTE_MS, abs=5000)
+    assert own_redis.pttl(hour) == pytest.approx(31 * DAY_MS + HOUR_MS, abs=5000)
+    assert own_redis.pttl(STATS_TOTAL) == -1
+    assert len(own_redis.keys(STATS_MINUTE.replace("{", "[{]") + "*")) == 1
+    assert len(own_redis.keys(STATS_HOUR.replace("{", "[{]") + "*")) == 2
+    account = account_of(Ledger(own_redis))
+    assert account.windows.total.tallies["/a"].requests == 3
+    assert sum(account.windows.total.describe("/a")["series"]["requests"]) == 3
+
+
+def test_silent_senders_are_forgotten(own_redis: Redis) -> None:
+    """The last number of a process that sent nothing for a week is swept away; a younger one stays."""
+    ledger = Ledger(own_redis)
+    send(own_redis, event(), process="old")
+    ledger.roll_up(NOON_MS)
+    send(own_redis, event(), process="young")
+    later_ms = NOON_MS + 8 * DAY_MS
+    ledger.roll_up(later_ms)
+    account_of(ledger, later_ms)
+    assert own_redis.hkeys(STATS_SEQ) == [b"young"]
+
+
+def test_a_wrong_backlog_mends_itself(own_redis: Redis) -> None:
+    """When the list is empty the count of waiting events is none, whatever was deleted by hand."""
+    send(own_redis, event(), event())
+    own_redis.delete(STATS_EVENTS)
+    Ledger(own_redis).roll_up(NOON_MS)
+    assert own_redis.get(STATS_BACKLOG) is None
+
+
+def test_an_emptied_redis_starts_from_zero(own_redis: Redis) -> None:
+    """After FLUSHALL a running ledger says what Redis says, not what it remembers."""
+    ledger = Ledger(own_redis)
+    send(own_redis, event())
+    ledger.roll_up(NOON_MS)
+    own_redis.flushall()
+    assert account_of(ledger).windows.total.tallies[None].requests == 0
+
+
+def test_a_summary_is_stored_only_when_there_is_one(own_redis: Redis) -> None:
+    """publish() always says that the worker lives, and replaces the summary only by a new one."""
+    ledger = Ledger(own_redis)
+    ledger.publish(NOON_MS, lambda _: b"summary")
+    ledger.publish(NOON_MS, lambda _: None)
+    assert own_redis.get(STATS_SUMMARY) == b"summary"
+    assert own_redis.exists(STATS + "rolled_at")
+
+
+def test_forty_days(own_redis: Redis) -> None:
+    """Over 40 days, with late events, pauses and restarts, every window is what a count by hand finds."""
+    dice = random.Random(40)
+    started_ms = NOON_MS - 1000
+    history: list[tuple[int, RequestEvent]] = []
+    ledger, now_ms, seq, checks = Ledger(own_redis), started_ms, 0, 0
+    while now_ms < started_ms + 40 * DAY_MS:
+        now_ms += dice.choices([1, 11, 25, 29, 95], [4, 6, 6, 23, 1])[0] * MINUTE_MS  # the longest means to read afresh
+        events = [a_call(dice, now_ms) for _ in range(dice.choice([0, 1, 1, 2, 6]))]
+        if events:
+            seq += 1
+            send(own_redis, *events, seq=seq)
+            history += [(min(one.ended_at_ms, now_ms + DAY_MS), one) for one in events]
+        if dice.random() < 0.01:
+            ledger = Ledger(own_redis)  # the worker is restarted
+        ledger.roll_up(now_ms)
+        if dice.random() < 0.03:
+            checks += 1
+            check(account_of(ledger, now_ms).windows, history, now_ms)
+    check(account_of(ledger, now_ms).windows, history, now_ms)
+    check(account_of(Ledger(own_redis), now_ms).windows, history, now_ms)
+    assert checks > 30
+    assert len(history) > 2000
+
+
+def a_call(dice: random.Random, now_ms: int) -> RequestEvent:
+    late_ms = dice.choice([0, 0, 0, 800, 70_000, 5 * HOUR_MS, 23 * HOUR_MS, -30_000])
+    return event(
+        now_ms - late_ms,
+        dice.choice(["/a", "/a", "/b", "/rare" if dice.random() < 0.02 else "/c"]),
+        dice.choice([200, 200, 200, 429, 502]),
+        duration_ms=dice.lognormvariate(5, 1),
+        request_bytes=dice.randrange(1000),
+    )
+
+
+def check(windows: Windows, history: list[tuple[int, RequestEvent]], now_ms: int) -> None:
+    """Compares with a count that knows nothing of buckets but their edges."""
+    for window in windows.by_name().values():
+        frame = window.frame
+        inside = [(at, one) for at, one in history if frame["from_ms"] <= at < frame["to_ms"]]
+        assert frame["from_ms"] < now_ms < frame["to_ms"]
+        if window is windows.total:
+            assert len(inside) == len(history)
+        for endpoint in (None, "/a", "/b", "/c", "/rare"):
+            mine = [(at, one) for at, one in inside if endpoint in (None, one.endpoint)]
+            if not mine:
+                assert endpoint is None or endpoint not in window.tallies
+                continue
+            said = window.describe(endpoint)
+            assert said["requests"] == len(mine)
+            assert said["errors"] == sum(one.is_error for _, one in mine)
+            assert said["request_bytes"] == sum(one.request_bytes for _, one in mine)
+            durations = sorted(one.duration_ms for _, one in mine)
+            assert said["duration_ms"]["avg"] == pytest.approx(sum(durations) / len(mine), rel=1e-3, abs=0.01)
+            for name, percent in (("p50", 50), ("p95", 95), ("p99", 99)):
+                exact = durations[-(-percent * len(mine) // 100) - 1]
+                assert said["duration_ms"][name] == pytest.approx(exact, rel=0.05)
+            points = [0] * len(said["series"]["requests"])
+            for at, _ in mine:
+                points[(at - frame["from_ms"]) // (frame["step_s"] * 1000)] += 1
+            assert said["series"]["requests"] == points
