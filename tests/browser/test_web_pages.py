@@ -293,7 +293,7 @@ def test_real_pages_look_and_load_the_same(
         wait_until(partial(load_the_same, name), f"all of {name} is loaded, both ways")
         direct, proxied = (opened[name, way][0] for way in ways)
         for _ in range(2):  # a page that has all it needs may still have something to draw
-            wait_until(lambda: picture(direct) == picture(proxied), f"the pictures of {name} agree", pause_s=0.1)  # noqa: B023
+            wait_until(lambda: picture(direct) == picture(proxied), f"the pictures of {name} agree", 30, 0.1)  # noqa: B023
     for (name, way), (_, asked) in opened.items():
         assert loads(name, way) == loads(name, "")
         assert [url for url in asked if not url.startswith((way or site.url, gateway.url, "data:"))] == []
