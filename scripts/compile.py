@@ -41,6 +41,7 @@ app/core/proxy_redirect.py
 app/core/routing.py
 app/core/settings.py
 app/core/statistics/events.py
+app/core/usage.py
 app/proxy/admission.py
 app/proxy/api/affinity.py
 app/proxy/api/attempts.py

@@ -12,6 +12,7 @@ from app.core.failures import Failure
 from app.core.judging.outcome import Blame, Verdict
 from app.core.model import Upstream
 from app.core.statistics.events import ApiUse, RequestEvent
+from app.core.usage import ABSENT, Usage
 from app.proxy.attempt import Attempt
 from app.proxy.client_watch import ClientWatch
 from app.proxy.messages import Inbound
@@ -40,7 +41,7 @@ class Call:
 
     __slots__ = (
         "_calls", "_endpoint", "_first_byte_s", "_inbound", "_is_told", "_longest_s", "_own_deadline_s", "_started_s",
-        "_status", "_told", "answer_deadline_s", "attempt", "attempts", "deadline_s", "use", "watch",
+        "_status", "_told", "answer_deadline_s", "attempt", "attempts", "deadline_s", "usage", "use", "watch",
     )  # fmt: skip
 
     def __init__(self, calls: Calls, inbound: Inbound, endpoint: str, total_timeout_s: float) -> None:
@@ -56,6 +57,8 @@ class Call:
         self.attempts = 0
         """Of a call to channels: how many candidates were tried. Others count connections."""
         self.use: ApiUse | None = None
+        self.usage: Usage = ABSENT
+        """What the answer used that went to the client; set before the call is accounted for."""
         self.watch: ClientWatch | None = None
         self.deadline_s = self._started_s + total_timeout_s if total_timeout_s else NEVER
         """When all must be over, by time.monotonic()."""
