@@ -53,6 +53,7 @@ app/proxy/api/read_request.py
 app/proxy/api/repeated.py
 app/proxy/api/request.py
 app/proxy/api/stage.py
+app/proxy/api/told.py
 app/proxy/attempt.py
 app/proxy/call.py
 app/proxy/client_watch.py

@@ -10,7 +10,7 @@ from app.core.choosing.repeats import FailedCalls
 from app.core.errors import UpstreamFault
 from app.core.failures import Failure
 from app.core.judging.outcome import Blame, Verdict
-from app.core.model import Upstream
+from app.core.model import AccessToken, Upstream
 from app.core.statistics.events import ApiUse, RequestEvent
 from app.core.usage import ABSENT, Usage
 from app.proxy.attempt import Attempt
@@ -41,7 +41,7 @@ class Call:
 
     __slots__ = (
         "_calls", "_endpoint", "_first_byte_s", "_inbound", "_is_told", "_longest_s", "_own_deadline_s", "_started_s",
-        "_status", "_told", "answer_deadline_s", "attempt", "attempts", "deadline_s", "usage", "use", "watch",
+        "_status", "_told", "answer_deadline_s", "attempt", "attempts", "deadline_s", "token", "usage", "use", "watch",
     )  # fmt: skip
 
     def __init__(self, calls: Calls, inbound: Inbound, endpoint: str, total_timeout_s: float) -> None:
@@ -57,6 +57,9 @@ class Call:
         self.attempts = 0
         """Of a call to channels: how many candidates were tried. Others count connections."""
         self.use: ApiUse | None = None
+        """What its event says besides; of a call to channels from its begin."""
+        self.token: AccessToken | None = None
+        """The one that was shown; None where none was, or none is asked for."""
         self.usage: Usage = ABSENT
         """What the answer used that went to the client; set before the call is accounted for."""
         self.watch: ClientWatch | None = None
@@ -116,10 +119,14 @@ class Call:
         if self._inbound.client_socket is not None:
             self.watch = ClientWatch(self._inbound.client_socket)
 
-    def answered(self, status: int) -> None:
-        """The head of the answer that the client is to get has come."""
-        self._first_byte_s = time.monotonic()
+    def answered(self, status: int, first_byte_s: float = 0.0) -> None:
+        """The head of the answer that the client is to get has come; `first_byte_s`: when, 0 for just now."""
+        self._first_byte_s = first_byte_s or time.monotonic()
         self._status = status
+
+    def ms_until(self, monotonic_s: float) -> float:
+        """How long it had taken by then."""
+        return (monotonic_s - self._started_s) * 1000
 
     def settle(self, body: Relay | Tunnel) -> None:
         """Ends a call whose answer went to the client, as far as it did."""
@@ -142,6 +149,9 @@ class Call:
             attempt.end()
         inbound = self._inbound
         trace = inbound.trace or NO_TRACE
+        use = self.use
+        if use is not None or self.token is not None or self.usage is not ABSENT:
+            use = self._used(use or ApiUse(mapping=self._endpoint))
         event = RequestEvent(
             inbound.request_id,
             int(time.time() * 1000),
@@ -159,7 +169,15 @@ class Call:
             self.attempts or (attempt.connections if attempt is not None else 0),
             trace.span_id,
             trace.parent_span_id,
-            self.use,
+            use,
         )
         for observe in self._calls.observers:
             observe(event)
+
+    def _used(self, use: ApiUse) -> ApiUse:
+        """What calls to channels have, and those that showed a token or were metered."""
+        if self.token is not None:
+            use.token_id, use.token = self.token.id, self.token.name
+        if self.usage is not ABSENT:
+            use.usage = self.usage
+        return use

@@ -18,7 +18,7 @@ from app.core.network.addresses import only_here
 from app.core.snapshot import CHANNELS
 from app.gateway import Gateway
 from app.proxy.api.calls import Served, ask
-from app.proxy.call import Call
+from app.proxy.api.told import ended
 from app.proxy.messages import Inbound
 from app.routes import cors
 from app.routes.errors import api_error_reply
@@ -59,7 +59,7 @@ class ApiDoor:
         if asked is None:
             asked = Asked(OPENAI, "", environ["REQUEST_METHOD"], target.partition("?")[0])
             asked.served_by = ""
-        asked.endpoint = mapping.prefix
+        asked.endpoint = asked.mapping = mapping.prefix
         return self._answer(environ, start_response, snapshot, asked, target, mapping)
 
     def _answer(
@@ -120,6 +120,7 @@ class ApiDoor:
         mapping: Mapping | None,
     ) -> Served:
         query = target.partition("?")[2]
+        token: AccessToken | None = None
         try:
             if _asks_websocket(environ) and (inbound.detach is None or not asked.is_realtime):
                 text = "there are no WebSockets here but for /v1/realtime: ask by HTTP, with a stream of events"
@@ -128,10 +129,10 @@ class ApiDoor:
             only = channel_of(snapshot, asked, mapping) if mapping is not None else None
             if asked.lists_models:
                 reply = models_answer(snapshot, asked, query, only)
-                Call(self._gateway.engine.calls, inbound, asked.endpoint, 0.0).end(200, "")
+                ended(self._gateway.engine.calls, inbound, asked, token, 200, "")
                 return Served(reply, "", 0, "")
         except GatewayError as error:
-            Call(self._gateway.engine.calls, inbound, asked.endpoint, 0.0).end(error.status, error.code)
+            ended(self._gateway.engine.calls, inbound, asked, token, error.status, error.code)
             raise
         ids = frozenset((only.id,)) if only is not None else None
         return ask(
@@ -142,7 +143,7 @@ class ApiDoor:
             without_credentials(inbound.headers),
             snapshot,
             lambda request: self._gateway.choosing.choices(request, snapshot, ids),
-            token.holder,
+            token,
         )
 
     def _check(self, environ: Environ, inbound: Inbound, snapshot: Snapshot, query: str) -> AccessToken:

@@ -82,7 +82,7 @@ def _figures(event: RequestEvent) -> dict[str, Any]:
         "upstream": event.upstream,
         "status": event.status,
         "error": event.error_code,
-        **(event.api._asdict() if event.api is not None else {}),
+        **(_of_channels(event.api) if event.api is not None else {}),
         "attempts": event.attempts,
         "request_bytes": event.request_bytes,
         "response_bytes": event.response_bytes,
@@ -120,12 +120,22 @@ def describe_as_text(event: RequestEvent) -> bytes:
         first_byte, event.duration_ms,
     )  # fmt: skip
     if event.api is not None:
-        line = line[:-1] + _of_channels(event.api) + "\n"
+        told = [f" {name}={_word(value)}" for name, value in _of_channels(event.api).items() if value]
+        line = line[:-1] + "".join(told) + "\n"
     return line.encode("utf-8", "backslashreplace")
 
 
-def _of_channels(api: ApiUse) -> str:
-    return "".join([f" {name}={_word(value)}" for name, value in api._asdict().items() if value])
+def _of_channels(api: ApiUse) -> dict[str, str]:
+    """What a line says of the channels; nothing where none was tried."""
+    if not api.channel:
+        return {}
+    return {
+        "channel": api.channel,
+        "key_hint": api.key_hint,
+        "model": api.model,
+        "upstream_model": api.upstream_model,
+        "outcome": api.outcome,
+    }
 
 
 def _word(text: str) -> str:

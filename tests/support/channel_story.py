@@ -12,7 +12,7 @@ from app.core.channels.keys import Key
 from app.core.choosing.matching import Candidate
 from app.core.errors import ApiError
 from app.core.judging.outcome import Verdict
-from app.core.model import ChannelUrl, Snapshot
+from app.core.model import AccessToken, ChannelUrl, Snapshot
 from app.core.settings import Limits, Settings
 from app.core.snapshot import Stored, build_snapshot
 from app.proxy.api import calls as api_calls
@@ -181,7 +181,8 @@ class Story:
         assert asked is not None
         reader = RequestInput(self.client, len(body), expects_continue=False)
         inbound = Inbound("id", method, fields, "", reader, False, "192.0.2.1", None, "", None, self.client.sock)
-        return api_calls.ask(self.room.engine, inbound, asked, "", fields, self.snapshot, self.choices, self.caller)
+        token = AccessToken(self.caller, f"name of {self.caller}")
+        return api_calls.ask(self.room.engine, inbound, asked, "", fields, self.snapshot, self.choices, token)
 
     def close(self) -> None:
         self.client.close()

@@ -4,21 +4,100 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from app.core.usage import Usage
+
 CLIENT_GONE: Final = "client_gone"
 """Error code of a request whose client left: it blames nobody and counts as no error."""
 
 
-class ApiUse(NamedTuple):
-    """What is known besides of a call to channels. Fields are only ever added at the end."""
+class FailedAttempt(NamedTuple):
+    """What became of an attempt that others followed. Fields are only ever added at the end."""
 
+    ended_ms: float
+    """Milliseconds from the request's head to its end, where the next one's time begins."""
+    channel_id: str
     channel: str
-    """The name of the one that answered, or was tried last; empty when none was tried."""
+    key_id: str
     key_hint: str
-    model: str
-    """As the client asked for it."""
     upstream_model: str
+    status: int
+    """Of the upstream's answer; 0 where none came."""
     outcome: str
-    """A label of `core.outcome`."""
+    """A label of `core.judging.outcome`."""
+    reason: str
+    first_byte_ms: float | None = None
+    """From the request's head to the head of that answer."""
+    request_bytes: int = 0
+    usage: Usage | None = None
+    """None: nothing is known of it, as of most that fail."""
+    cost_nano: int | None = None
+    unpriced: bool = False
+    price_version: str = ""
+
+
+class ApiUse:
+    """What is known besides of a call to channels, or of one that showed an access token of ours.
+
+    It is filled in while the call goes on, and no more once its event is told. What attempts have of their own is
+    that of the last one. No NamedTuple: a compiled class costs a fifth of it. storage/statistics/envelopes.py says how
+    it travels.
+    """
+
+    __slots__ = (
+        "channel", "channel_id", "cost_nano", "dialect", "failed", "first_content_ms", "is_stream", "key_hint",
+        "key_id", "mapping", "model", "outcome", "path", "price_version", "reason", "seen_attempt", "token", "token_id",
+        "unpriced", "upstream_model", "usage", "user_agent",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        channel: str = "",
+        key_hint: str = "",
+        model: str = "",
+        upstream_model: str = "",
+        outcome: str = "",
+        dialect: str = "",
+        mapping: str = "",
+        path: str = "",
+        user_agent: str = "",
+    ) -> None:
+        self.channel = channel
+        """The name of the one that answered, or was tried last; empty when none was tried."""
+        self.key_hint = key_hint
+        self.model = model
+        """As the client asked for it."""
+        self.upstream_model = upstream_model
+        self.outcome = outcome
+        """A label of `core.judging.outcome`; empty where the event's status says it."""
+        self.dialect = dialect
+        """In which the caller speaks."""
+        self.mapping = mapping
+        """The prefix of the mapping that led to the channel; empty where none did."""
+        self.path = path
+        """As it was asked for, without its query; bounded."""
+        self.user_agent = user_agent
+        """Bounded."""
+        self.channel_id = ""
+        self.key_id = ""
+        self.is_stream = False
+        self.reason = ""
+        """Why it is no better outcome, in words: a code of ours or what the upstream said, short and masked."""
+        self.first_content_ms: float | None = None
+        """From the request's head to the first useful content; None where nobody looked for it."""
+        self.token_id = ""
+        """Of the access token that was shown; empty for one of AUTH_KEY, and without one."""
+        self.token = ""
+        """Its name at that time."""
+        self.usage: Usage | None = None
+        """None: nobody looked for it."""
+        self.cost_nano: int | None = None
+        """In nano-dollars; None when unpriced, or the usage is not known."""
+        self.unpriced = False
+        self.price_version = ""
+        self.failed: list[FailedAttempt] = []
+        """Those before the last, in order."""
+        self.seen_attempt = 0
+        """Which attempt's answer the caller got where it is not the last one's; else 0."""
 
 
 class RequestEvent(NamedTuple):
@@ -56,7 +135,7 @@ class RequestEvent(NamedTuple):
     """The caller's step that ours belongs to; empty when ours is the first."""
 
     api: ApiUse | None = None
-    """Of calls to channels alone."""
+    """Of calls to channels, and of those that showed an access token of ours."""
 
     @property
     def is_error(self) -> bool:

@@ -77,7 +77,7 @@ class Chosen:
 class Failed:
     """What became of an attempt that the client does not see."""
 
-    __slots__ = ("body", "fault", "headers", "of", "reason", "status", "verdict")
+    __slots__ = ("body", "ended_s", "fault", "headers", "of", "reason", "request_bytes", "status", "verdict")
 
     def __init__(self, of: Try, verdict: Verdict) -> None:
         self.of = of
@@ -89,6 +89,9 @@ class Failed:
         self.body = b""
         self.fault: UpstreamFault | None = None
         """Why there was no such answer."""
+        self.ended_s = time.monotonic()
+        self.request_bytes = 0
+        """Of the request's body, as far as the upstream took it."""
 
     @property
     def was_written(self) -> bool:
@@ -146,6 +149,8 @@ class Attempts:
         self._failover = Failover(settings, is_lasting=request.is_lasting, repeats=repeats)
         self.failed: list[Failed] = []
         """In the order in which they were made."""
+        self.current: Try | None = None
+        """Who is asked now, or gave the answer that was chosen."""
         self._too_large: ClientFault | None = None
 
     def run(self, forwarded_fields: str) -> Chosen | None:
@@ -211,6 +216,7 @@ class Attempts:
         request = self._request
         outbound = request.outbound(tried.candidate, tried.url, tried.key.secret, forwarded_fields)
         attempt = self._call.begin_attempt(tried.url.upstream)
+        self.current = tried
         began_s = time.monotonic()
         useful_s = self._useful_s(tried)
         deadline_s = self._call.answer_deadline_s
@@ -235,7 +241,9 @@ class Attempts:
             if outcome.fault is not None and outcome.fault.failure is Failure.TOTAL_TIMEOUT:
                 outcome.verdict = self._call.fairly(outcome.verdict, began_s)
             self._choices.note(tried, outcome.verdict, outcome.status)
+            outcome.request_bytes = attempt.sent_body_bytes
             attempt.end()
+            self.current = None
         return outcome
 
     def _useful_s(self, tried: Try) -> float:

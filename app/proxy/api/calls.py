@@ -13,10 +13,11 @@ from gevent import GreenletExit
 from app.core.errors import ApiError, GatewayError, UpstreamFault
 from app.core.failures import Failure
 from app.core.judging.outcome import GOOD, Blame, Facts, Flaw, Outcome, Verdict, judge
-from app.core.model import Snapshot
-from app.core.statistics.events import CLIENT_GONE, ApiUse
+from app.core.model import AccessToken, Snapshot
+from app.core.statistics.events import CLIENT_GONE
+from app.proxy.api import told
 from app.proxy.api.attempts import Attempts, Choices, Chosen, Failed, Try
-from app.proxy.api.final_answer import final_answer
+from app.proxy.api.final_answer import final_answer, seen_of
 from app.proxy.api.id_stage import IdStage
 from app.proxy.api.read_request import read_request
 from app.proxy.api.repeated import Repeated
@@ -74,19 +75,21 @@ def ask(
     fields: Headers,
     snapshot: Snapshot,
     choose: Choose,
-    caller: str,
+    token: AccessToken,
 ) -> Served:
     """The best answer that the channels give. `query` and `fields` are without the caller's credentials.
 
-    `caller`: whose token was shown (`AccessToken.holder`).
+    `token`: the one that was shown.
 
     Raises GatewayError before anything was sent to the client, or ClientGone.
     """
-    call = Call(engine.calls, inbound, asked.endpoint, 0.0)
+    call = told.begun(engine.calls, inbound, asked, token)
     request: ApiRequest | None = None
+    attempts: Attempts | None = None
     call.bound(snapshot.limits.total_timeout, deadlines_of(fields, query))
     try:
-        request = read_request(inbound, asked, query_without_deadline(query), fields, snapshot.settings, caller)
+        request = read_request(inbound, asked, query_without_deadline(query), fields, snapshot.settings, token.holder)
+        told.tell_request(call, request)
         call.watch_client()
         repeated = Repeated(engine.calls.failed, request)
         choices = choose(request)
@@ -95,6 +98,8 @@ def ask(
     except BaseException as error:  # whatever it is, the call is accounted for
         if request is not None:
             request.body.close()
+        if attempts is not None:
+            told.tell_broken_off(call, attempts)
         _end(call, error)
     return _answered(call, request, attempts, chosen, choices, snapshot, repeated)
 
@@ -109,17 +114,16 @@ def _answered(
     repeated: Repeated,
 ) -> Served:
     """What the client gets of all that was tried."""
-    tell = partial(_tell, call, request, len(attempts.failed) + (chosen is not None))
     try:
         if chosen is not None:
             of = chosen.of
-            tell(of, Outcome.OK)
+            told.tell_chosen(call, attempts, chosen)
             reply = _relayed(call, request, chosen, choices, snapshot, repeated)
         else:
             last = _last_of(attempts, choices)
             of = last.of
             repeated.failed()
-            tell(of, last.verdict.outcome)
+            told.tell_failed(call, attempts, seen_of(attempts.failed))
             is_head = request.inbound.method == "HEAD"
             reply = final_answer(attempts.failed, choices.back_s(), is_head=is_head)
             call.end(reply.status, last.verdict.outcome.value)
@@ -149,7 +153,7 @@ def _relayed(
     call: Call, request: ApiRequest, chosen: Chosen, choices: CallChoices, snapshot: Snapshot, repeated: Repeated
 ) -> Reply:
     answer, key = chosen.exchange.answer, chosen.of.key
-    call.answered(answer.status)
+    call.answered(answer.status, chosen.of.first_byte_s)
 
     def settle(body: Relay | Tunnel) -> None:
         request.body.close()
@@ -158,8 +162,8 @@ def _relayed(
         choices.note(chosen.of, verdict, answer.status)
         if verdict.outcome is Outcome.OK:
             repeated.went_well()
-        elif call.use is not None:
-            call.use = call.use._replace(outcome=verdict.outcome.value)
+        else:
+            told.tell_end(call, verdict.outcome, key.masked(_words(verdict, body)))
         if verdict.blame.ours:
             repeated.failed()
         call.settle(body)
@@ -192,11 +196,10 @@ def _learn_ids(chosen: Chosen, choices: CallChoices, relay: Relay) -> None:
         relay.pass_through(IdStage(gave))
 
 
-def _tell(call: Call, request: ApiRequest, attempts: int, of: Try, outcome: Outcome) -> None:
-    """What the call's event says of its channels."""
-    candidate = of.candidate
-    call.attempts = attempts
-    call.use = ApiUse(candidate.channel.name, of.key.hint, request.model, candidate.upstream_model, outcome.value)
+def _words(verdict: Verdict, body: Relay | Tunnel) -> str:
+    """Why an answer that was chosen did not end well."""
+    fault = body.fault if isinstance(body, Relay) else None
+    return verdict.text or (f"{fault.code}: {fault.message}" if fault is not None else body.error_code)
 
 
 def _verdict_at_the_end(request: ApiRequest, chosen: Chosen, snapshot: Snapshot, body: Relay | Tunnel) -> Verdict:

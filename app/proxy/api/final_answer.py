@@ -27,9 +27,9 @@ def final_answer(failed: list[Failed], back_s: int | None, *, is_head: bool) -> 
 
     Raises ApiError where the answer is in words of ours.
     """
-    real = next((one for one in reversed(failed) if one.status), None)
-    if real is None:
-        fault = failed[-1].fault
+    real = seen_of(failed)
+    if not real.status:
+        fault = real.fault
         assert fault is not None  # noqa: S101 - there was no answer
         raise ApiError(fault.status, fault.code, fault.message, retry_after_s=UPSTREAM_RETRY_S)
     outcome = real.verdict.outcome
@@ -52,6 +52,11 @@ def final_answer(failed: list[Failed], back_s: int | None, *, is_head: bool) -> 
         fields.append(("Content-Length", str(len(body[0]))))
     reason = real.of.key.masked_field(real.reason) if status == real.status else ""
     return Reply(status, reason or _phrase(status), fields, body)
+
+
+def seen_of(failed: list[Failed]) -> Failed:
+    """Whose answer the client gets: the last real one's, or that of the last where none came."""
+    return next((one for one in reversed(failed) if one.status), failed[-1])
 
 
 def _phrase(status: int) -> str:

@@ -7,15 +7,21 @@ the same one again, and whoever opens it skips what it has seen before: so each 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
-from app.core.statistics.events import RequestEvent
+from app.core.statistics.events import ApiUse, FailedAttempt, RequestEvent
+from app.core.usage import Usage
 from app.storage.connections import STATS_BACKLOG, STATS_EVENTS, Redis
 
 VERSION = 1
 _FIELDS = len(RequestEvent._fields)
+_API = RequestEvent._fields.index("api")
+_LATER: Final[tuple[Any, ...]] = ("", "", False, "", None, "", "", None, None, False, "", (), 0)
+"""What an ApiUse of an older version lacks, from its channel's id on."""
+_FIRST: Final = 9
+"""So many values of it came first."""
 
 
 class Envelope(NamedTuple):
@@ -34,7 +40,27 @@ def encode(event: RequestEvent) -> bytes:
 
     Raises TypeError for what JSON cannot express: a text that is not Unicode, a number beyond 64 bits.
     """
-    return orjson.dumps(tuple(event))
+    api = event.api
+    if api is None:
+        return orjson.dumps(tuple(event))
+    return orjson.dumps((*event[:_API], _values_of(api)))
+
+
+def _values_of(api: ApiUse) -> tuple[Any, ...]:
+    """Values are only ever added at the end; `_api_of` is the reverse."""
+    usage = api.usage
+    return (
+        api.channel, api.key_hint, api.model, api.upstream_model, api.outcome, api.dialect, api.mapping, api.path,
+        api.user_agent, api.channel_id, api.key_id, api.is_stream, api.reason, api.first_content_ms, api.token_id,
+        api.token, None if usage is None else tuple(usage), api.cost_nano, api.unpriced, api.price_version,
+        [_values_of_failed(one) for one in api.failed] if api.failed else (), api.seen_attempt,
+    )  # fmt: skip
+
+
+def _values_of_failed(attempt: FailedAttempt) -> tuple[Any, ...]:
+    return tuple(
+        attempt if attempt.usage is None else [tuple(one) if isinstance(one, Usage) else one for one in attempt]
+    )
 
 
 def pack(process_id: str, seq: int, dropped: int, events: Sequence[bytes]) -> bytes:
@@ -56,9 +82,34 @@ def unpack(packed: bytes) -> Envelope | None:
 
 def _event(fields: Any) -> RequestEvent | None:
     try:
-        return RequestEvent(*fields[:_FIELDS])
-    except (LookupError, TypeError):
+        event = RequestEvent(*fields[:_FIELDS])
+        return event if event.api is None else event._replace(api=_api_of(fields[_API]))
+    except (LookupError, TypeError, ValueError):
         return None
+
+
+def _api_of(values: Any) -> ApiUse:
+    """Of this version or another: what an older one lacks keeps its default."""
+    api = ApiUse(*values[:_FIRST])
+    later = [*values[_FIRST:], *_LATER[max(0, len(values) - _FIRST) :]][: len(_LATER)]
+    first_content_ms, usage, failed = later[4], later[7], later[11]
+    api.channel_id, api.key_id, api.is_stream, api.reason = later[0], later[1], later[2], later[3]
+    api.first_content_ms = None if first_content_ms is None else float(first_content_ms)
+    api.token_id, api.token = later[5], later[6]
+    api.usage = _usage_of(usage)
+    api.cost_nano, api.unpriced, api.price_version = later[8], later[9], later[10]
+    api.failed = [_failed_of(one) for one in failed]
+    api.seen_attempt = later[12]
+    return api
+
+
+def _usage_of(values: Any) -> Usage | None:
+    return None if values is None else Usage(*values[: len(Usage._fields)])
+
+
+def _failed_of(values: Any) -> FailedAttempt:
+    attempt = FailedAttempt(*values[: len(FailedAttempt._fields)])
+    return attempt._replace(usage=_usage_of(attempt.usage))
 
 
 def push(client: Redis, packed: bytes, events: int) -> int:

@@ -70,6 +70,8 @@ class Asked:
         """The dialect that a channel must have to serve it."""
         self.endpoint = endpoint
         """Its name in statistics, one of ENDPOINTS."""
+        self.mapping = ""
+        """The prefix of the mapping that leads to a channel, and then its name in statistics; empty where none does."""
         self.method = method
         self.path = path
         self.model = ""
