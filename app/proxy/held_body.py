@@ -89,10 +89,15 @@ class HeldBody:
             if waiting_bytes >= SPOOL_BYTES and self.held_bytes > memory_bytes:
                 self._put(b"".join(pieces), memory_bytes)
                 pieces, waiting_bytes = [], 0
-        self._put(b"".join(pieces), memory_bytes)
+            if reader.at_end:
+                break
+        self._put(pieces[0] if len(pieces) == 1 else b"".join(pieces), memory_bytes)
         self.length = self.held_bytes if self.rest is None else reader.length
 
     def _put(self, data: bytes, memory_bytes: int) -> None:
+        if not self._memory and len(data) <= memory_bytes:
+            self._memory = data
+            return
         room = max(0, memory_bytes - len(self._memory))
         self._memory += data[:room]
         if len(data) > room:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import errno
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
 from typing import NamedTuple, Protocol
 
 from app.client_gone import ClientGone
@@ -60,7 +60,7 @@ class Relay:
         "_closed",
         "_exchange",
         "_is_settled",
-        "_pieces",
+        "_passage",
         "_settle",
         "_stages",
         "_waiting",
@@ -84,8 +84,8 @@ class Relay:
         self._closed = False
         self._is_settled = False
         self._stages: tuple[Stage, ...] = ()
-        self._pieces: Iterator[bytes] | None = None
-        """What comes out of the stages; None where there are none."""
+        self._passage: Passage | None = None
+        """Through the stages; None where there are none."""
         self._waiting: bytes | None = None
         """A piece of those that was asked for ahead."""
         self.sent_bytes = 0
@@ -100,12 +100,12 @@ class Relay:
 
         For before the first piece, while an error can still be told in words. Raises GatewayError, and is closed then.
         """
-        pieces = self._received()
+        passage: Passage = _Received(self._exchange, self.at_hand)
         for stage in stages:
-            pieces = _passed(pieces, stage)
+            passage = _Through(stage, passage)
         self._stages = stages
         try:
-            first = next(pieces)
+            self._waiting = passage.next()
         except GatewayError as error:
             self.status, self.error_code = error.status, error.code
             self.close()
@@ -113,14 +113,14 @@ class Relay:
         except BaseException:  # a client that has gone, too: nobody else knows of this body yet
             self.close()
             raise
-        self._pieces = chain((first,), pieces)
+        self._passage = passage
 
     def __iter__(self) -> Relay:
         return self
 
     def __next__(self) -> bytes:
         try:
-            piece = self._next() if self._pieces is None else self._next_passed(self._pieces)
+            piece = self._next() if self._passage is None else self._next_passed(self._passage)
         except ClientGone:
             self.error_code = CLIENT_GONE
             raise
@@ -145,27 +145,15 @@ class Relay:
 
     # --- with stages ---
 
-    def _received(self) -> Iterator[bytes]:
-        yield self.at_hand
-        while True:
-            try:
-                piece = self._exchange.read1()
-            except Silence:
-                yield b""
-                continue
-            if not piece:
-                return
-            yield piece
-
-    def _next_passed(self, pieces: Iterator[bytes]) -> bytes | None:
+    def _next_passed(self, passage: Passage) -> bytes | None:
         piece, self._waiting = self._waiting, None
         if piece is None:
-            piece = next(pieces, None)
+            piece = passage.next()
         if piece and self._exchange.is_complete:  # nobody is waited for any more: is this piece the last?
             try:
-                self._waiting = next(pieces, None)
+                self._waiting = passage.next()
             except GatewayError as error:
-                self._pieces, self._waiting = _raising(error), b""  # when its turn comes
+                self._passage, self._waiting = _End(error), b""  # when its turn comes
         return piece
 
     def _broken(self, error: GatewayError) -> bytes:
@@ -179,7 +167,8 @@ class Relay:
             raise ConnectionResetError(errno.ECONNRESET, error.message) from error
         self._exchange.close()
         ends_cleanly = all(words.ends_cleanly for words in said)
-        self._pieces, self._waiting = iter(()) if ends_cleanly else _breaking(error), None
+        self._passage = _End(None if ends_cleanly else ConnectionResetError(errno.ECONNRESET, error.message))
+        self._waiting = None
         return b"".join([words.data for words in said])
 
     # --- the end ---
@@ -201,30 +190,83 @@ class Relay:
         self._settle_once()
 
 
-def _passed(pieces: Iterator[bytes], stage: Stage) -> Iterator[bytes]:
-    """What comes out of a stage. The first piece is empty where nothing of what is at hand goes on yet."""
-    is_first = True
-    for piece in pieces:
-        if not piece and not is_first:
-            yield stage.idle()
-            continue
-        for passed in stage.feed(piece) if piece else ():
-            if passed:
-                is_first = False
-                yield passed
-        if is_first:
-            is_first = False
-            yield b""
-    last = stage.finish()
-    if last:
-        yield last
+class Passage(ABC):
+    """Where a body's pieces come from. Plain calls, as each event of a stream takes them: generators cost much more."""
+
+    @abstractmethod
+    def next(self) -> bytes | None:
+        """The next piece; an empty one where nothing is at hand, None at the end. Raises what breaks the body."""
 
 
-def _breaking(error: GatewayError) -> Iterator[bytes]:
-    raise ConnectionResetError(errno.ECONNRESET, error.message)
-    yield  # which makes it an iterator
+class _Received(Passage):
+    """As the upstream sends them."""
+
+    def __init__(self, exchange: Exchange, at_hand: bytes) -> None:
+        self._exchange = exchange
+        self._at_hand: bytes | None = at_hand
+
+    def next(self) -> bytes | None:
+        first, self._at_hand = self._at_hand, None
+        if first is not None:
+            return first
+        try:
+            return self._exchange.read1() or None
+        except Silence:
+            return b""
 
 
-def _raising(error: GatewayError) -> Iterator[bytes]:
-    raise error
-    yield  # which makes it an iterator
+class _Through(Passage):
+    """As they come out of a stage. The first is empty where nothing of what is at hand goes on yet."""
+
+    def __init__(self, stage: Stage, before: Passage) -> None:
+        self._stage = stage
+        self._before = before
+        self._made: Iterator[bytes] | None = None
+        """What the stage makes of one piece, of which more may come."""
+        self._is_first = True
+        self._is_ended = False
+
+    def next(self) -> bytes | None:
+        while not self._is_ended:
+            piece = self._next_made() if self._made is not None else self._begin()
+            if piece is not None:
+                self._is_first = False
+                return piece
+        return None
+
+    def _begin(self) -> bytes | None:
+        """Feeds the stage. None where it gives nothing yet, or all has ended."""
+        piece = self._before.next()
+        if piece is None:
+            self._is_ended = True
+            return self._stage.finish() or None
+        if not piece:
+            return b"" if self._is_first else self._stage.idle()
+        made = self._stage.feed(piece)
+        if isinstance(made, tuple) and len(made) == 1:
+            return made[0] or self._nothing()
+        self._made = iter(made)
+        return None
+
+    def _next_made(self) -> bytes | None:
+        assert self._made is not None  # noqa: S101 - asked for only then
+        piece = next(self._made, None)
+        if piece is None:
+            self._made = None
+            return self._nothing()
+        return piece or None
+
+    def _nothing(self) -> bytes | None:
+        return b"" if self._is_first else None
+
+
+class _End(Passage):
+    """Nothing more comes, or what breaks the body."""
+
+    def __init__(self, error: Exception | None) -> None:
+        self._error = error
+
+    def next(self) -> bytes | None:
+        if self._error is not None:
+            raise self._error
+        return None

@@ -7,6 +7,7 @@ the caller, and so is what the channels could not give.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -189,10 +190,15 @@ def _route_fields(channel: str, attempts: int, upstream_model: str) -> Headers:
     """Who served, and how often somebody was asked."""
     fields = [("X-Gateway-Attempts", str(attempts))]
     if channel:
-        fields.append(("X-Gateway-Channel", quote(channel, safe="")))
+        fields.append(("X-Gateway-Channel", _quoted(channel, "")))
     if upstream_model:
-        fields.append(("X-Gateway-Model", quote(upstream_model, safe=_MODEL_SAFE)))
+        fields.append(("X-Gateway-Model", _quoted(upstream_model, _MODEL_SAFE)))
     return fields
+
+
+@lru_cache(maxsize=2048)
+def _quoted(text: str, safe: str) -> str:
+    return quote(text, safe=safe)
 
 
 def _ids(fields: Headers, request_id: str) -> Headers:

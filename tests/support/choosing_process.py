@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from app.core.channels.keys import StoredKey
 from app.core.judging.outcome import Outcome, Verdict
 from app.core.model import Channel, Snapshot
 from app.core.settings import Limits, Settings
@@ -21,7 +22,6 @@ from app.storage.affinity.keeper import AffinityKeeper
 from app.storage.connections import open_redis
 from app.storage.health.channel import Attempt
 from app.storage.health.observed import Health
-from app.storage.keys.pool import StoredKey
 from app.storage.keys.pools import KeyPools
 from app.storage.limits.channels import ChannelLimits
 from app.storage.limits.minutes import Minutes

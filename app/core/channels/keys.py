@@ -47,6 +47,17 @@ class KeyCounts(NamedTuple):
         return self.active + self.resting
 
 
+class StoredKey(NamedTuple):
+    """A key as the operator said it."""
+
+    id: int
+    secret: str
+    note: str = ""
+    models: tuple[str, ...] = ()
+    """Those that it is kept for; empty: all of the channel's."""
+    enabled: bool = True
+
+
 class Key:
     """An upstream's credential. Its text shows in no representation of it."""
 

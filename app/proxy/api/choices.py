@@ -14,6 +14,7 @@ import gevent
 from app.core.channels.hours import is_open
 from app.core.channels.keys import Key
 from app.core.channels.urls import urls_in_order
+from app.core.choosing.exclusions import is_limited
 from app.core.choosing.matching import Candidate
 from app.core.choosing.penalties import Weights
 from app.core.choosing.selection import Preferences, Selection, Turns, Wanted
@@ -198,7 +199,15 @@ class ChannelChoices:
             key = pool.first_back(models)
             return partial(next, iter([KeyTurn(key)] if key is not None else []), None)
         first = self._bond.first_key(candidate, channel.key_strategy, pool)
-        return partial(self._next_with_room, channel, pool.turn(channel.key_strategy, models, first))
+        turn = pool.turn(channel.key_strategy, models, first)
+        return partial(self._next_with_room, channel, turn) if is_limited(candidate) else partial(self._next, turn)
+
+    def _next(self, turn: Turn) -> KeyTurn | None:
+        key = turn.next()
+        if key is None:
+            return None
+        self._has_taken = True
+        return KeyTurn(key)
 
     def _next_with_room(self, channel: Channel, turn: Turn) -> KeyTurn | None:
         limits = self._choosing.limits

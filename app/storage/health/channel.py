@@ -16,6 +16,8 @@ SLICE_MS: Final = 30_000
 """The window of successes moves by so much at a time."""
 ALPHA: Final = 0.3
 """What a new time to the first byte weighs in the average."""
+MOST_KEYS: Final = 2000
+"""So many keys' uses are stored by one command, in a few milliseconds."""
 EVENTS_KEPT: Final = 64
 """Of each subject while Redis is away, the latest; long before so many its rest is the longest."""
 
@@ -72,16 +74,6 @@ class Subject:
         self.trouble = self.stored
         for event in self.pending:
             self.trouble = apply(self.trouble, event)
-
-
-class Usage:
-    """What became of attempts with one key that is not stored yet."""
-
-    __slots__ = ("errors", "last_error", "last_used_ms", "requests")
-
-    def __init__(self) -> None:
-        self.requests = self.errors = self.last_used_ms = 0
-        self.last_error: LastError | None = None
 
 
 class LastError(NamedTuple):
@@ -176,21 +168,29 @@ class ChannelHealth:
 class Batch:
     """What was seen and is not stored yet, as sums: it does not grow with the number of attempts."""
 
-    __slots__ = ("averages", "last_errors", "last_oks_ms", "tallies", "usage")
+    __slots__ = ("averages", "key_errors", "keys_used", "last_errors", "last_oks_ms", "tallies", "uses")
 
     def __init__(self) -> None:
         self.tallies: dict[tuple[int, str], Tally] = {}
         """By slice and channel."""
         self.averages: dict[tuple[str, str], Average] = {}
         """By channel and url; the url is empty for the channel's own."""
-        self.usage: dict[tuple[str, str], Usage] = {}
-        """By channel and key."""
+        self.uses: dict[str, dict[str, list[int]]] = {}
+        """By channel and key: how many attempts, and when the last was. As it is written: there may be thousands."""
+        self.keys_used = 0
+        self.key_errors: dict[tuple[str, str], tuple[int, LastError]] = {}
+        """By channel and key: how many, and the last."""
         self.last_oks_ms: dict[str, int] = {}
         self.last_errors: dict[str, LastError] = {}
         """By channel."""
 
     def __bool__(self) -> bool:
-        return bool(self.tallies or self.averages or self.usage)
+        return bool(self.tallies or self.averages or self.uses)
+
+    @property
+    def is_large(self) -> bool:
+        """To store more at once would hold up others."""
+        return self.keys_used >= MOST_KEYS
 
     def tally(self, slice: int, channel_id: str, good: int, bad: int) -> None:
         key = (slice, channel_id)
@@ -201,15 +201,19 @@ class Batch:
         tally.bad += bad
 
     def use(self, channel_id: str, key_id: str, now_ms: int, error: LastError | None) -> None:
-        key = (channel_id, key_id)
-        usage = self.usage.get(key)
-        if usage is None:
-            usage = self.usage[key] = Usage()
-        usage.requests += 1
-        usage.last_used_ms = now_ms
+        uses = self.uses.get(channel_id)
+        if uses is None:
+            uses = self.uses[channel_id] = {}
+        use = uses.get(key_id)
+        if use is None:
+            uses[key_id] = [1, now_ms]
+            self.keys_used += 1
+        else:
+            use[0] += 1
+            use[1] = now_ms
         if error is not None:
-            usage.errors += 1
-            usage.last_error = error
+            known = self.key_errors.get((channel_id, key_id))
+            self.key_errors[channel_id, key_id] = (known[0] + 1 if known is not None else 1, error)
 
 
 def all_of(attempt: Attempt) -> tuple[str, ...]:

@@ -120,7 +120,7 @@ class HealthKeeper:
         """Raises RedisError."""
         while self._heard:
             self._hear(parse_news(self._heard.popleft()))
-        self._store(now_s, also_sums=now_s >= self._sums_at_s)
+        self._store(now_s, also_sums=now_s >= self._sums_at_s or self._health.batch.is_large)
         if now_s >= self._look_at_s or self._away or self._version < 0:
             self._look_at_s = now_s + POLL_S
             self._look()

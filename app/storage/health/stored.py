@@ -55,6 +55,12 @@ if (tonumber(redis.call('GET', KEYS[4]) or '0') or 0) < tonumber(ARGV[3]) then
         elseif ARGV[i] == 'raise' then
             local there = tonumber(redis.call('HGET', key, ARGV[i + 2]) or '0') or 0
             if there < tonumber(ARGV[i + 3]) then redis.call('HSET', key, ARGV[i + 2], ARGV[i + 3]) end
+        elseif ARGV[i] == 'uses' then
+            for id, use in pairs(cjson.decode(ARGV[i + 3])) do
+                redis.call('HINCRBY', key, id .. ' requests', string.format('%.0f', use[1]))
+                local there = tonumber(redis.call('HGET', key, id .. ' used') or '0') or 0
+                if there < use[2] then redis.call('HSET', key, id .. ' used', string.format('%.0f', use[2])) end
+            end
         elseif ARGV[i] == 'set' then redis.call('HSET', key, ARGV[i + 2], ARGV[i + 3])
         else redis.call('EXPIRE', key, ARGV[i + 3]) end
     end
@@ -203,13 +209,11 @@ class _Sums:
             self._tally(f"{CHANNEL_WINDOW}{slice}", channel_id, tally)
         for pair, average in batch.averages.items():
             self._do("set", CHANNEL_FIRST_BYTES, _pair(*pair), orjson.dumps([average.ms, average.samples]))
-        for (channel_id, key_id), usage in batch.usage.items():
-            of = CHANNEL_USAGE + channel_id
-            self._do("add", of, f"{key_id} requests", usage.requests)
-            self._do("raise", of, f"{key_id} used", usage.last_used_ms)
-            if usage.errors:
-                self._do("add", of, f"{key_id} errors", usage.errors)
-                self._do("set", of, f"{key_id} error", orjson.dumps(list(usage.last_error or ())))
+        for channel_id, uses in batch.uses.items():
+            self._do("uses", CHANNEL_USAGE + channel_id, "", orjson.dumps(uses))
+        for (channel_id, key_id), (errors, last_error) in batch.key_errors.items():
+            self._do("add", CHANNEL_USAGE + channel_id, f"{key_id} errors", errors)
+            self._do("set", CHANNEL_USAGE + channel_id, f"{key_id} error", orjson.dumps(list(last_error)))
         for channel_id, at_ms in batch.last_oks_ms.items():
             self._do("raise", CHANNEL_SEEN, f"{channel_id} ok", at_ms)
         for channel_id, error in batch.last_errors.items():

@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from app.core.channels.keys import KeyState, hint_of
+from app.core.channels.keys import KeyState, StoredKey, hint_of
 from app.core.judging.troubles import Trouble
 from app.storage.connections import RedisError
 from app.storage.health.observed import Health
 from app.storage.health.stored import KeyUsage, StoredHealth
-from app.storage.keys.pool import KeyPool, StoredKey
+from app.storage.keys.pool import KeyPool
 from app.storage.keys.pools import KeyPools
 from app.storage.keys.stored import Edit
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from random import randrange
 from typing import Final, NamedTuple
 
-from app.core.channels.keys import Key, KeyCounts, KeyState
+from app.core.channels.keys import Key, KeyCounts, KeyState, StoredKey
 from app.core.choosing.standing import Keys
 from app.core.judging.troubles import NONE, Trouble
 
@@ -30,17 +30,6 @@ _MIXED: Final = 255
 """The class of all keys whose models no class was left for; theirs are looked up."""
 _REMEMBERED: Final = 1000
 """Sets of models whose classes are remembered. They come from callers."""
-
-
-class StoredKey(NamedTuple):
-    """A key as the operator said it."""
-
-    id: int
-    secret: str
-    note: str = ""
-    models: tuple[str, ...] = ()
-    """Those that it is kept for; empty: all of the channel's."""
-    enabled: bool = True
 
 
 class _Said(NamedTuple):
@@ -88,7 +77,8 @@ class KeyPool:
         """By class."""
         self._classes_for: dict[tuple[str, ...], bytes] = {}
         self._backs_for: dict[tuple[str, ...], _Backs] = {}
-        """By models, as long as no trouble changes."""
+        self._keys_for: dict[tuple[str, ...], Keys] = {}
+        """Both by models, as long as no trouble changes."""
         self._cursors: dict[bytes, int] = {}
         self._returns: list[tuple[int, int]] = []
         """A heap of when and who; what is no longer so is passed over."""
@@ -101,9 +91,17 @@ class KeyPool:
 
     def keys(self, models: tuple[str, ...]) -> Keys:
         """How many may be used for a model, by any of its names."""
-        classes = self._classes_of(models)
+        known = self._keys_for.get(models)
+        if known is not None:
+            return known
+        if len(self._keys_for) >= _REMEMBERED:
+            self._keys_for.clear()
+        found = self._keys_for[models] = self._count(models)
+        return found
+
+    def _count(self, models: tuple[str, ...]) -> Keys:
         fit = usable = 0
-        for one in classes:
+        for one in self._classes_of(models):
             fit += self._fit_count.get(one, 0)
             usable += self._usable_count.get(one, 0)
         if fit or not usable:
@@ -228,7 +226,7 @@ class KeyPool:
 
     def set_trouble(self, id: int, trouble: Trouble, now_ms: int) -> bool:
         """True when its state is another one now."""
-        self._backs_for.clear()
+        self._forget_counts()
         if trouble == NONE:
             self._troubles.pop(id, None)
         else:
@@ -269,8 +267,12 @@ class KeyPool:
         self._fit_count[one] += (state == _ACTIVE) - (old == _ACTIVE)
         self._usable_count[one] += (state <= _RESTING) - (old <= _RESTING)
         self._fit[place] = one if state == _ACTIVE else 0
-        self._backs_for.clear()
+        self._forget_counts()
         return True
+
+    def _forget_counts(self) -> None:
+        self._backs_for.clear()
+        self._keys_for.clear()
 
     def load(self, keys: Iterable[StoredKey], version: int, now_ms: int) -> None:
         """Takes what is stored; `keys` by ascending ids. Troubles stay with those who still are there."""
@@ -313,7 +315,7 @@ class KeyPool:
         self._usable_count = dict(self._fit_count)
         self._counts = [len(self.ids), 0, 0, 0]
         self._classes_for.clear()
-        self._backs_for.clear()
+        self._forget_counts()
 
 
 class Turn:

@@ -11,9 +11,9 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 
-from app.core.channels.keys import KeyCounts
+from app.core.channels.keys import KeyCounts, StoredKey
 from app.storage.connections import CHANNEL_KEYS_NEWS, Redis, RedisError
-from app.storage.keys.pool import KeyPool, StoredKey
+from app.storage.keys.pool import KeyPool
 from app.storage.keys.stored import Look, StoredKeys
 from app.storage.refusals import describe
 from app.storage.threads import Threads

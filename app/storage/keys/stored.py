@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import orjson
 
+from app.core.channels.keys import StoredKey
 from app.storage.connections import (
     CHANNEL_KEY_DIGESTS,
     CHANNEL_KEYS,
@@ -21,7 +22,6 @@ from app.storage.connections import (
     CHANNEL_KEYS_VERSIONS,
     Redis,
 )
-from app.storage.keys.pool import StoredKey
 
 _SHARED = (CHANNEL_KEYS_VERSION, CHANNEL_KEYS_NEWS, CHANNEL_KEYS_VERSIONS, CHANNEL_KEYS_LAST_ID)
 # KEYS of all: those above, the channel's keys, its digests. ARGV of changes: the version that is known, the channel.

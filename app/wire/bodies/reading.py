@@ -39,10 +39,22 @@ class RequestBodyReading:
             self._decoder = decoder_for(content_encoding, max_bytes + MAX_PIECE_BYTES)  # so that we see it first
             self.is_unreadable = self._decoder is None
 
-    def feed(self, piece: bytes) -> Iterator[None]:
+    def feed(self, piece: bytes) -> Iterable[None]:
         """Takes note of the next piece. Yields where it has worked for a while, so that others may have their turn."""
         if self.is_unreadable or self.is_too_large:
-            return
+            return ()
+        if self._decoder is None and len(piece) <= MAX_PIECE_BYTES:  # as most are: without the cost of a generator
+            self._length += len(piece)
+            self.members.begin(piece)
+            return self._steps() if self.members.step() else ()
+        return self._feed(piece)
+
+    def _steps(self) -> Iterator[None]:
+        yield
+        while self.members.step():
+            yield
+
+    def _feed(self, piece: bytes) -> Iterator[None]:
         passed_bytes = 0
         for part in self._decoded(piece):
             self._length += len(part)

@@ -26,6 +26,7 @@ _SIMPLE = re.compile(
     rb'("[^"\\]*+"|true|false|null|-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][-+]?[0-9]++)?+)[ \t\r\n]*+[,}]'
 )
 """What most members are, with what follows them: at once."""
+_MODEL = re.compile(rb'"model"[ \t\r\n]*+:[ \t\r\n]*+("[^"\\]++")')
 _STRING = re.compile(rb'"[^"\\]*+"')
 _SCALAR = re.compile(rb'[^ \t\r\n,"{}\[\]:]*+')
 _SCALARS = re.compile(rb"true|false|null|NaN|-?Infinity|-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][-+]?[0-9]++)?+")
@@ -78,6 +79,8 @@ class TopLevel(Members):
     def step(self) -> bool:
         data = self._data
         length = len(data)
+        if self._state == _BEFORE and length <= MAX_KEY_BYTES and self._read_whole(data):
+            return False
         at = self._at
         self._steps_left = MAX_STEPS
         while at < length and not self.is_unreadable:
@@ -103,6 +106,32 @@ class TopLevel(Members):
     def finish(self) -> None:
         if self._state != _AFTER_ALL:
             self.is_unreadable = True
+
+    def _read_whole(self, data: bytes) -> bool:
+        """Reads a short object that has come whole. False, and nothing is read, where that takes a closer look."""
+        if self._at or data[-1:] != b"}" or b"\\u" in data:  # an escape may stand for a letter of a name
+            return False
+        try:
+            found = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            return False
+        if not isinstance(found, dict) or not self._wanted.isdisjoint(found):
+            return False
+        if "stream" in found:
+            if data.count(b'"stream"') != 1:
+                return False
+            self.is_stream = found["stream"] is True
+        if "model" in found:
+            written = _MODEL.search(data)
+            if written is None or data.count(b'"model"') != 1:
+                return False
+            self.has_model = True
+            self.model = found["model"]
+            self.model_start, self.model_end = self._offset + written.start(1), self._offset + written.end(1)
+        self.is_begun = True
+        self._state = _AFTER_ALL
+        self._at = len(data)
+        return True
 
     # Each of these reads on from `at`, and gives where it came to; -1 where more must come first.
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 import redis
 
+from app.core.channels.keys import StoredKey
 from app.core.choosing.matching import Serving
 from app.core.errors import ApiError
 from app.core.judging.outcome import Blame, Outcome, Verdict
@@ -25,7 +26,6 @@ from app.storage.affinity.conversations import Conversations
 from app.storage.affinity.given_ids import GivenIds
 from app.storage.health.channel import Attempt
 from app.storage.health.observed import Health
-from app.storage.keys.pool import StoredKey
 from app.storage.keys.pools import KeyPools
 from app.storage.limits.channels import ChannelLimits
 from app.storage.limits.minutes import Minutes

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from app.core.channels.keys import KeyCounts
+from app.core.channels.keys import KeyCounts, StoredKey
 from app.core.choosing.standing import NO_REST, Keys, Rest
 from app.storage.embedded import EmbeddedRedis
 from app.storage.health.channel import SLICE_MS
 from app.storage.health.observed import MODELS_KEPT
-from app.storage.keys.pool import StoredKey
 from tests.support.keeping import (
     BAD_REQUEST,
     DOWN,

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterable
 from time import process_time
 
-from app.core.channels.keys import KeyCounts, KeyState
+from app.core.channels.keys import KeyCounts, KeyState, StoredKey
 from app.core.choosing.standing import Keys
 from app.core.judging.outcome import Blame, Outcome, Verdict
 from app.core.judging.troubles import NONE, Failed, Rested, apply
 from app.core.settings import Settings
-from app.storage.keys.pool import KeyPool, StoredKey
+from app.storage.keys.pool import KeyPool
 
 T = 1_800_000_000_000
 BLACKLISTED = apply(

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from app.core.channels.keys import StoredKey
 from app.core.choosing.standing import Full
 from app.storage.connections import Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
-from app.storage.keys.pool import KeyPool, StoredKey
+from app.storage.keys.pool import KeyPool
 from app.storage.limits.channels import ChannelLimits, Place, Taken
 from app.storage.limits.minutes import Minutes
 from app.storage.limits.slots import Slots
