@@ -48,6 +48,9 @@ STATS_LEASE = STATS + "lease"  # the worker whose turn it is
 SLOTS = "apiproxy:{slots}:of:"  # + upstream: hash process id -> "slots number expiry_ms"
 SLOTS_NEWS = "apiproxy:{slots}:news"  # channel: who lacks a slot, where one came free
 MINUTES_OLDEST = "apiproxy:{slots}:oldest:"  # + name: hash process id -> when its oldest attempt leaves the minute, ms
+# One tag for all tokens, so that one pipeline may serve many of them.
+BUDGETS = "apiproxy:{budgets}:of:"  # + token id: hash, what it has spent and who holds how much; see budgets/script.py
+BUDGETS_NEWS = "apiproxy:{budgets}:news"  # channel: who lacks money, where some came free
 RATES = "apiproxy:rates:"  # + key: hash, the token bucket of that key
 
 # One tag for all channels, so that one script may change several of these.

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from app.wire.bodies.forms import Form, boundary_of
+from app.wire.bodies.images import Images
 from app.wire.bodies.members import Members
 from app.wire.bodies.top_level import TopLevel
 from app.wire.http.codings import MAX_PIECE_BYTES, CodingError, Decoder, decoder_for
@@ -26,6 +27,8 @@ class RequestBodyReading:
 
     def __init__(self, members: Members, says_json: bool, content_encoding: str, max_bytes: int) -> None:
         self.members = members
+        self.images: Images | None = None
+        """Looks for images in it, too; None: nobody asked for that."""
         self.is_unreadable = False
         """It says it is JSON, or begins like it, and cannot be read; or its coding is broken or not known here."""
         self.is_too_large = False
@@ -64,6 +67,8 @@ class RequestBodyReading:
             self.members.begin(part)
             while self.members.step():
                 yield
+            if self.images is not None:
+                self.images.feed(part)
             passed_bytes += len(part)
             if passed_bytes >= _STEP_BYTES:
                 passed_bytes = 0
@@ -112,6 +117,12 @@ def reading_of(
     if says_json or kind in _MAYBE_JSON:
         return RequestBodyReading(TopLevel(wanted), says_json, content_encoding, max_bytes)
     return None
+
+
+def images_of(content_type: str, *, counts_prompts: bool) -> Images:
+    """For a body that `reading_of` reads."""
+    boundary = boundary_of(content_type)
+    return Images(b"\r\n--" + boundary if boundary else b"", counts_prompts=counts_prompts)
 
 
 def decoded(pieces: Iterable[bytes], content_encoding: str, max_bytes: int) -> Iterator[bytes]:
