@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -34,6 +35,11 @@ def new_budgets(own_server: EmbeddedRedis, own_redis: Redis) -> Iterator[Callabl
     for budgets, client in started:
         budgets.stop()
         client.close()
+
+
+def at(text: str) -> int:
+    """A moment, in ms, of an ISO time that names its offset."""
+    return int(datetime.fromisoformat(text).timestamp() * 1000)
 
 
 def refusal(budgets: Budgets, budget: Budget, nano: int, token_id: str = TOKEN, **options: Any) -> ApiError:

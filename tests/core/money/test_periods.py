@@ -9,14 +9,10 @@ import pytest
 
 from app.core.channels.time_zones import zone_of
 from app.core.money.periods import edges_of
+from tests.support.budgets import at
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
-
-
-def at(text: str) -> int:
-    """A moment, in ms, of an ISO time that names its offset."""
-    return int(datetime.fromisoformat(text).timestamp() * 1000)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from app.core.money.periods import Edges, edges_of
 from app.storage.budgets import script
 from app.storage.budgets.script import NOTHING_KNOWN, Known, Plan, Reply, arguments, reply_of
 from app.storage.connections import Redis
-from tests.core.money.test_periods import at
+from tests.support.budgets import at
 
 ZONES = ["America/Santiago", "Asia/Kathmandu", "America/New_York"]
 
