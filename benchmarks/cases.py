@@ -24,6 +24,8 @@ from benchmarks.streams import Seen, first_event_ms, read_streams
 from benchmarks.table import Limit, Row, Section
 
 CONNECTIONS = 32
+CHAT = "/v1/chat/completions"
+"""Where the upstream's streams have the end of OpenAI's dialect."""
 SETTLE_S = 1.0
 """Pause before memory is read, so that what the start left to be done is done."""
 
@@ -101,6 +103,32 @@ def sse(bench: Bench) -> Section:
     section.notes += _broken(runs)
     own = statistics.median(percentile(s.upstream_lateness_ms, 0.99) for seen in runs.values() for s in seen)
     section.notes.append(f"the load's own lateness in sending: p99 {own:.2f} ms")
+    return section
+
+
+def metered(bench: Bench) -> Section:
+    """What reading the usage out of event streams costs."""
+    section = Section("metered", "Server-sent events of mappings with and without metering, 200 streams, 20 ms apart")
+    events = int(bench.effort.sse_s / 0.02)
+    runs: dict[str, list[Seen]] = {}
+    with (
+        bench.event_upstream() as port,
+        gateway(port, bench.cores, more_settings={"METER_MAPPINGS": "off"}) as without,
+        gateway(port, bench.cores, more_settings={"METER_MAPPINGS": "all"}) as with_it,
+    ):
+        servers = {"without": without, "with": with_it}
+        for server in servers.values():
+            first_event_ms(server, 50, CHAT)
+        for _ in range(max(1, bench.effort.rounds // 2)):
+            for name, server in servers.items():
+                runs.setdefault(name, []).append(read_streams(server, 200, events, 20, CHAT))
+    cpu_us = medians(runs, lambda s: s.window_cpu_s / s.window_events * 1e6)
+    section.rows = [
+        Row("CPU per event without metering", "µs", {GATEWAY: cpu_us["without"]}),
+        Row("CPU per event with metering", "µs", {GATEWAY: cpu_us["with"]}),
+        Row("with metering over without", "×", {GATEWAY: cpu_us["with"] / cpu_us["without"]}, absolute(1.15)),
+    ]
+    section.notes += _broken(runs)
     return section
 
 
@@ -220,6 +248,6 @@ def _broken(runs: dict[str, list[Seen]]) -> list[str]:
 
 CASES: dict[str, Callable[[Bench], Section]] = {
     case.__name__: case
-    for each in ((small, latency, sse, slow, bulk, idle, recording, mappings), CHANNEL_CASES, (pages,))
+    for each in ((small, latency, sse, metered, slow, bulk, idle, recording, mappings), CHANNEL_CASES, (pages,))
     for case in each
 }

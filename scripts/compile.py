@@ -47,8 +47,10 @@ app/proxy/api/affinity.py
 app/proxy/api/attempts.py
 app/proxy/api/calls.py
 app/proxy/api/choices.py
+app/proxy/api/extra_chunk.py
 app/proxy/api/holding.py
 app/proxy/api/id_stage.py
+app/proxy/api/looking.py
 app/proxy/api/read_request.py
 app/proxy/api/repeated.py
 app/proxy/api/request.py
@@ -59,6 +61,7 @@ app/proxy/call.py
 app/proxy/client_watch.py
 app/proxy/engine.py
 app/proxy/messages.py
+app/proxy/metering.py
 app/proxy/relay.py
 app/proxy/upstream/answer_body.py
 app/proxy/upstream/answer_head.py
@@ -99,6 +102,7 @@ app/wire/dialects/asked.py
 app/wire/dialects/credentials.py
 app/wire/dialects/dialect.py
 app/wire/dialects/gemini.py
+app/wire/dialects/mapped.py
 app/wire/dialects/observers.py
 app/wire/dialects/openai.py
 app/wire/dialects/responses.py
@@ -114,6 +118,13 @@ app/wire/http/lenient.py
 app/wire/http/trace.py
 app/wire/json_array.py
 app/wire/sse.py
+app/wire/usage/anthropic.py
+app/wire/usage/counts.py
+app/wire/usage/extra_chunk.py
+app/wire/usage/gemini.py
+app/wire/usage/meter.py
+app/wire/usage/openai.py
+app/wire/usage/text.py
 """.split()
 """What runs for each request. None of it extends classes of gunicorn and gevent, which mypyc cannot see."""
 

@@ -163,6 +163,18 @@ GATEWAY_SETTINGS = {
             False,
             "Whether an answer that says nothing (no text, tool call, reasoning) failed",
         ),
+        Setting(
+            "meter_mappings",
+            Choice(("off", "tokens", "all")),
+            "tokens",
+            "Of which calls through mappings the usage is read: none, those with an access token, all",
+        ),
+        Setting(
+            "openai_include_usage",
+            Flag(),
+            False,
+            "Whether streams of chat/completions from channels are asked for their usage, which clients do not see",
+        ),
     )
 }
 """What only makes sense for the whole gateway."""
@@ -237,6 +249,8 @@ class Settings:
     route_headers: bool = True
     anonymous_channels: bool = False
     empty_is_error: bool = False
+    meter_mappings: str = "tokens"
+    openai_include_usage: bool = False
 
     def with_overrides(self, overrides: MappingOf[str, Value]) -> Settings:
         """These with the gateway's settings among `overrides` in their place."""

@@ -17,12 +17,14 @@ from app.proxy.attempt import Attempt
 from app.proxy.call import Call, Calls
 from app.proxy.held_body import BoundedReader, hold, too_large
 from app.proxy.messages import BodyReader, Inbound, Reply, RequestBody
+from app.proxy.metering import MappingMeter
 from app.proxy.relay import Relay
 from app.proxy.tunnel import Tunnel
 from app.proxy.upstream.exchange import Exchange
 from app.proxy.upstream.faults import malformed_request
 from app.proxy.upstream.incoming import READ_BYTES
 from app.proxy.upstream.transport import OutboundRequest, Transport
+from app.wire.dialects.asked import Asked
 from app.wire.http import headers as header_fields
 from app.wire.http.headers import Headers
 from app.wire.http.http1 import CHUNKED, HttpSyntaxError
@@ -44,19 +46,28 @@ class Engine:
     """See wire.headers.outbound."""
     calls: Calls = field(default_factory=Calls)
 
-    def handle(self, inbound: Inbound, endpoint: str, upstream: Upstream, target: str, settings: Settings) -> Reply:
+    def handle(
+        self,
+        inbound: Inbound,
+        endpoint: str,
+        upstream: Upstream,
+        target: str,
+        settings: Settings,
+        metered: Asked | None = None,
+    ) -> Reply:
         """Asks the upstream for `target`. Raises GatewayError before anything was sent to the client, or ClientGone.
 
-        `endpoint` is what the call counts for, in limits as in statistics.
+        `endpoint` is what the call counts for, in limits as in statistics; `metered`: it is asked for, its usage read.
         """
         if inbound.upgrade and (inbound.detach is None or inbound.client_socket is None):
             text = "this server cannot switch protocols; run the gateway with its own worker class (gunicorn.conf.py)"
             raise OperatorFault(501, "upgrade_unsupported", text)
         call = Call(self.calls, inbound, endpoint, upstream.limits.total_timeout)
         attempt = call.begin_attempt(upstream)
+        meter = MappingMeter(call, metered, inbound, endpoint) if metered is not None else None
         try:
             self.admission.check_rates(endpoint, upstream.limits, settings)
-            exchange = self._ask(call, attempt, inbound, endpoint, target)
+            exchange = self._ask(call, attempt, inbound, endpoint, target, meter)
             at_hand = exchange.read_at_hand()  # while an error can still be told in words
         except HttpSyntaxError as malformed:
             call.end(400, "bad_request")
@@ -76,12 +87,18 @@ class Engine:
         call.answered(answer.status)
         if answer.status == 101:
             return switched(call, inbound, exchange, call.settle)
-        relay = Relay(exchange, at_hand, call.watch, call.settle)
+        relay = Relay(exchange, at_hand, call.watch, call.settle if meter is None else meter.settle)
+        if meter is not None:
+            meter.look_at(relay, exchange)
         return Reply(answer.status, answer.reason, header_fields.to_client(answer.headers, answer.connection), relay)
 
-    def _ask(self, call: Call, attempt: Attempt, inbound: Inbound, endpoint: str, target: str) -> Exchange:
+    def _ask(
+        self, call: Call, attempt: Attempt, inbound: Inbound, endpoint: str, target: str, meter: MappingMeter | None
+    ) -> Exchange:
         upstream = attempt.upstream
         body = self._request_body(inbound, endpoint, upstream.limits)
+        if meter is not None:
+            body = meter.passing(body)
         call.watch_client()
         if upstream.limits.max_concurrency:
             attempt.take_slot(self.admission, endpoint)  # not before the body: a slow client must not hold a place

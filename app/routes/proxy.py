@@ -30,6 +30,8 @@ from app.routes.wsgi_environ import (
 )
 from app.telemetry.logs import RequestIds, current_ids
 from app.wire.browsers import confine, is_from_browser, without_own_cookies
+from app.wire.dialects.asked import Asked
+from app.wire.dialects.mapped import mapped
 from app.wire.http.headers import Headers, find, has_any, lower
 from app.wire.http.trace import TraceParent, begin_trace, continue_trace, parse_traceparent
 
@@ -75,7 +77,9 @@ class ProxyDoor:
             if "HTTP_SERVICE_WORKER" in environ or environ.get("HTTP_SEC_FETCH_DEST") == "serviceworker":
                 raise ClientFault(403, "service_worker_refused", "a mapping's answer cannot be a service worker")
             inbound = inbound_of(environ, headers, trace)
-            reply = self._engine.handle(inbound, mapping.prefix, mapping.upstream, target, snapshot.settings)
+            settings = snapshot.settings
+            metered = _metered(environ, target) if settings.meter_mappings == "all" else None
+            reply = self._engine.handle(inbound, mapping.prefix, mapping.upstream, target, settings, metered)
         except GatewayError as error:
             status, answer, text = error_reply(error, request_id)
             body = [text]
@@ -117,3 +121,9 @@ class ProxyDoor:
         if parent is not None:
             return continue_trace(parent, self._random_bits(64))
         return begin_trace(self._random_bits(192)) if sent is None else None
+
+
+def _metered(environ: Environ, target: str) -> Asked | None:
+    """What a call asks for whose usage is wanted; None where nobody knows."""
+    method: str = environ["REQUEST_METHOD"]
+    return mapped(method, target.partition("?")[0], "HTTP_ANTHROPIC_VERSION" in environ)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-MAX_BYTES: Final = 256 * 1024
+MAX_BYTES: Final = 1024 * 1024
 EDGE_BYTES: Final = 2048
 """So much stays of each end of what is longer than MAX_BYTES."""
 

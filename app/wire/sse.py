@@ -97,3 +97,37 @@ def _parse(block: bytes, is_whole: bool) -> Event | None:
             name = value[1:] if value.startswith(b" ") else value
     text = data[0] if len(data) == 1 else b"\n".join(data)
     return Event(name, text, is_whole) if text else None
+
+
+class Blocks:
+    """Cuts a stream behind its events, every byte as it came: an event's lines, and the empty one that ends it."""
+
+    def __init__(self, max_bytes: int) -> None:
+        """`max_bytes`: a longer event is given in pieces."""
+        self._max_bytes = max_bytes
+        self._held = b""
+
+    @property
+    def is_holding(self) -> bool:
+        """The stream stands inside an event of which nothing was given."""
+        return bool(self._held)
+
+    def feed(self, piece: bytes) -> list[bytes]:
+        """The events that end in the next piece."""
+        data = self._held + piece
+        blocks: list[bytes] = []
+        start = 0
+        while (end := _END(data, start)) is not None:
+            if end.end() == len(data) and piece[-1:] == b"\r":
+                break  # its LF may come
+            blocks.append(data[start : end.end()])
+            start = end.end()
+        self._held = data[start:]
+        if len(self._held) > self._max_bytes:
+            blocks.append(self.finish())
+        return blocks
+
+    def finish(self) -> bytes:
+        """What the stream's end cuts off."""
+        held, self._held = self._held, b""
+        return held

@@ -93,6 +93,26 @@ def claude_code(*, is_second: bool = False, is_stream: bool = True) -> Turn:
     return Turn("Claude Code", "/v1/messages?beta=true", fields, _compact(body), "claude-opus-4-7")
 
 
+def _changed(turn: Turn, agent: str, **members: Any) -> Turn:
+    body = json.loads(turn.body) | members
+    return Turn(agent, turn.path, turn.fields, _compact(body), body["model"])
+
+
+def claude_code_sub_agent() -> Turn:
+    """With the few tools and the smaller model of its kind, in the session of the one that began it."""
+    turn = claude_code()
+    tools = json.loads(turn.body)["tools"][:3]
+    messages = [{"role": "user", "content": prose("what the sub-agent is to find", 1500)}]
+    return _changed(turn, "Claude Code, a sub-agent", model="claude-haiku-4-5", tools=tools, messages=messages)
+
+
+def claude_code_with_image() -> Turn:
+    """A screenshot beside the text."""
+    source = {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo" * 20_000}
+    said = [{"type": "text", "text": "what is wrong here?"}, {"type": "image", "source": source}]
+    return _changed(claude_code(), "Claude Code, with an image", messages=[{"role": "user", "content": said}])
+
+
 def codex(*, is_second: bool = False, is_packed: bool = False) -> Turn:
     """`is_packed`: as the agent sends it when it is signed in, by zstd."""
     said = [("developer", 20_000), ("developer", 3_000), ("user", 900), ("user", 20)]

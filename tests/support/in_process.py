@@ -27,6 +27,7 @@ from app.servers.body import RequestInput
 from app.storage.connections import open_redis
 from app.storage.limits.rates import Rates
 from app.storage.limits.slots import Slots
+from app.wire.dialects.asked import Asked
 from app.wire.http.headers import Headers
 from tests.support.upstream import Upstream
 
@@ -77,6 +78,7 @@ class EngineRoom:
         *,
         length: int = 0,
         fields: Headers | None = None,
+        metered: Asked | None = None,
         **limits: Any,
     ) -> Reply:
         """What the door would ask for: one request of `client`, whose body is so long."""
@@ -85,7 +87,7 @@ class EngineRoom:
         headers = [("Host", "g"), *(fields or [])]
         inbound = Inbound("id", method, headers, "", body, False, "192.0.2.1", None, "", None, client.sock)
         address = replace(address, limits=replace(address.limits, **limits))
-        return self.engine.handle(inbound, ENDPOINT, address, "/x", SETTINGS)
+        return self.engine.handle(inbound, ENDPOINT, address, "/x", SETTINGS, metered)
 
     def close(self) -> None:
         self.transport.close()

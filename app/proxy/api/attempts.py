@@ -21,12 +21,14 @@ from app.core.model import ChannelUrl, Snapshot
 from app.proxy.api.holding import HeldAnswer, read_bounded
 from app.proxy.api.request import ApiRequest
 from app.proxy.call import Call
+from app.proxy.metering import usage_told
 from app.proxy.upstream.exchange import NEVER, Exchange
 from app.proxy.upstream.faults import failed
 from app.proxy.upstream.transport import OutboundRequest, Transport
 from app.wire.dialects.observers import Observer, observer_for
 from app.wire.error_bodies import plain
 from app.wire.http.headers import Headers, by_name, find, lower
+from app.wire.usage.meter import meter_for
 
 JUDGED_BYTES = 64 * 1024
 ERROR_BODY_S = 5.0
@@ -45,7 +47,7 @@ class Turn(Protocol):
 class Try:
     """One attempt of a channel call, as those who note it need it."""
 
-    __slots__ = ("began_s", "candidate", "first_byte_s", "turn", "url")
+    __slots__ = ("began_s", "candidate", "first_byte_s", "observer", "turn", "url")
 
     def __init__(self, candidate: Candidate, url: ChannelUrl, turn: Turn) -> None:
         self.candidate = candidate
@@ -54,6 +56,7 @@ class Try:
         self.began_s = time.time()
         self.first_byte_s = 0.0
         """When the head of the answer had come, by time.monotonic(); 0: it has not."""
+        self.observer: Observer | None = None
 
     @property
     def key(self) -> Key:
@@ -77,7 +80,7 @@ class Chosen:
 class Failed:
     """What became of an attempt that the client does not see."""
 
-    __slots__ = ("body", "ended_s", "fault", "headers", "of", "reason", "request_bytes", "status", "verdict")
+    __slots__ = ("body", "ended_s", "fault", "headers", "of", "reason", "request_bytes", "status", "usage", "verdict")
 
     def __init__(self, of: Try, verdict: Verdict) -> None:
         self.of = of
@@ -92,6 +95,7 @@ class Failed:
         self.ended_s = time.monotonic()
         self.request_bytes = 0
         """Of the request's body, as far as the upstream took it."""
+        self.usage = usage_told(of.observer)
 
     @property
     def was_written(self) -> bool:
@@ -292,6 +296,8 @@ class Attempts:
             observer = observer_for(self._request.asked, find(answer.headers, "content-type") or "")
         if observer is None or answer.status in (204, 304) or self._request.inbound.method == "HEAD":
             return self._begun(tried, exchange)
+        tried.observer = observer
+        observer.meter = meter_for(self._request.asked)
         held = HeldAnswer(exchange, observer)
         held.read(self._settings.hold_max_bytes, empty_is_error=self._settings.empty_is_error)
         if held.flaw is None:

@@ -18,22 +18,21 @@ from app.core.statistics.events import CLIENT_GONE
 from app.proxy.api import told
 from app.proxy.api.attempts import Attempts, Choices, Chosen, Failed, Try
 from app.proxy.api.final_answer import final_answer, seen_of
-from app.proxy.api.id_stage import IdStage
+from app.proxy.api.looking import asked_bytes, stages_of
 from app.proxy.api.read_request import read_request
 from app.proxy.api.repeated import Repeated
-from app.proxy.api.request import READ_BYTES, ApiRequest
-from app.proxy.api.stage import ApiStage
+from app.proxy.api.request import ApiRequest
 from app.proxy.call import Call
 from app.proxy.engine import Engine, switched
 from app.proxy.messages import Inbound, Reply
+from app.proxy.metering import usage_seen
 from app.proxy.relay import Relay
 from app.proxy.tunnel import Tunnel
 from app.proxy.upstream.faults import malformed_request
 from app.wire.dialects.asked import Asked
-from app.wire.given_ids import given_ids
 from app.wire.http import headers as header_fields
 from app.wire.http.caller_deadlines import deadlines_of, query_without_deadline
-from app.wire.http.headers import Headers, find
+from app.wire.http.headers import Headers
 from app.wire.http.http1 import HttpSyntaxError
 
 log = logging.getLogger(__name__)
@@ -154,8 +153,10 @@ def _relayed(
 ) -> Reply:
     answer, key = chosen.exchange.answer, chosen.of.key
     call.answered(answer.status, chosen.of.first_byte_s)
+    stages, observer = stages_of(request, chosen, snapshot.settings, partial(choices.gave, chosen.of))
 
     def settle(body: Relay | Tunnel) -> None:
+        call.usage = usage_seen(observer, partial(asked_bytes, request))
         request.body.close()
         chosen.of.turn.release()
         verdict = _verdict_at_the_end(request, chosen, snapshot, body)
@@ -171,13 +172,8 @@ def _relayed(
     if answer.status == 101:
         return switched(call, request.inbound, chosen.exchange, settle)
     relay = Relay(chosen.exchange, chosen.held, call.watch, settle)
-    observer = chosen.observer
-    if observer is not None and observer.is_stream:
-        if snapshot.settings.keepalive_comment_s and observer.dialect.allows_comments:
-            chosen.exchange.tell_silence(snapshot.settings.keepalive_comment_s)
-        relay.pass_through(ApiStage(observer, len(chosen.held), request.inbound.request_id, key))
-    if not request.model or request.asked.speaks == "responses":
-        _learn_ids(chosen, choices, relay)
+    if stages:
+        relay.pass_through(*stages)
     fields = header_fields.to_client(answer.headers, answer.connection)
     return Reply(
         answer.status,
@@ -185,15 +181,6 @@ def _relayed(
         [(name, key.masked_field(value)) for name, value in fields],
         relay,
     )
-
-
-def _learn_ids(chosen: Chosen, choices: CallChoices, relay: Relay) -> None:
-    """Those of a response come at its beginning, which was held; what else is stored is not judged, and not held."""
-    gave = partial(choices.gave, chosen.of)
-    if chosen.observer is not None:
-        gave(given_ids(chosen.held[:READ_BYTES]))
-    elif chosen.exchange.answer.status < 300 and "json" in (find(chosen.exchange.answer.headers, "content-type") or ""):
-        relay.pass_through(IdStage(gave))
 
 
 def _words(verdict: Verdict, body: Relay | Tunnel) -> str:

@@ -11,11 +11,13 @@ from app.proxy.messages import BodyReader, Inbound
 from app.waiting import give_way
 from app.wire import given_ids
 from app.wire.bodies.reading import RequestBodyReading, reading_of
+from app.wire.bodies.splice import usage_edit
 from app.wire.dialects.asked import Asked, bare_model, model_in_query
 from app.wire.http.headers import Headers, find
 
 KEPT = affinity.MEMBERS | given_ids.MEMBERS
 """Members of a body by which a conversation is known, or who alone knows what is asked for."""
+_KEPT_OF_CHAT = KEPT | {"stream_options"}
 
 
 def read_request(
@@ -25,14 +27,18 @@ def read_request(
     reading = None
     if inbound.body.length and not asked.lists_models:
         kind, coding = find(fields, "content-type") or "", find(fields, "content-encoding") or ""
-        reading = reading_of(kind, coding, KEPT, settings.replay_max_bytes)
+        kept = _KEPT_OF_CHAT if settings.openai_include_usage else KEPT
+        reading = reading_of(kind, coding, kept, settings.replay_max_bytes)
     watched = _Watched(inbound.body, reading) if reading is not None else None
     reader = watched or inbound.body
     body = hold(reader, settings.replay_max_bytes, has_rest=True) if inbound.body.length else HeldBody()
     if watched is not None and body.rest is not None:
         watched.is_sent = True
     try:
-        return _request_of(inbound, asked, query, fields, body, reading, caller, settings.replay_max_bytes)
+        request = _request_of(inbound, asked, query, fields, body, reading, caller, settings.replay_max_bytes)
+        if settings.openai_include_usage:
+            _ask_for_usage(request)
+        return request
     except BaseException:
         body.close()
         raise
@@ -67,6 +73,14 @@ def _request_of(
         raise ApiError(400, "model_missing", "the body names no model: send it as `model`")
     is_coded = reading is not None and reading.is_coded
     return ApiRequest(inbound, asked, query, fields, model, is_stream, body, members, is_coded, caller)
+
+
+def _ask_for_usage(request: ApiRequest) -> None:
+    """Of a stream of OpenAI's chat. Of what has not come nobody knows whether the caller asks for it himself."""
+    members = request.members
+    is_chat = request.asked.speaks == "openai" and request.asked.path.endswith("/chat/completions")
+    if is_chat and request.is_stream and request.body.rest is None and members is not None and not members.is_form:
+        request.usage_edit = usage_edit(members)
 
 
 def _unreadable() -> ApiError:

@@ -36,7 +36,10 @@ MAX_PLAIN_BYTES: Final = 1 << 40
 class ApiRequest:
     """What stays the same whoever is tried."""
 
-    __slots__ = ("asked", "body", "caller", "fields", "inbound", "is_coded", "is_stream", "members", "model", "query")
+    __slots__ = (
+        "asked", "body", "caller", "fields", "inbound", "is_coded", "is_stream", "members", "model", "query",
+        "usage_edit",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -66,6 +69,8 @@ class ApiRequest:
         """Its body is compressed; places in it are those of the plain bytes."""
         self.caller = caller
         """Whose token was shown; see `core.access.AccessToken.holder`."""
+        self.usage_edit: Edit | None = None
+        """Asks for the usage of its stream, which the caller does not; None: he does, or nobody shall."""
 
     @property
     def is_lasting(self) -> bool:
@@ -112,6 +117,9 @@ class ApiRequest:
         edits: list[Edit] = []
         if members is not None and members.model and model and model != self.model:
             edits.append(model_edit(members, model))
+        if self.usage_edit is not None:
+            edits.append(self.usage_edit)
+            edits.sort()
         if members is None or not (edits or rules):
             return self.body.begin(), False
         if self.body.rest is not None and (self.is_coded or (rules and not members.is_form)):

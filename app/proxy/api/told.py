@@ -11,10 +11,12 @@ from typing import Final
 from app.core.judging.outcome import Outcome
 from app.core.model import AccessToken
 from app.core.statistics.events import ApiUse, FailedAttempt
+from app.core.usage import ABSENT
 from app.proxy.api.attempts import Attempts, Chosen, Failed, Try
 from app.proxy.api.request import ApiRequest
 from app.proxy.call import Call, Calls
 from app.proxy.messages import Inbound
+from app.proxy.metering import usage_told
 from app.wire.dialects.asked import Asked
 from app.wire.http.headers import find
 
@@ -73,6 +75,7 @@ def tell_failed(call: Call, attempts: Attempts, seen: Failed) -> None:
     _tell_last(call, last.of, last.verdict.outcome)
     use = _use_of(call)
     use.reason = _reason(last)
+    call.usage = last.usage
     call.attempts = len(attempts.failed)
     use.failed = [_told(call, one) for one in attempts.failed[:-1]]
     use.seen_attempt = 0 if seen is last else attempts.failed.index(seen) + 1
@@ -83,6 +86,7 @@ def tell_broken_off(call: Call, attempts: Attempts) -> None:
     current = attempts.current
     if current is not None:
         _tell_last(call, current, None)
+        call.usage = usage_told(current.observer)
         call.attempts = len(attempts.failed) + 1
         _use_of(call).failed = [_told(call, one) for one in attempts.failed]
     elif attempts.failed:
@@ -120,6 +124,7 @@ def _told(call: Call, failed: Failed) -> FailedAttempt:
         _reason(failed),
         call.ms_until(of.first_byte_s) if of.first_byte_s else None,
         failed.request_bytes,
+        failed.usage if failed.usage is not ABSENT else None,
     )
 
 

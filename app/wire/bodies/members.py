@@ -21,6 +21,10 @@ class Members(ABC):
         """Decoded; empty where there is none, or none that is text."""
         self.model_start = self.model_end = 0
         """Where its value stands, with the quotes of JSON."""
+        self.begin_at = 0
+        """Behind the `{` of a JSON object."""
+        self.options_start = self.options_end = 0
+        """Where the value of `stream_options` stands, if that is wanted."""
         self.has_model = False
         """A `model` has come, whatever its value is."""
         self.is_stream = False

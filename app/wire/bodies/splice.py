@@ -25,6 +25,25 @@ def model_edit(read: Members, upstream_model: str) -> Edit:
     return Edit(read.model_start, read.model_end, name.encode() if read.is_form else orjson.dumps(name))
 
 
+def usage_edit(read: Members) -> Edit | None:
+    """The edit of a body for OpenAI's chat that asks for the usage of the stream; None where it asks for that itself.
+
+    Its `stream_options` must be among what was wanted of it.
+    """
+    written = read.values.get("stream_options")
+    if written is None:
+        return Edit(read.begin_at, read.begin_at, b'"stream_options":{"include_usage":true},')
+    try:
+        options = orjson.loads(written)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(options, dict):
+        options = {}
+    if options.get("include_usage") is True:
+        return None
+    return Edit(read.options_start, read.options_end, orjson.dumps({**options, "include_usage": True}))
+
+
 def spliced(pieces: Iterable[bytes], edits: list[Edit]) -> Iterator[bytes]:
     """A body's pieces with edits made in them. The edits are in order and do not overlap; no piece is empty."""
     offset = 0

@@ -129,6 +129,7 @@ class TopLevel(Members):
             self.model = found["model"]
             self.model_start, self.model_end = self._offset + written.start(1), self._offset + written.end(1)
         self.is_begun = True
+        self.begin_at = self._offset + data.find(b"{") + 1
         self._state = _AFTER_ALL
         self._at = len(data)
         return True
@@ -144,6 +145,7 @@ class TopLevel(Members):
         if self._state == _BEFORE and byte == 123:
             self._state = _KEY_OR_END
             self.is_begun = True
+            self.begin_at = self._offset + at + 1
         elif self._state == _AFTER_VALUE and byte == 44:
             self._state = _KEY
         elif self._state == _AFTER_VALUE and byte == 125:
@@ -293,6 +295,8 @@ class TopLevel(Members):
             self.model_start, self.model_end = self._value_start, end
         elif key == "stream":
             self.is_stream = written == b"true"
+        elif key == "stream_options":
+            self.options_start, self.options_end = self._value_start, end
         if key in self._wanted:
             self.values[key] = written
 

@@ -64,6 +64,8 @@ class Seen:
         """The JSON (or text) that says an error; empty while there is none. A soft error is judged by it."""
         self.response_id = ""
         """The `id` of the answer, in dialects whose error event repeats it."""
+        self.whole: Any = None
+        """The value of an answer in one piece of JSON, while that is looked at."""
 
 
 class Dialect(ABC):
@@ -140,6 +142,7 @@ class Dialect(ABC):
     def judge_whole(self, body: bytes, seen: Seen) -> None:
         """Notes what a whole body of JSON says."""
         value = parsed(body)
+        seen.whole = value
         if isinstance(value, list) and len(value) == 1:  # Google wraps errors so where an array was asked for
             value = value[0]
         if says_error(value):

@@ -13,6 +13,7 @@ from app.wire.dialects.asked import Asked
 from app.wire.dialects.dialect import Dialect, OurError, Seen
 from app.wire.json_array import ArraySplitter
 from app.wire.sse import Event, Splitter
+from app.wire.usage.meter import Meter
 
 MAX_WHOLE_BYTES: Final = 1024 * 1024
 """A longer body of JSON is not judged."""
@@ -20,6 +21,7 @@ _MAX_OVERLOADED_BYTES: Final = 256
 _NUMBER: Final = b'"sequence_number"'
 COMMENT: Final = b": keep-alive\n\n"
 _BLANK: Final = b"\xef\xbb\xbf \t\r\n"
+_EVENTS_BEGIN: Final = (b"data:", b"event:", b":")
 _OVERLOADED: Final = ("当前模型负载过高".encode(), b"Current model load too high")
 """What some relays say in plain text with status 200."""
 
@@ -36,6 +38,8 @@ class Observer(Seen, ABC):
         """A page where JSON was asked for."""
         self.is_empty = True
         """No byte has come."""
+        self.meter: Meter | None = None
+        """Is told of the same events, and reads the usage out of them."""
 
     @abstractmethod
     def feed(self, piece: bytes) -> None:
@@ -43,6 +47,9 @@ class Observer(Seen, ABC):
 
     def finish(self) -> None:
         """Takes note that the body has ended. More than once is as good as once."""
+
+    def cut_off(self) -> None:
+        """Takes note that the rest of the body will not come; for the meter, as far as that has not seen what came."""
 
     def comment(self) -> bytes:
         """What may be sent here to keep the connection from falling silent; empty where nothing may."""
@@ -70,7 +77,8 @@ class EventObserver(Observer):
     def feed(self, piece: bytes) -> None:
         if self.is_useful and not self._events.is_inside:
             ends = piece[-2:] == b"\n\n" or piece[-4:] == b"\r\n\r\n"
-            if ends and not self.dialect.is_telling(piece):
+            meter = self.meter
+            if ends and not self.dialect.is_telling(piece) and (meter is None or meter.passes(piece)):
                 if self._is_numbered and _NUMBER in piece:
                     self._numbered = piece
                 return
@@ -85,8 +93,16 @@ class EventObserver(Observer):
         for event in self._events.finish():
             if event.data.endswith((b"}", b"]")):  # whole but for the empty line
                 self._read(event)
+        if self.meter is not None:
+            self.meter.is_whole = self.is_ended
 
     def _read(self, event: Event) -> None:
+        meter = self.meter
+        if meter is not None:
+            if event.is_whole:
+                meter.read(event.data)
+            else:
+                meter.give_up()
         if not event.is_whole:
             self.dialect.judge_long(event.data, self)
         elif not self.is_useful or event.name == b"error" or self.dialect.is_telling(event.data):
@@ -125,6 +141,8 @@ class WholeObserver(Observer):
             if self._held_bytes > MAX_WHOLE_BYTES:
                 self.is_useful = True
                 self._held = []
+                if self.meter is not None:
+                    self.meter.give_up()
 
     def finish(self) -> None:
         if self.is_useful or self._is_finished:
@@ -140,6 +158,22 @@ class WholeObserver(Observer):
             self.error = body
         else:
             self.is_useful = True
+        if self.meter is not None:
+            self._measure(body, self.meter)
+        self.whole = None
+
+    def _measure(self, body: bytes, meter: Meter) -> None:
+        meter.is_whole = True
+        if body.startswith(_EVENTS_BEGIN):  # a stream that does not say that it is one
+            events = Splitter()
+            for event in (*events.feed(body), *events.finish()):
+                meter.read(event.data)
+        else:
+            meter.read_whole(body, self.whole)
+
+    def cut_off(self) -> None:
+        if self.meter is not None and self._held:
+            self.meter.read_begun(b"".join(self._held))
 
 
 class ArrayObserver(Observer):
@@ -152,13 +186,23 @@ class ArrayObserver(Observer):
 
     def feed(self, piece: bytes) -> None:
         self.is_empty = self.is_empty and not piece
+        meter = self.meter
         for element in self._elements.feed(piece):
+            if meter is not None:
+                if element.is_whole:
+                    meter.read(element.data)
+                else:
+                    meter.give_up()
             if not element.is_whole:
                 self.dialect.judge_long(element.data, self)
             elif not self.is_useful or self.dialect.is_telling(element.data):
                 self.dialect.judge_event(b"", element.data, self)
         if self._elements.is_other and not self.is_useful:
             self.is_malformed = True
+
+    def finish(self) -> None:
+        if self.meter is not None:
+            self.meter.is_whole = self.is_ended
 
     def last_words(self, error: OurError) -> bytes | None:
         elements = self._elements

@@ -122,7 +122,7 @@ def test_a_long_event_is_useful_content_and_may_be_the_last(name: str) -> None:
     """It is not kept; its two ends say what it is."""
     dialect = name.partition(",")[0]
     begin, end = LONG[name]
-    seen = fed(dialect, [begin.encode(), *[b"x" * 10_000] * 40])
+    seen = fed(dialect, [begin.encode(), *[b"x" * 10_000] * 120])
     assert (seen.is_useful, seen.is_ended) == (False, False)
     for piece in (end.encode(), b"\n", b"\n"):
         seen.feed(piece)
@@ -132,7 +132,7 @@ def test_a_long_event_is_useful_content_and_may_be_the_last(name: str) -> None:
 @pytest.mark.parametrize("dialect", PATHS)
 def test_what_follows_a_long_event_is_read(dialect: str) -> None:
     """And a long one that is not the last ends nothing."""
-    seen = fed(dialect, [b'data: {"x":"', *[b"x" * 10_000] * 40, b'"}\n\n'])
+    seen = fed(dialect, [b'data: {"x":"', *[b"x" * 10_000] * 120, b'"}\n\n'])
     assert (seen.is_useful, seen.is_ended) == (True, False)
     seen.feed(body_of(STREAMS[f"{dialect}: text"]))
     assert seen.is_ended

@@ -1,0 +1,91 @@
+"""What an answer told of its usage, as counts that do not overlap, and how its numbers are read."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, Final, NamedTuple
+
+_MOST: Final = 1 << 53
+"""No count is greater: what JSON's readers agree on."""
+
+Other = dict[str, int | float | str]
+"""What six counts cannot hold, by the names of `core.usage.Usage.other`."""
+
+
+class Counts(NamedTuple):
+    """In tokens; None where nothing was told."""
+
+    input: int | None
+    """Without what was read from a cache or written to it."""
+    cached: int | None
+    cache_write_5m: int | None
+    cache_write_1h: int | None
+    output: int | None
+    """Without `reasoning`."""
+    reasoning: int | None
+    other: Other
+
+
+NOTHING: Final = 0
+SOME: Final = 1
+OUTPUT: Final = 2
+"""What an event told: no usage, some of it, or also how much was put out so far."""
+
+
+class Reader(ABC):
+    """Reads what one answer tells, event by event, or all at once."""
+
+    last_wins: bool = True
+    """Whoever tells usage tells all of it, so of several events the last is enough."""
+
+    @abstractmethod
+    def read(self, value: dict[str, Any]) -> int:
+        """Takes note of an event, or of a whole answer; what it told: NOTHING, SOME or OUTPUT."""
+
+    @abstractmethod
+    def counts(self) -> Counts | None:
+        """What was told so far; None for nothing."""
+
+
+def number(values: dict[str, Any], *names: str) -> int | None:
+    """The first of these members that is a number above zero, else 0 where one is a number, else None."""
+    told: int | None = None
+    for name in names:
+        value = values.get(name)
+        if isinstance(value, float) and value == value // 1:
+            value = int(value)
+        if isinstance(value, int) and not isinstance(value, bool) and value <= _MOST:
+            if value > 0:
+                return value
+            told = 0
+    return told
+
+
+def member(values: Any, *names: str) -> dict[str, Any]:
+    """The first of these members that is an object with members; an empty one where none is."""
+    if isinstance(values, dict):
+        for name in names:
+            value = values.get(name)
+            if isinstance(value, dict) and value:
+                return value
+    return {}
+
+
+def less(whole: int | None, *parts: int | None) -> int | None:
+    """A count without its parts, never below zero."""
+    if whole is None:
+        return None
+    for part in parts:
+        whole -= part or 0
+    return max(0, whole)
+
+
+def put(other: Other, name: str, value: int | float | str | None) -> None:
+    """Takes note of what is neither missing nor zero."""
+    if value:
+        other[name] = value
+
+
+def text_of(value: Any) -> str:
+    """A text as it is; of anything else nothing."""
+    return value if isinstance(value, str) else ""

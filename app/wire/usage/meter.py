@@ -1,0 +1,138 @@
+"""Reads the usage of one answer while it passes. Most events cost a search for a name and one for their text.
+
+Whoever sees the answer's events tells the meter of each, once (`wire/dialects/observers.py`).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from app.wire.dialects.asked import Asked
+from app.wire.usage import text
+from app.wire.usage.anthropic import AnthropicReader
+from app.wire.usage.counts import NOTHING, OUTPUT, Counts, Reader
+from app.wire.usage.gemini import GeminiReader
+from app.wire.usage.openai import OpenAIReader
+from app.wire.usage.text import Texts
+
+_USAGE: Final = re.compile(rb'"usage"\s*+:\s*+\{')
+_USAGE_METADATA: Final = re.compile(rb'"usageMetadata"\s*+:\s*+\{')
+_KEPT: Final = 2
+"""Events of those of which the last wins: the last, and the one before it where the last tells nothing after all."""
+
+
+class Told(NamedTuple):
+    """What an answer told, as far as it came."""
+
+    counts: Counts | None
+    """None: it told nothing."""
+    has_output: bool
+    """It told how much was put out, up to `untold_bytes`."""
+    untold_bytes: int
+    """Of text that came after that; all of it where nothing was told."""
+    is_whole: bool
+    """It came to its end."""
+
+
+UNKNOWN: Final = Told(None, False, 0, False)
+
+
+class Meter:
+    """Of one answer. What goes wrong in it, and what is too long for it, is the end of it and of nothing else."""
+
+    def __init__(self, reader: Reader, pattern: re.Pattern[bytes], texts: Texts, whole_texts: Texts) -> None:
+        self._reader = reader
+        self._usage = pattern
+        self._texts = texts
+        self._whole_texts = whole_texts
+        self._text_bytes = 0
+        self._told_bytes = 0
+        """How much of the text had passed when the output was last told."""
+        self._has_output = False
+        self._kept: list[tuple[bytes, int]] = []
+        """The latest events that may tell usage, and the text up to them; read when they are asked for."""
+        self.is_whole = False
+        self.is_lost = False
+        """Nothing is known."""
+        self.error: Exception | None = None
+        """A mistake of ours, for the log."""
+
+    def passes(self, events: bytes) -> bool:
+        """True for whole events that tell no usage, and need not be read: takes note of their text."""
+        if b'"usage' in events and self._usage.search(events) is not None:
+            return False
+        self._text_bytes += self._texts.bytes_in(events)
+        return True
+
+    def read(self, data: bytes) -> None:
+        """Takes note of the data of one event."""
+        if self.is_lost or self.passes(data):
+            return
+        self._text_bytes += self._texts.bytes_in(data)
+        if self._reader.last_wins:
+            self._kept = [*self._kept[1 - _KEPT :], (data, self._text_bytes)]
+        else:
+            self._take(data, self._text_bytes)
+
+    def read_whole(self, body: bytes, value: Any) -> None:
+        """Takes note of a whole answer, and of the value of its JSON where it is an object."""
+        if isinstance(value, dict):
+            self._note(value, 0)
+        if not self._has_output:
+            self._text_bytes = self._whole_texts.bytes_in(body)
+
+    def read_begun(self, body: bytes) -> None:
+        """Takes note of the beginning of an answer of JSON whose end never came."""
+        self._text_bytes = self._whole_texts.bytes_in(body)
+
+    def give_up(self) -> None:
+        """Something is too long to be read."""
+        self.is_lost = True
+        self._kept = []
+
+    def told(self) -> Told:
+        """What is known so far."""
+        kept, self._kept = self._kept, []
+        for data, text_bytes in reversed(kept):
+            if self._take(data, text_bytes) != NOTHING:
+                break
+        if self.is_lost:
+            return UNKNOWN
+        untold_bytes = self._text_bytes - self._told_bytes if self._has_output else self._text_bytes
+        return Told(self._reader.counts(), self._has_output, untold_bytes, self.is_whole)
+
+    def _take(self, data: bytes, text_bytes: int) -> int:
+        try:
+            value: Any = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            return NOTHING
+        return self._note(value, text_bytes) if isinstance(value, dict) else NOTHING
+
+    def _note(self, value: dict[str, Any], text_bytes: int) -> int:
+        try:
+            told = self._reader.read(value)
+        except Exception as error:  # whatever an upstream says: its client gets it all the same
+            self.error = error
+            self.give_up()
+            return NOTHING
+        if told == OUTPUT:
+            self._has_output = True
+            self._told_bytes = text_bytes
+        return told
+
+
+def meter_for(asked: Asked) -> Meter | None:
+    """For the answer to a call; None where that used nothing: what is stored is read back, tokens are counted."""
+    if not asked.is_judged or asked.counts_tokens or asked.lists_models:
+        return None
+    if asked.speaks == "gemini":
+        return Meter(GeminiReader(), _USAGE_METADATA, text.GEMINI, text.GEMINI)
+    if asked.speaks == "anthropic":
+        return Meter(AnthropicReader(), _USAGE, text.ANTHROPIC, text.ANTHROPIC)
+    if asked.speaks == "responses":
+        return Meter(OpenAIReader(), _USAGE, text.RESPONSES, text.WHOLE_RESPONSES)
+    texts = text.CHAT if asked.path.removesuffix("/").endswith("/chat/completions") else text.COMPLETIONS
+    return Meter(OpenAIReader(), _USAGE, texts, texts)

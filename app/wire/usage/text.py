@@ -1,0 +1,79 @@
+"""How much text there is, for those who told no usage: found by its members' names, nothing is parsed.
+
+A token is taken for four bytes of UTF-8: four letters of English, or one and a third of a Chinese character.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+BYTES_A_TOKEN: Final = 4
+_PACKED_BYTES: Final = 2048
+"""A text of JSON that is so long and has no blank is data: an image, a file."""
+
+
+def tokens_of(text_bytes: int) -> int:
+    """An estimate; at least one for any text."""
+    return -(-text_bytes // BYTES_A_TOKEN)
+
+
+class Texts:
+    """What answers of one kind call the members that hold what a model said."""
+
+    def __init__(self, *names: str) -> None:
+        """`names`: the ends of the members' names; one that begins with a quote is a whole name."""
+        self._members: list[tuple[bytes, re.Pattern[bytes]]] = []
+        for name in names:
+            written = f'{name}"'.encode()
+            # A text that is cut off counts as far as it came, so its closing quote is not asked for.
+            pattern = re.compile(re.escape(written) + rb'\s*+:\s*+"([^"\\]*+(?:\\.[^"\\]*+)*+)', re.DOTALL)
+            self._members.append((written, pattern))
+
+    def bytes_in(self, data: bytes) -> int:
+        """How many bytes of text stand in an event, or in whole ones, or in a body."""
+        found_bytes = 0
+        for written, pattern in self._members:
+            if written in data:
+                for text in pattern.findall(data):
+                    found_bytes += len(text)
+                    if b"\\" in text:
+                        found_bytes -= _escaped_bytes(text)
+        return found_bytes
+
+
+def _escaped_bytes(text: bytes) -> int:
+    r"""What escapes add: `\n` stands for one byte, `\u4f60` for three."""
+    return text.count(b"\\") + 2 * text.count(b"\\u")
+
+
+CHAT: Final = Texts("content", "arguments", "reasoning", "refusal")
+"""`content` also ends `reasoning_content`, DeepSeek's and others' name."""
+COMPLETIONS: Final = Texts('"text', '"delta')
+"""Of completions, transcriptions and all else of OpenAI's but chat."""
+RESPONSES: Final = Texts('"delta')
+"""Each text comes once more when it is done."""
+WHOLE_RESPONSES: Final = Texts('"text', '"arguments')
+ANTHROPIC: Final = Texts('"text', '"thinking', '"partial_json')
+GEMINI: Final = Texts('"text')
+
+
+class RequestText:
+    """How much text a request's JSON body holds, piece by piece, without the data of images and files in it."""
+
+    def __init__(self) -> None:
+        self.text_bytes = 0
+        self._has_data = False
+
+    def feed(self, piece: bytes) -> None:
+        """Takes note of the next piece."""
+        self._has_data = self._has_data or b"base64" in piece or b"nline" in piece
+        if self._has_data:
+            self.text_bytes += sum([len(part) for part in piece.split(b'"') if not _is_data(part)])
+        else:
+            self.text_bytes += len(piece)
+
+
+def _is_data(part: bytes) -> bool:
+    begin = part[:_PACKED_BYTES]
+    return len(begin) == _PACKED_BYTES and b" " not in begin and begin.isascii()
