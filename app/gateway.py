@@ -17,6 +17,7 @@ from app.proxy.admission import Admission
 from app.proxy.api.affinity import Affinity
 from app.proxy.api.choices import Choosing
 from app.proxy.engine import Engine
+from app.proxy.token_admission import TokenAdmission
 from app.proxy.upstream.certificates import verifying_context
 from app.proxy.upstream.dialing import Dialer, OwnAddress
 from app.proxy.upstream.pool import PoolLimits
@@ -36,6 +37,7 @@ from app.storage.limits.channels import ChannelLimits
 from app.storage.limits.minutes import Minutes
 from app.storage.limits.rates import Rates
 from app.storage.limits.slots import Slots
+from app.storage.limits.tokens import TokenLimits
 from app.storage.statistics.stats import Stats
 from app.telemetry.log_sink import LogSink, sink_of
 from app.telemetry.recorder import Recorder
@@ -77,6 +79,7 @@ class Gateway:
             log.info("the way out to upstreams: %s", way_out)
         self.catalog.start()
         self.engine.admission.start()
+        self.engine.tokens.start()
         if self.recorder is not None:
             self.recorder.start()
 
@@ -84,6 +87,7 @@ class Gateway:
         """Sends the last events. Called when the process ends, after its last request."""
         self.catalog.stop()
         self.choosing.stop()
+        self.engine.tokens.stop()
         self.engine.admission.stop()
         if self.recorder is not None:
             self.recorder.stop(FLUSH_S)
@@ -104,17 +108,19 @@ def build_gateway(config: Config) -> Gateway:
     dialer = Dialer(egress, own, config.tcp_keepalive, config.forward_proxies, tls)
     quick = partial(connect, socket_timeout_s=READER_TIMEOUT_S)
     slots = Slots(quick())
+    minutes = Minutes(quick())
     admission = Admission(Rates(quick()), slots)
+    tokens = TokenAdmission(TokenLimits(slots, minutes, config.web_concurrency))
     transport = Transport(
         dialer,
         PoolLimits(config.pool_max_idle, config.pool_max_idle_total, config.pool_idle_timeout_s, config.pool_max_age_s),
     )
-    engine = Engine(transport, admission, config.held_body_max_bytes, config.forwarded_fields)
+    engine = Engine(transport, admission, tokens, config.held_body_max_bytes, config.forwarded_fields)
     recorder = _build_recorder(config, connect(), engine) if config.enable_stats else None
     log_sink = sink_of(STDERR)
     engine.calls.observers = [observer.record for observer in (recorder, log_sink) if observer is not None]
     catalog = Catalog(connect(), config.limits, config.settings)
-    choosing = _build_choosing(quick, catalog, slots)
+    choosing = _build_choosing(quick, catalog, ChannelLimits(slots, minutes))
     redis = connect()
     stored_health = StoredHealth(redis, "")
     return Gateway(
@@ -133,20 +139,17 @@ def build_gateway(config: Config) -> Gateway:
     )
 
 
-def _build_choosing(connect: Callable[[], Redis], catalog: Catalog, slots: Slots) -> Choosing:
+def _build_choosing(connect: Callable[[], Redis], catalog: Catalog, limits: ChannelLimits) -> Choosing:
     def channels() -> dict[str, Channel] | None:
         return {channel.id: channel for channel in catalog.snapshot.channels} if catalog.loaded else None
 
     pools = KeyPools(connect())
-    minutes = Minutes(connect())
-    limits = ChannelLimits(slots, minutes)
     health = Health(pools, limits)
     affinity = Affinity(Conversations(), GivenIds(connect()))
     keepers = (
         pools,
         HealthKeeper(connect(), health, pools, channels),
         AffinityKeeper(connect(), affinity.conversations, affinity.ids),
-        minutes,
     )
     choosing = Choosing(health, pools, limits, affinity, keepers)
     catalog.on_change = choosing.notice

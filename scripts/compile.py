@@ -24,6 +24,7 @@ from app.compiled import COPIES, copy_of_sources  # noqa: E402
 
 HOT_PATH = """
 app/core/callers/access.py
+app/core/callers/permissions.py
 app/core/channels/keys.py
 app/core/channels/urls.py
 app/core/choosing/affinity.py
@@ -58,11 +59,13 @@ app/proxy/api/stage.py
 app/proxy/api/told.py
 app/proxy/attempt.py
 app/proxy/call.py
+app/proxy/callers.py
 app/proxy/client_watch.py
 app/proxy/engine.py
 app/proxy/messages.py
 app/proxy/metering.py
 app/proxy/relay.py
+app/proxy/token_admission.py
 app/proxy/upstream/answer_body.py
 app/proxy/upstream/answer_head.py
 app/proxy/upstream/exchange.py
@@ -74,6 +77,7 @@ app/proxy/upstream/uploading.py
 app/routes/api_door.py
 app/routes/cors.py
 app/routes/inbound.py
+app/routes/own_credentials.py
 app/routes/proxy.py
 app/routes/wsgi_environ.py
 app/servers/body.py

@@ -96,10 +96,10 @@ class UnknownSetting(InvalidSetting):
 
 
 class InvalidChannel(Invalid):
-    """What was said of a channel cannot be."""
+    """What was said of a channel, or in the same manner of something else, cannot be."""
 
 
 class UnknownField(InvalidChannel):
-    """A channel has no such field."""
+    """It has no such field."""
 
     code = "unknown_field"

@@ -41,6 +41,8 @@ class Mapping:
     """What the target says; NOWHERE where that is a channel."""
     channel: str = ""
     """The name of the channel to which it leads; empty for a target of its own."""
+    needs_token: bool = False
+    """Whether its calls must show an access token. Those that lead to a channel must anyway."""
 
 
 NOWHERE: Final = Upstream("", "", 0, "", "")
@@ -134,17 +136,71 @@ class Channel:
     """All that the operator said of it, as the API answers it."""
 
 
-class AccessToken(NamedTuple):
-    """A credential that we issue to clients."""
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """A credential that we issue to clients, and what its holder may do with it. Its text is nowhere: see `digest`."""
 
     id: str
-    """Empty for one of AUTH_KEY."""
+    """Empty for one of AUTH_KEY, which may do all."""
     name: str
+    digest: bytes = b""
+    """SHA-256 of the whole text, by which alone it is found."""
+    hint: str = ""
+    """What may be shown of its text."""
+    enabled: bool = True
+    expires_at_ms: int = 0
+    """From then on it opens nothing; 0: never."""
+    model_names: frozenset[str] = frozenset()
+    """As asked for; these and those of `model_patterns` may be used, or all where both are empty."""
+    model_patterns: tuple[str, ...] = ()
+    """With `*` for anything."""
+    routes_mode: str = "all"
+    """`allow`: what the following two name, and nothing else; `deny`: all but those."""
+    channels: frozenset[str] = frozenset()
+    """Ids."""
+    mappings: frozenset[str] = frozenset()
+    """Prefixes."""
+    requests_per_minute: int = 0
+    """Within any 60 s, over all processes; 0: no limit."""
+    max_concurrency: int = 0
+    """Calls at once over all processes; 0: no limit."""
+    web_pages: bool = False
+    """It opens `/proxy/` where WEB_PROXY is `token`."""
+    total_nano: int | None = None
+    """What may be spent with it at all, in nano-dollars; None: no limit."""
+    day_nano: int | None = None
+    month_nano: int | None = None
+    time_zone: str = "UTC"
+    """At whose midnight its days and months turn."""
+    created_at_ms: int = 0
+    updated_at_ms: int = 0
+    said: dict[str, Any] = field(default_factory=dict)
+    """All that the operator said of it, as the API answers it."""
 
     @property
     def holder(self) -> str:
         """Whose it is, for what we remember of calls."""
         return self.id or self.name
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether more must be asked than whether it is good."""
+        return bool(
+            self.max_concurrency
+            or self.requests_per_minute
+            or self.model_names
+            or self.model_patterns
+            or self.routes_mode != "all"
+            or self.has_budget
+        )
+
+    @property
+    def is_limited_in_models(self) -> bool:
+        return bool(self.model_names or self.model_patterns)
+
+    @property
+    def has_budget(self) -> bool:
+        return self.total_nano is not None or self.day_nano is not None or self.month_nano is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,3 +235,5 @@ class Snapshot:
     """Which of them serve a model (`core.matching.Serving`)."""
     outcome_rules: tuple[Any, ...] = ()
     """What the operator says of failures (`core.rules.OutcomeRule`); the first that fits counts."""
+    tokens: dict[bytes, AccessToken] = field(default_factory=dict)
+    """Access tokens by their `digest`; disabled and expired ones too."""

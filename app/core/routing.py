@@ -104,7 +104,7 @@ def parse_mapping(
         upstream = upstream_of(target, "target", limits.with_overrides(options), proxy)
     except ValueError as error:
         raise InvalidMapping(str(error), "target") from None
-    return Mapping(prefix, target, upstream)
+    return Mapping(prefix, target, upstream, needs_token=bool(options.get("require_token")))
 
 
 def _channel_name(target: str) -> str:

@@ -16,11 +16,16 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 class Said:
     """One object of what was said, and where it stands in the whole: `urls[0]`, or empty for the whole itself."""
 
-    def __init__(self, value: Any, path: str, known: Iterable[str], read_only: Iterable[str] = ()) -> None:
-        """Raises InvalidChannel for what is no object, UnknownField for a field that is neither known nor read-only."""
+    def __init__(
+        self, value: Any, path: str, known: Iterable[str], read_only: Iterable[str] = (), *, whole: str = "a channel"
+    ) -> None:
+        """Raises InvalidChannel for what is no object, UnknownField for a field that is neither known nor read-only.
+
+        `whole` says what the whole is.
+        """
         self._path = path
         if not isinstance(value, dict):
-            raise InvalidChannel(f"{path or 'a channel'} must be a JSON object, not {_shown(value)}", path)
+            raise InvalidChannel(f"{path or whole} must be a JSON object, not {_shown(value)}", path)
         self._values: dict[Any, Any] = value
         known = list(known)
         for name in value:

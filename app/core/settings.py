@@ -157,6 +157,13 @@ GATEWAY_SETTINGS = {
             False,
             "Whether this machine may call channels without an access token; only where HOST is loopback",
         ),
+        _calls("global_max_concurrency", "Most calls at once of all mappings and channels; 0: no limit"),
+        Setting(
+            "budget_when_redis_away",
+            Choice(("stop", "local")),
+            "stop",
+            "While Redis is away: refuse access tokens that have limits, or let each process hold its share of them",
+        ),
         Setting(
             "empty_is_error",
             Flag(),
@@ -185,6 +192,7 @@ MAPPING_OPTIONS = {
     setting.name: setting
     for setting in (
         Setting("proxy_url", ProxyUrl(), "", "Proxy to the upstream; empty: as HTTPS_PROXY and its like say"),
+        Setting("require_token", Flag(), False, "Whether its calls must show an access token"),
     )
 }
 """What only makes sense for one mapping."""
@@ -248,6 +256,8 @@ class Settings:
     affinity_ids_ttl_s: float = 86_400.0
     route_headers: bool = True
     anonymous_channels: bool = False
+    global_max_concurrency: int = 0
+    budget_when_redis_away: str = "stop"
     empty_is_error: bool = False
     meter_mappings: str = "tokens"
     openai_include_usage: bool = False

@@ -12,16 +12,18 @@ from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as MappingOf
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Generic, NamedTuple, Protocol, TypeVar, cast
 
 import orjson
 
+from app.core.callers.definition import read as read_access_token
 from app.core.channels.definition import comparable, parse_channel
 from app.core.choosing.matching import Serving
 from app.core.errors import Invalid, InvalidChannel, InvalidSetting
 from app.core.judging.rules import InvalidRule, OutcomeRule, check_rules
 from app.core.kinds import Value
-from app.core.model import Channel, Mapping, Snapshot
+from app.core.model import AccessToken, Channel, Mapping, Snapshot
 from app.core.routing import check_spelling, parse_mapping, spellings
 from app.core.settings import Limits, Settings, check_options, check_setting
 
@@ -60,6 +62,8 @@ class Basis(NamedTuple):
     """The deployment's, both."""
     parts: MappingOf[str, Part]
     """Those of the nouns that stand before this one, by name."""
+    former: MappingOf[str, Part] = MappingProxyType({})
+    """All parts as they were before the change."""
 
 
 PartT_co = TypeVar("PartT_co", bound=Part, covariant=True)
@@ -184,6 +188,30 @@ def _parse_channel(channel_id: str, text: str, limits: Limits) -> Channel:
     return parse_channel(channel_id, said, limits, created_at_ms=created_at_ms, updated_at_ms=updated_at_ms)
 
 
+@dataclass(frozen=True, slots=True)
+class AccessTokensPart:
+    by_id: dict[str, AccessToken]
+    """The oldest first."""
+    by_digest: dict[bytes, AccessToken]
+    texts: Table
+    """As they are stored."""
+    rejected: dict[str, Invalid]
+
+
+def _parse_access_tokens(tables: Sequence[Table], basis: Basis) -> AccessTokensPart:
+    """There may be thousands: those that did not change are taken as they were read before."""
+    former = cast("AccessTokensPart | None", basis.former.get("access_tokens"))
+    tokens: list[AccessToken] = []
+    rejected: dict[str, Invalid] = {}
+    for token_id, text in tables[0].items():
+        token = former.by_id.get(token_id) if former is not None and former.texts.get(token_id) == text else None
+        with telling(rejected, f"access token {token_id}"):
+            tokens.append(token or read_access_token(token_id, text))
+    tokens.sort(key=lambda token: (len(token.id), token.id))
+    by_id = {token.id: token for token in tokens}
+    return AccessTokensPart(by_id, {token.digest: token for token in tokens}, tables[0], rejected)
+
+
 SETTINGS = Noun("settings", "settings", ("settings",), _parse_settings, by_hand=True)
 MAPPINGS = Noun(
     "mappings", "mapping", ("mappings", "mappings:options"), _parse_mappings, needs=general_limits, by_hand=True
@@ -192,7 +220,8 @@ CHANNELS = Noun(
     "channels", "channel", ("channels", "channels:names", "channels:last_id"), _parse_channels, needs=general_limits
 )
 OUTCOME_RULES = Noun("outcome_rules", "outcome_rules", ("outcome_rules",), _parse_outcome_rules)
-NOUNS: tuple[Noun[Part], ...] = (SETTINGS, MAPPINGS, CHANNELS, OUTCOME_RULES)
+ACCESS_TOKENS = Noun("access_tokens", "access_token", ("access_tokens", "access_tokens:last_id"), _parse_access_tokens)
+NOUNS: tuple[Noun[Part], ...] = (SETTINGS, MAPPINGS, CHANNELS, OUTCOME_RULES, ACCESS_TOKENS)
 """Each after those that it needs."""
 
 
@@ -208,12 +237,13 @@ def build_snapshot(
     Parts whose text is that of `before`, and what they need of others too, are taken from there.
     """
     parts: dict[str, Part] = {}
+    former = before[1].parts if before is not None else {}
     for noun in nouns:
         if before is not None and _is_same(noun, stored, parts, *before):
             parts[noun.name] = noun.of(before[1])
         else:
             tables = [stored.tables.get(name, {}) for name in noun.tables]
-            parts[noun.name] = noun.parse(tables, Basis(limits, settings, parts))
+            parts[noun.name] = noun.parse(tables, Basis(limits, settings, parts, former))
     return _put_together(stored.version, parts)
 
 
@@ -225,6 +255,7 @@ def _is_same(noun: Noun[Part], stored: Stored, parts: MappingOf[str, Part], old_
 def _put_together(version: int, parts: dict[str, Part]) -> Snapshot:
     said, routed = cast("SettingsPart", parts[SETTINGS.name]), cast("MappingsPart", parts[MAPPINGS.name])
     served, judged = cast("ChannelsPart", parts[CHANNELS.name]), cast("OutcomeRulesPart", parts[OUTCOME_RULES.name])
+    issued = cast("AccessTokensPart", parts[ACCESS_TOKENS.name])
     return Snapshot(
         version,
         routed.mappings,
@@ -234,11 +265,12 @@ def _put_together(version: int, parts: dict[str, Part]) -> Snapshot:
         said.settings,
         said.changed,
         routed.options,
-        said.rejected | routed.rejected | served.rejected | judged.rejected,
+        said.rejected | routed.rejected | served.rejected | judged.rejected | issued.rejected,
         parts,
         served.channels,
         served.serving,
         judged.rules,
+        issued.by_digest,
     )
 
 

@@ -49,6 +49,17 @@ class Admission:
             raise Busy(429, "upstream_busy", text, retry_after_s=BUSY_RETRY_S)
         return slot
 
+    def take_place(self, settings: Settings) -> Slot | None:
+        """A place among all calls of the gateway; None where those are not limited. Raises Busy when all are taken."""
+        limit = settings.global_max_concurrency
+        if not limit:
+            return None
+        slot = self._slots.acquire(GLOBAL_KEY, limit)
+        if slot is None:
+            text = f"this gateway has {counted(limit, 'call')} in flight, and no more may be at once; try again"
+            raise Busy(429, "upstream_busy", text, retry_after_s=BUSY_RETRY_S)
+        return slot
+
     def _take(self, key: str, rate: float, burst: int, what: str) -> None:
         wait_s = self._rates.take(key, rate, burst_of(rate, burst))
         if wait_s > 0:

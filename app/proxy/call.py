@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from app.core.choosing.repeats import FailedCalls
 from app.core.errors import UpstreamFault
 from app.core.failures import Failure
 from app.core.judging.outcome import Blame, Verdict
 from app.core.model import AccessToken, Upstream
+from app.core.settings import Settings
 from app.core.statistics.events import ApiUse, RequestEvent
 from app.core.usage import ABSENT, Usage
+from app.proxy.admission import Admission
 from app.proxy.attempt import Attempt
 from app.proxy.client_watch import ClientWatch
 from app.proxy.messages import Inbound
@@ -20,6 +23,7 @@ from app.proxy.relay import Relay
 from app.proxy.tunnel import Tunnel
 from app.proxy.upstream import faults
 from app.proxy.upstream.exchange import NEVER
+from app.storage.limits.slots import Slot
 from app.wire.http.caller_deadlines import NONE as NO_DEADLINES
 from app.wire.http.caller_deadlines import CallerDeadlines
 from app.wire.http.trace import NO_TRACE
@@ -36,12 +40,32 @@ class Calls:
     """Of those to channels what failed lately."""
 
 
+class Hold(Protocol):
+    """What a call has taken of something that is limited."""
+
+    def end(self, call: Call) -> None:
+        """The call is over: gives it back. Never waits, never fails, and is called once."""
+
+
+class HeldSlot:
+    """A place among calls; see Hold."""
+
+    __slots__ = ("_slot",)
+
+    def __init__(self, slot: Slot) -> None:
+        self._slot = slot
+
+    def end(self, call: Call) -> None:
+        self._slot.release()
+
+
 class Call:
     """What one request has to account for: it is told of once, at its end, by `settle` or `end`."""
 
     __slots__ = (
         "_calls", "_endpoint", "_first_byte_s", "_inbound", "_is_told", "_longest_s", "_own_deadline_s", "_started_s",
-        "_status", "_told", "answer_deadline_s", "attempt", "attempts", "deadline_s", "token", "usage", "use", "watch",
+        "_status", "_told", "answer_deadline_s", "attempt", "attempts", "deadline_s", "holds", "token",
+        "usage", "use", "watch",
     )  # fmt: skip
 
     def __init__(self, calls: Calls, inbound: Inbound, endpoint: str, total_timeout_s: float) -> None:
@@ -58,10 +82,11 @@ class Call:
         """Of a call to channels: how many candidates were tried. Others count connections."""
         self.use: ApiUse | None = None
         """What its event says besides; of a call to channels from its begin."""
-        self.token: AccessToken | None = None
-        """The one that was shown; None where none was, or none is asked for."""
         self.usage: Usage = ABSENT
         """What the answer used that went to the client; set before the call is accounted for."""
+        self.token: AccessToken | None = None
+        """The one that was shown; None where none was, or none is asked for."""
+        self.holds: list[Hold] = []
         self.watch: ClientWatch | None = None
         self.deadline_s = self._started_s + total_timeout_s if total_timeout_s else NEVER
         """When all must be over, by time.monotonic()."""
@@ -89,6 +114,17 @@ class Call:
         self.answer_deadline_s = self.deadline_s
         if told.answer_s:
             self.answer_deadline_s = min(self.deadline_s, self._started_s + told.answer_s)
+
+    def enter(self, admission: Admission, settings: Settings) -> None:
+        """Takes its place among all calls of the gateway, where those are limited. Raises Busy."""
+        slot = admission.take_place(settings)
+        if slot is not None:
+            self.holds.append(HeldSlot(slot))
+
+    @property
+    def was_sent(self) -> bool:
+        """Whether an upstream was asked, or should have been."""
+        return self.attempts > 0 or (self.attempt is not None and self.attempt.connections > 0)
 
     @property
     def is_late(self) -> bool:
@@ -147,6 +183,8 @@ class Call:
         attempt = self.attempt
         if attempt is not None:
             attempt.end()
+        for hold in self.holds:
+            hold.end(self)
         inbound = self._inbound
         trace = inbound.trace or NO_TRACE
         use = self.use

@@ -15,10 +15,12 @@ from app.core.statistics.events import CLIENT_GONE
 from app.proxy.admission import Admission
 from app.proxy.attempt import Attempt
 from app.proxy.call import Call, Calls
+from app.proxy.callers import Caller
 from app.proxy.held_body import BoundedReader, hold, too_large
 from app.proxy.messages import BodyReader, Inbound, Reply, RequestBody
 from app.proxy.metering import MappingMeter
 from app.proxy.relay import Relay
+from app.proxy.token_admission import TokenAdmission
 from app.proxy.tunnel import Tunnel
 from app.proxy.upstream.exchange import Exchange
 from app.proxy.upstream.faults import malformed_request
@@ -40,6 +42,7 @@ NOTHINK_PREFIX = "/gnothink"
 class Engine:
     transport: Transport
     admission: Admission
+    tokens: TokenAdmission
     held_body_max_bytes: int
     """Longest body that is held to be edited."""
     forwarded_fields: str
@@ -54,10 +57,12 @@ class Engine:
         target: str,
         settings: Settings,
         metered: Asked | None = None,
+        caller: Caller | None = None,
     ) -> Reply:
         """Asks the upstream for `target`. Raises GatewayError before anything was sent to the client, or ClientGone.
 
-        `endpoint` is what the call counts for, in limits as in statistics; `metered`: it is asked for, its usage read.
+        `endpoint` is what the call counts for, in limits as in statistics; `metered`: it is asked for, its usage read;
+        `caller`: who shows an access token.
         """
         if inbound.upgrade and (inbound.detach is None or inbound.client_socket is None):
             text = "this server cannot switch protocols; run the gateway with its own worker class (gunicorn.conf.py)"
@@ -66,14 +71,17 @@ class Engine:
         attempt = call.begin_attempt(upstream)
         meter = MappingMeter(call, metered, inbound, endpoint) if metered is not None else None
         try:
+            if caller is not None:
+                call.token = caller.token
+                caller.begin(call)
             self.admission.check_rates(endpoint, upstream.limits, settings)
-            exchange = self._ask(call, attempt, inbound, endpoint, target, meter)
+            exchange = self._ask(call, attempt, inbound, endpoint, target, settings, meter)
             at_hand = exchange.read_at_hand()  # while an error can still be told in words
         except HttpSyntaxError as malformed:
             call.end(400, "bad_request")
             raise malformed_request(malformed) from None
         except GatewayError as error:
-            if not isinstance(error, ClientFault):
+            if not isinstance(error, ClientFault) and error.status >= 500:
                 log.warning("%s: %s", error.code, error.message)
             call.end(error.status, error.code)
             raise
@@ -93,7 +101,14 @@ class Engine:
         return Reply(answer.status, answer.reason, header_fields.to_client(answer.headers, answer.connection), relay)
 
     def _ask(
-        self, call: Call, attempt: Attempt, inbound: Inbound, endpoint: str, target: str, meter: MappingMeter | None
+        self,
+        call: Call,
+        attempt: Attempt,
+        inbound: Inbound,
+        endpoint: str,
+        target: str,
+        settings: Settings,
+        meter: MappingMeter | None,
     ) -> Exchange:
         upstream = attempt.upstream
         body = self._request_body(inbound, endpoint, upstream.limits)
@@ -102,6 +117,8 @@ class Engine:
         call.watch_client()
         if upstream.limits.max_concurrency:
             attempt.take_slot(self.admission, endpoint)  # not before the body: a slow client must not hold a place
+        if settings.global_max_concurrency:
+            call.enter(self.admission, settings)
         request = OutboundRequest(
             upstream,
             inbound.method,

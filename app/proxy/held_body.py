@@ -144,6 +144,33 @@ class _Spool:
             self._file.close()
 
 
+class HeldReader:
+    """A held body from its start, once, as it would come from the client."""
+
+    def __init__(self, held: HeldBody) -> None:
+        self.length = held.length
+        body = held.begin()
+        self._at_hand = body.at_hand
+        self._read_more = body.read_more
+
+    @property
+    def at_end(self) -> bool:
+        return not self._at_hand and self._read_more is None
+
+    def read1(self, size: int) -> bytes:
+        """As BodyReader.read1."""
+        data = self._at_hand[:size]
+        if data:
+            self._at_hand = self._at_hand[size:] if len(data) < len(self._at_hand) else b""
+            return data
+        if self._read_more is None:
+            return b""
+        data = self._read_more(size)
+        if not data:
+            self._read_more = None
+        return data
+
+
 def hold(reader: BodyReader, max_bytes: int, memory_bytes: int = MEMORY_BYTES, *, has_rest: bool = False) -> HeldBody:
     """Reads a body whole; with `has_rest` the beginning of one that is longer than `max_bytes`.
 

@@ -9,6 +9,7 @@ from app.core.errors import GatewayError, UpstreamFault
 from app.core.failures import Failure
 from app.core.model import Upstream
 from app.core.settings import Limits, Settings
+from app.proxy.callers import Caller
 from app.proxy.engine import Engine
 from app.proxy.messages import Inbound, Reply
 from app.proxy.relay import Relay
@@ -26,7 +27,9 @@ _PARTIAL_OR_NONE = frozenset({204, 205, 206, 304})
 """Statuses whose body is no whole page."""
 
 
-def ask(engine: Engine, inbound: Inbound, site: Site, limits: Limits, settings: Settings) -> Reply:
+def ask(
+    engine: Engine, inbound: Inbound, site: Site, limits: Limits, settings: Settings, caller: Caller | None = None
+) -> Reply:
     """The site's answer to the request, fit for the browser. Raises like Engine.handle."""
     address = site.address
     upstream = Upstream(
@@ -41,7 +44,7 @@ def ask(engine: Engine, inbound: Inbound, site: Site, limits: Limits, settings: 
         ),
     )
     inbound.headers = request_fields(inbound.headers, site)
-    reply = engine.handle(inbound, ENDPOINT, upstream, address.target, settings)
+    reply = engine.handle(inbound, ENDPOINT, upstream, address.target, settings, None, caller)
     if reply.status == 101:
         reply.headers = response_fields(reply.headers, site, rewritten=False)
     else:

@@ -23,6 +23,7 @@ from app.routes.admin.outcome_rules import add_outcome_rule_routes
 from app.routes.admin.probes import add_probe_routes
 from app.routes.admin.root import build_root
 from app.routes.admin.settings import add_settings_routes
+from app.routes.admin.tokens import add_token_routes
 from app.routes.api_door import ApiDoor
 from app.routes.errors import error_reply
 from app.routes.proxy import ProxyDoor
@@ -49,6 +50,7 @@ def build_flask(gateway: Gateway) -> Flask:
     add_outcome_rule_routes(admin, gateway)
     add_explain_route(admin, gateway)
     add_probe_routes(admin, gateway)
+    add_token_routes(admin, gateway)
     flask.register_blueprint(admin)
     flask.register_blueprint(build_root(gateway))
     flask.register_blueprint(build_public(gateway))

@@ -6,12 +6,14 @@ the caller, and so is what the channels could not give.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
-from app.core.callers.access import AccessTokens, is_from_here
+from app.core.callers.access import ANONYMOUS, AccessTokens, is_from_here
+from app.core.callers.permissions import check_mapping, reach_of
 from app.core.channels.definition import comparable
 from app.core.errors import ApiError, ClientFault, GatewayError
 from app.core.model import AccessToken, Channel, Mapping, Snapshot
@@ -20,17 +22,20 @@ from app.core.snapshot import CHANNELS
 from app.gateway import Gateway
 from app.proxy.api.calls import Served, ask
 from app.proxy.api.told import ended
-from app.proxy.messages import Inbound
+from app.proxy.messages import Inbound, Reply
 from app.routes import cors
 from app.routes.errors import api_error_reply
 from app.routes.inbound import inbound_of
 from app.routes.local_answers import models_answer
+from app.routes.token_answers import TokenAnswers
 from app.routes.wsgi_environ import Environ, StartResponse, WsgiApp, raw_headers, raw_target
 from app.wire.browsers import confine, is_from_browser
 from app.wire.dialects.asked import OPENAI, Asked, dialect_of
 from app.wire.dialects.credentials import credentials, query_without_key, without_credentials
 from app.wire.http.headers import Headers, find, lower
 
+OWN_USAGE: Final = "/v1/dashboard/usage"
+"""Where whoever has an access token asks for its figures."""
 _OWN_BEGIN: Final = "x-gateway-"
 _MODEL_SAFE: Final = "/:@!$&'()*+,;=~[]"
 _VERSIONED: Final = {"anthropic-version": ""}
@@ -42,6 +47,7 @@ class ApiDoor:
         self._gateway = gateway
         self._otherwise = otherwise
         self._tokens = AccessTokens(gateway.config.auth_keys)
+        self._answers = TokenAnswers(gateway)
         self._is_only_here = only_here(gateway.config.host)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -128,14 +134,16 @@ class ApiDoor:
                 raise ApiError(426, "upgrade_unsupported", text)
             token = self._check(environ, inbound, snapshot, query)
             only = channel_of(snapshot, asked, mapping) if mapping is not None else None
-            if asked.lists_models:
-                reply = models_answer(snapshot, asked, query, only)
+            if mapping is not None and only is not None:
+                check_mapping(token, mapping, only.id)
+            reply = self._local(snapshot, asked, query, only, token)
+            if reply is not None:
                 ended(self._gateway.engine.calls, inbound, asked, token, 200, "")
                 return Served(reply, "", 0, "")
         except GatewayError as error:
             ended(self._gateway.engine.calls, inbound, asked, token, error.status, error.code)
             raise
-        ids = frozenset((only.id,)) if only is not None else None
+        may, may_not = reach_of(token) if only is None else (frozenset((only.id,)), None)
         return ask(
             self._gateway.engine,
             inbound,
@@ -143,16 +151,29 @@ class ApiDoor:
             query_without_key(query),
             without_credentials(inbound.headers),
             snapshot,
-            lambda request: self._gateway.choosing.choices(request, snapshot, ids),
+            lambda request: self._gateway.choosing.choices(request, snapshot, may, may_not),
             token,
         )
+
+    def _local(
+        self, snapshot: Snapshot, asked: Asked, query: str, only: Channel | None, token: AccessToken
+    ) -> Reply | None:
+        """What is answered here, and counts for nothing; None: channels are asked. Raises ApiError."""
+        if asked.lists_models:
+            return models_answer(snapshot, asked, query, only, token)
+        if asked.path == OWN_USAGE and asked.method == "GET":
+            if token is ANONYMOUS:
+                raise self._tokens.unknown([], snapshot.tokens)
+            return self._answers.for_its_holder(token)
+        return None
 
     def _check(self, environ: Environ, inbound: Inbound, snapshot: Snapshot, query: str) -> AccessToken:
         if "HTTP_SERVICE_WORKER" in environ or environ.get("HTTP_SEC_FETCH_DEST") == "serviceworker":
             raise ClientFault(403, "service_worker_refused", "a channel's answer cannot be a service worker")
         is_open = snapshot.settings.anonymous_channels and self._is_only_here
         is_open = is_open and is_from_here(environ.get("HTTP_HOST", ""), environ.get("HTTP_ORIGIN", ""))
-        return self._tokens.admit(credentials(inbound.headers, query), needs_token=not is_open)
+        shown = credentials(inbound.headers, query)
+        return self._tokens.admit(shown, snapshot.tokens, int(time.time() * 1000), needs_token=not is_open)
 
 
 def channel_of(snapshot: Snapshot, asked: Asked, mapping: Mapping) -> Channel:

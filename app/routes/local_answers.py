@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import orjson
 
-from app.core.choosing.matching import ALL
+from app.core.callers.permissions import check_model, may_use_channel, may_use_model, opened, serving_of
+from app.core.choosing.matching import ALL, Candidate
 from app.core.errors import ApiError
-from app.core.model import Channel, Snapshot
+from app.core.model import AccessToken, Channel, Snapshot
 from app.proxy.messages import Reply
 from app.wire.dialects.asked import Asked
 
@@ -23,37 +24,44 @@ _CREATED: Final = datetime(2025, 1, 1, tzinfo=UTC)
 _METHODS: Final = ["generateContent", "streamGenerateContent", "countTokens", "embedContent"]
 
 
-def models_answer(snapshot: Snapshot, asked: Asked, query: str, only: Channel | None) -> Reply:
-    """The list, or the entry that the path names. `only`: the one channel that counts; None: all.
+def models_answer(snapshot: Snapshot, asked: Asked, query: str, only: Channel | None, token: AccessToken) -> Reply:
+    """The list, or the entry that the path names, of what the token opens. `only`: the one channel that counts.
 
     Raises ApiError for a model that would not be served.
     """
     if asked.model:
-        if not _is_served(snapshot, asked, only):
+        check_model(token, asked.model)
+        serving = opened(token, snapshot, asked.served_by, asked.model) if only is None else _by(only, snapshot, asked)
+        if not any(one.channel.enabled for one in serving):
             text = f"no enabled channel of this dialect serves the model {asked.model[:MAX_SHOWN]!r}"
             raise ApiError(404, "model_not_found", f"{text}; /v1/models lists what there is", is_final=True)
         body = one_model(asked, asked.model)
     else:
-        names = _names(snapshot, asked, only)
+        names = [name for name in _names(snapshot, asked, only, token) if may_use_model(token, name)]
         has_version = any(member.startswith("client_version=") for member in query.split("&"))
         body = model_list(asked, names, has_client_version=has_version)
     fields = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
     return Reply(200, "OK", fields, [] if asked.method == "HEAD" else [body])
 
 
-def _names(snapshot: Snapshot, asked: Asked, only: Channel | None) -> list[str]:
-    if only is not None:
-        return sorted({entry.name for entry in only.models} - {ALL})
-    names: list[str] = snapshot.serving.models(asked.served_by)
-    return names
+def _names(snapshot: Snapshot, asked: Asked, only: Channel | None, token: AccessToken) -> list[str]:
+    if only is None and token.routes_mode == "all":
+        names: list[str] = snapshot.serving.models(asked.served_by)
+        return names
+    listed = snapshot.channels if only is None else (only,)
+    found = {
+        entry.name
+        for channel in listed
+        if channel.enabled
+        and asked.served_by in channel.dialects
+        and (only is not None or may_use_channel(token, channel.id))
+        for entry in channel.models
+    }
+    return sorted(found - {ALL})
 
 
-def _is_served(snapshot: Snapshot, asked: Asked, only: Channel | None) -> bool:
-    settings = snapshot.settings
-    found = snapshot.serving.candidates(
-        asked.served_by, asked.model, strip_date=settings.model_strip_date, contains=settings.model_contains
-    )
-    return any(one.channel.enabled and (only is None or one.channel.id == only.id) for one in found)
+def _by(only: Channel, snapshot: Snapshot, asked: Asked) -> list[Candidate]:
+    return serving_of(snapshot, asked.served_by, asked.model, frozenset((only.id,)), None)
 
 
 def model_list(asked: Asked, names: Sequence[str], *, has_client_version: bool) -> bytes:

@@ -11,15 +11,18 @@ from random import Random
 from typing import Final
 
 from app.core import routing
-from app.core.errors import ClientFault, GatewayError
-from app.core.model import Mapping
+from app.core.errors import ApiError, ClientFault, GatewayError
+from app.core.model import Mapping, Snapshot
 from app.core.proxy_redirect import ADDRESS_FIELDS, lead_back
 from app.gateway import Gateway
-from app.proxy.messages import Reply
+from app.proxy.call import Call
+from app.proxy.callers import Caller, MappingCaller
+from app.proxy.messages import Inbound, Reply
 from app.routes import cors
 from app.routes.api_door import ApiDoor
-from app.routes.errors import error_reply
+from app.routes.errors import api_error_reply, error_reply
 from app.routes.inbound import inbound_of
+from app.routes.own_credentials import OwnCredentials
 from app.routes.wsgi_environ import (
     Environ,
     StartResponse,
@@ -30,7 +33,7 @@ from app.routes.wsgi_environ import (
 )
 from app.telemetry.logs import RequestIds, current_ids
 from app.wire.browsers import confine, is_from_browser, without_own_cookies
-from app.wire.dialects.asked import Asked
+from app.wire.dialects.asked import OPENAI, Asked
 from app.wire.dialects.mapped import mapped
 from app.wire.http.headers import Headers, find, has_any, lower
 from app.wire.http.trace import TraceParent, begin_trace, continue_trace, parse_traceparent
@@ -50,6 +53,7 @@ class ProxyDoor:
         self._starts_trace = gateway.config.start_trace
         self._cors = gateway.config.cors
         self._trusted_proxies = gateway.config.trusted_proxy_count
+        self._own = OwnCredentials(gateway.config.auth_keys)
         self._random_bits = Random().getrandbits
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -77,11 +81,14 @@ class ProxyDoor:
             if "HTTP_SERVICE_WORKER" in environ or environ.get("HTTP_SEC_FETCH_DEST") == "serviceworker":
                 raise ClientFault(403, "service_worker_refused", "a mapping's answer cannot be a service worker")
             inbound = inbound_of(environ, headers, trace)
-            settings = snapshot.settings
-            metered = _metered(environ, target) if settings.meter_mappings == "all" else None
-            reply = self._engine.handle(inbound, mapping.prefix, mapping.upstream, target, settings, metered)
+            caller, settings = None, snapshot.settings
+            if mapping.needs_token or self._own.may_stand_in(environ, target):
+                caller, target = self._caller(environ, inbound, snapshot, mapping, target)
+            is_metered = settings.meter_mappings == "all" or (caller is not None and settings.meter_mappings != "off")
+            metered = _asked(environ, target) if is_metered else None
+            reply = self._engine.handle(inbound, mapping.prefix, mapping.upstream, target, settings, metered, caller)
         except GatewayError as error:
-            status, answer, text = error_reply(error, request_id)
+            status, answer, text = _refused(environ, target, error, request_id)
             body = [text]
         else:
             status, answer, body = (
@@ -96,6 +103,22 @@ class ProxyDoor:
             cors.add_access(answer)
         start_response(status, answer)
         return body
+
+    def _caller(
+        self, environ: Environ, inbound: Inbound, snapshot: Snapshot, mapping: Mapping, target: str
+    ) -> tuple[Caller | None, str]:
+        """Who shows an access token, and the target without it; it is taken out of `inbound`, too. Raises ApiError."""
+        try:
+            shown = self._own.take(inbound.headers, target, snapshot.tokens, needs_token=mapping.needs_token)
+        except ApiError as error:
+            Call(self._engine.calls, inbound, mapping.prefix, 0.0).end(error.status, error.code)
+            raise
+        inbound.headers = shown.headers
+        if shown.token is None:
+            return None, shown.target
+        asked, query = _asked(environ, shown.target), shown.target.partition("?")[2]
+        caller = MappingCaller(self._engine.tokens, shown.token, snapshot, mapping, asked, query, inbound)
+        return caller, shown.target
 
     def _answer_fields(self, environ: Environ, reply: Reply, mapping: Mapping, asked: str) -> Headers:
         """The upstream's fields: its own addresses lead back to the mapping, and nothing acts as ours in a browser."""
@@ -123,7 +146,15 @@ class ProxyDoor:
         return begin_trace(self._random_bits(192)) if sent is None else None
 
 
-def _metered(environ: Environ, target: str) -> Asked | None:
-    """What a call asks for whose usage is wanted; None where nobody knows."""
+def _asked(environ: Environ, target: str) -> Asked | None:
+    """What is asked for behind a mapping's prefix; None where nobody knows."""
     method: str = environ["REQUEST_METHOD"]
     return mapped(method, target.partition("?")[0], "HTTP_ANTHROPIC_VERSION" in environ)
+
+
+def _refused(environ: Environ, target: str, error: GatewayError, request_id: str) -> tuple[str, Headers, bytes]:
+    """What is told of an access token in the dialect of the path behind the prefix; all else as mappings tell it."""
+    if not isinstance(error, ApiError):
+        return error_reply(error, request_id)
+    asked = _asked(environ, target)
+    return api_error_reply(error, asked.dialect if asked is not None else OPENAI, request_id)

@@ -11,14 +11,19 @@ import secrets
 import time
 from collections.abc import Iterable
 
+from app.core.callers.access import check_good
 from app.core.callers.clients import caller_of
+from app.core.callers.permissions import not_allowed
 from app.core.errors import ClientFault, GatewayError, OperatorFault
+from app.core.model import AccessToken, Snapshot
 from app.gateway import Gateway
 from app.proxy import web_page
+from app.proxy.callers import PageCaller
 from app.proxy.messages import Inbound
 from app.routes import cors
 from app.routes.address_page import answer_with_error, web_proxy_off
 from app.routes.inbound import inbound_of
+from app.routes.own_credentials import OwnCredentials
 from app.routes.wsgi_environ import Environ, StartResponse, WsgiApp, raw_headers, raw_target
 from app.storage.admin_access import AddressLocked, AdminAccess, WrongToken
 from app.storage.connections import RedisError
@@ -43,6 +48,7 @@ class WebProxyDoor:
         self._otherwise = otherwise
         token = gateway.config.admin_token
         self._access = AdminAccess(gateway.redis, token) if token else None
+        self._own = OwnCredentials(gateway.config.auth_keys)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         target = raw_target(environ)
@@ -70,19 +76,22 @@ class WebProxyDoor:
         if find(headers, "service-worker") is not None:
             raise ClientFault(403, "service_worker_refused", "a proxied page cannot have a service worker")
         ticket, slash, text = rest[1:].partition("/") if rest.startswith("~") else ("", "", rest)
-        shown = f"{ROOT}~{ticket}{slash}" if ticket else ROOT
         inbound = inbound_of(environ, headers, environ["gateway.trace"])
-        prefix = self._admit(environ, inbound, ticket)
+        snapshot = self._gateway.catalog.snapshot
+        prefix, caller = self._admit(environ, inbound, ticket, snapshot)
+        if self._own.may_stand_in(environ, text):
+            found = self._own.without(inbound.headers, text, snapshot.tokens, keeps_own_field=True)
+            inbound.headers, text = found.headers, found.target
+        asked = (f"{ROOT}~{ticket}{slash}" if ticket else ROOT) + text
         try:
             address = parse_address(text)
         except InvalidAddress as error:
             raise ClientFault(400, "invalid_address", str(error)) from None
-        if shown + text != prefix + address.url:
+        if asked != prefix + address.url:
             return _redirect(environ, start_response, prefix + address.url)
         secure = environ["wsgi.url_scheme"] == "https"
-        snapshot = self._gateway.catalog.snapshot
         site = Site(address, prefix, secure, secrets.token_hex(16))
-        reply = web_page.ask(self._gateway.engine, inbound, site, snapshot.limits, snapshot.settings)
+        reply = web_page.ask(self._gateway.engine, inbound, site, snapshot.limits, snapshot.settings, caller)
         fields = _access_fields(headers, reply.headers)
         if find(fields, "x-request-id") is None:
             fields.append(("X-Request-Id", inbound.request_id))
@@ -93,24 +102,42 @@ class WebProxyDoor:
 
     # --- who may ---
 
-    def _admit(self, environ: Environ, inbound: Inbound, ticket: str) -> str:
-        """Where the caller's proxied addresses begin. Takes our own credential out of the request."""
+    def _admit(
+        self, environ: Environ, inbound: Inbound, ticket: str, snapshot: Snapshot
+    ) -> tuple[str, PageCaller | None]:
+        """Where the caller's proxied addresses begin, and the access token that lets him in, if it is one.
+
+        Takes our own credential out of the request.
+        """
         own = self._take_own_token(inbound)
         if self._gateway.config.web_proxy == "open":
-            return ROOT
+            return ROOT, None
         tickets = self._gateway.tickets
+        if tickets is not None:
+            now_s = time.time()
+            caller = caller_of(inbound.client)
+            if ticket and tickets.expiry(ticket, caller, now_s) is not None:
+                return f"{ROOT}~{ticket}/", None
+            expires_s = tickets.expiry(_cookie(environ), BROWSER, now_s)
+            if expires_s is not None:
+                return f"{ROOT}~{tickets.issue(caller, expires_s)}/", None
+        token = self._access_token(own, snapshot)
+        if token is not None:
+            return ROOT, PageCaller(self._gateway.engine.tokens, token, snapshot)
         if tickets is None or self._access is None:
             text = "web pages are for the admin, and ADMIN_TOKEN is not set; set it, or WEB_PROXY=open"
             raise OperatorFault(503, "web_proxy_unavailable", text)
-        now_s = time.time()
-        caller = caller_of(inbound.client)
-        if ticket and tickets.expiry(ticket, caller, now_s) is not None:
-            return f"{ROOT}~{ticket}/"
-        expires_s = tickets.expiry(_cookie(environ), BROWSER, now_s)
-        if expires_s is not None:
-            return f"{ROOT}~{tickets.issue(caller, expires_s)}/"
         self._check_token(own or _bearer(inbound.headers, "authorization"), inbound.client)
-        return ROOT
+        return ROOT, None
+
+    def _access_token(self, shown: str, snapshot: Snapshot) -> AccessToken | None:
+        """The access token whose text it is; None: it is none. Raises ApiError where that does not open web pages."""
+        token = self._own.tokens.find(shown, snapshot.tokens) if shown else None
+        if token is not None:
+            check_good(token, int(time.time() * 1000))
+            if not token.web_pages:
+                raise not_allowed(token, "web pages")
+        return token
 
     def _take_own_token(self, inbound: Inbound) -> str:
         """What the caller shows us; never leaves. `Authorization` is the site's unless it holds our token."""

@@ -42,6 +42,7 @@ STATS_RECENT = STATS + "recent"  # list of the latest requests
 STATS_SUMMARY = STATS + "summary"  # what /stats serves, prepared by the worker
 STATS_ROLLED_AT = STATS + "rolled_at"  # Redis's own time of the last roll-up, ms
 STATS_PROCESSES = STATS + "processes"  # hash: process id -> heartbeat
+STATS_TOKENS = STATS + "tokens"  # hash: access token's id -> "requests errors last_used_ms"
 STATS_LEASE = STATS + "lease"  # the worker whose turn it is
 
 # One tag for all upstreams, so that one pipeline may serve many of them.

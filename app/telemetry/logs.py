@@ -126,10 +126,11 @@ def describe_as_text(event: RequestEvent) -> bytes:
 
 
 def _of_channels(api: ApiUse) -> dict[str, str]:
-    """What a line says of the channels; nothing where none was tried."""
+    """What a line says of the channels, where one was tried, and of the access token that was shown."""
     if not api.channel:
-        return {}
+        return {"token": api.token}
     return {
+        "token": api.token,
         "channel": api.channel,
         "key_hint": api.key_hint,
         "model": api.model,

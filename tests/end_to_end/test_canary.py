@@ -6,16 +6,19 @@ import gzip
 import json
 import time
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.storage.connections import CHANNEL_KEYS, open_redis
+from app.storage.connections import CHANNEL_KEYS, STATS_TOKENS, TABLE, open_redis
+from app.storage.statistics.ledger import Ledger
 from tests.support import provider as of
 from tests.support.api_calls import BEARER, TOKEN
 from tests.support.gateway import receive_all
 from tests.support.said_answers import PLAIN_PATHS, body_for, path_of
+from tests.support.tokens import Issued, add_token, change_token
 from tests.support.upstream import Peer
 from tests.support.waiting import wait_until
 from tests.support.world import World, open_world
@@ -141,6 +144,98 @@ def test_no_answer_repeats_a_key(world: World, name: str, dialect: str, is_strea
     assert_clean(f"{name}, {dialect}", told)
     assert told.startswith(b"HTTP/1.1 ")
     assert b"internal_error" not in told
+
+
+# --- access tokens that an operator makes ---
+
+
+@pytest.fixture(scope="module")
+def token(world: World) -> Issued:
+    """One that was shown everywhere, well and badly, and refused for all reasons that there are."""
+    token = add_token(world.gateway, "canary", web_pages=True)
+    add_token(world.gateway, "another")
+    world.gateway.admin(
+        "POST",
+        "/api/mappings",
+        {"prefix": "/mapped", "target": world.provider.url("account-14"), "options": {"require_token": True}},
+    )
+    for said in (
+        {},
+        {"models": ["other"]},
+        {"models": [], "routes": {"mode": "allow"}},
+        {"routes": {"mode": "all"}, "requests_per_minute": 1},
+        {"requests_per_minute": 0, "enabled": False},
+    ):
+        change_token(world.gateway, token, **said)
+        shown_everywhere(world, token)
+    change_token(world.gateway, token, enabled=True)
+    shown_everywhere(world, token)
+    return token
+
+
+READ = ("/v1/models", "/v1/dashboard/usage", "/api/tokens")
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def shown_everywhere(world: World, token: Issued) -> None:
+    ways = [{"Authorization": f"Bearer {token.text}"}, {"x-api-key": token.text}, {"x-gateway-token": token.text}, {}]
+    for way in ways:
+        key = "" if way else f"?key={token.text}"
+        for path in (
+            *PLAIN_PATHS.values(),
+            "/mapped/v1/chat/completions",
+            "/v1/models",
+            "/v1/dashboard/usage",
+            "/api/tokens",
+        ):
+            method = "GET" if path in READ else "POST"
+            body = '{"model": "m14"}' if method == "POST" else None
+            reply = world.gateway.request(method, path + key, body, {"Content-Type": "application/json"} | way)
+            clean_of(token, path, str(reply.fields) + reply.body.decode(errors="replace"))
+    shown = {"Proxy-Authorization": f"Bearer {token.text}"}
+    clean_of(token, "a page", world.gateway.request("GET", "/proxy/http://127.0.0.1:1/", headers=shown).body)
+
+
+def clean_of(token: Issued, what: str, text: str | bytes) -> None:
+    """Nothing longer than its hint: no part of the middle, nor what the hint shows and one more."""
+    text = text.decode(errors="replace") if isinstance(text, bytes) else text
+    parts = [token.text[:11], token.text[-5:], *(token.text[at : at + 8] for at in range(7, len(token.text) - 8))]
+    for part in parts:
+        assert part not in text, f"{what} tells {part!r}"
+
+
+def test_no_answer_and_no_upstream_is_told_a_token(world: World, token: Issued) -> None:
+    """Neither the admin API, but for the one answer that makes it."""
+    for path in ("/api/tokens", f"/api/tokens/{token.id}", "/api/settings", "/api/mappings", "/stats", "/health", "/"):
+        clean_of(token, path, world.gateway.admin("GET", path).body)
+    body = {"path": "/v1/messages", "body": {"model": "m0"}, "headers": token.bearer}
+    clean_of(token, "explain", world.gateway.admin("POST", "/api/explain", body).body)
+    assert world.provider.asked
+    for seen in world.provider.upstream.seen:
+        clean_of(token, "an upstream", seen.head + seen.body)
+
+
+def test_redis_has_the_hash_of_a_token_and_no_part_of_it(world: World, token: Issued) -> None:
+    """Nor has another place of it the hash."""
+    hashed = sha256(token.text.encode()).hexdigest()
+    with open_redis(world.redis.url) as client:
+        ledger = Ledger(client)
+        wait_until(lambda: ledger.roll_up(now_ms()) >= 0 and client.hexists(STATS_TOKENS, token.id), "it is counted")
+        found = {_bytes(key).decode(): str(values_of(client, key)) for key in client.scan_iter()}
+    for key, values in found.items():
+        clean_of(token, key, values)
+    assert [key for key, values in found.items() if hashed in values] == [TABLE + "access_tokens"]
+
+
+def test_no_log_line_and_no_journal_has_a_token(world: World, token: Issued) -> None:
+    log = world.gateway.settled_log("token=canary")
+    clean_of(token, "the log", log)
+    for file in Path(world.gateway.environ["JOURNAL_DIR"]).rglob("*"):
+        if file.is_file():
+            clean_of(token, file.name, file.read_bytes())
 
 
 def ids(world: World) -> list[str]:

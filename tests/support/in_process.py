@@ -20,13 +20,16 @@ from app.core.statistics.events import RequestEvent
 from app.proxy.admission import Admission
 from app.proxy.engine import Engine
 from app.proxy.messages import Inbound, Reply
+from app.proxy.token_admission import TokenAdmission
 from app.proxy.upstream.dialing import Dialer, OwnAddress
 from app.proxy.upstream.pool import PoolLimits
 from app.proxy.upstream.transport import Transport
 from app.servers.body import RequestInput
 from app.storage.connections import open_redis
+from app.storage.limits.minutes import Minutes
 from app.storage.limits.rates import Rates
 from app.storage.limits.slots import Slots
+from app.storage.limits.tokens import TokenLimits
 from app.wire.dialects.asked import Asked
 from app.wire.http.headers import Headers
 from tests.support.upstream import Upstream
@@ -66,7 +69,8 @@ class EngineRoom:
         self.transport = Transport(dialer(), pool)
         self.slots = Slots(open_redis("redis://127.0.0.1:1"))
         admission = Admission(Rates(open_redis("redis://127.0.0.1:1")), self.slots)
-        self.engine = Engine(self.transport, admission, held_body_max_bytes=1 << 20, forwarded_fields="auto")
+        tokens = TokenAdmission(TokenLimits(self.slots, Minutes(open_redis("redis://127.0.0.1:1"))))
+        self.engine = Engine(self.transport, admission, tokens, held_body_max_bytes=1 << 20, forwarded_fields="auto")
         self.events: list[RequestEvent] = []
         self.engine.calls.observers.append(self.events.append)
 

@@ -1,4 +1,4 @@
-"""Who may call the channels: whoever shows an access token, and, where the operator opens them, this machine."""
+"""Who may call: whoever shows an access token, and, where the operator opens the channels, this machine."""
 
 from __future__ import annotations
 
@@ -13,38 +13,84 @@ from app.core.network.addresses import only_here
 
 ANONYMOUS: Final = AccessToken("", "anonymous")
 """Who shows nothing, where that is enough."""
-HOW_TO_GET_ONE: Final = "the gateway's operator issues them (AUTH_KEY)"
+HOW_TO_GET_ONE: Final = "the gateway's operator makes them on the page Access tokens of /admin, or sets AUTH_KEY"
 _FIELDS: Final = "Authorization: Bearer, x-api-key, x-goog-api-key, api-key, x-gateway-token or ?key="
+
+Issued = dict[bytes, AccessToken]
+"""Those that the operator has made (`Snapshot.tokens`), by the SHA-256 of their texts."""
 
 
 class AccessTokens:
-    """Those in force, known by the SHA-256 of what is shown.
+    """All in force: those of the environment, and beside them those that the operator has made.
 
     Looking a hash up takes a time that says nothing of a token: who tries cannot choose how a hash begins.
     """
 
     def __init__(self, auth_keys: Iterable[str] = ()) -> None:
-        self._holders = {hash_of(key): AccessToken("", f"AUTH_KEY #{n}") for n, key in enumerate(auth_keys, start=1)}
+        self._of_environment = {
+            hash_of(key): AccessToken("", f"AUTH_KEY #{n}") for n, key in enumerate(auth_keys, start=1)
+        }
 
-    def admit(self, shown: Sequence[str], *, needs_token: bool) -> AccessToken:
-        """The holder of the first credential that is known; ANONYMOUS without one, where none is needed.
+    def find(self, credential: str, issued: Issued) -> AccessToken | None:
+        """Whose it is; None: it is none of ours."""
+        digest = hash_of(credential)
+        token = issued.get(digest)
+        return token if token is not None else self._of_environment.get(digest)
+
+    def admit(self, shown: Sequence[str], issued: Issued, now_ms: int, *, needs_token: bool = True) -> AccessToken:
+        """The holder of the first credential that is good; ANONYMOUS without one that is known, where none is needed.
 
         Raises ApiError, which says how to get a token.
         """
+        found: list[AccessToken] = []
         for credential in shown:
-            holder = self._holders.get(hash_of(credential))
-            if holder is not None:
-                return holder
+            token = self.find(credential, issued)
+            if token is not None:
+                if is_good(token, now_ms):
+                    return token
+                found.append(token)
+        if found:
+            raise no_longer_good(found[0])
         if not needs_token:
             return ANONYMOUS
-        if not self._holders:
-            text = "this gateway has no access tokens yet: its operator sets AUTH_KEY and restarts it"
-            raise ApiError(401, "access_token_required", text, is_final=True)
+        raise self.unknown(shown, issued)
+
+    def first_good(self, found: Sequence[AccessToken], now_ms: int) -> AccessToken:
+        """Of some that are known, at least one. Raises ApiError where none is good."""
+        for token in found:
+            if is_good(token, now_ms):
+                return token
+        raise no_longer_good(found[0])
+
+    def unknown(self, shown: Sequence[str], issued: Issued) -> ApiError:
+        """What is told where one is needed and none of those that are shown is known."""
+        if not (self._of_environment or issued):
+            text = f"this gateway has no access tokens yet; {HOW_TO_GET_ONE}"
+            return ApiError(401, "access_token_required", text, is_final=True)
         if not shown:
             text = f"an access token is needed: send it as {_FIELDS}; {HOW_TO_GET_ONE}"
-            raise ApiError(401, "access_token_required", text, is_final=True)
+            return ApiError(401, "access_token_required", text, is_final=True)
         text = f"the gateway does not know this access token; {HOW_TO_GET_ONE}"
-        raise ApiError(401, "access_token_invalid", text, is_final=True)
+        return ApiError(401, "access_token_invalid", text, is_final=True)
+
+
+def is_good(token: AccessToken, now_ms: int) -> bool:
+    return token.enabled and (not token.expires_at_ms or now_ms < token.expires_at_ms)
+
+
+def check_good(token: AccessToken, now_ms: int) -> None:
+    """Raises ApiError for a token that is disabled or has expired."""
+    if not is_good(token, now_ms):
+        raise no_longer_good(token)
+
+
+def no_longer_good(token: AccessToken) -> ApiError:
+    """What the holder of a token is told that is disabled or has expired."""
+    if token.enabled:
+        text = f"the access token {token.name!r} has expired; ask the gateway's operator for a later time, or a new one"
+        return ApiError(401, "access_token_expired", text, is_final=True)
+    text = f"the access token {token.name!r} is disabled; ask the gateway's operator"
+    return ApiError(401, "access_token_invalid", text, is_final=True)
 
 
 def hash_of(credential: str) -> bytes:

@@ -43,10 +43,10 @@ def explain(
     `prefer`: the id of the channel that has the call's conversation, if any.
     """
     health.settle(now_ms)
-    found = candidates_for(serving, wanted, preferences)
+    found = _all_of(serving, wanted, preferences)
     enabled = [one for one in found if one.channel.enabled]
     closed = {one.channel.id for one in enabled if not is_open(one.channel.hours, now_ms, preferences.time_zone)}
-    scored = [one for one in enabled if one.channel.id not in closed and _may(one, wanted)]
+    scored = [one for one in enabled if one.channel.id not in closed and wanted.may(one.channel.id)]
     taken_off = dict(zip((one.channel.id for one in scored), penalties_of(health, scored, preferences), strict=True))
     rows = [_explained(health, one, taken_off.get(one.channel.id, 0.0), wanted, closed, now_ms) for one in found]
     fit = [row for row in rows if row.excluded is None]
@@ -56,15 +56,18 @@ def explain(
     if ranked:
         return Explanation(ranked + others, None, None)
     fallback = first_back(health, scored, now_ms) if preferences.resting_fallback else None
-    allowed = [one for one in found if _may(one, wanted)]
+    allowed = [one for one in found if wanted.may(one.channel.id)]
     refused = (
         refusal(health, allowed, closed, wanted.model, now_ms, preferences.time_zone) if fallback is None else None
     )
     return Explanation(others, refused, fallback)
 
 
-def _may(one: Candidate, wanted: Wanted) -> bool:
-    return wanted.only is None or one.channel.id in wanted.only
+def _all_of(serving: Serving, wanted: Wanted, preferences: Preferences) -> list[Candidate]:
+    """Those that may serve it, and those that would if they might."""
+    found = candidates_for(serving, wanted, preferences)
+    everybody = candidates_for(serving, Wanted(wanted.dialect, wanted.model), preferences)
+    return found + [one for one in everybody if not wanted.may(one.channel.id)]
 
 
 def _order(row: Explained) -> tuple[int, int, str]:
@@ -84,7 +87,7 @@ def _explained(
         reason = why.reason if why else None
         if one.channel.id in closed and reason not in _BEFORE_HOURS:
             reason = "hours"
-        if reason is None and not _may(one, wanted):
+        if reason is None and not wanted.may(one.channel.id):
             reason = "token"
     effective = one.channel.priority - penalty
     return Explained(one, penalty, effective, weight_of(one.channel, keys), keys.fit, None, reason)

@@ -64,24 +64,43 @@ class Serving:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def candidates(self, dialect: str, model: str, *, strip_date: bool, contains: bool) -> list[Candidate]:
+    def candidates(
+        self,
+        dialect: str,
+        model: str,
+        *,
+        strip_date: bool,
+        contains: bool,
+        only: frozenset[str] | None = None,
+        without: frozenset[str] | None = None,
+    ) -> list[Candidate]:
         """Who serves `model` (empty: none is named) in this dialect, each channel once, in the channels' order.
 
         A looser way to match counts only where no enabled channel matches more closely. A channel that serves `*`
-        stands beside all of them.
+        stands beside all of them. `only` (None: all) and `without`: the ids of channels that may, and may not, be
+        looked at.
         """
-        found = self._closest(dialect, model, strip_date, contains) if model else []
+        found = self._closest(dialect, model, strip_date, contains, only, without) if model else []
         named = {of.channel.id for of in found}
-        found += [of for of in self._all.get(dialect, ()) if of.channel.id not in named]
+        found += [of for of in _among(self._all.get(dialect, []), only, without) if of.channel.id not in named]
         found.sort(key=lambda of: (-of.channel.priority, of.channel.name))
         return [_candidate(of, model) for of in _once_each(found)]
 
-    def _closest(self, dialect: str, model: str, strip_date: bool, contains: bool) -> list[_Of]:
-        exact = self._named.get((dialect, model), [])
+    def _closest(
+        self,
+        dialect: str,
+        model: str,
+        strip_date: bool,
+        contains: bool,
+        only: frozenset[str] | None,
+        without: frozenset[str] | None,
+    ) -> list[_Of]:
+        exact = _among(self._named.get((dialect, model), []), only, without)
         if _any_enabled(exact):
-            return list(exact)
+            return exact
         if strip_date:
             dated = [of for of in self._undated.get((dialect, undated(model)), ()) if _differ_by_a_date(of, model)]
+            dated = _among(dated, only, without)
             if _any_enabled(dated):
                 return dated
         if contains:
@@ -92,9 +111,10 @@ class Serving:
                 if of_dialect == dialect and part in name.lower()
                 for of in of_all
             ]
+            hits = _among(hits, only, without)
             if _any_enabled(hits):
                 return hits
-        return list(exact)
+        return exact
 
     def models(self, dialect: str) -> list[str]:
         """The names that enabled channels of a dialect serve, sorted; never `*`."""
@@ -117,6 +137,15 @@ def undated(model: str) -> str:
 def _differ_by_a_date(of: _Of, model: str) -> bool:
     """True when just one of the two names bears a date: two dates are two models."""
     return (undated(model) == model) != (undated(of.entry.name) == of.entry.name)
+
+
+def _among(found: list[_Of], only: frozenset[str] | None, without: frozenset[str] | None) -> list[_Of]:
+    """A list of those that may be looked at."""
+    return [
+        of
+        for of in found
+        if (only is None or of.channel.id in only) and (without is None or of.channel.id not in without)
+    ]
 
 
 def _any_enabled(found: Iterable[_Of]) -> bool:

@@ -33,6 +33,14 @@ class Wanted(NamedTuple):
     """Empty: none is named."""
     only: frozenset[str] | None = None
     """The ids of the channels that may serve it; None: all."""
+    without: frozenset[str] | None = None
+    """The ids of those that may not."""
+
+    def may(self, channel_id: str) -> bool:
+        """Whether a channel may serve it, as far as that follows from who asks, and by which route."""
+        if self.only is not None and channel_id not in self.only:
+            return False
+        return self.without is None or channel_id not in self.without
 
 
 class Preferences(NamedTuple):
@@ -79,9 +87,14 @@ def tenths_of(effective_priority: float) -> int:
 
 
 def candidates_for(serving: Serving, wanted: Wanted, preferences: Preferences) -> list[Candidate]:
-    """All channels that serve what is wanted, disabled ones and those that may not (`only`) among them."""
+    """All channels that may serve what is wanted, disabled ones among them."""
     return serving.candidates(
-        wanted.dialect, wanted.model, strip_date=preferences.strip_date, contains=preferences.contains
+        wanted.dialect,
+        wanted.model,
+        strip_date=preferences.strip_date,
+        contains=preferences.contains,
+        only=wanted.only,
+        without=wanted.without,
     )
 
 
@@ -136,8 +149,6 @@ class Selection:
 
     def _make(self, serving: Serving, wanted: Wanted, preferences: Preferences, now_ms: int) -> Plan:
         found = candidates_for(serving, wanted, preferences)
-        if wanted.only is not None:
-            found = [one for one in found if one.channel.id in wanted.only]
         plan = Plan(serving, preferences, found)
         self._look_at_the_clock(plan, now_ms)
         plan.health_version = self.health.version

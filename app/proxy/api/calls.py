@@ -10,6 +10,7 @@ from typing import Final, NoReturn, Protocol
 
 from gevent import GreenletExit
 
+from app.core.callers.permissions import check_call
 from app.core.errors import ApiError, GatewayError, UpstreamFault
 from app.core.failures import Failure
 from app.core.judging.outcome import GOOD, Blame, Facts, Flaw, Outcome, Verdict, judge
@@ -90,6 +91,11 @@ def ask(
         request = read_request(inbound, asked, query_without_deadline(query), fields, snapshot.settings, token.holder)
         told.tell_request(call, request)
         call.watch_client()
+        if token.is_limited:
+            check_call(token, asked, request.model, snapshot, by_mapping=bool(asked.mapping))
+            engine.tokens.begin(call, token, snapshot.settings)
+        if snapshot.settings.global_max_concurrency:
+            call.enter(engine.admission, snapshot.settings)
         repeated = Repeated(engine.calls.failed, request)
         choices = choose(request)
         attempts = Attempts(call, request, choices, snapshot, engine.transport, repeated.times)

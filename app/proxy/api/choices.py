@@ -93,26 +93,30 @@ class Choosing:
             for keeper in reversed(self._keepers):
                 keeper.stop()
 
-    def choices(self, request: ApiRequest, snapshot: Snapshot, only: frozenset[str] | None) -> ChannelChoices:
-        """For one call; `only`: the ids of the channels that may serve it, None for all.
+    def choices(
+        self,
+        request: ApiRequest,
+        snapshot: Snapshot,
+        only: frozenset[str] | None,
+        without: frozenset[str] | None = None,
+    ) -> ChannelChoices:
+        """For one call; `only`: the ids of the channels that may serve it, None for all; `without`: that may not.
 
         The first calls of a process wait until it knows keys and rests. Raises ApiError when nobody can be tried.
         """
         if self._has_begun and not self._knows.is_set():
             self._knows.wait(LONGEST_BEGIN_S)
-        wanted = Wanted(request.asked.served_by, request.model, only)
+        wanted = Wanted(request.asked.served_by, request.model, only, without)
         if snapshot.settings is not self._settings:
             self._settings, self._preferences = snapshot.settings, preferences_of(snapshot.settings)
         bond = self.affinity.of(request, snapshot.settings)
-        besides = self._besides(request, bond, snapshot, only)
+        besides = self._besides(request, bond, snapshot, wanted)
         turns = self.selection.turns(snapshot.serving, wanted, self._preferences, now_ms(), bond.channel_id, besides)
         return ChannelChoices(self, request, snapshot.settings, turns, bond)
 
-    def _besides(
-        self, request: ApiRequest, bond: Bond, snapshot: Snapshot, only: frozenset[str] | None
-    ) -> Candidate | None:
+    def _besides(self, request: ApiRequest, bond: Bond, snapshot: Snapshot, wanted: Wanted) -> Candidate | None:
         """Who knows what is asked for, where no model is: others that serve such calls would not know it."""
-        if request.model or not bond.is_by_id or (only is not None and bond.channel_id not in only):
+        if request.model or not bond.is_by_id or not wanted.may(bond.channel_id):
             return None
         channel = CHANNELS.of(snapshot).by_id.get(bond.channel_id)
         if channel is None or not channel.enabled or request.asked.served_by not in channel.dialects:

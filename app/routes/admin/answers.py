@@ -15,6 +15,7 @@ from flask import Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from app.core.errors import AddressRefused, Invalid
+from app.storage.catalog.access_tokens import AccessTokenNotFound
 from app.storage.catalog.channels import ChannelInUse, ChannelNameTaken, ChannelNotFound
 from app.storage.catalog.mappings import MappingExists, MappingNotFound
 from app.storage.connections import RedisError
@@ -77,6 +78,7 @@ EXPECTED = (
     ChannelNameTaken,
     ChannelInUse,
     KeyNotFound,
+    AccessTokenNotFound,
     RedisError,
 )
 """What a route of the admin API may raise; `error_answer` words it."""
@@ -125,7 +127,7 @@ def _translated(error: Exception) -> AdminError:
             return AdminError(400, "address_refused", str(error), "target")
         case MappingExists():
             return AdminError(400, "name_taken", str(error), "prefix")
-        case MappingNotFound() | ChannelNotFound() | KeyNotFound():
+        case MappingNotFound() | ChannelNotFound() | KeyNotFound() | AccessTokenNotFound():
             return AdminError(404, "not_found", str(error))
         case ChannelNameTaken():
             return AdminError(409, "name_taken", str(error), "name")

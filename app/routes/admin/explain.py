@@ -7,11 +7,13 @@ from typing import Any
 from flask import Blueprint, Response, jsonify
 
 from app.core import routing
-from app.core.callers.access import AccessTokens
+from app.core.callers.access import ANONYMOUS, AccessTokens, check_good
+from app.core.callers.permissions import check_call, check_mapping, reach_of
+from app.core.choosing.exclusions import Refusal
 from app.core.choosing.explaining import Explained, explain
 from app.core.choosing.selection import Wanted
 from app.core.errors import ApiError
-from app.core.model import Mapping, Snapshot
+from app.core.model import AccessToken, Mapping, Snapshot
 from app.core.said import Said
 from app.gateway import Gateway
 from app.proxy.api.choices import now_ms, preferences_of
@@ -20,7 +22,9 @@ from app.proxy.api.request import ApiRequest
 from app.proxy.own_request import own_inbound
 from app.routes.admin.answers import AdminError, read_object
 from app.routes.admin.outcome_rules import body_said, headers_said
+from app.routes.admin.tokens import find_token
 from app.routes.api_door import channel_of
+from app.storage.catalog.access_tokens import AccessTokenNotFound
 from app.wire.dialects.asked import Asked, dialect_of
 from app.wire.dialects.credentials import credentials, query_without_key, without_credentials
 from app.wire.http.headers import Headers, by_name, find
@@ -41,12 +45,12 @@ def _explanation(gateway: Gateway, said: Said) -> dict[str, Any]:
     target, method = said.text("path", None, 16_384), said.text("method", "POST", 20).upper()
     if not target.startswith("/"):
         raise said.wrong("path", "must begin with a slash, such as /v1/chat/completions")
-    if said.any("token_id") not in (None, ""):
-        raise AdminError(404, "not_found", "there is no such access token", "token_id")
+    token_id = said.text("token_id", "", 30)
     fields, body = list(headers_said(said).items()), body_said(said)
     if body and find(fields, "content-type") is None:
         fields.append(("Content-Type", "application/json"))
     snapshot = gateway.catalog.in_hand()
+    token = _token(gateway, token_id, fields, target.partition("?")[2], snapshot)
     told: dict[str, Any] = dict.fromkeys(("dialect", "model", "route", "affinity", "refused")) | {"candidates": []}
     mapping, target = routing.match(snapshot, target) or (None, target)
     path, _, query = target.partition("?")
@@ -60,35 +64,60 @@ def _explanation(gateway: Gateway, said: Said) -> dict[str, Any]:
         return told | {"route": mapping.prefix if mapping is not None else None, "refused": _refused(refused)}
     told |= {"dialect": asked.speaks, "route": mapping.prefix if mapping is not None else CHANNELS}
     try:
-        request = _read(gateway, snapshot, asked, fields, body, query)
+        request = _read(snapshot, asked, fields, body, query, token)
         told["model"] = request.model or None
         if asked.lists_models:
             return told | {"route": LOCAL}
-        return told | _choice(gateway, snapshot, request, mapping)
+        return told | _choice(gateway, snapshot, request, mapping, token)
     except ApiError as error:
         return told | {"refused": _refused(error)}
 
 
-def _read(gateway: Gateway, snapshot: Snapshot, asked: Asked, fields: Headers, body: bytes, query: str) -> ApiRequest:
-    """As the call would be read, of whose credential is shown in the fields. Raises ApiError as it would be refused."""
+def _token(gateway: Gateway, token_id: str, fields: Headers, query: str, snapshot: Snapshot) -> AccessToken:
+    """The one that is named, else whose text is shown in the fields, else none; one that is no longer good counts.
+
+    Raises AdminError.
+    """
+    if token_id:
+        try:
+            return find_token(gateway, token_id)
+        except AccessTokenNotFound as error:
+            raise AdminError(404, "not_found", str(error), "token_id") from None
     tokens = AccessTokens(gateway.config.auth_keys)
-    caller = tokens.admit(credentials(fields, query), needs_token=False).holder
+    found = (tokens.find(credential, snapshot.tokens) for credential in credentials(fields, query))
+    return next((token for token in found if token is not None), ANONYMOUS)
+
+
+def _read(snapshot: Snapshot, asked: Asked, fields: Headers, body: bytes, query: str, token: AccessToken) -> ApiRequest:
+    """As the call would be read. Raises ApiError as it would be refused."""
     fields, query = without_credentials(fields), query_without_key(query)
     inbound = own_inbound(asked.method, fields, body)
-    return read_request(inbound, asked, query, fields, snapshot.settings, caller)
+    return read_request(inbound, asked, query, fields, snapshot.settings, token.holder)
 
 
-def _choice(gateway: Gateway, snapshot: Snapshot, request: ApiRequest, mapping: Mapping | None) -> dict[str, Any]:
-    only = frozenset((channel_of(snapshot, request.asked, mapping).id,)) if mapping is not None else None
-    wanted, preferences = Wanted(request.asked.served_by, request.model, only), preferences_of(snapshot.settings)
+def _choice(
+    gateway: Gateway, snapshot: Snapshot, request: ApiRequest, mapping: Mapping | None, token: AccessToken
+) -> dict[str, Any]:
+    """Raises ApiError as the call would be refused."""
+    check_good(token, now_ms())
+    only = channel_of(snapshot, request.asked, mapping) if mapping is not None else None
+    if mapping is not None and only is not None:
+        check_mapping(token, mapping, only.id)
+    reach = reach_of(token) if only is None else (frozenset((only.id,)), None)
+    wanted = Wanted(request.asked.served_by, request.model, *reach)
+    preferences = preferences_of(snapshot.settings)
     bond = gateway.choosing.affinity.of(request, snapshot.settings)
     health = gateway.choosing.health
     explained = explain(health, snapshot.serving, wanted, preferences, now_ms(), bond.channel_id)
-    refused = explained.refused
+    refused = explained.refused and _refusal(explained.refused)
+    try:
+        check_call(token, request.asked, request.model, snapshot, by_mapping=mapping is not None)
+    except ApiError as error:
+        refused = _refused(error)
     return {
         "affinity": f"channel {bond.channel_id}, key {bond.key_id}" if bond.channel_id else None,
         "candidates": [_candidate(row) for row in explained.channels],
-        "refused": refused and {"status": refused.status, "code": refused.code, "message": refused.message},
+        "refused": refused,
     }
 
 
@@ -105,6 +134,10 @@ def _candidate(row: Explained) -> dict[str, Any]:
         "rank": row.rank,
         "excluded": row.excluded,
     }
+
+
+def _refusal(refused: Refusal) -> dict[str, Any]:
+    return {"status": refused.status, "code": refused.code, "message": refused.message}
 
 
 def _refused(error: ApiError) -> dict[str, Any]:

@@ -80,6 +80,11 @@ class Minutes:
             self._thread.join(1.0)
             self._slots.stop(hand_back=False)
 
+    @property
+    def alone(self) -> bool:
+        """Redis does not answer, as far as anybody has asked: the limits hold for this process by itself."""
+        return self._thread is not None and self._slots.alone
+
     def take(self, name: str, limit: int) -> Counted | float:
         """What is counted now, or the seconds until the oldest counted attempt leaves.
 

@@ -20,6 +20,7 @@ import orjson
 
 from app.core.statistics.events import RequestEvent
 from app.core.statistics.tallies import Tally
+from app.core.statistics.token_use import uses_of
 from app.core.statistics.windows import DAY_MS, HOUR_MS, MINUTE_MS, Deltas, Windows, fold
 from app.core.wording import counted
 from app.storage.connections import (
@@ -38,6 +39,7 @@ from app.storage.connections import (
     STATS_TOTAL,
     Redis,
 )
+from app.storage.statistics import token_uses
 from app.storage.statistics.envelopes import unpack
 
 log = logging.getLogger(__name__)
@@ -193,9 +195,11 @@ class Ledger:
         if batch.dropped:
             log.debug("dropped on the way: %s", counted(batch.dropped, "event"))
         sums = self._summed(deltas, now_ms)
+        uses = token_uses.added(self._redis, uses_of(batch.events))
         account.cursor = f"{_count(account.cursor) + batch.envelopes}:{uuid4().hex[:12]}".encode()
         pipe.multi()
         self._write_sums(pipe, sums, deltas)
+        token_uses.write(pipe, uses)
         self._write_batch(pipe, batch, account.cursor, now_ms)
         pipe.execute()
         if log.isEnabledFor(logging.DEBUG):

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.callers.access import ANONYMOUS, AccessTokens, is_from_here
+from app.core.callers.access import ANONYMOUS, AccessTokens, hash_of, is_from_here
 from app.core.errors import ApiError
+from app.core.model import AccessToken
 
 TOKENS = AccessTokens(["key-1", "key-2"])
+NOW_MS = 1_700_000_000_000
+ISSUED = {
+    hash_of("sk-gw-good"): AccessToken("1", "alice"),
+    hash_of("sk-gw-later"): AccessToken("2", "bob", expires_at_ms=NOW_MS + 1),
+    hash_of("sk-gw-over"): AccessToken("3", "carol", expires_at_ms=NOW_MS),
+    hash_of("sk-gw-off"): AccessToken("4", "dave", enabled=False),
+}
 
 
 @pytest.mark.parametrize(
@@ -16,12 +24,32 @@ TOKENS = AccessTokens(["key-1", "key-2"])
         (["key-1"], "AUTH_KEY #1"),
         (["key-2", "key-1"], "AUTH_KEY #2"),
         (["unknown", "key-2"], "AUTH_KEY #2"),
+        (["sk-gw-good"], "alice"),
+        (["sk-gw-later"], "bob"),
+        (["sk-gw-over", "sk-gw-off", "unknown", "sk-gw-later", "key-1"], "bob"),
     ],
 )
-def test_the_first_known_credential_counts(shown: list[str], name: str) -> None:
-    """Its name for logs does not tell it."""
-    assert TOKENS.admit(shown, needs_token=True).name == name
-    assert TOKENS.admit(shown, needs_token=False).name == name
+def test_the_first_credential_that_is_good_counts(shown: list[str], name: str) -> None:
+    """Its name for logs does not tell it. One that is known, and no longer good, stands in nobody's way."""
+    assert TOKENS.admit(shown, ISSUED, NOW_MS, needs_token=True).name == name
+    assert TOKENS.admit(shown, ISSUED, NOW_MS, needs_token=False).name == name
+
+
+@pytest.mark.parametrize("needs_token", [True, False])
+@pytest.mark.parametrize(
+    ("shown", "code", "name"),
+    [
+        (["unknown", "sk-gw-over", "sk-gw-off"], "access_token_expired", "carol"),
+        (["sk-gw-off", "sk-gw-over"], "access_token_invalid", "dave"),
+    ],
+)
+def test_without_a_good_one_the_first_that_is_known_is_told_of(
+    shown: list[str], code: str, name: str, needs_token: bool
+) -> None:
+    """Also where none is needed: whoever shows one is held to it."""
+    with pytest.raises(ApiError, match=name) as refused:
+        TOKENS.admit(shown, ISSUED, NOW_MS, needs_token=needs_token)
+    assert (refused.value.status, refused.value.code, refused.value.is_final) == (401, code, True)
 
 
 @pytest.mark.parametrize(
@@ -36,11 +64,11 @@ def test_the_first_known_credential_counts(shown: list[str], name: str) -> None:
 def test_nobody_else_comes_in_where_a_token_is_needed(tokens: AccessTokens, shown: list[str], code: str) -> None:
     """The text says how to get one, and repeats no credential. Where none is needed everybody is anonymous."""
     with pytest.raises(ApiError) as refused:
-        tokens.admit(shown, needs_token=True)
+        tokens.admit(shown, {}, NOW_MS, needs_token=True)
     assert (refused.value.status, refused.value.code, refused.value.is_final) == (401, code, True)
     assert "AUTH_KEY" in refused.value.message
     assert not any(len(credential) > 3 and credential in refused.value.message for credential in shown)
-    assert tokens.admit(shown, needs_token=False) is ANONYMOUS
+    assert tokens.admit(shown, {}, NOW_MS, needs_token=False) is ANONYMOUS
 
 
 @pytest.mark.parametrize(

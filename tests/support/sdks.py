@@ -1,0 +1,67 @@
+"""The official SDKs, unmodified: one call of each, and what it raises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import anthropic
+import openai
+import pytest
+from google import genai
+from google.genai import errors as genai_errors
+from google.genai import types as genai_types
+
+
+def ask_openai(url: str, token: str, retries: int = 0, model: str = "m") -> str | None:
+    with openai.OpenAI(api_key=token, base_url=f"{url}/v1", max_retries=retries) as client:
+        answer = client.chat.completions.create(model=model, messages=[{"role": "user", "content": "hi"}])
+        return answer.choices[0].message.content
+
+
+def ask_responses(url: str, token: str, retries: int = 0, model: str = "m") -> object:
+    with openai.OpenAI(api_key=token, base_url=f"{url}/v1", max_retries=retries) as client:
+        return client.responses.create(model=model, input="hi")
+
+
+def ask_anthropic(url: str, token: str, retries: int = 0, model: str = "m") -> str:
+    with anthropic.Anthropic(api_key=token, base_url=url, max_retries=retries) as client:
+        answer = client.messages.create(model=model, max_tokens=5, messages=[{"role": "user", "content": "hi"}])
+        block = answer.content[0]
+        return block.text if block.type == "text" else ""
+
+
+def ask_gemini(url: str, token: str, retries: int = 0, model: str = "m") -> str | None:
+    options = genai_types.HttpOptions(base_url=url, retry_options=genai_types.HttpRetryOptions(attempts=retries + 1))
+    client = genai.Client(api_key=token, http_options=options)
+    return client.models.generate_content(model=model, contents="hi").text
+
+
+Ask = Callable[..., Any]
+ASKS: tuple[Ask, ...] = (ask_openai, ask_responses, ask_anthropic, ask_gemini)
+
+REFUSALS = {
+    401: (openai.AuthenticationError, anthropic.AuthenticationError),
+    403: (openai.PermissionDeniedError, anthropic.PermissionDeniedError),
+    404: (openai.NotFoundError, anthropic.NotFoundError),
+    429: (openai.RateLimitError, anthropic.RateLimitError),
+    503: (openai.InternalServerError, anthropic.InternalServerError),
+}
+
+
+def raised(ask: Ask, url: str, token: str, retries: int = 0, model: str = "m") -> tuple[BaseException, int, str]:
+    """The exception, and the status and the text that it tells."""
+    with pytest.raises((openai.APIStatusError, anthropic.APIStatusError, genai_errors.APIError)) as told:
+        ask(url, token, retries, model)
+    error = told.value
+    status = error.code if isinstance(error, genai_errors.APIError) else error.status_code
+    return error, status, str(error)
+
+
+def assert_raised(ask: Ask, told: tuple[BaseException, int, str], status: int, says: str) -> None:
+    error, told_status, text = told
+    assert (told_status, says in text) == (status, True), text
+    if ask is ask_gemini:
+        assert isinstance(error, genai_errors.ClientError if status < 500 else genai_errors.ServerError)
+    else:
+        assert isinstance(error, REFUSALS[status][ask is ask_anthropic])
