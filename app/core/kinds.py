@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from app.core.channels.time_zones import zone_of
+from app.core.money.amounts import parse_usd
 from app.core.network.addresses import MASK, mask_url
 from app.core.network.forward_proxies import parse_proxy_url
 
@@ -153,6 +154,26 @@ class TimeZone:
 
     def describe(self) -> dict[str, Any]:
         return {"kind": "text", "unit": "", "example": "Asia/Shanghai"}
+
+
+@dataclass(frozen=True, slots=True)
+class Usd:
+    """Dollars, as a decimal text."""
+
+    def parse(self, value: Any) -> Value:
+        text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        text = text.strip() if isinstance(text, str) else text
+        parse_usd(text)
+        return str(text)
+
+    def written(self, value: Value) -> str:
+        return str(value)
+
+    def shown(self, value: Value) -> Value:
+        return value
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": "text", "unit": "USD", "example": "2.50"}
 
 
 def _number(value: Any) -> float | None:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from app.core.errors import InvalidSetting, UnknownSetting
-from app.core.kinds import Choice, Flag, Kind, Number, ProxyUrl, TimeZone, Value
+from app.core.kinds import Choice, Flag, Kind, Number, ProxyUrl, TimeZone, Usd, Value
 
 _DAY_S = 86_400
 
@@ -165,6 +165,25 @@ GATEWAY_SETTINGS = {
             "While Redis is away: refuse access tokens that have limits, or let each process hold its share of them",
         ),
         Setting(
+            "budget_default_output_tokens",
+            Number(int, 1, 100_000_000, "tokens"),
+            8192,
+            "Output for which money is held where a request sets no limit, for access tokens that have a budget",
+        ),
+        Setting(
+            "budget_unpriced",
+            Choice(("refuse", "allow")),
+            "refuse",
+            "Whether access tokens that have a budget may use models without a price, which then cost nothing",
+        ),
+        Setting("budget_local_usd", Usd(), "1", "With local: what each process may spend of a budget meanwhile"),
+        Setting(
+            "budget_cut_streams",
+            Flag(),
+            False,
+            "Whether a stream is ended that has cost more than was held for it, by a budget that has no more",
+        ),
+        Setting(
             "empty_is_error",
             Flag(),
             False,
@@ -258,6 +277,10 @@ class Settings:
     anonymous_channels: bool = False
     global_max_concurrency: int = 0
     budget_when_redis_away: str = "stop"
+    budget_default_output_tokens: int = 8192
+    budget_unpriced: str = "refuse"
+    budget_local_usd: str = "1"
+    budget_cut_streams: bool = False
     empty_is_error: bool = False
     meter_mappings: str = "tokens"
     openai_include_usage: bool = False

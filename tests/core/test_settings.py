@@ -111,3 +111,16 @@ def test_a_choice_is_one_of_its_words() -> None:
     for said in ("others", "", True, None, 3):
         with pytest.raises(ValueError, match="off, ids"):
             kind.parse(said)
+
+
+@pytest.mark.parametrize(("value", "taken"), [("2.50", "2.50"), (" 1 ", "1"), (3, "3"), ("0", "0")])
+def test_money_is_a_decimal_text(value: Any, taken: str) -> None:
+    """As it was written, and never a float."""
+    assert check_setting("budget_local_usd", value) == taken
+
+
+@pytest.mark.parametrize("value", [2.5, "-1", "1e3", "much", None, True, "1.0000000001"])
+def test_what_is_no_money_is_refused(value: Any) -> None:
+    """A float would already be another number."""
+    with pytest.raises(InvalidSetting, match="budget_local_usd must be a decimal number"):
+        check_setting("budget_local_usd", value)

@@ -10,25 +10,39 @@ from app.proxy.held_body import HeldBody, hold, too_large
 from app.proxy.messages import BodyReader, Inbound
 from app.waiting import give_way
 from app.wire import given_ids
-from app.wire.bodies.reading import RequestBodyReading, reading_of
+from app.wire.bodies.reading import RequestBodyReading, images_of, reading_of
 from app.wire.bodies.splice import usage_edit
+from app.wire.dialects import output_limits
 from app.wire.dialects.asked import Asked, bare_model, model_in_query
 from app.wire.http.headers import Headers, find
 
 KEPT = affinity.MEMBERS | given_ids.MEMBERS
 """Members of a body by which a conversation is known, or who alone knows what is asked for."""
 _KEPT_OF_CHAT = KEPT | {"stream_options"}
+_KEPT_TO_WEIGH = _KEPT_OF_CHAT | output_limits.MEMBERS
 
 
 def read_request(
-    inbound: Inbound, asked: Asked, query: str, fields: Headers, settings: Settings, caller: str
+    inbound: Inbound,
+    asked: Asked,
+    query: str,
+    fields: Headers,
+    settings: Settings,
+    caller: str,
+    *,
+    is_weighed: bool = False,
 ) -> ApiRequest:
-    """Raises ApiError, and what the body's reader raises."""
+    """`is_weighed`: what it may cost is asked for.
+
+    Raises ApiError, and what the body's reader raises.
+    """
     reading = None
     if inbound.body.length and not asked.lists_models:
         kind, coding = find(fields, "content-type") or "", find(fields, "content-encoding") or ""
         kept = _KEPT_OF_CHAT if settings.openai_include_usage else KEPT
-        reading = reading_of(kind, coding, kept, settings.replay_max_bytes)
+        reading = reading_of(kind, coding, _KEPT_TO_WEIGH if is_weighed else kept, settings.replay_max_bytes)
+        if is_weighed and reading is not None:
+            reading.images = images_of(kind, counts_prompts=output_limits.lists_prompts(asked))
     watched = _Watched(inbound.body, reading) if reading is not None else None
     reader = watched or inbound.body
     body = hold(reader, settings.replay_max_bytes, has_rest=True) if inbound.body.length else HeldBody()
@@ -72,7 +86,9 @@ def _request_of(
     if asked.needs_model and not model:
         raise ApiError(400, "model_missing", "the body names no model: send it as `model`")
     is_coded = reading is not None and reading.is_coded
-    return ApiRequest(inbound, asked, query, fields, model, is_stream, body, members, is_coded, caller)
+    request = ApiRequest(inbound, asked, query, fields, model, is_stream, body, members, is_coded, caller)
+    request.images = reading.images if reading is not None else None
+    return request
 
 
 def _ask_for_usage(request: ApiRequest) -> None:

@@ -14,6 +14,7 @@ from app.proxy.held_body import HeldBody, too_large
 from app.proxy.messages import Inbound, RequestBody
 from app.proxy.upstream.transport import OutboundRequest
 from app.waiting import give_way
+from app.wire.bodies.images import Images
 from app.wire.bodies.members import Members
 from app.wire.bodies.reading import decoded
 from app.wire.bodies.rules import with_rules
@@ -37,7 +38,7 @@ class ApiRequest:
     """What stays the same whoever is tried."""
 
     __slots__ = (
-        "asked", "body", "caller", "fields", "inbound", "is_coded", "is_stream", "members", "model", "query",
+        "asked", "body", "caller", "fields", "images", "inbound", "is_coded", "is_stream", "members", "model", "query",
         "usage_edit",
     )  # fmt: skip
 
@@ -69,6 +70,8 @@ class ApiRequest:
         """Its body is compressed; places in it are those of the plain bytes."""
         self.caller = caller
         """Whose token was shown; see `core.access.AccessToken.holder`."""
+        self.images: Images | None = None
+        """Those in its body; None where nobody asked for what it may cost."""
         self.usage_edit: Edit | None = None
         """Asks for the usage of its stream, which the caller does not; None: he does, or nobody shall."""
 
