@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from gevent import GreenletExit
 
-from app.core.errors import ClientFault, GatewayError, OperatorFault
+from app.core.errors import GatewayError, OperatorFault
 from app.core.model import Upstream
 from app.core.settings import Limits, Settings
 from app.core.statistics.events import CLIENT_GONE
@@ -77,20 +78,8 @@ class Engine:
             self.admission.check_rates(endpoint, upstream.limits, settings)
             exchange = self._ask(call, attempt, inbound, endpoint, target, settings, meter)
             at_hand = exchange.read_at_hand()  # while an error can still be told in words
-        except HttpSyntaxError as malformed:
-            call.end(400, "bad_request")
-            raise malformed_request(malformed) from None
-        except GatewayError as error:
-            if not isinstance(error, ClientFault) and error.status >= 500:
-                log.warning("%s: %s", error.code, error.message)
-            call.end(error.status, error.code)
-            raise
-        except (GreenletExit, ConnectionError):
-            call.end(499, CLIENT_GONE)
-            raise
-        except BaseException:
-            call.end(500, "internal_error")
-            raise
+        except BaseException as error:  # whatever it is, the call is accounted for
+            break_off(call, error)
         answer = exchange.answer
         call.answered(answer.status)
         if answer.status == 101:
@@ -171,3 +160,20 @@ def _outbound_fields(inbound: Inbound, upstream: Upstream, forwarded_fields: str
 def _is_json_post(inbound: Inbound) -> bool:
     media_type = header_fields.find(inbound.headers, "content-type") or ""
     return inbound.method == "POST" and "application/json" in media_type.lower()
+
+
+def break_off(call: Call, error: BaseException) -> NoReturn:
+    """Accounts for a call that got no answer, and tells why."""
+    match error:
+        case HttpSyntaxError():
+            call.end(400, "bad_request")
+            raise malformed_request(error) from None
+        case GatewayError():
+            if error.status >= 500:  # others are the caller's doing, who could fill the log with them
+                log.warning("%s: %s", error.code, error.message)
+            call.end(error.status, error.code)
+        case GreenletExit() | ConnectionError():
+            call.end(499, CLIENT_GONE)
+        case _:
+            call.end(500, "internal_error")
+    raise error

@@ -14,6 +14,7 @@ from app.core import routing
 from app.core.errors import ApiError, ClientFault, GatewayError
 from app.core.model import Mapping, Snapshot
 from app.core.proxy_redirect import ADDRESS_FIELDS, lead_back
+from app.core.settings import Settings
 from app.gateway import Gateway
 from app.proxy.call import Call
 from app.proxy.callers import Caller, MappingCaller
@@ -84,18 +85,14 @@ class ProxyDoor:
             caller, settings = None, snapshot.settings
             if mapping.needs_token or self._own.may_stand_in(environ, target):
                 caller, target = self._caller(environ, inbound, snapshot, mapping, target)
-            is_metered = settings.meter_mappings == "all" or (caller is not None and settings.meter_mappings != "off")
-            metered = _asked(environ, target) if is_metered else None
+            metered = _metered(environ, target, settings, caller)
             reply = self._engine.handle(inbound, mapping.prefix, mapping.upstream, target, settings, metered, caller)
         except GatewayError as error:
             status, answer, text = _refused(environ, target, error, request_id)
             body = [text]
         else:
-            status, answer, body = (
-                f"{reply.status} {reply.reason}",
-                self._answer_fields(environ, reply, mapping, target),
-                reply.body,
-            )
+            status, body = f"{reply.status} {reply.reason}", reply.body
+            answer = self._answer_fields(environ, reply, mapping, target)
         answer.append(("X-Gateway-Request-Id", request_id))
         if find(answer, "x-request-id") is None:
             answer.append(("X-Request-Id", request_id))
@@ -144,6 +141,12 @@ class ProxyDoor:
         if parent is not None:
             return continue_trace(parent, self._random_bits(64))
         return begin_trace(self._random_bits(192)) if sent is None else None
+
+
+def _metered(environ: Environ, target: str, settings: Settings, caller: Caller | None) -> Asked | None:
+    """What is asked for by a call whose usage is read; None for all others."""
+    wanted = settings.meter_mappings
+    return _asked(environ, target) if wanted == "all" or (caller is not None and wanted != "off") else None
 
 
 def _asked(environ: Environ, target: str) -> Asked | None:

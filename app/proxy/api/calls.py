@@ -6,12 +6,10 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final, NoReturn, Protocol
-
-from gevent import GreenletExit
+from typing import Final, Protocol
 
 from app.core.callers.permissions import check_call
-from app.core.errors import ApiError, GatewayError, UpstreamFault
+from app.core.errors import ApiError, UpstreamFault
 from app.core.failures import Failure
 from app.core.judging.outcome import GOOD, Blame, Facts, Flaw, Outcome, Verdict, judge
 from app.core.model import AccessToken, Snapshot
@@ -24,17 +22,15 @@ from app.proxy.api.read_request import read_request
 from app.proxy.api.repeated import Repeated
 from app.proxy.api.request import ApiRequest
 from app.proxy.call import Call
-from app.proxy.engine import Engine, switched
+from app.proxy.engine import Engine, break_off, switched
 from app.proxy.messages import Inbound, Reply
 from app.proxy.metering import usage_seen
 from app.proxy.relay import Relay
 from app.proxy.tunnel import Tunnel
-from app.proxy.upstream.faults import malformed_request
 from app.wire.dialects.asked import Asked
 from app.wire.http import headers as header_fields
 from app.wire.http.caller_deadlines import deadlines_of, query_without_deadline
 from app.wire.http.headers import Headers
-from app.wire.http.http1 import HttpSyntaxError
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +101,7 @@ def ask(
             request.body.close()
         if attempts is not None:
             told.tell_broken_off(call, attempts)
-        _end(call, error)
+        break_off(call, error)
     return _answered(call, request, attempts, chosen, choices, snapshot, repeated)
 
 
@@ -134,7 +130,7 @@ def _answered(
             call.end(reply.status, last.verdict.outcome.value)
     except BaseException as error:  # as above
         _tell_attempts(error, attempts)
-        _end(call, error)
+        break_off(call, error)
     finally:
         if chosen is None:
             request.body.close()
@@ -218,20 +214,3 @@ def _verdict_at_the_end(request: ApiRequest, chosen: Chosen, snapshot: Snapshot,
     verdict = judge(facts, snapshot.outcome_rules, time.time())
     # The operator's bound cut it off while it came.
     return verdict._replace(blame=Blame.NOBODY) if failure is Failure.TOTAL_TIMEOUT else verdict
-
-
-def _end(call: Call, error: BaseException) -> NoReturn:
-    """Accounts for a call that got no answer, and tells why."""
-    match error:
-        case HttpSyntaxError():
-            call.end(400, "bad_request")
-            raise malformed_request(error) from None
-        case GatewayError():
-            if error.status >= 500:  # others are the caller's doing, who could fill the log with them
-                log.warning("%s: %s", error.code, error.message)
-            call.end(error.status, error.code)
-        case GreenletExit() | ConnectionError():
-            call.end(499, CLIENT_GONE)
-        case _:
-            call.end(500, "internal_error")
-    raise error
