@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import redis
@@ -18,13 +19,24 @@ from tests.support.upstream import Upstream
 
 __all__ = ["nothing_is_left_running"]
 
+HERE = Path(__file__).parent
+
 os.environ |= NO_ENV_FILE
 for name in VARIABLES:  # a tester's own proxy leads to nothing that these tests ask
     os.environ.pop(name, None)
 
 
+LONG = ("launcher", "browser", "worker", "servers", "end_to_end", "storage", "routes", "proxy")
+"""Folders whose modules take long, the longest first."""
+
+
+@pytest.hookimpl(trylast=True)  # what shuffles comes before
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Under another WSGI server (TEST_SERVER) skips what cannot hold there; the mark may name such servers."""
+    """Long modules begin first, so that none is left over for one process alone when all others have ended.
+
+    Under another WSGI server (TEST_SERVER) skips what cannot hold there; the mark may name such servers.
+    """
+    items.sort(key=_how_short)
     server = os.environ.get("TEST_SERVER")
     if not server:
         return
@@ -32,6 +44,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         mark = item.get_closest_marker("own_server")
         if mark is not None and server in (mark.args or (server,)):
             item.add_marker(pytest.mark.skip(reason=f"cannot hold under {server}"))
+
+
+def _how_short(item: pytest.Item) -> int:
+    folder = item.path.relative_to(HERE).parts[0]
+    return LONG.index(folder) if folder in LONG else len(LONG)
 
 
 @pytest.fixture(scope="session")

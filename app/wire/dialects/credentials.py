@@ -33,6 +33,8 @@ def credentials(headers: Headers, query: str) -> list[str]:
 def _in_field(key: str, value: str) -> str:
     if key != "authorization":
         return value.strip(" \t")
+    if value.startswith("Bearer ") and value.count(" ") == 1 and "\t" not in value:
+        return value[7:]
     bearer = _BEARER.match(value)
     return bearer.group(1) if bearer is not None else ""
 
