@@ -20,8 +20,6 @@ from app.wire.usage.text import Texts
 
 _USAGE: Final = re.compile(rb'"usage"\s*+:\s*+\{')
 _USAGE_METADATA: Final = re.compile(rb'"usageMetadata"\s*+:\s*+\{')
-_KEPT: Final = 2
-"""Events of those of which the last wins: the last, and the one before it where the last tells nothing after all."""
 
 
 class Told(NamedTuple):
@@ -52,8 +50,10 @@ class Meter:
         self._told_bytes = 0
         """How much of the text had passed when the output was last told."""
         self._has_output = False
-        self._kept: list[tuple[bytes, int]] = []
-        """The latest events that may tell usage, and the text up to them; read when they are asked for."""
+        self._last = self._before = b""
+        """The latest event that may tell usage, and the one before it, where the latest tells nothing after all."""
+        self._last_bytes = self._before_bytes = 0
+        """How much of the text had passed then."""
         self.is_whole = False
         self.is_lost = False
         """Nothing is known."""
@@ -61,21 +61,38 @@ class Meter:
         """A mistake of ours, for the log."""
 
     def passes(self, events: bytes) -> bool:
-        """True for whole events that tell no usage, and need not be read: takes note of their text."""
-        if b'"usage' in events and self._usage.search(events) is not None:
-            return False
-        self._text_bytes += self._texts.bytes_in(events)
+        """True for whole events that need not be read one by one: takes note of them."""
+        at = events.find(b'"usage')
+        if at >= 0 and self._may_tell(events, at):
+            if not self._reader.last_wins or events[:5] != b"data:" or b"\n" in events[5:].rstrip():
+                return False
+            self._keep(events[5:])
+        else:
+            self._text_bytes += self._texts.bytes_in(events)
         return True
 
     def read(self, data: bytes) -> None:
         """Takes note of the data of one event."""
-        if self.is_lost or self.passes(data):
-            return
-        self._text_bytes += self._texts.bytes_in(data)
-        if self._reader.last_wins:
-            self._kept = [*self._kept[1 - _KEPT :], (data, self._text_bytes)]
+        at = data.find(b'"usage')
+        if at < 0 or not self._may_tell(data, at):
+            self._text_bytes += self._texts.bytes_in(data)
+        elif self._reader.last_wins:
+            self._keep(data)
         else:
+            self._text_bytes += self._texts.bytes_in(data)
             self._take(data, self._text_bytes)
+
+    def _may_tell(self, data: bytes, at: int) -> bool:
+        """Whether usage may stand in events whose first `"usage` is there."""
+        if data.startswith(b'":null', at + 6) and data.find(b'"usage', at + 6) < 0:
+            return False  # as OpenAI has it in each event but the last
+        return self._usage.search(data, at) is not None
+
+    def _keep(self, data: bytes) -> None:
+        """One that may tell usage, and makes those before it worthless; it is read when that is asked for."""
+        self._text_bytes += self._texts.bytes_in(data)
+        self._before, self._before_bytes = self._last, self._last_bytes
+        self._last, self._last_bytes = data, self._text_bytes
 
     def read_whole(self, body: bytes, value: Any) -> None:
         """Takes note of a whole answer, and of the value of its JSON where it is an object."""
@@ -91,14 +108,13 @@ class Meter:
     def give_up(self) -> None:
         """Something is too long to be read."""
         self.is_lost = True
-        self._kept = []
+        self._last = self._before = b""
 
     def told(self) -> Told:
         """What is known so far."""
-        kept, self._kept = self._kept, []
-        for data, text_bytes in reversed(kept):
-            if self._take(data, text_bytes) != NOTHING:
-                break
+        if self._last and self._take(self._last, self._last_bytes) == NOTHING and self._before:
+            self._take(self._before, self._before_bytes)
+        self._last = self._before = b""
         if self.is_lost:
             return UNKNOWN
         untold_bytes = self._text_bytes - self._told_bytes if self._has_output else self._text_bytes

@@ -34,17 +34,27 @@ class Texts:
         """How many bytes of text stand in an event, or in whole ones, or in a body."""
         found_bytes = 0
         for written, pattern in self._members:
-            if written in data:
-                for text in pattern.findall(data):
-                    found_bytes += len(text)
-                    if b"\\" in text:
-                        found_bytes -= _escaped_bytes(text)
+            at = data.find(written)
+            if at < 0:
+                continue
+            begin = at + len(written) + 2
+            end = data.find(b'"', begin)
+            if end >= begin and data.startswith(b':"', begin - 2) and data.find(written, end) < 0:
+                text = data[begin:end]
+                if text[-1:] != b"\\":  # as mostly: one, and no quote in it
+                    found_bytes += _plain_bytes(text)
+                    continue
+            for text in pattern.findall(data):
+                found_bytes += _plain_bytes(text)
         return found_bytes
 
 
-def _escaped_bytes(text: bytes) -> int:
-    r"""What escapes add: `\n` stands for one byte, `\u4f60` for three."""
-    return text.count(b"\\") + 2 * text.count(b"\\u")
+def _plain_bytes(text: bytes) -> int:
+    r"""How long it is in UTF-8: `\n` stands for one byte, `\u4f60` for three."""
+    size = len(text)
+    if b"\\" in text:
+        size -= text.count(b"\\") + 2 * text.count(b"\\u")
+    return size
 
 
 CHAT: Final = Texts("content", "arguments", "reasoning", "refusal")
