@@ -65,6 +65,12 @@ GUARDED = [
     ("DELETE", "/api/channels/x/keys/x/cooldown"),
     ("POST", "/api/channels/x/keys/x/reveal"),
     ("GET", "/api/channels/x/keys/export"),
+    ("GET", "/api/tokens"),
+    ("POST", "/api/tokens"),
+    ("GET", "/api/tokens/x"),
+    ("PUT", "/api/tokens/x"),
+    ("DELETE", "/api/tokens/x"),
+    ("POST", "/api/tokens/x/rotate"),
 ]
 
 
