@@ -38,6 +38,7 @@ from app.storage.limits.minutes import Minutes
 from app.storage.limits.rates import Rates
 from app.storage.limits.slots import Slots
 from app.storage.limits.tokens import TokenLimits
+from app.storage.request_log.reading import RequestLog
 from app.storage.statistics.stats import Stats
 from app.telemetry.log_sink import LogSink, sink_of
 from app.telemetry.recorder import Recorder
@@ -68,6 +69,7 @@ class Gateway:
     stored_health: StoredHealth
     """For what the admin is told of channels beyond what calls ask."""
     key_edits: KeyEdits
+    request_log: RequestLog
 
     def start(self) -> None:
         """Loads the mappings and begins to watch and to record."""
@@ -136,6 +138,7 @@ def build_gateway(config: Config) -> Gateway:
         choosing=choosing,
         stored_health=stored_health,
         key_edits=KeyEdits(choosing.pools, choosing.health, stored_health),
+        request_log=RequestLog(redis),
     )
 
 

@@ -18,6 +18,7 @@ from app.routes.admin.channels import add_channel_routes
 from app.routes.admin.explain import add_explain_route
 from app.routes.admin.guard import build_admin
 from app.routes.admin.keys import add_key_routes
+from app.routes.admin.logs import add_log_routes
 from app.routes.admin.mappings import add_mapping_routes
 from app.routes.admin.outcome_rules import add_outcome_rule_routes
 from app.routes.admin.probes import add_probe_routes
@@ -51,6 +52,7 @@ def build_flask(gateway: Gateway) -> Flask:
     add_explain_route(admin, gateway)
     add_probe_routes(admin, gateway)
     add_token_routes(admin, gateway)
+    add_log_routes(admin, gateway)
     flask.register_blueprint(admin)
     flask.register_blueprint(build_root(gateway))
     flask.register_blueprint(build_public(gateway))

@@ -44,6 +44,9 @@ STATS_ROLLED_AT = STATS + "rolled_at"  # Redis's own time of the last roll-up, m
 STATS_PROCESSES = STATS + "processes"  # hash: process id -> heartbeat
 STATS_TOKENS = STATS + "tokens"  # hash: access token's id -> "requests errors last_used_ms"
 STATS_LEASE = STATS + "lease"  # the worker whose turn it is
+LOG_ROWS = STATS + "log_rows"  # sorted set, by its members alone: rows of the request log; see storage/request_log
+LOG_REFUSED = STATS + "log_refused"  # the same of how rows of refused calls begin
+LOG_LAST_ID = STATS + "log_last_id"  # of any row; no id is given twice
 
 # One tag for all upstreams, so that one pipeline may serve many of them.
 SLOTS = "apiproxy:{slots}:of:"  # + upstream: hash process id -> "slots number expiry_ms"

@@ -72,8 +72,14 @@ class Key:
         return hint_of(self.secret)
 
     def masked(self, text: str) -> str:
-        """A text of an upstream's, which may repeat the key, with the hint in its place."""
-        return text.replace(self.secret, self.hint) if self.secret in text else text
+        """A text of an upstream's, which may repeat the key or, where it was cut off, end within it: with the hint."""
+        if self.secret in text:
+            text = text.replace(self.secret, self.hint)
+        rest = text.removesuffix("…")
+        for size in range(min(len(self.secret) - 1, len(rest)), HINT_ENDS, -1):
+            if rest.endswith(self.secret[:size]):
+                return rest[:-size] + self.hint
+        return text
 
     def masked_field(self, text: str) -> str:
         """The same of what stands in the head of an answer, which has no room for the hint's ellipsis."""

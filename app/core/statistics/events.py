@@ -70,24 +70,20 @@ class ApiUse:
         self.outcome = outcome
         """A label of `core.judging.outcome`; empty where the event's status says it."""
         self.dialect = dialect
-        """In which the caller speaks."""
         self.mapping = mapping
         """The prefix of the mapping that led to the channel; empty where none did."""
         self.path = path
-        """As it was asked for, without its query; bounded."""
+        """As it was asked for, without its query; bounded, as the next is."""
         self.user_agent = user_agent
-        """Bounded."""
-        self.channel_id = ""
-        self.key_id = ""
+        self.channel_id = self.key_id = ""
         self.is_stream = False
         self.reason = ""
         """Why it is no better outcome, in words: a code of ours or what the upstream said, short and masked."""
         self.first_content_ms: float | None = None
         """From the request's head to the first useful content; None where nobody looked for it."""
         self.token_id = ""
-        """Of the access token that was shown; empty for one of AUTH_KEY, and without one."""
         self.token = ""
-        """Its name at that time."""
+        """Id and name at that time of the access token that was shown; one of AUTH_KEY has no id."""
         self.usage: Usage | None = None
         """None: nobody looked for it."""
         self.cost_nano: int | None = None
@@ -97,7 +93,7 @@ class ApiUse:
         self.failed: list[FailedAttempt] = []
         """Those before the last, in order."""
         self.seen_attempt = 0
-        """Which attempt's answer the caller got where it is not the last one's; else 0."""
+        """Which attempt's answer the caller got; 0: the last one's."""
 
 
 class RequestEvent(NamedTuple):

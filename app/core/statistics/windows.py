@@ -51,13 +51,19 @@ class Deltas:
     """Events that were not events, left out."""
 
 
+def believed_ms(ended_at_ms: int, now_ms: int) -> int:
+    """A time that cannot be is taken for now."""
+    return ended_at_ms if BEGINNING_MS <= ended_at_ms <= now_ms + AHEAD_MS else now_ms
+
+
 def fold(events: Iterable[RequestEvent], now_ms: int) -> Deltas:
     """Sorts events into their buckets. An event whose time cannot be is counted at `now_ms`."""
     deltas = Deltas()
     for event in events:
         try:
-            if not BEGINNING_MS <= event.ended_at_ms <= now_ms + AHEAD_MS:
-                event = event._replace(ended_at_ms=now_ms)
+            ended_at_ms = believed_ms(event.ended_at_ms, now_ms)
+            if ended_at_ms != event.ended_at_ms:
+                event = event._replace(ended_at_ms=ended_at_ms)
             _add(deltas.minutes, int(event.ended_at_ms // MINUTE_MS), event)
             deltas.recent.append((event.endpoint, int(event.ended_at_ms // SECOND_MS)))
         except (TypeError, ValueError, OverflowError):

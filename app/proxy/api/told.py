@@ -73,6 +73,8 @@ def tell_failed(call: Call, attempts: Attempts, seen: Failed) -> None:
     """Nobody gave a good answer; the client gets that of `seen`, or words of ours about it."""
     last = attempts.failed[-1]
     _tell_last(call, last.of, last.verdict.outcome)
+    if last.of.first_byte_s:
+        call.answered(last.status, last.of.first_byte_s)
     use = _use_of(call)
     use.reason = _reason(last)
     call.usage = last.usage

@@ -39,6 +39,7 @@ from app.storage.connections import (
     STATS_TOTAL,
     Redis,
 )
+from app.storage.request_log.booking import LogBook
 from app.storage.statistics import token_uses
 from app.storage.statistics.envelopes import unpack
 
@@ -90,6 +91,7 @@ class Ledger:
     def __init__(self, redis_client: Redis) -> None:
         self._redis = redis_client
         self._account: Account | None = None
+        self._log_book = LogBook(redis_client)
         self._swept_ms = 0
 
     def roll_up(self, now_ms: int) -> int:
@@ -196,10 +198,12 @@ class Ledger:
             log.debug("dropped on the way: %s", counted(batch.dropped, "event"))
         sums = self._summed(deltas, now_ms)
         uses = token_uses.added(self._redis, uses_of(batch.events))
+        booking = self._log_book.prepare(batch.events, now_ms)
         account.cursor = f"{_count(account.cursor) + batch.envelopes}:{uuid4().hex[:12]}".encode()
         pipe.multi()
         self._write_sums(pipe, sums, deltas)
         token_uses.write(pipe, uses)
+        self._log_book.write(pipe, booking)
         self._write_batch(pipe, batch, account.cursor, now_ms)
         pipe.execute()
         if log.isEnabledFor(logging.DEBUG):

@@ -53,3 +53,12 @@ def test_what_cannot_be_a_key_is_refused_and_not_shown(said: object, field: str)
         keys_in(said, "keys")
     assert refused.value.field == field
     assert "secr" not in str(refused.value)
+
+
+@pytest.mark.parametrize("cut", range(5, 18))
+def test_a_text_that_was_cut_off_within_the_key_is_masked(cut: int) -> None:
+    """No more of it is shown than the hint shows, with and without the sign that a text was cut."""
+    key = Key("1", "sk-0123456789abcdef")
+    for text in (f"no credit on {key.secret[:cut]}", f"no credit on {key.secret[:cut]}…"):
+        assert key.masked(text) == "no credit on sk-0…cdef"
+    assert key.masked("no credit on sk-0") == "no credit on sk-0"

@@ -187,7 +187,9 @@ def test_the_calls_event_tells_who_served_it(tell: Tell) -> None:
     story = tell({"a": {"k1": [fails(500)]}, "b": {"k2": [GOOD]}})
     content(story.ask().reply)
     [event] = story.room.events
-    assert event.api == ("b", "…k2", "m", "m-of-b", "ok")
+    api = event.api
+    assert api is not None
+    assert (api.channel, api.key_hint, api.model, api.upstream_model, api.outcome) == ("b", "…k2", "m", "m-of-b", "ok")
     assert (event.endpoint, event.attempts, event.status) == ("/v1", 2, 200)
 
 

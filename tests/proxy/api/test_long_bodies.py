@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from app.core.callers.access import ANONYMOUS
 from app.core.errors import ApiError, ClientFault
 from app.core.settings import Settings
 from app.proxy.api import calls as api_calls
@@ -40,7 +41,7 @@ def ask(story: Story, body: bytes, *, chunked: bool = False, path: str = "/v1/ch
     assert asked is not None
     reader = RequestInput(story.client, CHUNKED if chunked else len(body), expects_continue=False)
     inbound = Inbound("id", "POST", fields, "", reader, False, "192.0.2.1", None, "", None, story.client.sock)
-    return api_calls.ask(story.room.engine, inbound, asked, "", fields, story.snapshot, story.choices, "token")
+    return api_calls.ask(story.room.engine, inbound, asked, "", fields, story.snapshot, story.choices, ANONYMOUS)
 
 
 def send(end: Any, data: bytes) -> None:

@@ -1,0 +1,207 @@
+"""The rows of the request log: one for each attempt of a call, made of its event.
+
+The rows of a call lie end to end in time: the first begins with the request's head, each other where the one before it
+ended, and the last ends with the call. So an attempt's times hold what was waited for before it, and their sum is what
+the caller waited for.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from app.core.failures import Failure, Phase
+from app.core.judging.outcome import Facts, Outcome, judge
+from app.core.statistics.events import CLIENT_GONE, ApiUse, FailedAttempt, RequestEvent
+
+UNKNOWN_CREDENTIALS: Final = frozenset({"access_token_invalid", "access_token_required"})
+"""Reasons of calls that anybody can make."""
+MAX_REASON: Final = 400
+
+_LABELS: Final = frozenset(outcome.value for outcome in Outcome)
+
+
+class LogRow(NamedTuple):
+    """One attempt, or a call of which none was made. Fields are only ever added at the end: rows are kept as lists.
+
+    A text that is not known is empty; the API says null.
+    """
+
+    at_ms: int
+    """Its start."""
+    request_id: str
+    attempt: int
+    """1, 2, 3, ... within its call; 0: nothing was sent."""
+    final: bool
+    """The attempt whose answer the caller got: one of each call."""
+    token_id: str
+    token: str
+    """The access token's name at that time."""
+    client: str
+    method: str
+    path: str
+    """Without the query; of calls to channels alone, as paths of other APIs may hold their keys."""
+    mapping: str
+    channel_id: str
+    channel: str
+    key_id: str
+    key_hint: str
+    dialect: str
+    model: str
+    upstream_model: str
+    status: int
+    """Of a final row what the caller was told, else of the upstream's answer; 0 where there was none."""
+    outcome: str
+    reason: str
+    stream: bool
+    first_byte_ms: float | None
+    first_content_ms: float | None
+    duration_ms: float
+    usage: list[Any] | None
+    """A `core.usage.Usage` as a list; None where it is absent."""
+    cost_nano: int | None
+    unpriced: bool
+    price_version: str
+    request_bytes: int
+    response_bytes: int
+    trace_id: str
+    user_agent: str
+
+    @property
+    def is_refused(self) -> bool:
+        """Nobody was asked, as we did not want to."""
+        return self.attempt == 0 and self.outcome == Outcome.REFUSED.value
+
+    @property
+    def is_of_a_stranger(self) -> bool:
+        return self.is_refused and self.reason in UNKNOWN_CREDENTIALS
+
+
+def rows_of(event: RequestEvent, ended_at_ms: int) -> list[LogRow]:
+    """The rows of a call, in the order of its attempts. `ended_at_ms`: when it ended, as far as that is believed."""
+    api = event.api or ApiUse(mapping=event.endpoint)
+    attempts = [*api.failed, _last_of(event, api)]
+    first = 1 if api.channel else min(event.attempts, 1)
+    seen = api.seen_attempt or first + len(api.failed)
+    head_ms = ended_at_ms - event.duration_ms
+    rows = []
+    begins_ms = 0.0
+    for number, attempt in enumerate(attempts, first):
+        row = _row(event, api, attempt, number, head_ms, begins_ms)
+        rows.append(_as_final(row, event) if number == seen else row)
+        if attempt is not attempts[-1]:
+            begins_ms = attempt.ended_ms
+    if api.first_content_ms is not None:
+        rows[-1] = rows[-1]._replace(first_content_ms=_since(begins_ms, api.first_content_ms))
+    return rows
+
+
+def _last_of(event: RequestEvent, api: ApiUse) -> FailedAttempt:
+    """The last attempt in the shape of those before it."""
+    return FailedAttempt(
+        ended_ms=event.duration_ms,
+        channel_id=api.channel_id,
+        channel=api.channel,
+        key_id=api.key_id,
+        key_hint=api.key_hint,
+        upstream_model=api.upstream_model,
+        status=0,
+        outcome=api.outcome or _outcome_of(event),
+        reason=api.reason,
+        first_byte_ms=event.first_byte_ms,
+        request_bytes=event.request_bytes,
+        usage=api.usage,
+        cost_nano=api.cost_nano,
+        unpriced=api.unpriced,
+        price_version=api.price_version,
+    )
+
+
+def _row(
+    event: RequestEvent, api: ApiUse, attempt: FailedAttempt, number: int, head_ms: float, begins_ms: float
+) -> LogRow:
+    return LogRow(
+        at_ms=int(head_ms + begins_ms),
+        request_id=event.request_id,
+        attempt=number,
+        final=False,
+        token_id=api.token_id,
+        token=api.token,
+        client=event.client,
+        method=event.method,
+        path=api.path,
+        mapping=api.mapping,
+        channel_id=attempt.channel_id,
+        channel=attempt.channel,
+        key_id=attempt.key_id,
+        key_hint=attempt.key_hint,
+        dialect=api.dialect,
+        model=api.model,
+        upstream_model=attempt.upstream_model,
+        status=attempt.status,
+        outcome=attempt.outcome,
+        reason=attempt.reason,
+        stream=api.is_stream,
+        first_byte_ms=_since(begins_ms, attempt.first_byte_ms),
+        first_content_ms=None,
+        duration_ms=round(attempt.ended_ms - begins_ms, 1),
+        usage=None if attempt.usage is None else list(attempt.usage),
+        cost_nano=attempt.cost_nano,
+        unpriced=attempt.unpriced,
+        price_version=attempt.price_version,
+        request_bytes=attempt.request_bytes,
+        response_bytes=0,
+        trace_id=event.trace_id,
+        user_agent=api.user_agent,
+    )
+
+
+def _as_final(row: LogRow, event: RequestEvent) -> LogRow:
+    """With what the caller got."""
+    reason = _reason(event, row.outcome, row.reason)
+    return row._replace(final=True, status=event.status, reason=reason, response_bytes=event.response_bytes)
+
+
+def _reason(event: RequestEvent, outcome: str, of_attempt: str) -> str:
+    """What became of the attempt in words, after the code that the caller was told where it is one."""
+    code = event.error_code
+    if not code or code == outcome or of_attempt.startswith(code):
+        return of_attempt
+    if event.api is not None and event.api.channel and code in _LABELS:
+        return of_attempt  # the upstream's answer was passed on, and that is all that was said of it
+    return f"{code}: {of_attempt}"[:MAX_REASON] if of_attempt else code
+
+
+def _since(begins_ms: float, ms: float | None) -> float | None:
+    return None if ms is None else round(ms - begins_ms, 1)
+
+
+# --- what became of a call that says no outcome of its own ---
+
+_JSON: Final = {"content-type": "application/json"}
+_FAILURES: Final = {
+    (failure.code, failure.phase is Phase.BODY): failure for failure in Failure if failure is not Failure.CALLER_TIMEOUT
+}
+"""By code, and by whether the answer had begun."""
+
+
+def _outcome_of(event: RequestEvent) -> str:
+    return _outcome(event.status, event.error_code, event.attempts > 0, event.first_byte_ms is not None)
+
+
+@lru_cache(maxsize=1024)
+def _outcome(status: int, error_code: str, was_sent: bool, has_begun: bool) -> str:
+    """By the one table of outcomes, whose texts nobody has looked for in the answers of mappings."""
+    if error_code == CLIENT_GONE:
+        return Outcome.CLIENT_GONE.value
+    if not was_sent:
+        return Outcome.REFUSED.value if status >= 400 else Outcome.ANSWERED_HERE.value
+    failure = None
+    if error_code:
+        failure = _FAILURES.get((error_code, has_begun)) or _FAILURES.get((error_code, not has_begun))
+        if failure is None:
+            return Outcome.REFUSED.value
+        if not has_begun:
+            status = 0  # it is ours
+    facts = Facts("", status=status, headers=_JSON, body=b"{}" if status >= 400 else b"", failure=failure)
+    return judge(facts, (), 0.0).outcome.value

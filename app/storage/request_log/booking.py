@@ -1,0 +1,100 @@
+"""The worker's hand on the request log: rows go in with the events that they are made of, in the ledger's one MULTI.
+
+So each stands there exactly once, whoever is killed. The log is bounded: the latest `MOST_ROWS`, of them at most
+`MOST_REFUSED` of calls that were refused, and `STRANGERS_A_SECOND` of those that anybody can have us refuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from app.core.request_log.rows import LogRow, rows_of
+from app.core.statistics.events import RequestEvent
+from app.core.statistics.windows import SECOND_MS, believed_ms
+from app.storage.connections import LOG_LAST_ID, LOG_REFUSED, LOG_ROWS, Redis
+from app.storage.request_log.packed import mark, packed
+
+MOST_ROWS: Final = 10_000
+MOST_REFUSED: Final = 2_000
+STRANGERS_A_SECOND: Final = 10
+AT_ONCE: Final = 1_000
+"""So many rows go into one command."""
+
+
+class Booking(NamedTuple):
+    """What one batch of events changes."""
+
+    rows: list[bytes]
+    refused: list[bytes]
+    """Marks of those of the rows."""
+    leaving: list[bytes]
+    """Marks of refused ones that are too many."""
+    last_id: int
+
+
+class LogBook:
+    """Of one process. Whoever uses it watches the ledger's cursor, so that nobody else books meanwhile."""
+
+    def __init__(self, redis_client: Redis) -> None:
+        self._redis: Any = redis_client
+        self._second = 0
+        self._strangers = 0
+        """Rows of strangers in that second of the calls' ends."""
+
+    def prepare(self, events: Sequence[RequestEvent], now_ms: int) -> Booking:
+        """What is to be written of events in the order in which they came. Raises redis.RedisError."""
+        rows = self._rows(events[-MOST_ROWS:], now_ms)[-MOST_ROWS:]
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.get(LOG_LAST_ID)
+            pipe.zcard(LOG_REFUSED)
+            last_id, known = pipe.execute()
+        id = int(last_id or 0) or now_ms * 1000  # of a log that was lost none is given again
+        members, refused = [], []
+        for row in rows:
+            try:
+                member = packed(row, id + 1)
+            except TypeError:  # a text that is none; the call is counted all the same
+                continue
+            id += 1
+            members.append(member)
+            if row.is_refused:
+                refused.append(mark(row.at_ms, id))
+        over = known + len(refused) - MOST_REFUSED
+        leaving = sorted([*self._redis.zrange(LOG_REFUSED, 0, over - 1), *refused])[:over] if over > 0 else []
+        return Booking(members, refused, leaving, id)
+
+    def _rows(self, events: Sequence[RequestEvent], now_ms: int) -> list[LogRow]:
+        rows: list[LogRow] = []
+        for event in events:
+            try:
+                ended_at_ms = believed_ms(event.ended_at_ms, now_ms)
+                made = rows_of(event, ended_at_ms)
+                if made[-1].is_of_a_stranger and self._is_one_too_many(ended_at_ms // SECOND_MS):
+                    continue
+            except (AttributeError, LookupError, TypeError, ValueError, OverflowError):
+                continue  # no event of ours; that it is rejected is counted elsewhere
+            rows += made
+        return rows
+
+    def _is_one_too_many(self, second: int) -> bool:
+        if second != self._second:
+            self._second, self._strangers = second, 0
+        self._strangers += 1
+        return self._strangers > STRANGERS_A_SECOND
+
+    @staticmethod
+    def write(pipe: Any, booking: Booking) -> None:
+        """Queues what `prepare` found, in an open MULTI."""
+        if not booking.rows:
+            return
+        for at in range(0, len(booking.rows), AT_ONCE):
+            pipe.zadd(LOG_ROWS, dict.fromkeys(booking.rows[at : at + AT_ONCE], 0))
+        if booking.refused:
+            pipe.zadd(LOG_REFUSED, dict.fromkeys(booking.refused, 0))
+        if booking.leaving:
+            pipe.zremrangebyrank(LOG_REFUSED, 0, len(booking.leaving) - 1)
+            for one in booking.leaving:
+                pipe.zremrangebylex(LOG_ROWS, b"[" + one, b"(" + one + b"\xff")
+        pipe.zremrangebyrank(LOG_ROWS, 0, -MOST_ROWS - 1)
+        pipe.set(LOG_LAST_ID, booking.last_id)

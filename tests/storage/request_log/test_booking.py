@@ -1,0 +1,134 @@
+"""Rows are written with the events that they are made of, once each, and the log stays bounded."""
+
+from __future__ import annotations
+
+import pytest
+import redis
+
+from app.core.statistics.events import RequestEvent
+from app.storage.connections import LOG_REFUSED, LOG_ROWS, Redis
+from app.storage.request_log.booking import MOST_REFUSED, MOST_ROWS, STRANGERS_A_SECOND
+from app.storage.statistics import ledger as ledger_module
+from app.storage.statistics.envelopes import encode, push, unpack
+from app.storage.statistics.ledger import Ledger
+from tests.support.envelopes import send_events
+from tests.support.log_rows import NOON_MS, book, called, failed_attempt, kept, mapped, refused
+
+
+def ids(client: Redis) -> list[str]:
+    return [one.row.request_id for one in kept(client)]
+
+
+def test_rows_stand_by_time_and_then_by_id(own_redis: Redis) -> None:
+    """Whatever the order in which their calls ended; ids are never equal, and grow with each booking."""
+    book(own_redis, mapped("late", ended_at_ms=NOON_MS + 9_000), mapped("early"), seq=1)
+    book(own_redis, mapped("same"), called("call", failed_attempt(100.0), ended_at_ms=NOON_MS + 5_000), seq=2)
+    rows = kept(own_redis)
+    assert [one.row.request_id for one in rows] == ["late", "call", "call", "same", "early"]
+    assert [one.row.attempt for one in rows if one.row.request_id == "call"] == [2, 1]
+    assert len({one.id for one in rows}) == 5
+    assert rows[3].id > rows[4].id
+
+
+def test_an_envelope_that_comes_again_makes_no_second_row(own_redis: Redis) -> None:
+    """Whether it is booked already or waits beside the first."""
+    for _ in range(2):
+        send_events(own_redis, "p", 1, [mapped("a")])
+    book(own_redis, mapped("b"), seq=2)
+    book(own_redis, mapped("b"), seq=2)
+    assert sorted(ids(own_redis)) == ["a", "b"]
+
+
+def test_an_overtaken_worker_writes_no_rows(own_redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows and sums are one MULTI: the one that comes too late leaves neither."""
+    slow, fast = Ledger(own_redis), Ledger(own_redis)
+    send_events(own_redis, "p", 1, [mapped("a")])
+    honest = ledger_module.fold
+
+    def overtaken(events: list[RequestEvent], now_ms: int) -> object:
+        monkeypatch.setattr(ledger_module, "fold", honest)
+        assert fast.roll_up(now_ms) == 1
+        return honest(events, now_ms)
+
+    monkeypatch.setattr(ledger_module, "fold", overtaken)
+    with pytest.raises(redis.WatchError):
+        slow.roll_up(NOON_MS)
+    slow.roll_up(NOON_MS)
+    assert ids(own_redis) == ["a"]
+
+
+def test_the_oldest_of_too_many_rows_go(own_redis: Redis) -> None:
+    """Of 12,000 the latest 10,000 stay, in one booking or in many."""
+    events = [mapped(str(number), ended_at_ms=NOON_MS + number) for number in range(12_000)]
+    book(own_redis, *events[:11_000], seq=1, now_ms=NOON_MS + 20_000)
+    for seq, at in enumerate(range(11_000, 12_000, 250), 2):
+        book(own_redis, *events[at : at + 250], seq=seq, now_ms=NOON_MS + 20_000)
+    assert own_redis.zcard(LOG_ROWS) == MOST_ROWS
+    assert ids(own_redis) == [str(number) for number in range(11_999, 1_999, -1)]
+
+
+def test_refused_calls_never_take_the_room_of_others(own_redis: Redis) -> None:
+    """Their latest 2,000 stay, among all that were served; also when the rest comes in one booking."""
+    book(own_redis, *(mapped(f"served {n}", ended_at_ms=NOON_MS + n) for n in range(3_000)), seq=1)
+    for seq, at in enumerate(range(0, 5_000, 1_250), 2):
+        flood = (refused(str(n), ended_at_ms=NOON_MS + 10_000 + n) for n in range(at, at + 1_250))
+        book(own_redis, *flood, seq=seq)
+    book(own_redis, *(refused(str(n), ended_at_ms=NOON_MS + 10_000 + n) for n in range(5_000, 8_000)), seq=9)
+    rows = kept(own_redis)
+    late = [int(one.row.request_id) for one in rows if one.row.is_refused]
+    assert late == list(range(7_999, 5_999, -1))
+    assert len(rows) == 3_000 + MOST_REFUSED
+    assert own_redis.zcard(LOG_REFUSED) == MOST_REFUSED
+
+
+def test_strangers_are_only_counted_above_ten_a_second(own_redis: Redis) -> None:
+    """Calls with unknown credentials have ten rows of each second; those of our own tokens have all."""
+    strangers = [
+        refused(f"{second} {n}", "access_token_invalid", 401, ended_at_ms=NOON_MS + second * 1_000 + n)
+        for second in range(3)
+        for n in range(40)
+    ]
+    ledger = Ledger(own_redis)
+    send_events(own_redis, "p", 1, strangers[:20])
+    ledger.roll_up(NOON_MS)
+    send_events(own_redis, "p", 2, strangers[20:])
+    ledger.roll_up(NOON_MS)
+    book(own_redis, *(refused(f"own {n}") for n in range(30)), seq=3)
+    found = ids(own_redis)
+    assert len([one for one in found if not one.startswith("own")]) == 3 * STRANGERS_A_SECOND
+    assert len([one for one in found if one.startswith("own")]) == 30
+
+
+def test_an_event_of_an_older_process_has_its_row(own_redis: Redis) -> None:
+    """One that knows nothing of channels, or nothing of attempts; so has one of a process that knows more than we."""
+    old = encode(mapped("old")).removesuffix(b",null]") + b"]"
+    five = encode(mapped("five")).removesuffix(b",null]") + b',["ch","sk-a","m","up","rate_limited"]]'
+    newer = encode(called("newer", failed_attempt(9.0))).removesuffix(b"]]") + b',"more",7],"and",1]'
+    envelope = b'[1,"p",1,0,[' + b",".join([old, five, newer]) + b'],"later"]'
+    push(own_redis, envelope, 3)
+    book(own_redis, seq=2)
+    rows = {(one.row.request_id, one.row.attempt): one.row for one in kept(own_redis)}
+    assert set(rows) == {("old", 1), ("five", 1), ("newer", 1), ("newer", 2)}
+    five_row = rows["five", 1]
+    assert (five_row.channel, five_row.model, five_row.outcome, five_row.channel_id) == ("ch", "m", "rate_limited", "")
+    assert rows["newer", 2].channel_id == "2"
+
+
+def test_an_older_worker_reads_events_of_newer_processes() -> None:
+    """What stands in an event's last field it has never looked at; its figures stand where they stood."""
+    packed = b'[1,"p",1,0,[' + encode(called("new", failed_attempt(9.0), use={"reason": "x"})) + b"]]"
+    known_then = 16
+    envelope = unpack(packed)
+    assert envelope is not None
+    (event,) = envelope.events
+    assert event[:known_then] == called("new", failed_attempt(9.0))[:known_then]
+    assert RequestEvent._fields[known_then] == "api"
+
+
+def test_what_is_no_event_costs_no_others_row(own_redis: Redis) -> None:
+    """Nonsense among good events makes no row, and no error."""
+    good = encode(mapped("good"))
+    for seq, bad in enumerate((b"[1]", b"{}", b"7", good.replace(b"500.0", b'"long"'), good.replace(b"200", b"null"))):
+        push(own_redis, b'[1,"q",%d,0,[%b,%b]]' % (seq + 1, bad, good.replace(b"good", b"good%d" % seq)), 2)
+    book(own_redis, seq=1)
+    assert {one for one in ids(own_redis) if one.startswith("good")} >= {f"good{seq}" for seq in range(5)}

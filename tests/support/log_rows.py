@@ -1,0 +1,70 @@
+"""Events of calls, and the request log that a ledger makes of them."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from app.core.request_log.filters import LogFilter
+from app.core.statistics.events import ApiUse, FailedAttempt, RequestEvent
+from app.storage.connections import Redis
+from app.storage.request_log.packed import KeptRow
+from app.storage.request_log.reading import RequestLog
+from app.storage.statistics.ledger import Ledger
+from tests.support.envelopes import send_events
+
+NOON_MS = 1_790_000_000_000
+ALL = LogFilter()
+
+
+def mapped(request_id: str = "id", **changes: Any) -> RequestEvent:
+    """A call to a mapping: half a second long, begun at noon."""
+    event = RequestEvent(request_id, NOON_MS + 500, "/up", "GET", 200, "", 3, 5, 500.0, 100.0, client="192.0.2.1")
+    return event._replace(**changes)
+
+
+def called(request_id: str = "id", *failed: FailedAttempt, use: dict[str, Any] | None = None, **changes: Any) -> Any:
+    """A call to channels, of which `failed` are the attempts before the last; `use`: what its ApiUse says."""
+    api = ApiUse("second", "sk-2…bbbb", "m", "m-there", "ok", "openai", "", "/v1/chat/completions", "curl/8")
+    api.channel_id, api.key_id, api.token_id, api.token = "2", "22", "7", "team"
+    api.failed = list(failed)
+    for name, value in (use or {}).items():
+        setattr(api, name, value)
+    event = mapped(request_id, endpoint="/v1", method="POST", attempts=len(failed) + 1, api=api)
+    return event._replace(**changes)
+
+
+def refused(request_id: str = "id", code: str = "budget_exceeded", status: int = 429, **changes: Any) -> RequestEvent:
+    """A call to channels for which nobody was asked."""
+    api = ApiUse("", "", "m", "", "", "openai", "", "/v1/chat/completions", "curl/8")
+    event = mapped(request_id, endpoint="/v1", method="POST", status=status, error_code=code, attempts=0, api=api)
+    return event._replace(first_byte_ms=None, duration_ms=1.0, **changes)
+
+
+def failed_attempt(ended_ms: float, **changes: Any) -> FailedAttempt:
+    attempt = FailedAttempt(
+        ended_ms, "1", "first", "11", "sk-1…aaaa", "m-here", 429, "rate_limited", "slow down", 50.0, 9
+    )
+    return attempt._replace(**changes)
+
+
+def book(client: Redis, *events: RequestEvent, seq: int = 1, process: str = "p", now_ms: int = NOON_MS) -> None:
+    """Sends events in one envelope, and rolls up all that waits."""
+    send_events(client, process, seq, events)
+    roll_up(client, now_ms)
+
+
+def roll_up(client: Redis, now_ms: int = 0) -> None:
+    ledger = Ledger(client)
+    while ledger.roll_up(now_ms or time.time_ns() // 1_000_000):
+        pass
+
+
+def kept(client: Redis, wanted: LogFilter = ALL) -> list[KeptRow]:
+    """All rows that fit, the latest first."""
+    log = RequestLog(client)
+    rows, after = log.page(wanted, "", 500)
+    while after:
+        more, after = log.page(wanted, after, 500)
+        rows += more
+    return rows
