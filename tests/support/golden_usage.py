@@ -303,6 +303,14 @@ ANTHROPIC: dict[str, Golden] = {
                    "service_tier": "priority"}},
         told(4, 9, cache_write_5m=70, other={"service_tier": "priority"}),
     ),
+    "a message of a conversation that was made shorter": whole(
+        "/v1/messages",
+        {"type": "message", "content": [{"type": "text", "text": "Hi"}],
+         "usage": {"input_tokens": 23, "output_tokens": 10, "iterations": [
+             {"type": "compaction", "input_tokens": 180, "output_tokens": 35, "cache_creation_input_tokens": 5},
+             {"type": "message", "input_tokens": 23, "output_tokens": 10}]}},
+        told(203, 45, cache_write_5m=5),
+    ),
     "a message without usage": whole(
         "/v1/messages", {"type": "message", "content": [{"type": "text", "text": "Good morning"}]}, guessed(25, 3)
     ),

@@ -1,13 +1,16 @@
 """Usage as Anthropic's messages tell it (https://docs.anthropic.com/en/api/messages, .../messages-streaming).
 
 A stream tells it first in `message_start` and then, added up, in `message_delta`. What was read from the cache and
-written to it stands beside the input; `cache_creation` splits what was written by how long it stays.
+written to it stands beside the input; `cache_creation` splits what was written by how long it stays. What was used to
+make the conversation shorter stands in `iterations` alone
+(https://docs.anthropic.com/en/docs/build-with-claude/compaction).
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
+from app.wire.dialects.dialect import dicts
 from app.wire.usage.counts import NOTHING, OUTPUT, SOME, Counts, Other, Reader, less, member, number, put, text_of
 
 _NAMES: Final = (
@@ -27,6 +30,8 @@ class AnthropicReader(Reader):
 
     def __init__(self) -> None:
         self._told: dict[str, int] = {}
+        self._compacting: dict[str, int] = {}
+        """The same of what was used to make the conversation shorter."""
         self._searches = 0
         self._service_tier = ""
 
@@ -42,6 +47,9 @@ class AnthropicReader(Reader):
     def _take(self, usage: dict[str, Any]) -> None:
         for name in _NAMES:
             self._add(name, number(usage, name))
+        shortened = [one for one in dicts(usage.get("iterations")) if one.get("type") == "compaction"]
+        if shortened:
+            self._compacting = {name: sum([number(one, name) or 0 for one in shortened]) for name in _NAMES}
         self._add("thinking_tokens", number(member(usage, "output_tokens_details"), "thinking_tokens"))
         split = member(usage, "cache_creation")
         for name in _SPLIT:
@@ -54,13 +62,16 @@ class AnthropicReader(Reader):
             self._told[name] = value or self._told.get(name, 0)
 
     def counts(self) -> Counts | None:
-        told = self._told
-        if not told:
+        if not self._told:
             return None
+        told = dict(self._told)
+        for name, value in self._compacting.items():
+            if value:
+                told[name] = told.get(name, 0) + value
         other: Other = {}
         put(other, "web_search_requests", self._searches)
         put(other, "service_tier", self._service_tier)
-        written, short, long = (told.get(name) for name in ("cache_creation_input_tokens", *_SPLIT))
+        written, short, long = told.get("cache_creation_input_tokens"), told.get(_SPLIT[0]), told.get(_SPLIT[1])
         if written is not None:
             short = (short or 0) + (less(written, short, long) or 0)
         thought = told.get("thinking_tokens")
