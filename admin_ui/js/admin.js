@@ -13,11 +13,12 @@ import { usePoll } from './poll.js';
 import { problemText } from './problem.js';
 import { useRoute } from './route.js';
 import { Channels } from './views/channels.js';
+import { Logs } from './views/logs.js';
 import { Mappings } from './views/mappings.js';
 import { Settings } from './views/settings.js';
 
 const RETRY_MS = 5_000;
-const VIEWS = [['mappings', Mappings], ['channels', Channels], ['settings', Settings]];
+const VIEWS = [['mappings', Mappings], ['channels', Channels], ['logs', Logs], ['settings', Settings]];
 
 function Login({ onDone }) {
   const [token, setToken] = useState('');

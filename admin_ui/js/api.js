@@ -113,3 +113,8 @@ export const deleteKey = (id, key) => call('DELETE', keyPath(id, key));
 /** action: delete, restore, enable or disable; which: `ids`, `state` or `all`. */
 export const changeKeys = (id, action, which) => call('POST', `${keysPath(id)}/batch`, { action, ...which });
 export const revealKey = (id, key) => call('POST', `${keyPath(id, key)}/reveal`).then((answer) => answer.key_value);
+
+/** One page of the request log. asked: q, model, status, outcome, final, limit, after; each may be empty. */
+export const readLogs = (asked) => call('GET', `/api/logs?${asking(asked)}`);
+/** One call: `request` as its caller saw it, and its `attempts` in order. */
+export const readCall = (id) => call('GET', `/api/logs/${encodeURIComponent(id)}`);

@@ -41,6 +41,13 @@ export const day = (ms) => new Date(ms).toLocaleDateString(language(), { month: 
 export const hour = (ms) =>
   new Date(ms).toLocaleTimeString(language(), { hour: '2-digit', minute: '2-digit', hour12: false });
 
+/** To the second, with the day where it is not today. */
+export const moment = (ms) => (new Date(ms).toDateString() === new Date().toDateString() ? clock(ms) : `${day(ms)} ${clock(ms)}`);
+
+/** Dollars that a decimal text says, to a millionth. */
+export const usd = (text) =>
+  number(Number(text), { style: 'currency', currency: 'USD', currencyDisplay: 'narrowSymbol', minimumFractionDigits: 2, maximumFractionDigits: 6 });
+
 export const instant = (ms) => `${day(ms)} ${hour(ms)}`;
 
 const twoDigits = (n) => String(n).padStart(2, '0');

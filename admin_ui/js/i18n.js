@@ -4,11 +4,13 @@ import { useEffect, useState } from '../vendor/preact/hooks.mjs';
 import { recall, remember } from './remember.js';
 import { CHANNEL_WORDS } from './words/channels.js';
 import { KEY_WORDS } from './words/keys.js';
+import { LOG_WORDS } from './words/logs.js';
 import { SETTING_WORDS } from './words/settings.js';
 
 const WORDS = {
   ...CHANNEL_WORDS,
   ...KEY_WORDS,
+  ...LOG_WORDS,
   ...SETTING_WORDS,
   product: ['AI API Gateway', 'AI API 网关'],
   dashboard: ['Dashboard', '仪表盘'],

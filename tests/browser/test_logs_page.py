@@ -1,0 +1,142 @@
+"""The page of the latest calls in a real browser, over a log as the worker writes it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from app.core.usage import Usage
+from app.storage.connections import LOG_REFUSED, LOG_ROWS, Redis
+from tests.support.admin_pages import OpenPage, no_channels, open_page
+from tests.support.log_rows import book, called, failed_attempt, mapped, refused
+
+__all__ = ["no_channels", "open_page"]
+HOSTILE = "<img src=x onerror=alert(1)>"
+USAGE = Usage(1_200, 300, 0, 0, 450, None, "reported", {"web_search_requests": 2})
+
+
+@pytest.fixture
+def log(redis_client: Redis) -> Redis:
+    """Empty, whoever called before."""
+    book(redis_client, process="pages", seq=_seq(), now_ms=_now_ms())
+    redis_client.delete(LOG_ROWS, LOG_REFUSED)
+    return redis_client
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _seq() -> int:
+    return time.time_ns()
+
+
+def fill(client: Redis, *events: Any) -> None:
+    """The calls, one a second, the last one just now."""
+    now_ms = _now_ms()
+    ended = [event._replace(ended_at_ms=now_ms - 1_000 * place) for place, event in enumerate(reversed(events))]
+    book(client, *reversed(ended), process="pages", seq=_seq(), now_ms=now_ms)
+
+
+def failover(id: str = "f" * 32, **use: Any) -> Any:
+    said = {"usage": USAGE, "cost_nano": 12_345_678, "price_version": "2026-11", **use}
+    return called(id, failed_attempt(120.0), use=said, first_byte_ms=350.0)
+
+
+def test_calls_are_listed_and_one_is_told_attempt_by_attempt(
+    open_page: OpenPage, log: Redis, complaints: list[str]
+) -> None:
+    """A row for each call; its details stand in the address, with attempts, usage and cost."""
+    fill(log, mapped("a" * 32, status=500), refused("b" * 32), failover(model=HOSTILE, user_agent=HOSTILE))
+    page = open_page("#/logs")
+    rows = page.locator(".logs-table tbody tr")
+    expect(rows).to_have_count(3)
+    expect(rows.nth(0)).to_contain_text(HOSTILE)
+    expect(rows.nth(0)).to_contain_text("1,500 / 450")
+    expect(rows.nth(0)).to_contain_text("$0.012346")
+    expect(rows.nth(1)).to_contain_text("Refused here · 429")
+    expect(rows.nth(2)).to_contain_text("Server error · 500")
+    rows.nth(0).get_by_role("link").click()
+    dialog = page.get_by_role("dialog")
+    attempts = dialog.locator(".attempts-table tbody tr")
+    expect(attempts).to_have_count(2)
+    expect(attempts.nth(0)).to_contain_text("Rate limited · 429")
+    expect(attempts.nth(0)).to_contain_text("slow down")
+    expect(attempts.nth(0)).to_contain_text("sk-1…aaaa")
+    expect(attempts.nth(1)).to_contain_text("second")
+    expect(dialog).to_contain_text("Cached300")
+    expect(dialog).to_contain_text("web_search_requests2")
+    assert page.url.endswith("/admin#/logs/" + "f" * 32)
+    dialog.get_by_role("button", name="Close").click()
+    expect(dialog).to_have_count(0)
+    assert page.url.endswith("/admin#/logs")
+    assert complaints == []
+
+
+def test_what_is_filtered_for_stands_in_the_address(open_page: OpenPage, log: Redis) -> None:
+    """By text, model, status and outcome, calls or all attempts; and nothing found says so."""
+    fill(log, mapped("a" * 32, status=500), refused("b" * 32), failover())
+    page = open_page("#/logs")
+    rows = page.locator(".logs-table tbody tr")
+    expect(rows).to_have_count(3)
+    page.get_by_label("Rows").select_option("all")
+    expect(rows).to_have_count(4)
+    expect(rows.nth(1)).to_contain_text("attempt 1")
+    page.get_by_label("Outcome", exact=True).select_option("rate_limited")
+    expect(rows).to_have_count(1)
+    assert "outcome=rate_limited" in page.url
+    page.get_by_label("Rows").select_option("")
+    expect(page.get_by_text("No call fits these filters.")).to_be_visible()
+    page.get_by_role("button", name="Clear the filters").click()
+    expect(rows).to_have_count(3)
+    page.get_by_label("Search id").fill("SECOND")
+    expect(page.get_by_text("No call fits these filters.")).to_be_visible()
+    page.get_by_label("Search id").fill("bbbb")
+    expect(rows).to_have_count(1)
+    page.get_by_label("Search id").fill("")
+    page.get_by_label("State").select_option("5xx")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("/up")
+
+
+def test_pages_follow_and_go_back(open_page: OpenPage, log: Redis) -> None:
+    """Fifty at once, while calls come in."""
+    fill(log, *(mapped(f"{n:032x}") for n in range(120)))
+    page = open_page("#/logs")
+    first = page.locator(".logs-table tbody tr a").first
+    expect(first).to_have_attribute("href", f"#/logs/{119:032x}")
+    page.get_by_role("button", name="Next").click()
+    expect(first).to_have_attribute("href", f"#/logs/{69:032x}")
+    page.get_by_role("button", name="Next").click()
+    expect(page.locator(".logs-table tbody tr")).to_have_count(20)
+    expect(page.get_by_role("button", name="Next")).to_be_disabled()
+    page.get_by_role("button", name="Previous").click()
+    expect(first).to_have_attribute("href", f"#/logs/{69:032x}")
+
+
+def test_a_call_that_is_gone_says_so(open_page: OpenPage, log: Redis) -> None:
+    """By an address that somebody kept."""
+    page = open_page(f"#/logs/{'0' * 32}")
+    expect(page.get_by_role("dialog")).to_contain_text("This call is not in the log any more")
+
+
+@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+@pytest.mark.parametrize("width", [360, 800, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_every_width(open_page: OpenPage, log: Redis, locale: str, width: int, scheme: str) -> None:
+    """List and dialog, with long names and reasons, in both languages and themes."""
+    long = "a-model-with-a-very-long-name-" * 5
+    fill(
+        log, mapped("a" * 32, status=404), refused("b" * 32), failover(model=long, upstream_model="u" * 100, token=long)
+    )
+    options = {"locale": locale, "viewport": {"width": width, "height": 800}, "color_scheme": scheme}
+    page = open_page(f"#/logs/{'f' * 32}", **options)
+    expect(page.locator(".attempts-table tbody tr")).to_have_count(2)
+    for element in ("document.documentElement", "document.querySelector('dialog')"):
+        assert page.evaluate(f"{element}.scrollWidth <= {element}.clientWidth")
+    expect(page.locator(".logs-table tbody tr")).to_have_count(3)
+    said = page.locator(".logs h1").inner_text()
+    assert said == ("Calls" if locale == "en-US" else "请求记录")
