@@ -52,9 +52,11 @@ app/proxy/api/extra_chunk.py
 app/proxy/api/holding.py
 app/proxy/api/id_stage.py
 app/proxy/api/looking.py
+app/proxy/api/patience.py
 app/proxy/api/read_request.py
 app/proxy/api/repeated.py
 app/proxy/api/request.py
+app/proxy/api/served.py
 app/proxy/api/stage.py
 app/proxy/api/told.py
 app/proxy/attempt.py

@@ -8,7 +8,7 @@ const said = (key, otherwise, values) => (knows(key) ? t(key, values) : otherwis
 // Related ones stand together; the server's answer is sorted by name.
 const ORDER = ['connect_timeout', 'first_byte_timeout', 'idle_timeout', 'total_timeout', 'max_body_bytes', 'max_concurrency', 'queue_timeout',
   'requests_per_second', 'burst', 'global_requests_per_second', 'global_burst', 'web_first_byte_timeout', 'web_idle_timeout', 'max_attempts', 'max_keys_per_channel',
-  'first_useful_timeout', 'hold_max_bytes', 'replay_max_bytes', 'keepalive_comment_s', 'model_strip_date', 'model_contains', 'affinity',
+  'first_useful_timeout', 'hold_max_bytes', 'replay_max_bytes', 'keepalive_comment_s', 'keepalive_before_commit', 'model_strip_date', 'model_contains', 'affinity',
   'affinity_ttl_s', 'affinity_ids_ttl_s', 'cooldown_auth_s', 'cooldown_server_s', 'cooldown_timeout_s',
   'cooldown_rate_limit_s', 'cooldown_min_s', 'cooldown_max_s', 'blacklist_threshold', 'empty_is_error',
   'resting_fallback', 'time_zone', 'health_penalty', 'health_penalty_weight', 'health_window_s', 'health_min_samples', 'slow_penalty_weight',

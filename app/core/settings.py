@@ -106,6 +106,12 @@ GATEWAY_SETTINGS = {
             minimum=0,
         ),
         Setting(
+            "keepalive_before_commit",
+            Flag(),
+            False,
+            "Whether it is sent while no channel has answered yet: what fails then is told within the stream",
+        ),
+        Setting(
             "model_strip_date",
             Flag(),
             True,
@@ -261,6 +267,7 @@ class Settings:
     hold_max_bytes: int = 1024 * 1024
     replay_max_bytes: int = 32 * 1024 * 1024
     keepalive_comment_s: float = 15.0
+    keepalive_before_commit: bool = False
     model_strip_date: bool = True
     model_contains: bool = False
     health_penalty: bool = False

@@ -39,6 +39,10 @@ class ClientWatch:
             self._watcher = _watchers[sock] = gevent.get_hub().loop.io(sock.fileno(), 1)
         self._watcher.start(self._look)
 
+    def throw_into(self, greenlet: Any) -> None:
+        """From now on that is the one that waits."""
+        self._greenlet = greenlet
+
     def stop(self) -> None:
         if self._watcher is not None:
             self._watcher.stop()

@@ -20,7 +20,8 @@ from app.core.model import AccessToken, Channel, Mapping, Snapshot
 from app.core.network.addresses import only_here
 from app.core.snapshot import CHANNELS
 from app.gateway import Gateway
-from app.proxy.api.calls import Served, ask
+from app.proxy.api.calls import ask
+from app.proxy.api.served import Served
 from app.proxy.api.told import ended
 from app.proxy.messages import Inbound, Reply
 from app.routes import cors
@@ -207,9 +208,9 @@ def _is_ours(name: str) -> bool:
     return name.startswith(_OWN_BEGIN) or name == "set-cookie"
 
 
-def _route_fields(channel: str, attempts: int, upstream_model: str) -> Headers:
+def _route_fields(channel: str, attempts: int | None, upstream_model: str) -> Headers:
     """Who served, and how often somebody was asked."""
-    fields = [("X-Gateway-Attempts", str(attempts))]
+    fields = [("X-Gateway-Attempts", str(attempts))] if attempts is not None else []
     if channel:
         fields.append(("X-Gateway-Channel", _quoted(channel, "")))
     if upstream_model:

@@ -18,9 +18,11 @@ from app.proxy.api import told
 from app.proxy.api.attempts import Attempts, Choices, Chosen, Failed, Try
 from app.proxy.api.final_answer import final_answer, seen_of
 from app.proxy.api.looking import asked_bytes, stages_of
+from app.proxy.api.patience import is_patient, patiently
 from app.proxy.api.read_request import read_request
 from app.proxy.api.repeated import Repeated
 from app.proxy.api.request import ApiRequest
+from app.proxy.api.served import Served
 from app.proxy.call import Call
 from app.proxy.engine import Engine, break_off, switched
 from app.proxy.messages import Inbound, Reply
@@ -49,20 +51,6 @@ Choose = Callable[[ApiRequest], CallChoices]
 """Who may be tried for a request. Raises ApiError when nobody may."""
 
 
-class Served:
-    """By whom a call was answered, for the fields that tell it."""
-
-    __slots__ = ("attempts", "channel", "reply", "upstream_model")
-
-    def __init__(self, reply: Reply, channel: str, attempts: int, upstream_model: str) -> None:
-        self.reply = reply
-        self.channel = channel
-        """Its name; that of the last that was tried where nobody gave a good answer."""
-        self.attempts = attempts
-        self.upstream_model = upstream_model
-        """Empty where it is asked for under the caller's own name."""
-
-
 def ask(
     engine: Engine,
     inbound: Inbound,
@@ -80,12 +68,25 @@ def ask(
     Raises GatewayError before anything was sent to the client, or ClientGone.
     """
     call = told.begun(engine.calls, inbound, asked, token)
-    request: ApiRequest | None = None
-    attempts: Attempts | None = None
+    settings = snapshot.settings
     call.bound(snapshot.limits.total_timeout, deadlines_of(fields, query))
     try:
-        request = read_request(inbound, asked, query_without_deadline(query), fields, snapshot.settings, token.holder)
-        told.tell_request(call, request)
+        request = read_request(inbound, asked, query_without_deadline(query), fields, settings, token.holder)
+    except BaseException as error:  # whatever it is, the call is accounted for
+        break_off(call, error)
+    told.tell_request(call, request)
+    if is_patient(request, settings):
+        act = partial(_served, engine, call, request, snapshot, choose, token)
+        return patiently(act, call, request, settings.keepalive_comment_s)
+    return _served(engine, call, request, snapshot, choose, token)
+
+
+def _served(
+    engine: Engine, call: Call, request: ApiRequest, snapshot: Snapshot, choose: Choose, token: AccessToken
+) -> Served:
+    attempts: Attempts | None = None
+    asked = request.asked
+    try:
         call.watch_client()
         if token.is_limited:
             check_call(token, asked, request.model, snapshot, by_mapping=bool(asked.mapping))
@@ -96,9 +97,8 @@ def ask(
         choices = choose(request)
         attempts = Attempts(call, request, choices, snapshot, engine.transport, repeated.times)
         chosen = attempts.run(engine.forwarded_fields)
-    except BaseException as error:  # whatever it is, the call is accounted for
-        if request is not None:
-            request.body.close()
+    except BaseException as error:  # as above
+        request.body.close()
         if attempts is not None:
             told.tell_broken_off(call, attempts)
         break_off(call, error)
