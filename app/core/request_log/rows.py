@@ -32,40 +32,40 @@ class LogRow(NamedTuple):
     request_id: str
     attempt: int
     """1, 2, 3, ... within its call; 0: nothing was sent."""
-    final: bool
+    final: bool = False
     """The attempt whose answer the caller got: one of each call."""
-    token_id: str
-    token: str
+    token_id: str = ""
+    token: str = ""
     """The access token's name at that time."""
-    client: str
-    method: str
-    path: str
+    client: str = ""
+    method: str = ""
+    path: str = ""
     """Without the query; of calls to channels alone, as paths of other APIs may hold their keys."""
-    mapping: str
-    channel_id: str
-    channel: str
-    key_id: str
-    key_hint: str
-    dialect: str
-    model: str
-    upstream_model: str
-    status: int
+    mapping: str = ""
+    channel_id: str = ""
+    channel: str = ""
+    key_id: str = ""
+    key_hint: str = ""
+    dialect: str = ""
+    model: str = ""
+    upstream_model: str = ""
+    status: int = 0
     """Of a final row what the caller was told, else of the upstream's answer; 0 where there was none."""
-    outcome: str
-    reason: str
-    stream: bool
-    first_byte_ms: float | None
-    first_content_ms: float | None
-    duration_ms: float
-    usage: list[Any] | None
+    outcome: str = ""
+    reason: str = ""
+    stream: bool = False
+    first_byte_ms: float | None = None
+    first_content_ms: float | None = None
+    duration_ms: float = 0.0
+    usage: list[Any] | None = None
     """A `core.usage.Usage` as a list; None where it is absent."""
-    cost_nano: int | None
-    unpriced: bool
-    price_version: str
-    request_bytes: int
-    response_bytes: int
-    trace_id: str
-    user_agent: str
+    cost_nano: int | None = None
+    unpriced: bool = False
+    price_version: str = ""
+    request_bytes: int = 0
+    response_bytes: int = 0
+    trace_id: str = ""
+    user_agent: str = ""
 
     @property
     def is_refused(self) -> bool:
@@ -79,7 +79,9 @@ class LogRow(NamedTuple):
 
 def rows_of(event: RequestEvent, ended_at_ms: int) -> list[LogRow]:
     """The rows of a call, in the order of its attempts. `ended_at_ms`: when it ended, as far as that is believed."""
-    api = event.api or ApiUse(mapping=event.endpoint)
+    api = event.api
+    if api is None:
+        return [_row_of_mapping(event, ended_at_ms)]
     attempts = [*api.failed, _last_of(event, api)]
     first = 1 if api.channel else min(event.attempts, 1)
     seen = api.seen_attempt or first + len(api.failed)
@@ -87,13 +89,34 @@ def rows_of(event: RequestEvent, ended_at_ms: int) -> list[LogRow]:
     rows = []
     begins_ms = 0.0
     for number, attempt in enumerate(attempts, first):
-        row = _row(event, api, attempt, number, head_ms, begins_ms)
-        rows.append(_as_final(row, event) if number == seen else row)
+        rows.append(_row(event, api, attempt, number, head_ms, begins_ms, is_final=number == seen))
         if attempt is not attempts[-1]:
             begins_ms = attempt.ended_ms
     if api.first_content_ms is not None:
         rows[-1] = rows[-1]._replace(first_content_ms=_since(begins_ms, api.first_content_ms))
     return rows
+
+
+def _row_of_mapping(event: RequestEvent, ended_at_ms: int) -> LogRow:
+    """The most frequent one, so nothing is made for it that is not kept."""
+    outcome = _outcome_of(event)
+    return LogRow(
+        at_ms=int(ended_at_ms - event.duration_ms),
+        request_id=event.request_id,
+        attempt=min(event.attempts, 1),
+        final=True,
+        client=event.client,
+        method=event.method,
+        mapping=event.endpoint,
+        status=event.status,
+        outcome=outcome,
+        reason=_reason(event, outcome, "") if event.error_code else "",
+        first_byte_ms=_since(0.0, event.first_byte_ms),
+        duration_ms=round(event.duration_ms, 1),
+        request_bytes=event.request_bytes,
+        response_bytes=event.response_bytes,
+        trace_id=event.trace_id,
+    )
 
 
 def _last_of(event: RequestEvent, api: ApiUse) -> FailedAttempt:
@@ -118,13 +141,20 @@ def _last_of(event: RequestEvent, api: ApiUse) -> FailedAttempt:
 
 
 def _row(
-    event: RequestEvent, api: ApiUse, attempt: FailedAttempt, number: int, head_ms: float, begins_ms: float
+    event: RequestEvent,
+    api: ApiUse,
+    attempt: FailedAttempt,
+    number: int,
+    head_ms: float,
+    begins_ms: float,
+    *,
+    is_final: bool,
 ) -> LogRow:
     return LogRow(
         at_ms=int(head_ms + begins_ms),
         request_id=event.request_id,
         attempt=number,
-        final=False,
+        final=is_final,
         token_id=api.token_id,
         token=api.token,
         client=event.client,
@@ -138,28 +168,21 @@ def _row(
         dialect=api.dialect,
         model=api.model,
         upstream_model=attempt.upstream_model,
-        status=attempt.status,
+        status=event.status if is_final else attempt.status,
         outcome=attempt.outcome,
-        reason=attempt.reason,
+        reason=_reason(event, attempt.outcome, attempt.reason) if is_final else attempt.reason,
         stream=api.is_stream,
         first_byte_ms=_since(begins_ms, attempt.first_byte_ms),
-        first_content_ms=None,
         duration_ms=round(attempt.ended_ms - begins_ms, 1),
         usage=None if attempt.usage is None else list(attempt.usage),
         cost_nano=attempt.cost_nano,
         unpriced=attempt.unpriced,
         price_version=attempt.price_version,
         request_bytes=attempt.request_bytes,
-        response_bytes=0,
+        response_bytes=event.response_bytes if is_final else 0,
         trace_id=event.trace_id,
         user_agent=api.user_agent,
     )
-
-
-def _as_final(row: LogRow, event: RequestEvent) -> LogRow:
-    """With what the caller got."""
-    reason = _reason(event, row.outcome, row.reason)
-    return row._replace(final=True, status=event.status, reason=reason, response_bytes=event.response_bytes)
 
 
 def _reason(event: RequestEvent, outcome: str, of_attempt: str) -> str:

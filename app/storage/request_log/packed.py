@@ -6,7 +6,7 @@ them that was told before is found again whatever came or went meanwhile.
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -18,9 +18,6 @@ MARK_BYTES: Final = TIME_DIGITS + ID_DIGITS
 LATEST_MS: Final = 10**TIME_DIGITS - 1
 
 _FIELDS: Final = len(LogRow._fields)
-_LEAST: Final[tuple[Any, ...]] = (0, "", 0, True, *[""] * 13, 0, "", "", False, None, None, 0.0, None, None, False, "")
-_LACKING: Final = (*_LEAST, 0, 0, "", "")
-"""What fields are that an older version did not know."""
 
 
 class KeptRow(NamedTuple):
@@ -46,12 +43,10 @@ def packed(row: LogRow, id: int) -> bytes:
 
 
 def unpacked(member: bytes) -> KeptRow | None:
-    """The reverse; None for bytes that are no row. Fields that we do not know yet are left out."""
+    """The reverse; None for bytes that are no row. Fields that we do not know yet are left out, lacking ones empty."""
     try:
         id = int(member[TIME_DIGITS:MARK_BYTES])
         values = orjson.loads(member[MARK_BYTES:])
-        if len(values) < _FIELDS:
-            values += _LACKING[len(values) :]
         return KeptRow(id, LogRow(*values[:_FIELDS]))
     except (TypeError, ValueError):
         return None
