@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from app.core.choosing.repeats import FailedCalls
 from app.core.errors import UpstreamFault
@@ -26,7 +26,10 @@ from app.proxy.upstream.exchange import NEVER
 from app.storage.limits.slots import Slot
 from app.wire.http.caller_deadlines import NONE as NO_DEADLINES
 from app.wire.http.caller_deadlines import CallerDeadlines
+from app.wire.http.headers import find
 from app.wire.http.trace import NO_TRACE
+
+MAX_USER_AGENT: Final = 200
 
 
 @dataclass(slots=True)
@@ -214,6 +217,7 @@ class Call:
 
     def _used(self, use: ApiUse) -> ApiUse:
         """What calls to channels have, and those that showed a token or were metered."""
+        use.user_agent = (find(self._inbound.headers, "user-agent") or "")[:MAX_USER_AGENT]
         if self.token is not None:
             use.token_id, use.token = self.token.id, self.token.name
         if self.usage is not ABSENT:

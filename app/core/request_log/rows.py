@@ -40,7 +40,7 @@ class LogRow(NamedTuple):
     client: str = ""
     method: str = ""
     path: str = ""
-    """Without the query; of calls to channels alone, as paths of other APIs may hold their keys."""
+    """Without the query; only where its API is known, as paths of others may hold their keys."""
     mapping: str = ""
     channel_id: str = ""
     channel: str = ""

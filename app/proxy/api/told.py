@@ -18,11 +18,10 @@ from app.proxy.call import Call, Calls
 from app.proxy.messages import Inbound
 from app.proxy.metering import usage_told
 from app.wire.dialects.asked import Asked
-from app.wire.http.headers import find
 
 MAX_PATH: Final = 300
 MAX_NAME: Final = 200
-"""Of models, as callers ask for them, and of what clients call themselves."""
+"""Of models, as callers ask for them."""
 MAX_REASON: Final = 300
 
 
@@ -30,11 +29,8 @@ def begun(calls: Calls, inbound: Inbound, asked: Asked, token: AccessToken | Non
     """A call to channels that has come in, of which its event says so far that nobody was asked."""
     call = Call(calls, inbound, asked.endpoint, 0.0)
     call.token = token
-    user_agent = find(inbound.headers, "user-agent") or ""
     path = asked.mapping + asked.path if asked.mapping else asked.path
-    call.use = ApiUse(
-        "", "", asked.model[:MAX_NAME], "", "", asked.speaks, asked.mapping, path[:MAX_PATH], user_agent[:MAX_NAME]
-    )
+    call.use = ApiUse("", "", asked.model[:MAX_NAME], "", "", asked.speaks, asked.mapping, path[:MAX_PATH])
     return call
 
 
