@@ -71,6 +71,7 @@ GUARDED = [
     ("PUT", "/api/tokens/x"),
     ("DELETE", "/api/tokens/x"),
     ("POST", "/api/tokens/x/rotate"),
+    ("GET", "/api/tokens/x/usage"),
 ]
 
 

@@ -10,13 +10,17 @@ from hashlib import sha256
 import pytest
 
 from app.storage.connections import TABLE, open_redis
+from app.storage.statistics.ledger import Ledger
 from tests.support.api_calls import Accounts
 from tests.support.gateway import GatewayProcess
 from tests.support.tokens import add_token, change_token, delete_tokens
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
 def gateway(accounts: Accounts) -> Iterator[GatewayProcess]:
+    """With a channel, so that `/v1` is served."""
+    accounts.add("one")
     yield accounts.gateway
     delete_tokens(accounts.gateway)
 
@@ -102,3 +106,27 @@ def test_nobody_but_the_admin_sees_them(gateway: GatewayProcess) -> None:
         reply = gateway.request("GET", "/api/tokens", headers=token.bearer)
         assert (reply.status, reply.json()["code"]) == (401, "token_wrong")
     assert gateway.admin("GET", "/api/tokens").status == 200
+
+
+def test_the_use_of_a_token_is_told(gateway: GatewayProcess) -> None:
+    """Of its calls alone, as far as the request log has them; and how often it was used is counted besides."""
+    token, other = add_token(gateway), add_token(gateway, "bob", enabled=False)
+    for one in (token, other):
+        gateway.request("POST", "/v1/chat/completions", '{"model": "nobody-has-it"}', one.bearer)
+    gateway.request("GET", "/v1/models", headers=token.bearer)
+    path = f"/api/tokens/{token.id}/usage"
+    with open_redis(gateway.redis_url) as client:
+        ledger = Ledger(client)
+        now_ms = int(time.time() * 1000)
+        wait_until(
+            lambda: ledger.roll_up(now_ms) >= 0 and gateway.admin("GET", path).json()["usage"]["requests"] > 0,
+            "the call is in the log",
+        )
+    told = gateway.admin("GET", f"{path}?range=24h").json()
+    assert (told["usage"]["errors"], told["whole_since_ms"]) == (0, None)
+    assert told["to_ms"] - told["from_ms"] == 86_400_000
+    shown = gateway.admin("GET", f"/api/tokens/{token.id}").json()["access_token"]
+    assert (shown["requests"], shown["errors"]) == (1, 0)
+    assert abs(shown["last_used_at_ms"] - now_ms) < 60_000
+    wrong = gateway.admin("GET", f"{path}?range=tomorrow")
+    assert (wrong.status, wrong.json()["field"]) == (400, "range")

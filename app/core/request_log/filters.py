@@ -62,6 +62,11 @@ class LogFilter:
         return any(self.q in text.casefold() for text in texts)
 
 
+def filter_of_token(token_id: str, from_ms: int, to_ms: int) -> LogFilter:
+    """The rows of one access token's calls, of a span."""
+    return LogFilter(from_ms=from_ms, to_ms=to_ms, exact=((LogRow._fields.index("token_id"), token_id),))
+
+
 def parse_filter(said: Mapping[str, str]) -> LogFilter:
     """What a query asks for; names that are none of NAMES are passed over. Raises Invalid."""
     texts = {name: said[name].strip() for name in NAMES if said.get(name, "").strip()}

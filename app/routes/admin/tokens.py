@@ -8,8 +8,12 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from app.core.model import AccessToken
+from app.core.request_log.filters import filter_of_token
+from app.core.request_log.sums import RowSums
 from app.core.snapshot import ACCESS_TOKENS
+from app.core.statistics.ranges import range_of
 from app.gateway import Gateway
+from app.proxy.api.choices import now_ms
 from app.routes.admin.answers import AdminError, read_object
 from app.routes.admin.lists import page_size
 from app.routes.token_answers import TokenAnswers
@@ -56,6 +60,20 @@ def add_token_routes(admin: Blueprint, gateway: Gateway) -> None:
     def rotate_token(token_id: str) -> Answer:
         token, secret = access_tokens.rotate(catalog, token_id)
         return jsonify(success=True, access_token=answers.one(token), token=secret)
+
+    @admin.get("/tokens/<token_id>/usage")
+    def token_usage(token_id: str) -> Answer:
+        return jsonify(success=True, **_usage(gateway, find_token(gateway, token_id)))
+
+
+def _usage(gateway: Gateway, token: AccessToken) -> dict[str, Any]:
+    """What the request log has of the token's calls in the span that the query names, and from when on it has all."""
+    now = now_ms()
+    span = range_of(request.args.get("range", "today"), now, gateway.catalog.snapshot.settings.time_zone)
+    sums = RowSums(span, now)
+    sums.add(gateway.request_log.each(filter_of_token(token.id, span.from_ms, span.to_ms)))
+    whole_since_ms = gateway.request_log.whole_since_ms() or None
+    return {"usage": sums.answer(), "from_ms": span.from_ms, "to_ms": span.to_ms, "whole_since_ms": whole_since_ms}
 
 
 def find_token(gateway: Gateway, token_id: str) -> AccessToken:

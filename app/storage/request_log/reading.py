@@ -7,7 +7,9 @@ from itertools import islice
 from typing import Any, Final
 
 from app.core.request_log.filters import LogFilter
+from app.core.request_log.rows import LogRow
 from app.storage.connections import LOG_ROWS, Redis
+from app.storage.request_log.booking import MOST_ROWS
 from app.storage.request_log.packed import LATEST_MS, MARK_BYTES, TIME_DIGITS, KeptRow, unpacked
 from app.waiting import give_way
 
@@ -35,6 +37,17 @@ class RequestLog:
     def count(self, wanted: LogFilter) -> int:
         """How many rows fit."""
         return sum(1 for _ in self._fitting(wanted, ""))
+
+    def each(self, wanted: LogFilter) -> Iterator[LogRow]:
+        """All rows that fit, the latest first."""
+        return (kept.row for kept in self._fitting(wanted, ""))
+
+    def whole_since_ms(self) -> int:
+        """From when on all rows of calls are there, in ms since the epoch; 0: none was let go yet."""
+        if self._redis.zcard(LOG_ROWS) < MOST_ROWS:
+            return 0
+        oldest = [unpacked(member) for member in self._redis.zrangebylex(LOG_ROWS, _BEGINNING, _END, 0, 1)]
+        return oldest[0].row.at_ms if oldest and oldest[0] is not None else 0
 
     def of_request(self, request_id: str) -> list[KeptRow]:
         """The rows of one call, in the order of its attempts; none where nobody knows it any more."""
