@@ -10,7 +10,7 @@ from functools import partial
 
 from app.config import Config, ConfigError
 from app.core.callers.tickets import Tickets
-from app.core.model import Channel
+from app.core.model import Channel, Snapshot
 from app.core.network.addresses import only_here
 from app.core.network.egress import EgressPolicy
 from app.proxy.admission import Admission
@@ -123,6 +123,13 @@ def build_gateway(config: Config) -> Gateway:
     engine.calls.observers = [observer.record for observer in (recorder, log_sink) if observer is not None]
     catalog = Catalog(connect(), config.limits, config.settings)
     choosing = _build_choosing(quick, catalog, ChannelLimits(slots, minutes))
+
+    def notice(snapshot: Snapshot) -> None:
+        log_sink.takes_requests = snapshot.settings.log_requests
+        choosing.notice(snapshot)
+
+    catalog.on_change = notice
+
     redis = connect()
     stored_health = StoredHealth(redis, "")
     return Gateway(
@@ -155,7 +162,6 @@ def _build_choosing(connect: Callable[[], Redis], catalog: Catalog, limits: Chan
         AffinityKeeper(connect(), affinity.conversations, affinity.ids),
     )
     choosing = Choosing(health, pools, limits, affinity, keepers)
-    catalog.on_change = choosing.notice
     return choosing
 
 

@@ -12,7 +12,7 @@ const ORDER = ['connect_timeout', 'first_byte_timeout', 'idle_timeout', 'total_t
   'affinity_ttl_s', 'affinity_ids_ttl_s', 'cooldown_auth_s', 'cooldown_server_s', 'cooldown_timeout_s',
   'cooldown_rate_limit_s', 'cooldown_min_s', 'cooldown_max_s', 'blacklist_threshold', 'empty_is_error',
   'resting_fallback', 'time_zone', 'health_penalty', 'health_penalty_weight', 'health_window_s', 'health_min_samples', 'slow_penalty_weight',
-  'route_headers', 'meter_mappings', 'openai_include_usage', 'anonymous_channels', 'budget_default_output_tokens', 'budget_unpriced',
+  'route_headers', 'log_requests', 'meter_mappings', 'openai_include_usage', 'anonymous_channels', 'budget_default_output_tokens', 'budget_unpriced',
   'budget_local_usd', 'budget_cut_streams', 'global_max_concurrency', 'budget_when_redis_away',
   'proxy_url', 'require_token'];
 const place = (name) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);

@@ -157,6 +157,7 @@ GATEWAY_SETTINGS = {
             maximum=90 * _DAY_S,
         ),
         Setting("route_headers", Flag(), True, "Whether answers of channels tell which one served them"),
+        Setting("log_requests", Flag(), True, "Whether each finished request has its line in the log"),
         Setting(
             "anonymous_channels",
             Flag(),
@@ -281,6 +282,7 @@ class Settings:
     affinity_ttl_s: float = 3600.0
     affinity_ids_ttl_s: float = 86_400.0
     route_headers: bool = True
+    log_requests: bool = True
     anonymous_channels: bool = False
     global_max_concurrency: int = 0
     budget_when_redis_away: str = "stop"

@@ -55,6 +55,8 @@ class LogSink:
         self.fd = fd
         self.describe: Callable[[RequestEvent], bytes] = _no_description
         """Makes the line of a finished request, in the thread: the request does not wait for that either."""
+        self.takes_requests = True
+        """False: finished requests have no line (setting `log_requests`)."""
         self.notice: Callable[[int], bytes] = _plain_notice
         """Makes the line that tells how many were dropped."""
         self.begin_anew()
@@ -87,6 +89,8 @@ class LogSink:
 
     def record(self, event: RequestEvent) -> None:
         """A line for a finished request. Called on the request path."""
+        if not self.takes_requests:
+            return
         if len(self._events) < MAX_WAITING_EVENTS:
             self._events.append(event)
             if not self._running.locked() and self._running.acquire(False):

@@ -66,6 +66,22 @@ def test_every_line_of_a_request_bears_its_ids(
     assert other["first_byte_ms"] <= other["duration_ms"]
 
 
+def test_requests_have_no_line_where_the_operator_wants_none(
+    start_gateway: Callable[..., GatewayProcess], upstream: Upstream
+) -> None:
+    """`log_requests` counts from the next call on, and errors are told all the same."""
+    logged = start_gateway()
+    logged.map("/dead", "http://127.0.0.1:1")
+    assert logged.admin("PUT", "/api/settings", {"log_requests": False}).status == 200
+    silent = logged.request("GET", "/dead/x")
+    assert logged.admin("PUT", "/api/settings", {"log_requests": None}).status == 200
+    told = logged.request("GET", "/up/x")
+    said = logged.settled_log(str(told.field("x-request-id")))
+    assert f"request_id={silent.field('x-request-id')}" in said
+    assert "mapping=/dead" not in said
+    assert "mapping=/up" in said
+
+
 @pytest.mark.parametrize("log_format", ["text", "json"])
 def test_the_trace_can_be_put_together(
     start_gateway: Callable[..., GatewayProcess], upstream: Upstream, log_format: str
