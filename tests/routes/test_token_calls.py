@@ -169,6 +169,19 @@ def test_a_limited_token_opens_nothing_whose_model_or_cost_cannot_be_known(
     assert one.gateway.request(method, path, body, BEARER).status == 200
 
 
+@pytest.mark.own_server
+@pytest.mark.parametrize("path", ["/v1/realtime?model=m", "/up/v1/realtime?model=m"])
+def test_a_limited_token_opens_no_websocket(one: Accounts, path: str) -> None:
+    """Nobody knows what goes over it; neither to a channel nor by a mapping."""
+    one.gateway.map("/up", one.upstream.url)
+    token = add_token(one.gateway, models=["m"])
+    upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
+    reply = one.gateway.request("GET", path, headers=token.bearer | upgrade | {"Sec-WebSocket-Key": "x" * 24})
+    one.gateway.admin("DELETE", "/api/mappings/up")
+    assert refused(reply) == (403, "route_not_allowed", "false")
+    assert not one.upstream.seen
+
+
 def test_a_mapping_to_a_channel_is_a_route_of_its_own(one: Accounts) -> None:
     """Whoever may use the channel alone may not use it by the mapping; whoever may use the mapping needs no more."""
     [channel] = one.gateway.admin("GET", "/api/channels").json()["channels"]

@@ -110,8 +110,12 @@ class Minutes:
         """The attempt did not begin after all: it counts no more."""
         counted.slot.release()
         with self._lock:
+            if self._counted and self._counted[-1] is counted:  # mostly: what was refused at once leaves no trace
+                self._counted.pop()
             ends_s = self._ends_s.get(counted.name)
-            if ends_s and counted.ends_s in ends_s:
+            if ends_s and ends_s[-1] == counted.ends_s:
+                ends_s.pop()
+            elif ends_s and counted.ends_s in ends_s:
                 ends_s.remove(counted.ends_s)
             self._refused.pop(counted.name, None)
 
