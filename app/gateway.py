@@ -161,8 +161,7 @@ def _build_choosing(connect: Callable[[], Redis], catalog: Catalog, limits: Chan
         HealthKeeper(connect(), health, pools, channels),
         AffinityKeeper(connect(), affinity.conversations, affinity.ids),
     )
-    choosing = Choosing(health, pools, limits, affinity, keepers)
-    return choosing
+    return Choosing(health, pools, limits, affinity, keepers)
 
 
 def _build_recorder(config: Config, redis: Redis, engine: Engine) -> Recorder:
