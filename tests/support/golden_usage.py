@@ -113,6 +113,13 @@ OPENAI: dict[str, Golden] = {
         CHAT, [chunk('"content":"你好世界"', more=""), chunk('"content":"\\u4f60\\u597d"', more=""), "[DONE]"],
         guessed(25, 5), [guessed(25, 3), guessed(25, 5)],
     ),
+    "Google, whose total alone tells of the reasoning": whole(
+        "/v1beta/openai/chat/completions",
+        _chat({"prompt_tokens": 20, "completion_tokens": 198, "total_tokens": 623}), told(20, 198, reasoning=405),
+    ),
+    "a total that nobody explains": whole(
+        CHAT, _chat({"prompt_tokens": 20, "completion_tokens": 198, "total_tokens": 623}), told(20, 198)
+    ),
     "DeepSeek": whole(
         CHAT,
         _chat({"prompt_tokens": 50, "completion_tokens": 20, "total_tokens": 70, "prompt_cache_hit_tokens": 32,

@@ -151,4 +151,5 @@ def meter_for(asked: Asked) -> Meter | None:
     if asked.speaks == "responses":
         return Meter(OpenAIReader(), _USAGE, text.RESPONSES, text.WHOLE_RESPONSES)
     texts = text.CHAT if asked.path.removesuffix("/").endswith("/chat/completions") else text.COMPLETIONS
-    return Meter(OpenAIReader(), _USAGE, texts, texts)
+    reader = OpenAIReader(tells_no_reasoning=asked.served_by == "gemini")
+    return Meter(reader, _USAGE, texts, texts)

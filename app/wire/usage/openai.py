@@ -20,14 +20,16 @@ _OUT: Final = ("completion_tokens_details", "output_tokens_details", "output_tok
 class OpenAIReader(Reader):
     """Whoever tells usage in every event tells all that was used so far: the last wins."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, tells_no_reasoning: bool = False) -> None:
+        """`tells_no_reasoning`: its total counts it all the same, as Google's does."""
+        self._tells_no_reasoning = tells_no_reasoning
         self._counts: Counts | None = None
 
     def read(self, value: dict[str, Any]) -> int:
         inner = value.get("response")
         answer = inner if isinstance(inner, dict) else value
         usage = _usage(answer)
-        counts = _counts(usage) if usage else None
+        counts = _counts(usage, self._tells_no_reasoning) if usage else None
         if counts is None:
             return NOTHING
         put(counts.other, "service_tier", text_of(answer.get("service_tier") or usage.get("service_tier")))
@@ -48,11 +50,12 @@ def _usage(answer: dict[str, Any]) -> dict[str, Any]:
     return usage or member(member(answer, "x_groq"), "usage")
 
 
-def _counts(usage: dict[str, Any]) -> Counts | None:
+def _counts(usage: dict[str, Any], tells_no_reasoning: bool) -> Counts | None:
     prompt = number(usage, "prompt_tokens", "input_tokens")
     completion = number(usage, "completion_tokens", "output_tokens")
     total = number(usage, "total_tokens")
-    other = _other(usage)
+    details, put_out = member(usage, *_IN), member(usage, *_OUT)
+    other = _other(usage, details, put_out)
     if completion is None:
         if prompt is None:
             prompt = total  # what embeds or ranks tells no more than that
@@ -60,26 +63,28 @@ def _counts(usage: dict[str, Any]) -> Counts | None:
             completion = less(total or 0, prompt)
         elif prompt is None and not other:
             return None
-    details = member(usage, *_IN)
     cached = number(details, "cached_tokens")
     if not cached:
         cached = number(usage, "prompt_cache_hit_tokens", "cached_tokens") or cached
     written = number(details, "cache_write_tokens") or number(usage, "cache_write_tokens")
-    reasoning = number(member(usage, *_OUT), "reasoning_tokens")
+    reasoning = number(put_out, "reasoning_tokens")
     if reasoning is None:
         reasoning = number(usage, "reasoning_tokens")
+    if reasoning is None and tells_no_reasoning:
+        reasoning = less(total, prompt, completion) or None
     is_beside = reasoning and total == (prompt or 0) + (completion or 0) + reasoning
     output = completion if is_beside else less(completion, reasoning)
     return Counts(less(prompt, cached, written), cached, written, None, output, reasoning, other)
 
 
-def _other(usage: dict[str, Any]) -> Other:
-    told, put_out = member(usage, *_IN), member(usage, *_OUT)
+def _other(usage: dict[str, Any], told: dict[str, Any], put_out: dict[str, Any]) -> Other:
     other: Other = {}
-    put(other, "audio_input", number(told, "audio_tokens"))
-    put(other, "audio_output", number(put_out, "audio_tokens"))
-    put(other, "image_input", number(told, "image_tokens"))
-    put(other, "image_output", number(put_out, "image_tokens"))
+    if told:
+        put(other, "audio_input", number(told, "audio_tokens"))
+        put(other, "image_input", number(told, "image_tokens"))
+    if put_out:
+        put(other, "audio_output", number(put_out, "audio_tokens"))
+        put(other, "image_output", number(put_out, "image_tokens"))
     put(other, "seconds", _measure(usage.get("seconds")) or _measure(usage.get("prompt_audio_seconds")))
     put(other, "web_search_requests", number(member(usage, "server_tool_use"), "web_search_requests"))
     cost = usage.get("cost")
