@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from app.core.failures import Failure
+
+if TYPE_CHECKING:
+    from app.core.model import AccessToken
 
 
 class GatewayError(Exception):
@@ -61,6 +64,8 @@ class ApiError(GatewayError):
         """How many were made until then."""
         self.channel = ""
         """The name of the last that was tried."""
+        self.token: AccessToken | None = None
+        """The one that was shown, where it is known and no longer good."""
 
 
 class OperatorFault(GatewayError):

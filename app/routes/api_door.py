@@ -142,6 +142,8 @@ class ApiDoor:
                 ended(self._gateway.engine.calls, inbound, asked, token, 200, "")
                 return Served(reply, "", 0, "")
         except GatewayError as error:
+            if isinstance(error, ApiError) and error.token is not None:
+                token = error.token
             ended(self._gateway.engine.calls, inbound, asked, token, error.status, error.code)
             raise
         may, may_not = reach_of(token) if only is None else (frozenset((only.id,)), None)

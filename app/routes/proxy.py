@@ -108,7 +108,9 @@ class ProxyDoor:
         try:
             shown = self._own.take(inbound.headers, target, snapshot.tokens, needs_token=mapping.needs_token)
         except ApiError as error:
-            Call(self._engine.calls, inbound, mapping.prefix, 0.0).end(error.status, error.code)
+            call = Call(self._engine.calls, inbound, mapping.prefix, 0.0)
+            call.token = error.token
+            call.end(error.status, error.code)
             raise
         inbound.headers = shown.headers
         if shown.token is None:

@@ -258,9 +258,11 @@ def test_explain_says_what_the_token_keeps_out(one: Accounts) -> None:
 
 
 def test_the_line_of_a_call_names_its_token(one: Accounts) -> None:
-    """And says nothing of its text, whether the call was served or refused."""
+    """And says nothing of its text, whether the call was served or refused, though the token is good no longer."""
     token = add_token(one.gateway, "Zoë's laptop")
     calls = [ask(one, token), ask(one, token, model="unserved")]
+    change_token(one.gateway, token, enabled=False)
+    calls.append(ask(one, token))
     ids = [str(reply.field("x-gateway-request-id")) for reply in calls]
     lines = one.gateway.log_with(*ids).splitlines()
     for id in ids:

@@ -86,11 +86,12 @@ def check_good(token: AccessToken, now_ms: int) -> None:
 
 def no_longer_good(token: AccessToken) -> ApiError:
     """What the holder of a token is told that is disabled or has expired."""
+    code, text = "access_token_invalid", "is disabled; ask the gateway's operator"
     if token.enabled:
-        text = f"the access token {token.name!r} has expired; ask the gateway's operator for a later time, or a new one"
-        return ApiError(401, "access_token_expired", text, is_final=True)
-    text = f"the access token {token.name!r} is disabled; ask the gateway's operator"
-    return ApiError(401, "access_token_invalid", text, is_final=True)
+        code, text = "access_token_expired", "has expired; ask the gateway's operator for a later time, or a new one"
+    error = ApiError(401, code, f"the access token {token.name!r} {text}", is_final=True)
+    error.token = token
+    return error
 
 
 def hash_of(credential: str) -> bytes:
