@@ -16,9 +16,10 @@ import { Channels } from './views/channels.js';
 import { Logs } from './views/logs.js';
 import { Mappings } from './views/mappings.js';
 import { Settings } from './views/settings.js';
+import { Tokens } from './views/tokens.js';
 
 const RETRY_MS = 5_000;
-const VIEWS = [['mappings', Mappings], ['channels', Channels], ['logs', Logs], ['settings', Settings]];
+const VIEWS = [['mappings', Mappings], ['channels', Channels], ['tokens', Tokens], ['logs', Logs], ['settings', Settings]];
 
 function Login({ onDone }) {
   const [token, setToken] = useState('');

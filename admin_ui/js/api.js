@@ -80,18 +80,21 @@ const keyPath = (id, key) => `${keysPath(id)}/${encodeURIComponent(key)}`;
 
 const PAGE = 500;
 
-/** As many as fit in `most`, page by page. asked: dialect, model, state, q; each may be empty. */
-export async function readChannels(asked, most) {
-  const channels = [];
+/** As many of a list as fit in `most`, page by page, and how many there are. */
+async function readList(path, noun, asked, most) {
+  const found = [];
   let count = 0, after = '';
   do {
-    const page = await call('GET', `/api/channels?${asking({ ...asked, limit: Math.min(PAGE, most - channels.length), after })}`);
-    channels.push(...page.channels);
+    const page = await call('GET', `${path}?${asking({ ...asked, limit: Math.min(PAGE, most - found.length), after })}`);
+    found.push(...page[noun]);
     count = page.count;
     after = page.next;
-  } while (after && channels.length < most);
-  return { channels, count };
+  } while (after && found.length < most);
+  return { [noun]: found, count };
 }
+
+/** asked: dialect, model, state, q; each may be empty. */
+export const readChannels = (asked, most) => readList('/api/channels', 'channels', asked, most);
 export const readChannel = (id) => call('GET', channelPath(id)).then(({ channel }) => channel);
 export const addChannel = (channel) => call('POST', '/api/channels', channel);
 export const changeChannel = (id, changes) => call('PUT', channelPath(id), changes);
@@ -118,3 +121,13 @@ export const revealKey = (id, key) => call('POST', `${keyPath(id, key)}/reveal`)
 export const readLogs = (asked) => call('GET', `/api/logs?${asking(asked)}`);
 /** One call: `request` as its caller saw it, and its `attempts` in order. */
 export const readCall = (id) => call('GET', `/api/logs/${encodeURIComponent(id)}`);
+
+const tokenPath = (id) => `/api/tokens/${encodeURIComponent(id)}`;
+
+/** asked: q, which may be empty. */
+export const readTokens = (asked, most) => readList('/api/tokens', 'access_tokens', asked, most);
+/** The secret of what was made is `token`; nobody can ask for it again. */
+export const addToken = (token) => call('POST', '/api/tokens', token);
+export const changeToken = (id, changes) => call('PUT', tokenPath(id), changes);
+export const rotateToken = (id) => call('POST', `${tokenPath(id)}/rotate`);
+export const deleteToken = (id) => call('DELETE', tokenPath(id));

@@ -44,11 +44,20 @@ export const hour = (ms) =>
 /** To the second, with the day where it is not today. */
 export const moment = (ms) => (new Date(ms).toDateString() === new Date().toDateString() ? clock(ms) : `${day(ms)} ${clock(ms)}`);
 
-/** Dollars that a decimal text says, to a millionth. */
-export const usd = (text) =>
-  number(Number(text), { style: 'currency', currency: 'USD', currencyDisplay: 'narrowSymbol', minimumFractionDigits: 2, maximumFractionDigits: 6 });
+const dollars = (text, most) =>
+  number(Number(text), { style: 'currency', currency: 'USD', currencyDisplay: 'narrowSymbol', minimumFractionDigits: 2, maximumFractionDigits: most });
 
-export const instant = (ms) => `${day(ms)} ${hour(ms)}`;
+/** Dollars that a decimal text says, to a millionth. */
+export const usd = (text) => dollars(text, 6);
+
+/** The same to the cent, and less than a dollar as exactly as it takes to be told from nothing. */
+export const roundUsd = (text) => dollars(text, Number(text) >= 1 ? 2 : Number(text) >= 0.01 ? 4 : 9);
+
+/** To the minute, with the year where it is another. */
+export function instant(ms) {
+  const thisYear = new Date(ms).getFullYear() === new Date().getFullYear();
+  return `${thisYear ? day(ms) : new Date(ms).toLocaleDateString(language(), { dateStyle: 'medium' })} ${hour(ms)}`;
+}
 
 const twoDigits = (n) => String(n).padStart(2, '0');
 

@@ -6,12 +6,14 @@ import { CHANNEL_WORDS } from './words/channels.js';
 import { KEY_WORDS } from './words/keys.js';
 import { LOG_WORDS } from './words/logs.js';
 import { SETTING_WORDS } from './words/settings.js';
+import { TOKEN_WORDS } from './words/tokens.js';
 
 const WORDS = {
   ...CHANNEL_WORDS,
   ...KEY_WORDS,
   ...LOG_WORDS,
   ...SETTING_WORDS,
+  ...TOKEN_WORDS,
   product: ['AI API Gateway', 'AI API 网关'],
   dashboard: ['Dashboard', '仪表盘'],
   admin: ['Admin', '管理'],

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import expect
 
-from tests.support.admin_pages import OpenPage, add, no_channels, open_page, row_of, stored
+from tests.support.admin_pages import OpenPage, add, expect_blamed, no_channels, open_page, row_of, stored
 from tests.support.gateway import GatewayProcess
 
 __all__ = ["no_channels", "open_page"]
@@ -15,16 +15,6 @@ __all__ = ["no_channels", "open_page"]
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 SECRET = "sk-abcdefghijklmnop-1234"
-
-
-def expect_blamed(field: Locator, says: str) -> None:
-    """The field is marked, has the focus, and what is wrong with it is said by an element that it names."""
-    expect(field).to_have_attribute("aria-invalid", "true")
-    expect(field).to_be_focused()
-    names = (field.get_attribute("aria-describedby") or "").split()
-    told = field.page.locator(f'[id="{names[-1]}"]')
-    expect(told).to_contain_text(says)
-    expect(told).to_have_attribute("role", "alert")
 
 
 def test_a_channel_begins_with_a_provider_and_is_served_at_once(

@@ -9,13 +9,14 @@ from typing import get_args
 
 import pytest
 import redis
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from app.core.judging.outcome import Outcome
 from app.core.settings import MAPPING_OPTIONS, SETTINGS
 from app.routes.admin.answers import Code
 from app.storage.connections import ADMIN_FAILURES, STATS_ROLLED_AT, Redis
 from app.storage.embedded import EmbeddedRedis
+from tests.support.admin_pages import expect_blamed, log_in
 from tests.support.gateway import ROOT, GatewayProcess
 from tests.support.own_redis import kill, own_redis, own_server, revive
 from worker.roll_up import RollUp
@@ -82,20 +83,6 @@ def test_every_word_that_is_asked_for_is_there() -> None:
 def test_every_outcome_has_words(outcome: Outcome) -> None:
     """An operator reads why something rests in his own language."""
     assert re.search(rf"^  outcome_{outcome.value}: \[.*[\u4e00-\u9fff]", all_words(), re.MULTILINE)
-
-
-def log_in(page: Page, token: str) -> None:
-    page.locator("input[name=token]").fill(token)
-    page.locator("button[type=submit]").click()
-
-
-def expect_blamed(field: Locator, says: str | re.Pattern[str]) -> None:
-    """The field is marked, has the focus, and what is wrong with it is said by an element that it names."""
-    expect(field).to_have_attribute("aria-invalid", "true")
-    expect(field).to_be_focused()
-    names = (field.get_attribute("aria-describedby") or "").split()
-    expect(field.page.locator(f"#{names[-1]}")).to_contain_text(says)
-    expect(field.page.locator(f"#{names[-1]}")).to_have_attribute("role", "alert")
 
 
 @pytest.mark.parametrize("locale", ["en-US", "zh-CN"])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
 from tests.support.channels import said_of_channel
 from tests.support.gateway import GatewayProcess
@@ -55,3 +56,13 @@ def stored(gateway: GatewayProcess, name: str) -> dict[str, Any]:
 
 def row_of(page: Page, name: str) -> Locator:
     return page.get_by_role("row").filter(has=page.get_by_role("rowheader").filter(has_text=name))
+
+
+def expect_blamed(field: Locator, says: str | re.Pattern[str]) -> None:
+    """The field is marked, has the focus, and what is wrong with it is said by an element that it names."""
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_be_focused()
+    names = (field.get_attribute("aria-describedby") or "").split()
+    told = field.page.locator(f'[id="{names[-1]}"]')
+    expect(told).to_contain_text(says)
+    expect(told).to_have_attribute("role", "alert")

@@ -2,12 +2,12 @@
 import { useState } from '../../vendor/preact/hooks.mjs';
 import { readLogs } from '../api.js';
 import { Banner } from '../components/banner.js';
+import { Choices, SearchField } from '../components/filters.js';
 import { NONE, moment } from '../format.js';
 import { html } from '../html.js';
 import { t } from '../i18n.js';
 import { useReading } from '../reading.js';
 import { changeQuery, useRoute } from '../route.js';
-import { Choices, SearchField } from './channels/filters.js';
 import { outcomeText } from './channels/state.js';
 import { CallDialog } from './logs/call.js';
 import { Cost, LedTo, Model, Outcome, Times, Tokens } from './logs/parts.js';

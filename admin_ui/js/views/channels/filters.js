@@ -1,37 +1,7 @@
-import { useEffect, useRef, useState } from '../../../vendor/preact/hooks.mjs';
+import { Choices, SearchField } from '../../components/filters.js';
 import { html } from '../../html.js';
 import { t } from '../../i18n.js';
-import { changeQuery } from '../../route.js';
 import { DIALECTS } from './state.js';
-
-const TYPING_MS = 250;
-
-/** A field whose text stands in the address once its reader pauses. */
-export function SearchField({ name, value, label, ...more }) {
-  const [text, setText] = useState(value);
-  const timer = useRef(0);
-  const told = useRef(value);
-  useEffect(() => {
-    // by a link or the button that takes filters away, not by typing here
-    if (value !== told.current) setText((told.current = value));
-  }, [value]);
-  useEffect(() => () => clearTimeout(timer.current), []);
-  const type = (event) => {
-    const typed = event.target.value;
-    setText(typed);
-    clearTimeout(timer.current);
-    timer.current = setTimeout(() => changeQuery({ [name]: (told.current = typed.trim()) }), TYPING_MS);
-  };
-  return html`
-    <input type="search" name=${name} value=${text} placeholder=${label} aria-label=${label} autocapitalize="off" autocomplete="off"
-      spellcheck=${false} onInput=${type} ...${more} />`;
-}
-
-export const Choices = ({ name, value, label, all, choices }) => html`
-  <select name=${name} aria-label=${label} value=${value} onChange=${(event) => changeQuery({ [name]: event.target.value })}>
-    <option value="">${all}</option>
-    ${choices.map(([choice, text]) => html`<option key=${choice} value=${choice}>${text}</option>`)}
-  </select>`;
 
 const STATES = ['enabled', 'disabled', 'resting'];
 

@@ -1,5 +1,6 @@
 // A channel as its form holds it, and back: all texts are as they were typed, for the server to judge.
 import { fieldText, fieldValue } from '../../limits.js';
+import { changesBetween, linesIn, number, numberText } from '../../typed.js';
 import { DIALECTS } from './state.js';
 
 const NUMBERS = ['max_concurrency', 'requests_per_minute', 'key_max_concurrency', 'key_requests_per_minute'];
@@ -11,15 +12,6 @@ const NEW = {
   name: '', dialects: ['openai'], urls: [{ url: '', weight: 1, dialects: [], exact: false }], auth: 'auto', models: [], priority: 0, weight: 0, enabled: true,
   key_strategy: 'round_robin', max_concurrency: 0, requests_per_minute: 0, key_max_concurrency: 0, key_requests_per_minute: 0,
   hours: '', header_rules: [], body_rules: [], proxy_url: '', check_model: '', note: '', options: {},
-};
-
-/** 0 means “none” or “by itself” in all of these: an empty field. */
-const numberText = (value) => (value === 0 ? '' : String(value));
-
-const number = (text, empty) => {
-  const said = String(text).trim();
-  if (said === '') return empty;
-  return Number.isFinite(Number(said)) ? Number(said) : said;
 };
 
 /** JSON where it reads as JSON, else the text itself. */
@@ -38,8 +30,7 @@ export const modelLine = ({ name, upstream_name: upstream }) => (upstream ? `${n
 
 /** One model a line (or between commas); `name -> upstream` where the upstream knows it by another name. */
 export function modelsIn(text) {
-  const lines = text.split(/[\n,]/).map((line) => line.trim()).filter(Boolean);
-  return lines.map((line) => {
+  return linesIn(text).map((line) => {
     const [name, upstream = ''] = line.split(ARROW);
     return { name, upstream_name: upstream };
   });
@@ -103,8 +94,5 @@ export function upstreamOf(form, known) {
   return { urls, dialects, auth, proxy_url, header_rules, options, key: keysIn(form.keys)[0] ?? '' };
 }
 
-/** What a form changes: untouched fields are not sent, so that they do not undo what somebody else set meanwhile. */
-export function changesOf(before, form, known) {
-  const [was, is] = [channelOf(before, known), channelOf(form, known)];
-  return Object.fromEntries(Object.entries(is).filter(([name, said]) => JSON.stringify(said) !== JSON.stringify(was[name])));
-}
+/** What a form changes. */
+export const changesOf = (before, form, known) => changesBetween(channelOf(before, known), channelOf(form, known));

@@ -1,11 +1,8 @@
-import { Icon } from '../../components/icons.js';
+import { RowAction } from '../../components/row_action.js';
 import { ago, exact } from '../../format.js';
 import { html } from '../../html.js';
 import { t } from '../../i18n.js';
 import { LastError, StateBadge } from './state.js';
-
-const Action = ({ icon, label, onClick }) => html`
-  <button type="button" aria-label=${label} title=${label} onClick=${onClick}><${Icon} name=${icon} /></button>`;
 
 /** item: the key. act(action, which) does it at once; open(kind, ...) asks first. */
 export function KeyRow({ item, chosen, onChoose, act, open }) {
@@ -31,11 +28,11 @@ export function KeyRow({ item, chosen, onChoose, act, open }) {
         <button type="button" class="bare note-button" aria-label=${t('noteOf', { hint })} onClick=${() => open('note', { item })}>${note || t('addNote')}</button>
       </td>
       <td class="row-actions">
-        ${out && html`<${Action} icon="restore" label=${t('restoreKey', { hint })} onClick=${() => act('restore', which)} />`}
-        <${Action} icon="on" label=${t(off ? 'enableKey' : 'disableKey', { hint })} onClick=${() => act(off ? 'enable' : 'disable', which)} />
-        <${Action} icon="play" label=${t('testNamed', { name: hint })} onClick=${() => open('test', { keyId: id, hint })} />
-        <${Action} icon="eye" label=${t('revealKey', { hint })} onClick=${() => open('reveal', { item })} />
-        <${Action} icon="trash" label=${t('deleteNamed', { prefix: hint })} onClick=${() => open('delete', { which, n: 1, hint })} />
+        ${out && html`<${RowAction} icon="restore" label=${t('restoreKey', { hint })} onClick=${() => act('restore', which)} />`}
+        <${RowAction} icon="on" label=${t(off ? 'enableKey' : 'disableKey', { hint })} onClick=${() => act(off ? 'enable' : 'disable', which)} />
+        <${RowAction} icon="play" label=${t('testNamed', { name: hint })} onClick=${() => open('test', { keyId: id, hint })} />
+        <${RowAction} icon="eye" label=${t('revealKey', { hint })} onClick=${() => open('reveal', { item })} />
+        <${RowAction} icon="trash" label=${t('deleteNamed', { prefix: hint })} onClick=${() => open('delete', { which, n: 1, hint })} />
       </td>
     </tr>`;
 }

@@ -1,6 +1,7 @@
 import { useState } from '../../../vendor/preact/hooks.mjs';
 import { changeKeys, readChannel, readKeys } from '../../api.js';
 import { Banner } from '../../components/banner.js';
+import { Choices, SearchField } from '../../components/filters.js';
 import { Icon } from '../../components/icons.js';
 import { Tile } from '../../components/tile.js';
 import { toast } from '../../components/toasts.js';
@@ -10,7 +11,6 @@ import { useDialog } from '../../open_dialog.js';
 import { problemText } from '../../problem.js';
 import { useReading } from '../../reading.js';
 import { changeQuery, useRoute } from '../../route.js';
-import { Choices, SearchField } from './filters.js';
 import { AddKeysDialog, DeleteKeysDialog, NoteDialog, RevealDialog } from './key_dialogs.js';
 import { KeyRow } from './key_row.js';
 import { TestDialog } from './test.js';

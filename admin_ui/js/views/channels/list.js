@@ -1,12 +1,11 @@
 import { useState } from '../../../vendor/preact/hooks.mjs';
+import { doing } from '../../action.js';
 import { changeChannel, endRests, readChannels } from '../../api.js';
 import { Banner } from '../../components/banner.js';
 import { Icon } from '../../components/icons.js';
-import { toast } from '../../components/toasts.js';
 import { html } from '../../html.js';
 import { t } from '../../i18n.js';
 import { useDialog } from '../../open_dialog.js';
-import { problemText } from '../../problem.js';
 import { useReading } from '../../reading.js';
 import { changeQuery, useRoute } from '../../route.js';
 import { CopyDialog, DeleteDialog } from './dialogs.js';
@@ -33,7 +32,7 @@ const NothingFound = () => html`
   </div>`;
 
 const Table = ({ channels, act, attempt }) => html`
-  <table class="channels-table">
+  <table class="list-table channels-table">
     <thead><tr>
       <th scope="col"><span class="unseen">${t('state_enabled')}</span></th>
       <th scope="col">${t('channel')}</th><th scope="col">${t('state')}</th><th scope="col">${t('priority')}</th>
@@ -59,15 +58,7 @@ export function ChannelList() {
   const { data, problem, load } = useReading(() => readChannels(asked, most), JSON.stringify([asked, most]));
   const { dialog, setDialog, close, changed } = useDialog(load);
 
-  const attempt = async (run, said) => {
-    try {
-      await run();
-      toast(said);
-    } catch (error) {
-      toast(problemText(error), 'bad');
-    }
-    load();
-  };
+  const attempt = doing(load);
   const act = (kind, channel = null) => setDialog({ kind, channel });
   const Open = dialog && DIALOGS[dialog.kind];
   const channels = data?.channels ?? [];

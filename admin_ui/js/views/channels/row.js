@@ -1,5 +1,5 @@
-import { Icon } from '../../components/icons.js';
 import { Remaining } from '../../components/remaining.js';
+import { RowAction, RowSwitch } from '../../components/row_action.js';
 import { Tile } from '../../components/tile.js';
 import { NONE, ago, exact, percent } from '../../format.js';
 import { html } from '../../html.js';
@@ -9,9 +9,6 @@ import { LastError, StateBadge, stateOf } from './state.js';
 const MODELS_SHOWN = 2;
 
 const hosts = ({ urls }) => urls.map(({ url }) => url.replace(/^https?:\/\//, ''));
-
-const Action = ({ icon, label, onClick }) => html`
-  <button type="button" aria-label=${label} title=${label} onClick=${onClick}><${Icon} name=${icon} /></button>`;
 
 const Name = ({ channel }) => html`
   <div class="channel-name">
@@ -77,8 +74,7 @@ export function Row({ channel, act, onSwitch, onEndRests }) {
   return html`
     <tr class=${channel.enabled ? '' : 'off'}>
       <td class="switch-cell">
-        <input type="checkbox" role="switch" class="switch" checked=${channel.enabled} aria-label=${t('enabledNamed', { name })}
-          title=${t('enabledNamed', { name })} onChange=${onSwitch} />
+        <${RowSwitch} on=${channel.enabled} label=${t('enabledNamed', { name })} onSwitch=${onSwitch} />
       </td>
       <th scope="row"><${Name} channel=${channel} /></th>
       <td class="stacked" data-label=${t('state')}><${State} channel=${channel} onEndRests=${onEndRests} /></td>
@@ -87,10 +83,10 @@ export function Row({ channel, act, onSwitch, onEndRests }) {
       <td class="stacked" data-label=${t('keys')}><${Keys} channel=${channel} /></td>
       <td class="stacked" data-label=${t('models')}><${Models} models=${channel.models} /></td>
       <td class="row-actions">
-        <${Action} icon="play" label=${t('testNamed', { name })} onClick=${() => act('test', channel)} />
-        <${Action} icon="edit" label=${t('editNamed', { prefix: name })} onClick=${() => act('edit', channel)} />
-        <${Action} icon="copy" label=${t('copyNamed', { name })} onClick=${() => act('copy', channel)} />
-        <${Action} icon="trash" label=${t('deleteNamed', { prefix: name })} onClick=${() => act('delete', channel)} />
+        <${RowAction} icon="play" label=${t('testNamed', { name })} onClick=${() => act('test', channel)} />
+        <${RowAction} icon="edit" label=${t('editNamed', { prefix: name })} onClick=${() => act('edit', channel)} />
+        <${RowAction} icon="copy" label=${t('copyNamed', { name })} onClick=${() => act('copy', channel)} />
+        <${RowAction} icon="trash" label=${t('deleteNamed', { prefix: name })} onClick=${() => act('delete', channel)} />
       </td>
     </tr>`;
 }
