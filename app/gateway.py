@@ -27,6 +27,8 @@ from app.storage.affinity.given_ids import GivenIds
 from app.storage.affinity.keeper import AffinityKeeper
 from app.storage.catalog.catalog import Catalog
 from app.storage.connections import Redis, open_redis
+from app.storage.costs.costs import Costs
+from app.storage.costs.keeper import CostsKeeper
 from app.storage.health.keeper import HealthKeeper
 from app.storage.health.observed import Health
 from app.storage.health.stored import StoredHealth
@@ -154,14 +156,16 @@ def _build_choosing(connect: Callable[[], Redis], catalog: Catalog, limits: Chan
         return {channel.id: channel for channel in catalog.snapshot.channels} if catalog.loaded else None
 
     pools = KeyPools(connect())
-    health = Health(pools, limits)
+    costs = Costs()
+    health = Health(pools, limits, costs)
     affinity = Affinity(Conversations(), GivenIds(connect()))
     keepers = (
         pools,
         HealthKeeper(connect(), health, pools, channels),
         AffinityKeeper(connect(), affinity.conversations, affinity.ids),
+        CostsKeeper(connect(), costs, lambda: catalog.snapshot.channels),
     )
-    return Choosing(health, pools, limits, affinity, keepers)
+    return Choosing(health, pools, limits, affinity, costs, keepers)
 
 
 def _build_recorder(config: Config, redis: Redis, engine: Engine) -> Recorder:

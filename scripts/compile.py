@@ -38,6 +38,9 @@ app/core/choosing/wheel.py
 app/core/judging/outcome.py
 app/core/judging/troubles.py
 app/core/model.py
+app/core/money/amounts.py
+app/core/money/cost.py
+app/core/money/prices.py
 app/core/proxy_redirect.py
 app/core/routing.py
 app/core/settings.py
@@ -86,6 +89,7 @@ app/servers/body.py
 app/servers/connection.py
 app/servers/framing.py
 app/storage/affinity/conversations.py
+app/storage/costs/costs.py
 app/storage/health/channel.py
 app/storage/health/observed.py
 app/storage/journal.py

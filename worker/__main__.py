@@ -1,4 +1,5 @@
-"""`python -m worker`: the second process. An RQ worker that rolls up what the web processes recorded.
+"""`python -m worker`: the second process. An RQ worker that rolls up what the web processes recorded, and keeps the
+built-in table of prices.
 
 It outlives Redis: while Redis is away it tries again, and it ends only when it is told to (SIGTERM, SIGINT)
 or when Redis is away at its start for longer than 30 s. Any number may run; see worker/ticker.py.
@@ -28,6 +29,7 @@ from app.storage.connections import Redis, open_redis, wait_for_redis
 from app.storage.refusals import describe
 from app.telemetry.set_up import set_up_logging
 from app.telemetry.standard_error import take_over_stderr
+from worker.prices import PriceTableKeeper
 from worker.roll_up import prepare, roll_up
 from worker.ticker import QUEUE, Ticker
 
@@ -101,6 +103,8 @@ def _serve(client: Redis, rq_client: Redis) -> None:
     prepare(client)
     ticker = Ticker(client, uuid4().hex)
     ticker.start()
+    prices = PriceTableKeeper(client)
+    prices.start()
     log.info("Worker ready")
     try:
         roll_up()  # at once: whatever waited for a worker
@@ -108,6 +112,7 @@ def _serve(client: Redis, rq_client: Redis) -> None:
             _end_on_signals()
             time.sleep(PAUSE_S)
     finally:
+        prices.stop()
         ticker.stop()
         log.info("Worker stopped")
 

@@ -7,6 +7,8 @@ from typing import Any, Final, NamedTuple
 
 from app.core.errors import Invalid
 from app.core.kinds import Value
+from app.core.money.amounts import NANO
+from app.core.money.prices import NO_PRICES, Prices
 from app.core.network.forward_proxies import ForwardProxy
 from app.core.settings import Limits, Settings
 
@@ -123,6 +125,10 @@ class Channel:
     requests_per_minute: int = 0
     key_max_concurrency: int = 0
     key_requests_per_minute: int = 0
+    cost_per_day_nano: int = 0
+    """What attempts may cost in a day of the setting `time_zone`, in nano-dollars; 0: no limit."""
+    cost_multiplier_nano: int = NANO
+    """What this account charges by the list price; NANO: just that."""
     hours: Hours | None = None
     header_rules: tuple[HeaderRule, ...] = ()
     body_rules: tuple[BodyRule, ...] = ()
@@ -237,3 +243,4 @@ class Snapshot:
     """What the operator says of failures (`core.rules.OutcomeRule`); the first that fits counts."""
     tokens: dict[bytes, AccessToken] = field(default_factory=dict)
     """Access tokens by their `digest`; disabled and expired ones too."""
+    prices: Prices = NO_PRICES

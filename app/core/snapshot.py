@@ -24,6 +24,9 @@ from app.core.errors import Invalid, InvalidChannel, InvalidSetting
 from app.core.judging.rules import InvalidRule, OutcomeRule, check_rules
 from app.core.kinds import Value
 from app.core.model import AccessToken, Channel, Mapping, Snapshot
+from app.core.money.overrides import InvalidPrice, Overrides, check_overrides
+from app.core.money.prices import Prices
+from app.core.money.table import FORMAT, PriceTable
 from app.core.routing import check_spelling, parse_mapping, spellings
 from app.core.settings import Limits, Settings, check_options, check_setting
 
@@ -179,6 +182,36 @@ def _parse_outcome_rules(tables: Sequence[Table], basis: Basis) -> OutcomeRulesP
     return OutcomeRulesPart(rules, rejected)
 
 
+@dataclass(frozen=True, slots=True)
+class PriceTablePart:
+    table: PriceTable
+    rejected: dict[str, Invalid]
+
+
+def _parse_price_table(tables: Sequence[Table], basis: Basis) -> PriceTablePart:
+    """A table of another format is none: its worker is of another version, and ours writes its own."""
+    stored = tables[0]
+    known = stored.get("format") == FORMAT
+    return PriceTablePart(PriceTable(stored.get("version", ""), stored.get("text", "")) if known else PriceTable(), {})
+
+
+def _parse_prices(tables: Sequence[Table], basis: Basis) -> Prices:
+    """Where what is stored makes no sense the built-in prices count."""
+    rejected: dict[str, Invalid] = {}
+    overrides, text = Overrides(), tables[0].get("overrides", "[]")
+    with telling(rejected, "overrides of prices"):
+        try:
+            overrides = Overrides(check_overrides(orjson.loads(text)))
+        except orjson.JSONDecodeError as error:
+            raise InvalidPrice(f"they are no JSON: {error}") from None
+    return Prices(price_table(basis.parts), overrides, text, rejected)
+
+
+def price_table(parts: MappingOf[str, Part]) -> PriceTable:
+    """The built-in one."""
+    return cast("PriceTablePart", parts[PRICE_TABLE.name]).table
+
+
 def _parse_channel(channel_id: str, text: str, limits: Limits) -> Channel:
     try:
         stored = orjson.loads(text)
@@ -221,7 +254,10 @@ CHANNELS = Noun(
 )
 OUTCOME_RULES = Noun("outcome_rules", "outcome_rules", ("outcome_rules",), _parse_outcome_rules)
 ACCESS_TOKENS = Noun("access_tokens", "access_token", ("access_tokens", "access_tokens:last_id"), _parse_access_tokens)
-NOUNS: tuple[Noun[Part], ...] = (SETTINGS, MAPPINGS, CHANNELS, OUTCOME_RULES, ACCESS_TOKENS)
+PRICE_TABLE = Noun("price_table", "price_table", ("price_table",), _parse_price_table, by_hand=True)
+"""No word of the operator's: the worker stores it, without a new version, as somebody does who writes by hand."""
+PRICES = Noun("prices", "prices", ("prices",), _parse_prices, needs=price_table)
+NOUNS: tuple[Noun[Part], ...] = (SETTINGS, MAPPINGS, CHANNELS, OUTCOME_RULES, ACCESS_TOKENS, PRICE_TABLE, PRICES)
 """Each after those that it needs."""
 
 
@@ -256,6 +292,7 @@ def _put_together(version: int, parts: dict[str, Part]) -> Snapshot:
     said, routed = cast("SettingsPart", parts[SETTINGS.name]), cast("MappingsPart", parts[MAPPINGS.name])
     served, judged = cast("ChannelsPart", parts[CHANNELS.name]), cast("OutcomeRulesPart", parts[OUTCOME_RULES.name])
     issued = cast("AccessTokensPart", parts[ACCESS_TOKENS.name])
+    prices = cast("Prices", parts[PRICES.name])
     return Snapshot(
         version,
         routed.mappings,
@@ -265,12 +302,13 @@ def _put_together(version: int, parts: dict[str, Part]) -> Snapshot:
         said.settings,
         said.changed,
         routed.options,
-        said.rejected | routed.rejected | served.rejected | judged.rejected | issued.rejected,
+        said.rejected | routed.rejected | served.rejected | judged.rejected | issued.rejected | dict(prices.rejected),
         parts,
         served.channels,
         served.serving,
         judged.rules,
         issued.by_digest,
+        prices,
     )
 
 

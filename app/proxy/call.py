@@ -12,6 +12,7 @@ from app.core.errors import UpstreamFault
 from app.core.failures import Failure
 from app.core.judging.outcome import Blame, Verdict
 from app.core.model import AccessToken, Upstream
+from app.core.money.cost import NO_COST
 from app.core.settings import Settings
 from app.core.statistics.events import ApiUse, RequestEvent
 from app.core.usage import ABSENT, Usage
@@ -67,7 +68,7 @@ class Call:
 
     __slots__ = (
         "_calls", "_endpoint", "_first_byte_s", "_inbound", "_is_told", "_longest_s", "_own_deadline_s", "_started_s",
-        "_status", "_told", "answer_deadline_s", "attempt", "attempts", "deadline_s", "holds", "token",
+        "_status", "_told", "answer_deadline_s", "attempt", "attempts", "cost", "deadline_s", "holds", "token",
         "usage", "use", "watch",
     )  # fmt: skip
 
@@ -87,6 +88,8 @@ class Call:
         """What its event says besides; of a call to channels from its begin."""
         self.usage: Usage = ABSENT
         """What the answer used that went to the client; set before the call is accounted for."""
+        self.cost = NO_COST
+        """What that cost; set with it."""
         self.token: AccessToken | None = None
         """The one that was shown; None where none was, or none is asked for."""
         self.holds: list[Hold] = []
@@ -222,4 +225,6 @@ class Call:
             use.token_id, use.token = self.token.id, self.token.name
         if self.usage is not ABSENT:
             use.usage = self.usage
+        if self.cost is not NO_COST:
+            use.cost_nano, use.unpriced, use.price_version = self.cost
         return use

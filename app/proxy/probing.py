@@ -15,12 +15,14 @@ from app.core.choosing.matching import Candidate
 from app.core.errors import ApiError, GatewayError, UpstreamFault
 from app.core.judging.outcome import GOOD, Facts, Flaw, Outcome, Verdict, judge
 from app.core.model import Channel, ChannelUrl, Snapshot
-from app.core.settings import Settings
+from app.core.money.cost import NO_COST, Cost
+from app.core.usage import ABSENT, Usage
 from app.proxy.api.attempts import JUDGED_BYTES, Attempts, Chosen, Failed, Try
-from app.proxy.api.choices import Choosing, KeyTurn, noted, now_ms
+from app.proxy.api.choices import Choosing, KeyTurn, charged, noted, now_ms
 from app.proxy.api.read_request import read_request
 from app.proxy.call import Call, Calls
 from app.proxy.engine import Engine
+from app.proxy.metering import usage_seen
 from app.proxy.own_request import own_inbound
 from app.wire.dialects.asked import dialect_of
 from app.wire.dialects.samples import said_text, sample
@@ -60,6 +62,8 @@ class Probed(NamedTuple):
     text: str
     error: str
     headers: dict[str, str]
+    usage: Usage = ABSENT
+    cost: Cost = NO_COST
 
 
 class Prober:
@@ -77,7 +81,7 @@ class Prober:
         fields = [("User-Agent", "ai-api-gateway"), ("Accept", "*/*"), *asked_for.fields]
         inbound = own_inbound("POST", fields, asked_for.body, request_id, client)
         call = Call(Calls(), inbound, asked.endpoint, LONGEST_S)
-        choices = _OneChoice(self._choosing, probe, snapshot.settings)
+        choices = _OneChoice(self._choosing, probe, snapshot)
         began_s = time.monotonic()
         tried: Try | None = None
         try:
@@ -103,10 +107,11 @@ class Prober:
 class _OneChoice:
     """One channel, one url, one key: see proxy.attempts.Choices."""
 
-    def __init__(self, choosing: Choosing, probe: Probe, settings: Settings) -> None:
+    def __init__(self, choosing: Choosing, probe: Probe, snapshot: Snapshot) -> None:
         self._choosing = choosing
         self._probe = probe
-        self._settings = settings
+        self._settings = snapshot.settings
+        self._prices = snapshot.prices
         self.first_content_s = 0.0
         """By time.monotonic(); 0: nothing useful has come."""
 
@@ -128,8 +133,9 @@ class _OneChoice:
         self.first_content_s = time.monotonic()
         self._choosing.health.measured(tried.candidate.channel.id, tried.url.url, first_byte_ms)
 
-    def note(self, tried: Try, verdict: Verdict, status: int) -> None:
+    def note(self, tried: Try, verdict: Verdict, status: int, usage: Usage) -> Cost:
         noted(self._choosing.health, self._settings, tried, verdict, status)
+        return charged(self._choosing.costs, self._prices, tried, verdict, usage)
 
     def refused(self) -> ApiError:
         return ApiError(503, "no_fit_key", "nobody was tried")
@@ -164,8 +170,9 @@ def _read(probe: Probe, chosen: Chosen, choices: _OneChoice, snapshot: Snapshot)
     is_stream = observer is not None and observer.is_stream
     text = said_text(probe.dialect, plain(body, find(answer.headers, "content-encoding") or ""), is_stream=is_stream)
     found = Probed(Outcome.OK.value, answer.status, 0.0, None, None, text, "", answer_fields(probe.key, answer.headers))
+    usage = usage_seen(observer, lambda: len(probe.text))
     if fault is None and flaw is None:
-        choices.note(chosen.of, GOOD, answer.status)
+        cost = choices.note(chosen.of, GOOD, answer.status, usage)
     else:
         facts = Facts(
             probe.dialect,
@@ -177,10 +184,10 @@ def _read(probe: Probe, chosen: Chosen, choices: _OneChoice, snapshot: Snapshot)
             model=upstream_model(probe.channel, probe.model),
         )
         verdict = judge(facts, snapshot.outcome_rules, time.time())
-        choices.note(chosen.of, verdict, answer.status)
+        cost = choices.note(chosen.of, verdict, answer.status, usage)
         error = verdict.text or (fault.message if fault is not None else "the stream ended without its end marker")
         found = found._replace(outcome=verdict.outcome.value, error=error)
-    return _masked(probe.key, found)
+    return _masked(probe.key, found._replace(usage=usage, cost=cost))
 
 
 def _failed(probe: Probe, failed: Failed) -> Probed:
@@ -190,7 +197,8 @@ def _failed(probe: Probe, failed: Failed) -> Probed:
     text = said_text(probe.dialect, failed.body, is_stream=True) if is_stream else ""
     text = text or failed.body[:JUDGED_BYTES].decode("utf-8", "replace")
     fields = answer_fields(probe.key, failed.headers)
-    return _masked(probe.key, Probed(outcome.value, failed.status, 0.0, None, None, text, error, fields))
+    found = Probed(outcome.value, failed.status, 0.0, None, None, text, error, fields, failed.usage, failed.cost)
+    return _masked(probe.key, found)
 
 
 def _refused(error: GatewayError) -> Probed:

@@ -21,6 +21,7 @@ from app.routes.admin.keys import add_key_routes
 from app.routes.admin.logs import add_log_routes
 from app.routes.admin.mappings import add_mapping_routes
 from app.routes.admin.outcome_rules import add_outcome_rule_routes
+from app.routes.admin.prices import add_price_routes
 from app.routes.admin.probes import add_probe_routes
 from app.routes.admin.root import build_root
 from app.routes.admin.settings import add_settings_routes
@@ -53,6 +54,7 @@ def build_flask(gateway: Gateway) -> Flask:
     add_probe_routes(admin, gateway)
     add_token_routes(admin, gateway)
     add_log_routes(admin, gateway)
+    add_price_routes(admin, gateway)
     flask.register_blueprint(admin)
     flask.register_blueprint(build_root(gateway))
     flask.register_blueprint(build_public(gateway))

@@ -107,7 +107,8 @@ def test_a_good_answer_is_told_with_its_text_and_times(
     test = try_out(gateway, channel, stream=stream, text="Are you there?")
     key_id = first_key(gateway, channel)["id"]
     assert (test["ok"], test["outcome"], test["status"], test["error"], test["text"]) == (True, "ok", 200, None, "hi")
-    assert (test["model"], test["key_id"], test["usage"], test["cost_usd"]) == ("m", key_id, None, None)
+    assert (test["model"], test["key_id"], test["cost_usd"]) == ("m", key_id, None), "it has no price"
+    assert (test["usage"]["output"], test["usage"]["source"]) == (1, "estimated"), "nobody told it"
     assert 0 < test["first_byte_ms"] <= test["first_content_ms"] <= test["duration_ms"]
     assert stream or test["headers"]["X-Told"] == "yes"
     [seen] = upstream.seen

@@ -13,8 +13,11 @@ from app.core.choosing.matching import Candidate
 from app.core.errors import ApiError
 from app.core.judging.outcome import Verdict
 from app.core.model import AccessToken, ChannelUrl, Snapshot
+from app.core.money.amounts import NANO
+from app.core.money.cost import Cost
 from app.core.settings import Limits, Settings
 from app.core.snapshot import Stored, build_snapshot
+from app.core.usage import Usage
 from app.proxy.api import calls as api_calls
 from app.proxy.api.attempts import Try
 from app.proxy.api.calls import Served
@@ -148,8 +151,9 @@ class Story:
             def chose(self, tried: Try, first_byte_ms: float) -> None:
                 story.chosen.append(first_byte_ms)
 
-            def note(self, tried: Try, verdict: Verdict, status: int) -> None:
+            def note(self, tried: Try, verdict: Verdict, status: int, usage: Usage) -> Cost:
                 story.noted.append((tried.candidate.channel.name, verdict.outcome.value))
+                return story.snapshot.prices.cost(usage, tried.candidate.upstream_model, NANO, 0)
 
             def gave(self, tried: Try, ids: Sequence[str]) -> None:
                 story.given += ids

@@ -20,6 +20,7 @@ from app.storage.affinity.conversations import Conversations
 from app.storage.affinity.given_ids import GivenIds
 from app.storage.affinity.keeper import AffinityKeeper
 from app.storage.connections import open_redis
+from app.storage.costs.costs import Costs
 from app.storage.health.channel import Attempt
 from app.storage.health.observed import Health
 from app.storage.keys.pools import KeyPools
@@ -53,10 +54,11 @@ class ChoosingProcess:
             pools.of(name).load([StoredKey(id, f"sk-{id}") for id in range(first, first + count)], 1, now_ms())
             first += count
         limits = ChannelLimits(Slots(self.redis), Minutes(self.redis))
-        self.health = Health(pools, limits)
+        costs = Costs()
+        self.health = Health(pools, limits, costs)
         self.affinity = Affinity(Conversations(), GivenIds(self.redis))
         self.keeper = AffinityKeeper(self.redis, self.affinity.conversations, self.affinity.ids)
-        self.choosing = Choosing(self.health, pools, limits, self.affinity, (self.keeper,))
+        self.choosing = Choosing(self.health, pools, limits, self.affinity, costs, (self.keeper,))
         self.affinity.follow(self.settings)
         self.build()
 

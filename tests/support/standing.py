@@ -34,6 +34,7 @@ class StandingHealth:
         self.first_bytes_ms: dict[str, float] = {}
         self.pools: dict[str, Keys] = {}
         self.fulls: dict[str, Full] = {}
+        self.over_costs_ms: dict[str, int] = {}
         self.records: dict[str, Record] = {}
         self.asked = 0
         """How often it was asked how a channel stands."""
@@ -60,6 +61,10 @@ class StandingHealth:
     def full(self, channel: Channel, models: tuple[str, ...]) -> Full | None:
         assert is_limited(Candidate(channel, "", models))
         return self.fulls.get(channel.id)
+
+    def over_cost_ms(self, channel: Channel, now_ms: int) -> int:
+        assert channel.cost_per_day_nano
+        return self.over_costs_ms.get(channel.id, 0)
 
     def record(self, channel_id: str) -> Record:
         return self.records.get(channel_id, Record())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping as MappingOf
 from dataclasses import replace
 from typing import Any
@@ -13,6 +12,7 @@ from app.core.channels.urls import MAX_WEIGHT, parse_url, shown_url
 from app.core.errors import InvalidChannel
 from app.core.kinds import Number, Value
 from app.core.model import Channel, ChannelUrl, Hours, ModelEntry
+from app.core.money.amounts import parse_usd
 from app.core.network.addresses import mask_url
 from app.core.network.forward_proxies import ForwardProxy, parse_proxy_url
 from app.core.said import Said
@@ -51,7 +51,6 @@ MAX_PRIORITY = 99_999
 MAX_URLS = 100
 MAX_MODELS = 10_000
 _MAX_CALLS = 1_000_000
-_MONEY = re.compile(r"\d{1,12}(?:\.\d{1,9})?", re.ASCII)
 
 
 def parse_channel(
@@ -67,9 +66,7 @@ def parse_channel(
     Raises InvalidChannel, and UnknownField, both of which name the field.
     """
     said = Said(value, "", FIELDS, READ_ONLY)
-    dialects = said.words("dialects", DIALECTS)
-    if not dialects:
-        raise said.wrong("dialects", f"must name one or more of {', '.join(DIALECTS)}")
+    dialects = _parse_dialects(said)
     options = _parse_options(said)
     proxy_url, proxy = _parse_proxy(said)
     own = replace(limits.with_overrides(options), max_concurrency=0, requests_per_second=0.0, burst=0)
@@ -88,6 +85,8 @@ def parse_channel(
         requests_per_minute=_calls(said, "requests_per_minute"),
         key_max_concurrency=_calls(said, "key_max_concurrency"),
         key_requests_per_minute=_calls(said, "key_requests_per_minute"),
+        cost_per_day_nano=parse_usd(_money(said, "cost_per_day_usd", "0")),
+        cost_multiplier_nano=parse_usd(_money(said, "cost_multiplier", "1")),
         hours=_parse_hours(said),
         header_rules=parse_header_rules(said, "header_rules"),
         body_rules=parse_body_rules(said, "body_rules"),
@@ -99,6 +98,13 @@ def parse_channel(
     )
     channel.said.update(_normal_form(channel, said, dialects, options, proxy_url))
     return channel
+
+
+def _parse_dialects(said: Said) -> tuple[str, ...]:
+    dialects = said.words("dialects", DIALECTS)
+    if not dialects:
+        raise said.wrong("dialects", f"must name one or more of {', '.join(DIALECTS)}")
+    return dialects
 
 
 def _normal_form(
@@ -243,9 +249,11 @@ def _money(said: Said, name: str, default: str) -> str:
     value = said.any(name)
     if value is None:
         return default
-    if not isinstance(value, str) or not _MONEY.fullmatch(value):
-        raise said.wrong(name, "must be a decimal number in a text, such as '2.50'")
-    return value
+    try:
+        parse_usd(value)
+    except ValueError as error:
+        raise said.wrong(name, str(error)) from None
+    return str(value)
 
 
 def _calls(said: Said, name: str) -> int:

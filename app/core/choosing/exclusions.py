@@ -15,7 +15,7 @@ class Exclusion(NamedTuple):
     """Why a channel that serves a model is not tried now."""
 
     reason: str
-    """disabled, resting, model_resting, no_fit_key, hours, concurrency or requests_per_minute."""
+    """disabled, resting, model_resting, no_fit_key, hours, concurrency, requests_per_minute or cost."""
     until_ms: int = 0
     """When that ends by itself; 0: nobody knows."""
     guessed_ms: int = 0
@@ -40,6 +40,17 @@ def excluded(health: Health, one: Candidate, keys: Keys, now_ms: int) -> Exclusi
 
     `until_ms` is when all of them have ended.
     """
+    why = _unfit(health, one, keys, now_ms)
+    over_ms = _over_cost_ms(health, one, now_ms)
+    if over_ms <= now_ms:
+        return why
+    if why is None or why.is_full:
+        return Exclusion("cost", over_ms)
+    return Exclusion(why.reason, max(why.until_ms, over_ms)) if why.until_ms else why
+
+
+def _unfit(health: Health, one: Candidate, keys: Keys, now_ms: int) -> Exclusion | None:
+    """The same but for what it has cost."""
     channel = one.channel
     rest = health.channel_rest(channel)
     model_rest = health.model_rest(channel.id, one.upstream_model) if one.upstream_model else None
@@ -112,7 +123,7 @@ def refusal(
     for one in enabled:
         if one.channel.id in closed:
             opens_ms = next_change_ms(one.channel.hours, now_ms, time_zone)
-            back_ms.append(opens_ms or now_ms)
+            back_ms.append(max(opens_ms or now_ms, _over_cost_ms(health, one, now_ms)))
             continue
         why = excluded(health, one, health.keys(one.channel, one.models), now_ms)
         if why is None or why.is_full:
@@ -126,10 +137,18 @@ def refusal(
         return Refusal(429, "upstream_busy", text, wait_s, tuple(full))
     if back_ms:
         wait_s = _seconds_until(min(back_ms), now_ms)
-        text = f"all channels that serve {served} rest or are outside of their hours; the first is back in {wait_s} s"
+        what = "rest or are outside of their hours"
+        if any(_over_cost_ms(health, one, now_ms) > now_ms for one in enabled):
+            what = "rest, are outside of their hours or have cost what they may in a day"
+        text = f"all channels that serve {served} {what}; the first is back in {wait_s} s"
         return Refusal(503, "all_resting", text, wait_s)
     text = f"no channel that serves {served} has a key that may be used; its operator must add or restore one"
     return Refusal(503, "no_fit_key", text)
+
+
+def _over_cost_ms(health: Health, one: Candidate, now_ms: int) -> int:
+    """When the day turns in which it has cost all that it may; 0: it may go on."""
+    return health.over_cost_ms(one.channel, now_ms) if one.channel.cost_per_day_nano else 0
 
 
 def _seconds_until(at_ms: int, now_ms: int) -> int:

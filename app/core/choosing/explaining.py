@@ -24,7 +24,7 @@ class Explained(NamedTuple):
     rank: int | None
     """From 1 among those that may be tried. Equal ones take turns by their weights: here they stand by name."""
     excluded: str | None
-    """disabled, resting, model_resting, no_fit_key, hours, concurrency, requests_per_minute or token."""
+    """disabled, resting, model_resting, no_fit_key, hours, concurrency, requests_per_minute, cost or token."""
 
 
 class Explanation(NamedTuple):

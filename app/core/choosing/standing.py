@@ -85,4 +85,7 @@ class Health(Protocol):
     def full(self, channel: Channel, models: tuple[str, ...]) -> Full | None:
         """None when there is room for one more attempt: of the channel, and of one of its fit keys."""
 
+    def over_cost_ms(self, channel: Channel, now_ms: int) -> int:
+        """When the day turns in which a channel has cost all that it may; 0: it may go on."""
+
     def record(self, channel_id: str) -> Record: ...

@@ -18,6 +18,8 @@ from app.core.errors import AddressRefused, ApiError, ClientFault, UpstreamFault
 from app.core.failures import Failure, Phase
 from app.core.judging.outcome import Facts, Flaw, Verdict, judge
 from app.core.model import ChannelUrl, Snapshot
+from app.core.money.cost import NO_COST, Cost
+from app.core.usage import Usage
 from app.proxy.api.holding import HeldAnswer, read_bounded
 from app.proxy.api.request import ApiRequest
 from app.proxy.call import Call
@@ -80,7 +82,9 @@ class Chosen:
 class Failed:
     """What became of an attempt that the client does not see."""
 
-    __slots__ = ("body", "ended_s", "fault", "headers", "of", "reason", "request_bytes", "status", "usage", "verdict")
+    __slots__ = (
+        "body", "cost", "ended_s", "fault", "headers", "of", "reason", "request_bytes", "status", "usage", "verdict",
+    )  # fmt: skip
 
     def __init__(self, of: Try, verdict: Verdict) -> None:
         self.of = of
@@ -96,6 +100,7 @@ class Failed:
         self.request_bytes = 0
         """Of the request's body, as far as the upstream took it."""
         self.usage = usage_told(of.observer)
+        self.cost = NO_COST
 
     @property
     def was_written(self) -> bool:
@@ -118,8 +123,8 @@ class Choices(Protocol):
     def chose(self, tried: Try, first_byte_ms: float) -> None:
         """Its answer goes to the client; how that ends is noted then. Waits for nobody."""
 
-    def note(self, tried: Try, verdict: Verdict, status: int) -> None:
-        """An attempt has ended: once for each. Waits for nobody."""
+    def note(self, tried: Try, verdict: Verdict, status: int, usage: Usage) -> Cost:
+        """An attempt has ended: once for each. What it cost, which counts from now on. Waits for nobody."""
 
     def refused(self) -> ApiError:
         """Why nobody could be tried."""
@@ -143,11 +148,10 @@ class Attempts:
         """`repeats`: how often the client has tried before."""
         self._call = call
         self._request = request
-        self._choices = choices
-        self._settings = snapshot.settings
+        self.choices = choices
+        self._settings = settings = snapshot.settings
         self._rules = snapshot.outcome_rules
         self._transport = transport
-        settings = snapshot.settings
         if request.asked.is_realtime or request.body.rest is not None:  # which can be sent once
             settings = replace(settings, max_attempts=1)
         self._failover = Failover(settings, is_lasting=request.is_lasting, repeats=repeats)
@@ -160,12 +164,12 @@ class Attempts:
     def run(self, forwarded_fields: str) -> Chosen | None:
         """The first good answer; None when nobody gave one. Raises what reading the request's body raised."""
         failover = self._failover
-        for candidate in self._choices.channels():
+        for candidate in self.choices.channels():
             self._call.bound(candidate.channel.limits.total_timeout)
             if self._is_over or not self._has_room(candidate):
                 continue
             failover.begin_channel()
-            next_key = self._choices.keys(candidate)
+            next_key = self.choices.keys(candidate)
             while failover.may_try_key and not self._is_over and (turn := next_key()) is not None:
                 outcome = self._try_urls(candidate, turn, failover, forwarded_fields)
                 if isinstance(outcome, Chosen):
@@ -201,7 +205,7 @@ class Attempts:
         step = Next.CHANNEL
         outcome: Chosen | Failed | None = None
         try:
-            for url in self._choices.urls(candidate):
+            for url in self.choices.urls(candidate):
                 if self._is_over:
                     break
                 outcome = self._try(Try(candidate, url, turn), forwarded_fields)
@@ -240,11 +244,11 @@ class Attempts:
             outcome = self._broken(tried, outbound, fault)
         if isinstance(outcome, Chosen):
             self._bound_the_rest(outcome.exchange, deadline_s)
-            self._choices.chose(tried, (tried.first_byte_s - began_s) * 1000)
+            self.choices.chose(tried, (tried.first_byte_s - began_s) * 1000)
         else:
             if outcome.fault is not None and outcome.fault.failure is Failure.TOTAL_TIMEOUT:
                 outcome.verdict = self._call.fairly(outcome.verdict, began_s)
-            self._choices.note(tried, outcome.verdict, outcome.status)
+            outcome.cost = self.choices.note(tried, outcome.verdict, outcome.status, outcome.usage)
             outcome.request_bytes = attempt.sent_body_bytes
             attempt.end()
             self.current = None
@@ -333,12 +337,8 @@ class Attempts:
             model=tried.candidate.upstream_model,
         )
         outcome = Failed(tried, self._verdict(facts))
-        outcome.status, outcome.reason, outcome.headers, outcome.body = (
-            answer.status,
-            answer.reason,
-            answer.headers,
-            body,
-        )
+        outcome.status, outcome.reason = answer.status, answer.reason
+        outcome.headers, outcome.body = answer.headers, body
         coding = find(answer.headers, "content-encoding")
         if coding is not None:  # what is passed on must be looked through for our key
             outcome.body = plain(body, coding, self._settings.hold_max_bytes)

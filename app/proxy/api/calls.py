@@ -162,7 +162,7 @@ def _relayed(
         request.body.close()
         chosen.of.turn.release()
         verdict = _verdict_at_the_end(request, chosen, snapshot, body)
-        choices.note(chosen.of, verdict, answer.status)
+        call.cost = choices.note(chosen.of, verdict, answer.status, call.usage)
         if verdict.outcome is Outcome.OK:
             repeated.went_well()
         else:

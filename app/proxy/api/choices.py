@@ -20,13 +20,17 @@ from app.core.choosing.penalties import Weights
 from app.core.choosing.selection import Preferences, Selection, Turns, Wanted
 from app.core.choosing.standing import Full
 from app.core.errors import ApiError
-from app.core.judging.outcome import Verdict
+from app.core.judging.outcome import Outcome, Verdict
 from app.core.model import Channel, ChannelUrl, Snapshot
+from app.core.money.cost import Cost
+from app.core.money.prices import Prices
 from app.core.settings import Settings
 from app.core.snapshot import CHANNELS
+from app.core.usage import ABSENT, Usage
 from app.proxy.api.affinity import Affinity, Bond
 from app.proxy.api.attempts import Try
 from app.proxy.api.request import ApiRequest
+from app.storage.costs.costs import Costs
 from app.storage.health.channel import Attempt
 from app.storage.health.observed import Health
 from app.storage.keys.pool import Turn
@@ -58,9 +62,11 @@ class Choosing:
         pools: KeyPools,
         limits: ChannelLimits,
         affinity: Affinity,
+        costs: Costs,
         keepers: Sequence[Keeper],
     ) -> None:
         self.health = health
+        self.costs = costs
         self.affinity = affinity
         self.pools = pools
         self.limits = limits
@@ -76,6 +82,7 @@ class Choosing:
     def notice(self, snapshot: Snapshot) -> None:
         """Begins to watch keys and health with the first channel: a gateway without channels asks Redis for neither."""
         self.affinity.follow(snapshot.settings)
+        self.costs.time_zone = snapshot.settings.time_zone
         if snapshot.channels and not self._has_begun:
             self._has_begun = True
             threading.Thread(target=self._begin, name="channels", daemon=True).start()
@@ -112,7 +119,7 @@ class Choosing:
         bond = self.affinity.of(request, snapshot.settings)
         besides = self._besides(request, bond, snapshot, wanted)
         turns = self.selection.turns(snapshot.serving, wanted, self._preferences, now_ms(), bond.channel_id, besides)
-        return ChannelChoices(self, request, snapshot.settings, turns, bond)
+        return ChannelChoices(self, request, snapshot, turns, bond)
 
     def _besides(self, request: ApiRequest, bond: Bond, snapshot: Snapshot, wanted: Wanted) -> Candidate | None:
         """Who knows what is asked for, where no model is: others that serve such calls would not know it."""
@@ -143,11 +150,12 @@ class KeyTurn:
 class ChannelChoices:
     """See proxy.api_calls.CallChoices."""
 
-    def __init__(self, choosing: Choosing, request: ApiRequest, settings: Settings, turns: Turns, bond: Bond) -> None:
+    def __init__(self, choosing: Choosing, request: ApiRequest, snapshot: Snapshot, turns: Turns, bond: Bond) -> None:
         self._choosing = choosing
+        self._prices = snapshot.prices
         self._bond = bond
         self._request = request
-        self._settings = settings
+        self._settings = snapshot.settings
         self._turns = turns
         self._wait_s = 0.0
         """How long it may wait for room in a channel."""
@@ -244,8 +252,9 @@ class ChannelChoices:
         self._choosing.health.measured(channel_id, tried.url.url, first_byte_ms)
         self._bond.served(channel_id, tried.key.id)
 
-    def note(self, tried: Try, verdict: Verdict, status: int) -> None:
+    def note(self, tried: Try, verdict: Verdict, status: int, usage: Usage = ABSENT) -> Cost:
         noted(self._choosing.health, self._settings, tried, verdict, status)
+        return charged(self._choosing.costs, self._prices, tried, verdict, usage)
 
     def gave(self, tried: Try, ids: Sequence[str]) -> None:
         self._bond.gave(ids, tried.candidate.channel.id, tried.key.id)
@@ -256,6 +265,17 @@ def noted(health: Health, settings: Settings, tried: Try, verdict: Verdict, stat
     of = tried.candidate
     attempt = Attempt(of.channel, tried.url.url, tried.key, of.upstream_model, int(tried.began_s * 1000))
     health.note(attempt, verdict, settings, now_ms(), status=status)
+
+
+def charged(costs: Costs, prices: Prices, tried: Try, verdict: Verdict, usage: Usage) -> Cost:
+    """What an attempt costs; it counts for its channel's day from now on."""
+    of, began_ms = tried.candidate, int(tried.began_s * 1000)
+    cost = prices.cost(usage, of.upstream_model, of.channel.cost_multiplier_nano, began_ms)
+    if cost.nano:
+        costs.add(of.channel.id, cost.nano, began_ms)
+    elif cost.unpriced and (usage is not ABSENT or verdict.outcome is Outcome.OK):
+        costs.lacked_price(of.upstream_model, began_ms, cost.price_version)
+    return cost
 
 
 def preferences_of(settings: Settings) -> Preferences:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from app.core.judging.outcome import Outcome
+from app.core.judging.outcome import Outcome, Verdict
 from app.core.model import AccessToken
 from app.core.statistics.events import ApiUse, FailedAttempt
 from app.core.usage import ABSENT
@@ -73,7 +73,7 @@ def tell_failed(call: Call, attempts: Attempts, seen: Failed) -> None:
         call.answered(last.status, last.of.first_byte_s)
     use = _use_of(call)
     use.reason = _reason(last)
-    call.usage = last.usage
+    call.usage, call.cost = last.usage, last.cost
     call.attempts = len(attempts.failed)
     use.failed = [_told(call, one) for one in attempts.failed[:-1]]
     use.seen_attempt = 0 if seen is last else attempts.failed.index(seen) + 1
@@ -85,6 +85,7 @@ def tell_broken_off(call: Call, attempts: Attempts) -> None:
     if current is not None:
         _tell_last(call, current, None)
         call.usage = usage_told(current.observer)
+        call.cost = attempts.choices.note(current, Verdict(Outcome.CLIENT_GONE), 0, call.usage)
         call.attempts = len(attempts.failed) + 1
         _use_of(call).failed = [_told(call, one) for one in attempts.failed]
     elif attempts.failed:
@@ -123,6 +124,7 @@ def _told(call: Call, failed: Failed) -> FailedAttempt:
         call.ms_until(of.first_byte_s) if of.first_byte_s else None,
         failed.request_bytes,
         failed.usage if failed.usage is not ABSENT else None,
+        *failed.cost,
     )
 
 

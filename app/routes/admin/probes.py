@@ -10,6 +10,7 @@ from app.core.channels.definition import DIALECTS, parse_channel
 from app.core.channels.keys import Key, KeyState, keys_in
 from app.core.judging.outcome import Outcome
 from app.core.model import Channel
+from app.core.money.amounts import show_usd
 from app.core.said import Said
 from app.gateway import Gateway
 from app.proxy.model_lists import NoModelList, fetch_models
@@ -75,8 +76,10 @@ def _tested(gateway: Gateway, prober: Prober, channel: Channel, key: Key, said: 
     snapshot = gateway.catalog.snapshot
     found = prober.probe(probe, snapshot, request.environ["gateway.request_id"], request.remote_addr or "")
     told: dict[str, Any] = {"ok": found.outcome == Outcome.OK.value, **found._asdict()}
-    told |= {"status": found.status or None, "error": found.error or None}
-    return jsonify(success=True, test=told | {"usage": None, "cost_usd": None, "key_id": key.id, "model": probe.model})
+    nano = told.pop("cost").nano
+    told |= {"status": found.status or None, "error": found.error or None, "usage": found.usage._asdict()}
+    told |= {"cost_usd": None if nano is None else show_usd(nano), "key_id": key.id, "model": probe.model}
+    return jsonify(success=True, test=told)
 
 
 def _usual_model(channel: Channel, said: Said) -> str:

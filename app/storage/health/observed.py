@@ -52,10 +52,15 @@ class Limiting(Protocol):
         """What of the channel, or of all of its fit keys, has no room now."""
 
 
+class Costing(Protocol):
+    def over_until_ms(self, channel: Channel, now_ms: int) -> int:
+        """When the day turns in which a channel has cost all that it may; 0: it may go on."""
+
+
 class Health:
     """One for each process. Times are Unix time in ms."""
 
-    def __init__(self, pools: KeyPools, limiting: Limiting | None = None) -> None:
+    def __init__(self, pools: KeyPools, limiting: Limiting | None = None, costing: Costing | None = None) -> None:
         self.lock: Any = unpatched("_thread", "allocate_lock")()
         """Held by whoever changes or reads more than one thing of what follows; never while waiting: so it is the
         system's, which costs a tenth of gevent's."""
@@ -68,6 +73,7 @@ class Health:
         """Tells the keeper of something that others should know soon."""
         self._pools = pools
         self._limiting = limiting
+        self._costing = costing
         self._betterments = 0
         self._returns: list[tuple[int, str]] = []
         """A heap of when the next key of which channel is back."""
@@ -120,6 +126,9 @@ class Health:
         if self._limiting is None:
             return None
         return self._limiting.full(channel, self.keys(channel, models).fit if _limits_keys(channel) else 0)
+
+    def over_cost_ms(self, channel: Channel, now_ms: int) -> int:
+        return self._costing.over_until_ms(channel, now_ms) if self._costing is not None else 0
 
     def record(self, channel_id: str) -> Record:
         health = self.channels.get(channel_id)

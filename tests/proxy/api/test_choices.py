@@ -24,6 +24,7 @@ from app.proxy.messages import Inbound
 from app.servers.body import RequestInput
 from app.storage.affinity.conversations import Conversations
 from app.storage.affinity.given_ids import GivenIds
+from app.storage.costs.costs import Costs
 from app.storage.health.channel import Attempt
 from app.storage.health.observed import Health
 from app.storage.keys.pools import KeyPools
@@ -47,9 +48,10 @@ class Room:
         self.pools = KeyPools(redis.Redis(port=1))
         self.pools.of("1").load([StoredKey(1, "sk-1"), StoredKey(2, "sk-2")], 1, now_ms())
         limits = ChannelLimits(Slots(redis.Redis(port=1)), Minutes(redis.Redis(port=1)))
-        self.health = Health(self.pools, limits)
+        costs = Costs()
+        self.health = Health(self.pools, limits, costs)
         affinity = Affinity(Conversations(), GivenIds(redis.Redis(port=1)))
-        self.choosing = Choosing(self.health, self.pools, limits, affinity, ())
+        self.choosing = Choosing(self.health, self.pools, limits, affinity, costs, ())
 
     def fail(self, key_id: str, verdict: Verdict) -> None:
         key = next(key for key in iter(self.pools.of("1").turn("sequential").next, None) if key.id == key_id)

@@ -15,6 +15,7 @@ from app.core.errors import ApiError
 from app.core.judging.outcome import Blame, Verdict
 from app.core.settings import Limits, Settings
 from app.core.snapshot import Stored, build_snapshot
+from app.core.usage import Usage
 from app.proxy.api import attempts as attempts_module
 from app.proxy.api.attempts import Attempts, Try
 from app.wire.http.headers import find
@@ -66,9 +67,9 @@ def watch_blames(story: Story) -> list[Blame]:
         made = choices(request)
         note = made.note
 
-        def noted(tried: Try, verdict: Verdict, status: int) -> None:
+        def noted(tried: Try, verdict: Verdict, status: int, usage: Usage) -> Any:
             blames.append(verdict.blame)
-            note(tried, verdict, status)
+            return note(tried, verdict, status, usage)
 
         made.note = noted
         return made

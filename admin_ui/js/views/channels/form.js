@@ -4,6 +4,8 @@ import { changesBetween, linesIn, number, numberText } from '../../typed.js';
 import { DIALECTS } from './state.js';
 
 const NUMBERS = ['max_concurrency', 'requests_per_minute', 'key_max_concurrency', 'key_requests_per_minute'];
+/** Decimal texts, and what each is where nothing is said: an empty field. */
+const MONEY = { cost_per_day_usd: '0', cost_multiplier: '1' };
 const ARROW = /\s*(?:->|→|=>)\s*/;
 
 export const EMPTY_URL = { url: '', weight: '', dialects: [], exact: false };
@@ -11,7 +13,7 @@ export const EMPTY_URL = { url: '', weight: '', dialects: [], exact: false };
 const NEW = {
   name: '', dialects: ['openai'], urls: [{ url: '', weight: 1, dialects: [], exact: false }], auth: 'auto', models: [], priority: 0, weight: 0, enabled: true,
   key_strategy: 'round_robin', max_concurrency: 0, requests_per_minute: 0, key_max_concurrency: 0, key_requests_per_minute: 0,
-  hours: '', header_rules: [], body_rules: [], proxy_url: '', check_model: '', note: '', options: {},
+  ...MONEY, hours: '', header_rules: [], body_rules: [], proxy_url: '', check_model: '', note: '', options: {},
 };
 
 /** JSON where it reads as JSON, else the text itself. */
@@ -48,6 +50,7 @@ export function formOf(channel) {
     priority: String(said.priority),
     weight: numberText(said.weight),
     ...Object.fromEntries(NUMBERS.map((name) => [name, numberText(said[name])])),
+    ...Object.fromEntries(Object.entries(MONEY).map(([name, none]) => [name, said[name] === none ? '' : said[name]])),
     body_rules: said.body_rules.map((rule) => ({ action: rule.action, path: rule.path, value: rule.action === 'set' ? valueText(rule.value) : '' })),
     options: Object.fromEntries(own),
     keys: '',
@@ -82,6 +85,7 @@ export function channelOf(form, known) {
     priority: number(form.priority, 0),
     weight: number(form.weight, 0),
     ...Object.fromEntries(NUMBERS.map((name) => [name, number(form[name], 0)])),
+    ...Object.fromEntries(Object.entries(MONEY).map(([name, none]) => [name, form[name].trim() || none])),
     header_rules: form.header_rules.map(headerRule),
     body_rules: form.body_rules.map(bodyRule),
     options: Object.fromEntries(options.filter(([, option]) => option !== null)),

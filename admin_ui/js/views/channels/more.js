@@ -11,6 +11,7 @@ import { Rules } from './rules.js';
 
 const OPTIONS = ['connect_timeout', 'first_byte_timeout', 'first_useful_timeout', 'idle_timeout', 'total_timeout', 'queue_timeout', 'max_body_bytes'];
 const AUTHS = ['auto', 'bearer', 'x-api-key', 'x-goog-api-key', 'api-key', 'both'];
+const MONEY = { cost_per_day_usd: 'unlimited', cost_multiplier: 'costListPrice' };
 const NUMBERS = ['max_concurrency', 'requests_per_minute', 'key_max_concurrency', 'key_requests_per_minute'];
 
 /** The settings that a channel may have of its own, with what holds without; none until they are read. */
@@ -38,7 +39,7 @@ function Folded({ title, said, blamed, children }) {
 const blames = (error, names) => names.includes(error?.field?.split(/[.[]/)[0]);
 
 export function Limits({ form, error, onForm }) {
-  const names = [...NUMBERS, 'hours'];
+  const names = [...NUMBERS, ...Object.keys(MONEY), 'hours'];
   const wrong = (name) => error?.field === name && problemText(error);
   return html`
     <${Folded} title=${t('limitsAndHours')} said=${names.filter((name) => form[name]).length} blamed=${blames(error, names)}>
@@ -46,6 +47,9 @@ export function Limits({ form, error, onForm }) {
         ${NUMBERS.map((name) => html`
           <${Input} key=${name} name=${name} label=${t(`channel_${name}`)} text=${form[name]} inputmode="numeric" placeholder=${t('unlimited')} wrong=${wrong(name)}
             onText=${(text) => onForm({ [name]: text })} />`)}
+        ${Object.entries(MONEY).map(([name, empty]) => html`
+          <${Input} key=${name} name=${name} label=${t(`channel_${name}`)} text=${form[name]} inputmode="decimal" placeholder=${t(empty)} wrong=${wrong(name)}
+            hint=${t(`channel_${name}Hint`)} onText=${(text) => onForm({ [name]: text })} />`)}
         <div class="wide">
           <${Input} name="hours" label=${t('hours')} text=${form.hours} placeholder="08:00-23:30" hint=${t('hoursHint')} wrong=${wrong('hours')}
             onText=${(hours) => onForm({ hours })} />
