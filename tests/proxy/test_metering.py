@@ -11,8 +11,8 @@ import pytest
 
 from app.core.statistics.events import ApiUse
 from app.core.usage import ABSENT, Usage
-from app.proxy.metering import MeterStage
 from app.wire.dialects.mapped import mapped
+from app.wire.http.codings import Decoder
 from tests.support.golden_usage import CHAT, GOLDEN, Golden, is_stream, pieces_of
 from tests.support.in_process import Client, EngineRoom, content
 from tests.support.packed import PACKERS, bomb
@@ -213,20 +213,15 @@ def test_a_meter_that_fails_fails_alone(
     room: Room, at: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     golden = GOLDEN["a stream"]
-    room.answer(pieces_of(golden), fields_of(golden))
-    begin: Callable[..., None] = MeterStage.__init__
+    pieces = PACKERS["gzip"](pieces_of(golden))
+    room.answer(pieces, fields_of(golden, "gzip"))
 
-    def broken(stage: MeterStage, *given: object) -> None:
-        begin(stage, *given)
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("a mistake of ours")
 
-        def fail(*_: object) -> None:
-            raise ZeroDivisionError("a mistake of ours")
-
-        setattr(stage.observer, at, fail)
-
-    monkeypatch.setattr(MeterStage, "__init__", broken)
+    monkeypatch.setattr(Decoder, at, fail)
     with caplog.at_level(logging.WARNING):
-        assert room.ask(golden.path) == b"".join(pieces_of(golden))
+        assert room.ask(golden.path) == b"".join(pieces)
     assert room.usage == ABSENT
     assert "could not be metered" in caplog.text
 

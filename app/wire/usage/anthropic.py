@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from app.wire.dialects.dialect import dicts
-from app.wire.usage.counts import NOTHING, OUTPUT, SOME, Counts, Other, Reader, less, member, number, put, text_of
+from app.wire.usage.counts import NOTHING, OUTPUT, SOME, Counts, Other, less, member, number, put, text_of
 
 _NAMES: Final = (
     "input_tokens",
@@ -23,12 +23,11 @@ _NAMES: Final = (
 _SPLIT: Final = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
 
 
-class AnthropicReader(Reader):
+class AnthropicReader:
     """Later values above zero win; zero, or nothing, takes none back."""
 
-    last_wins = False
-
     def __init__(self) -> None:
+        self.last_wins = False
         self._told: dict[str, int] = {}
         self._compacting: dict[str, int] = {}
         """The same of what was used to make the conversation shorter."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 _MOST: Final = 1 << 53
 """No count is greater: what JSON's readers agree on."""
@@ -32,17 +31,16 @@ OUTPUT: Final = 2
 """What an event told: no usage, some of it, or also how much was put out so far."""
 
 
-class Reader(ABC):
+class Reader(Protocol):
     """Reads what one answer tells, event by event, or all at once."""
 
-    last_wins: bool = True
-    """Whoever tells usage tells all of it, so of several events the last is enough."""
+    @property
+    def last_wins(self) -> bool:
+        """Whoever tells usage tells all of it, so of several events the last is enough."""
 
-    @abstractmethod
     def read(self, value: dict[str, Any]) -> int:
         """Takes note of an event, or of a whole answer; what it told: NOTHING, SOME or OUTPUT."""
 
-    @abstractmethod
     def counts(self) -> Counts | None:
         """What was told so far; None for nothing."""
 

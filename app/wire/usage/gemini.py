@@ -9,15 +9,16 @@ from __future__ import annotations
 from typing import Any, Final
 
 from app.wire.dialects.dialect import dicts
-from app.wire.usage.counts import NOTHING, OUTPUT, SOME, Counts, Other, Reader, less, member, number, put, text_of
+from app.wire.usage.counts import NOTHING, OUTPUT, SOME, Counts, Other, less, member, number, put, text_of
 
 _KINDS: Final = {"AUDIO": "audio", "IMAGE": "image"}
 
 
-class GeminiReader(Reader):
+class GeminiReader:
     """The last wins."""
 
     def __init__(self) -> None:
+        self.last_wins = True
         self._counts: Counts | None = None
 
     def read(self, value: dict[str, Any]) -> int:

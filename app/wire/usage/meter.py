@@ -43,6 +43,7 @@ class Meter:
 
     def __init__(self, reader: Reader, pattern: re.Pattern[bytes], texts: Texts, whole_texts: Texts) -> None:
         self._reader = reader
+        self._last_wins = reader.last_wins
         self._usage = pattern
         self._texts = texts
         self._whole_texts = whole_texts
@@ -64,7 +65,7 @@ class Meter:
         """True for whole events that need not be read one by one: takes note of them."""
         at = events.find(b'"usage')
         if at >= 0 and self._may_tell(events, at):
-            if not self._reader.last_wins or events[:5] != b"data:" or b"\n" in events[5:].rstrip():
+            if not self._last_wins or events[:5] != b"data:" or b"\n" in events[5:].rstrip():
                 return False
             self._keep(events[5:])
         else:
@@ -76,7 +77,7 @@ class Meter:
         at = data.find(b'"usage')
         if at < 0 or not self._may_tell(data, at):
             self._text_bytes += self._texts.bytes_in(data)
-        elif self._reader.last_wins:
+        elif self._last_wins:
             self._keep(data)
         else:
             self._text_bytes += self._texts.bytes_in(data)

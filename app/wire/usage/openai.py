@@ -11,18 +11,19 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from app.wire.usage.counts import NOTHING, OUTPUT, SOME, Counts, Other, Reader, less, member, number, put, text_of
+from app.wire.usage.counts import NOTHING, OUTPUT, SOME, Counts, Other, less, member, number, put, text_of
 
 _IN: Final = ("prompt_tokens_details", "input_tokens_details", "input_token_details")
 _OUT: Final = ("completion_tokens_details", "output_tokens_details", "output_token_details")
 
 
-class OpenAIReader(Reader):
+class OpenAIReader:
     """Whoever tells usage in every event tells all that was used so far: the last wins."""
 
     def __init__(self, *, tells_no_reasoning: bool = False) -> None:
         """`tells_no_reasoning`: its total counts it all the same, as Google's does."""
         self._tells_no_reasoning = tells_no_reasoning
+        self.last_wins = True
         self._counts: Counts | None = None
 
     def read(self, value: dict[str, Any]) -> int:

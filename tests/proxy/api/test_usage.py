@@ -15,6 +15,7 @@ from tests.support.channel_usage import answer_of, use_of
 from tests.support.golden_usage import CHAT, GOLDEN, Golden, guessed, is_stream, named, pieces_of, told
 from tests.support.in_process import content
 from tests.support.packed import PACKERS
+from tests.support.upstream import Peer
 
 STREAMS = {name: golden for name, golden in GOLDEN.items() if is_stream(golden)}
 ASKED = json.dumps({"model": "m", "stream": True, "text": "y" * 58}).encode()
@@ -112,6 +113,33 @@ def test_a_body_that_is_packed_is_estimated_by_what_it_stands_for(tell: Tell) ->
     story = tell({"a": {"k": [streams(TEXT, STOP)]}})
     content(story.ask(body=packed, fields=[("Content-Encoding", "zstd")]).reply)
     assert usage_of(story) == guessed(25, 1)
+
+
+def test_a_long_body_is_estimated_by_its_beginning(tell: Tell) -> None:
+    """Its first MiB stays in memory."""
+    body = b'{"model":"m","stream":true,"text":"%b"}' % (b"word " * 600_000)
+    story = tell({"a": {"k": [streams(TEXT, STOP)]}})
+    content(story.ask(body=body).reply)
+    used = usage_of(story)
+    assert used.input is not None
+    assert abs(used.input - len(body) / 4) < 10
+
+
+def test_a_client_that_leaves_has_used_what_passed(tell: Tell) -> None:
+    golden = GOLDEN["a stream of a message"]
+    pieces = pieces_of(golden)
+
+    def answer(peer: Peer) -> None:
+        peer.begin_stream()
+        peer.send_chunk(b"".join(pieces[:4]))
+        peer.wait_closed()
+        peer.is_over = True  # type: ignore[attr-defined]
+
+    story = tell({"a": {"k": [answer]}}, dialect="anthropic")
+    body = story.ask(stream=True).reply.body
+    assert next(iter(body))
+    body.close()  # type: ignore[attr-defined]
+    assert usage_of(story) == golden.after[3]
 
 
 # --- openai_include_usage ---

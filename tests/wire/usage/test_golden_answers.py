@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import pytest
 
@@ -10,7 +12,9 @@ from app.core.usage import ABSENT, Usage, reported, usage_of
 from app.wire.bounded import MAX_BYTES
 from app.wire.dialects.mapped import mapped
 from app.wire.dialects.observers import Observer, observer_for
-from app.wire.usage.meter import meter_for
+from app.wire.usage.counts import Counts
+from app.wire.usage.meter import Meter, meter_for
+from app.wire.usage.text import ANTHROPIC
 from tests.support.golden_usage import (
     ASKED_BYTES,
     CHAT,
@@ -175,15 +179,22 @@ def test_an_answer_that_nobody_got_keeps_what_was_reported_and_no_estimate() -> 
     assert reported(text_only.meter.told()) == ABSENT
 
 
-def test_a_mistake_in_the_reading_ends_the_reading_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    golden = GOLDEN["a stream of a message"]
-    observer = observer_of(golden)
-    assert observer.meter is not None
+class Mistaken:
+    """A reader with a mistake."""
 
-    def fails(value: object) -> int:
+    last_wins = False
+
+    def read(self, value: dict[str, Any]) -> int:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(observer.meter._reader, "read", fails)
+    def counts(self) -> Counts | None:
+        return None
+
+
+def test_a_mistake_in_the_reading_ends_the_reading_alone() -> None:
+    golden = GOLDEN["a stream of a message"]
+    observer = observer_of(golden)
+    observer.meter = Meter(Mistaken(), re.compile(rb'"usage":'), ANTHROPIC, ANTHROPIC)
     for piece in pieces_of(golden):
         observer.feed(piece)
     observer.finish()
