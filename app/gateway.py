@@ -125,13 +125,7 @@ def build_gateway(config: Config) -> Gateway:
     engine.calls.observers = [observer.record for observer in (recorder, log_sink) if observer is not None]
     catalog = Catalog(connect(), config.limits, config.settings)
     choosing = _build_choosing(quick, catalog, ChannelLimits(slots, minutes))
-
-    def notice(snapshot: Snapshot) -> None:
-        log_sink.takes_requests = snapshot.settings.log_requests
-        choosing.notice(snapshot)
-
-    catalog.on_change = notice
-
+    catalog.on_change = partial(_notice, log_sink, choosing)
     redis = connect()
     stored_health = StoredHealth(redis, "")
     return Gateway(
@@ -149,6 +143,12 @@ def build_gateway(config: Config) -> Gateway:
         key_edits=KeyEdits(choosing.pools, choosing.health, stored_health),
         request_log=RequestLog(redis),
     )
+
+
+def _notice(log_sink: LogSink, choosing: Choosing, snapshot: Snapshot) -> None:
+    """The operator has said something."""
+    log_sink.takes_requests = snapshot.settings.log_requests
+    choosing.notice(snapshot)
 
 
 def _build_choosing(connect: Callable[[], Redis], catalog: Catalog, limits: ChannelLimits) -> Choosing:
