@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from app.core.request_log.rows import rows_of
+from app.routes.admin import logs
 from app.storage.connections import LOG_REFUSED, LOG_ROWS, Redis, open_redis
 from app.storage.request_log.booking import STRANGERS_A_SECOND
+from app.storage.request_log.packed import KeptRow
 from tests.support.api_calls import BEARER, TOKEN, Accounts
 from tests.support.gateway import GatewayProcess, Reply
-from tests.support.log_rows import roll_up
+from tests.support.log_rows import NOON_MS, called, roll_up
 from tests.support.upstream import Peer, Upstream
 from tests.support.waiting import wait_until
 
@@ -258,3 +263,13 @@ def test_strangers_are_told_no_cost(accounts: Accounts, log: Log) -> None:
         text = accounts.gateway.request("GET", path).body.lower()
         for word in (b"cost", b"usd", b"spent", b"budget", b"a-channel-of-mine", b"auth_key #"):
             assert word not in text, (path, word)
+
+
+def test_the_longest_page_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """500 rows are written in steps of less than 5 ms of CPU, after each of which others have their turn."""
+    row = rows_of(called(use={"user_agent": "u" * 200, "reason": "r" * 300}), NOON_MS)[0]
+    steps = [time.thread_time()]
+    monkeypatch.setattr(logs, "give_way", lambda: steps.append(time.thread_time()))
+    assert len(list(logs.written([KeptRow(id, row) for id in range(500)]))) == 500
+    assert len(steps) == 6
+    assert sorted(after - before for before, after in pairwise(steps))[-2] < 0.005
