@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -70,6 +71,10 @@ def test_401_of_a_token_that_is_no_longer_good(accounts: Accounts, ask: Ask) -> 
     rotated = accounts.gateway.admin("POST", f"/api/tokens/{token.id}/rotate").json()["token"]
     change_token(accounts.gateway, token, enabled=True)
     refusal(accounts, ask, token.text, 401, "does not know")
+    change_token(accounts.gateway, token, expires_at_ms=int(time.time() * 1000) + 100)
+    time.sleep(0.1)
+    refusal(accounts, ask, rotated, 401, "has expired")
+    change_token(accounts.gateway, token, expires_at_ms=None)
     assert "hi" in str(ask(accounts.gateway.url, rotated))
 
 

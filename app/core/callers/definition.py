@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b16decode, b16encode
 from collections.abc import Collection
 from collections.abc import Mapping as MappingOf
 from typing import Any, Final
@@ -154,7 +153,7 @@ def answer(token: AccessToken, observed: MappingOf[str, Any]) -> dict[str, Any]:
 def written(token: AccessToken) -> str:
     stored = {
         "said": token.said,
-        "sha256": b16encode(token.digest).decode().lower(),
+        "sha256": token.digest.hex(),
         "hint": token.hint,
         "created_at_ms": token.created_at_ms,
         "updated_at_ms": token.updated_at_ms,
@@ -166,7 +165,7 @@ def read(token_id: str, text: str) -> AccessToken:
     """What `written` wrote. Raises Invalid."""
     try:
         stored = orjson.loads(text)
-        said, hint, digest = stored["said"], str(stored["hint"]), b16decode(stored["sha256"], casefold=True)
+        said, hint, digest = stored["said"], str(stored["hint"]), bytes.fromhex(stored["sha256"])
         created_at_ms, updated_at_ms = int(stored["created_at_ms"]), int(stored["updated_at_ms"])
         if len(digest) != 32 or not token_id.isdecimal():
             raise ValueError
