@@ -29,6 +29,7 @@ from app.routes.errors import api_error_reply
 from app.routes.inbound import inbound_of
 from app.routes.local_answers import models_answer
 from app.routes.token_answers import TokenAnswers
+from app.routes.token_count import count_tokens
 from app.routes.wsgi_environ import Environ, StartResponse, WsgiApp, raw_headers, raw_target
 from app.wire.browsers import confine, is_from_browser
 from app.wire.dialects.asked import OPENAI, Asked, dialect_of
@@ -146,13 +147,17 @@ class ApiDoor:
                 token = error.token
             ended(self._gateway.engine.calls, inbound, asked, token, error.status, error.code)
             raise
+        query, headers = query_without_key(query), without_credentials(inbound.headers)
+        if asked.counts_tokens and asked.method == "POST":
+            reply = count_tokens(self._gateway.engine, inbound, asked, query, headers, snapshot, token)
+            return Served(reply, "", 0, "")
         may, may_not = reach_of(token) if only is None else (frozenset((only.id,)), None)
         return ask(
             self._gateway.engine,
             inbound,
             asked,
-            query_without_key(query),
-            without_credentials(inbound.headers),
+            query,
+            headers,
             snapshot,
             lambda request: self._gateway.choosing.choices(request, snapshot, may, may_not),
             token,

@@ -10,7 +10,7 @@ import pytest
 from tests.support.api_calls import TOKEN, Accounts, good
 from tests.support.gateway import GatewayProcess
 from tests.support.own_redis import running_redis
-from tests.support.sdks import ASKS, Ask, ask_gemini, assert_raised, raised
+from tests.support.sdks import ASKS, COUNTS, Ask, ask_gemini, assert_raised, raised
 from tests.support.upstream import Peer, Upstream
 
 pytestmark = pytest.mark.filterwarnings(
@@ -77,3 +77,11 @@ def test_a_wait_of_the_upstreams_is_passed_on(accounts: Accounts, ask: Ask) -> N
     assert_raised(ask, raised(ask, accounts.gateway.url, TOKEN, retries), 429, "Rate limit reached")
     assert_raised(ask, raised(ask, accounts.gateway.url, TOKEN, retries), 503, "rest")
     assert len(accounts.upstream.seen) == 1
+
+
+@pytest.mark.parametrize(("count", "tokens"), COUNTS)
+def test_each_sdk_counts_tokens_here(accounts: Accounts, count: Ask, tokens: int) -> None:
+    """The providers' own examples, to within a tenth, of models that nobody serves; nobody else is asked."""
+    accounts.add("one")
+    assert abs(count(accounts.gateway.url) / tokens - 1) <= 0.1
+    assert not accounts.upstream.seen

@@ -12,6 +12,8 @@ from google import genai
 from google.genai import errors as genai_errors
 from google.genai import types as genai_types
 
+from tests.support.api_calls import TOKEN
+
 
 def ask_openai(url: str, token: str, retries: int = 0, model: str = "m") -> str | None:
     with openai.OpenAI(api_key=token, base_url=f"{url}/v1", max_retries=retries) as client:
@@ -65,3 +67,24 @@ def assert_raised(ask: Ask, told: tuple[BaseException, int, str], status: int, s
         assert isinstance(error, genai_errors.ClientError if status < 500 else genai_errors.ServerError)
     else:
         assert isinstance(error, REFUSALS[status][ask is ask_anthropic])
+
+
+def count_openai(url: str) -> int:
+    with openai.OpenAI(api_key=TOKEN, base_url=f"{url}/v1", max_retries=0) as client:
+        return client.responses.input_tokens.count(model="gpt-of-nobody", input="Tell me a joke.").input_tokens
+
+
+def count_anthropic(url: str) -> int:
+    with anthropic.Anthropic(api_key=TOKEN, base_url=url, max_retries=0) as client:
+        said: Any = {"system": "You are a scientist", "messages": [{"role": "user", "content": "Hello, Claude"}]}
+        return client.messages.count_tokens(model="claude-of-nobody", **said).input_tokens
+
+
+def count_gemini(url: str) -> int | None:
+    client = genai.Client(api_key=TOKEN, http_options=genai_types.HttpOptions(base_url=url))
+    text = "The quick brown fox jumps over the lazy dog."
+    return client.models.count_tokens(model="gemini-of-nobody", contents=text).total_tokens
+
+
+COUNTS: tuple[tuple[Ask, int], ...] = ((count_openai, 11), (count_anthropic, 14), (count_gemini, 10))
+"""And the counts that the providers publish for these requests."""
