@@ -322,6 +322,28 @@ def test_a_mapping_gets_limits_of_its_own(
     assert complaints == []
 
 
+def test_a_mapping_is_made_to_ask_for_a_token(
+    open_page: OpenPage, gateway: GatewayProcess, upstream: Upstream, complaints: list[str]
+) -> None:
+    """Yes, no or as by default, chosen in its dialog and in force at once."""
+    gateway.map("/asked", upstream.url)
+    page = open_page("/admin")
+    log_in(page, gateway.admin_token)
+    row = page.get_by_role("row").filter(has_text="/asked")
+    dialog = page.get_by_role("dialog")
+    for choice, options, status in (("true", {"require_token": True}, 401), ("", None, 200)):
+        page.get_by_role("button", name="Edit /asked").click()
+        dialog.locator("summary").click()
+        dialog.get_by_label("Needs an access token").select_option(choice)
+        dialog.get_by_role("button", name="Save").click()
+        expect(dialog).to_have_count(0)
+        assert gateway.admin("GET", "/api/mappings").json()["options"].get("/asked") == options
+        assert gateway.request("GET", "/asked/x").status == status
+    expect(row).not_to_contain_text("1 option")
+    gateway.admin("DELETE", "/api/mappings/asked")
+    assert complaints == []
+
+
 def test_a_mapping_gets_a_proxy_of_its_own(
     open_page: OpenPage, gateway: GatewayProcess, upstream: Upstream, redis_client: redis.Redis, complaints: list[str]
 ) -> None:
