@@ -19,7 +19,7 @@ from app.proxy.call import Call, Calls
 from app.proxy.callers import Caller
 from app.proxy.held_body import BoundedReader, hold, too_large
 from app.proxy.messages import BodyReader, Inbound, Reply, RequestBody
-from app.proxy.metering import MappingMeter
+from app.proxy.metering import MappingMeter, Metered
 from app.proxy.relay import Relay
 from app.proxy.token_admission import TokenAdmission
 from app.proxy.tunnel import Tunnel
@@ -27,7 +27,6 @@ from app.proxy.upstream.exchange import Exchange
 from app.proxy.upstream.faults import malformed_request
 from app.proxy.upstream.incoming import READ_BYTES
 from app.proxy.upstream.transport import OutboundRequest, Transport
-from app.wire.dialects.asked import Asked
 from app.wire.http import headers as header_fields
 from app.wire.http.headers import Headers
 from app.wire.http.http1 import CHUNKED, HttpSyntaxError
@@ -57,7 +56,7 @@ class Engine:
         upstream: Upstream,
         target: str,
         settings: Settings,
-        metered: Asked | None = None,
+        metered: Metered | None = None,
         caller: Caller | None = None,
     ) -> Reply:
         """Asks the upstream for `target`. Raises GatewayError before anything was sent to the client, or ClientGone.

@@ -6,10 +6,13 @@ Answers of channels are looked at anyhow; what is not, and the answers of mappin
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from app.core.errors import GatewayError
+from app.core.money.amounts import NANO
+from app.core.money.prices import Prices
 from app.core.statistics.events import ApiUse
 from app.core.usage import ABSENT, Usage, reported, usage_of
 from app.proxy.call import Call
@@ -17,6 +20,7 @@ from app.proxy.messages import Inbound, RequestBody
 from app.proxy.relay import LastWords, Relay
 from app.proxy.tunnel import Tunnel
 from app.proxy.upstream.exchange import Exchange
+from app.storage.costs.costs import Costs
 from app.waiting import give_way
 from app.wire.bodies.reading import reading_of
 from app.wire.dialects.asked import Asked
@@ -135,15 +139,26 @@ def usage_told(observer: Observer | None) -> Usage:
     return ABSENT if meter is None else reported(meter.told())
 
 
+class Metered(NamedTuple):
+    """A call through a mapping whose usage is wanted."""
+
+    asked: Asked
+    prices: Prices
+    costs: Costs
+
+
 class MappingMeter:
-    """Of one call through a mapping: which model it asks for, and what the answer used."""
+    """Of one call through a mapping: which model it asks for, what the answer used, and what that cost."""
 
-    __slots__ = ("_asked", "_call", "_observer", "_reading", "_text", "_use")
+    __slots__ = ("_asked", "_began_ms", "_call", "_metered", "_observer", "_reading", "_text", "_use")
 
-    def __init__(self, call: Call, asked: Asked, inbound: Inbound, endpoint: str) -> None:
+    def __init__(self, call: Call, metered: Metered, inbound: Inbound, endpoint: str) -> None:
+        asked = metered.asked
         kind, coding = find(inbound.headers, "content-type") or "", find(inbound.headers, "content-encoding") or ""
         self._call = call
         self._asked = asked
+        self._metered = metered
+        self._began_ms = time.time_ns() // 1_000_000
         self._reading = reading_of(kind, coding, frozenset(), _READ_BYTES)
         self._text = RequestText()
         self._observer: Observer | None = None
@@ -183,8 +198,13 @@ class MappingMeter:
 
     def settle(self, body: Relay | Tunnel) -> None:
         """See Call.settle."""
-        self._call.usage = usage_seen(self._observer, self._asked_bytes)
-        self._call.settle(body)
+        call, model = self._call, self._use.upstream_model
+        prices, costs = self._metered.prices, self._metered.costs
+        call.usage = usage_seen(self._observer, self._asked_bytes)
+        call.cost = prices.cost(call.usage, model, NANO, self._began_ms)
+        if call.cost.unpriced and call.usage is not ABSENT:
+            costs.lacked_price(model, self._began_ms, call.cost.price_version)
+        call.settle(body)
 
     def _asked_bytes(self) -> int:
         reading = self._reading

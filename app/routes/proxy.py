@@ -14,11 +14,11 @@ from app.core import routing
 from app.core.errors import ApiError, ClientFault, GatewayError
 from app.core.model import Mapping, Snapshot
 from app.core.proxy_redirect import ADDRESS_FIELDS, lead_back
-from app.core.settings import Settings
 from app.gateway import Gateway
 from app.proxy.call import Call
 from app.proxy.callers import Caller, MappingCaller
 from app.proxy.messages import Inbound, Reply
+from app.proxy.metering import Metered
 from app.routes import cors
 from app.routes.api_door import ApiDoor
 from app.routes.errors import api_error_reply, error_reply
@@ -50,6 +50,7 @@ class ProxyDoor:
         """`api` is asked for all that no mapping serves."""
         self._catalog = gateway.catalog
         self._engine = gateway.engine
+        self._costs = gateway.choosing.costs
         self._api = api
         self._starts_trace = gateway.config.start_trace
         self._cors = gateway.config.cors
@@ -85,7 +86,7 @@ class ProxyDoor:
             caller, settings = None, snapshot.settings
             if mapping.needs_token or self._own.may_stand_in(environ, target):
                 caller, target = self._caller(environ, inbound, snapshot, mapping, target)
-            metered = _metered(environ, target, settings, caller)
+            metered = self._metered(environ, target, snapshot, caller)
             reply = self._engine.handle(inbound, mapping.prefix, mapping.upstream, target, settings, metered, caller)
         except GatewayError as error:
             status, answer, text = _refused(environ, target, error, request_id)
@@ -119,6 +120,14 @@ class ProxyDoor:
         caller = MappingCaller(self._engine.tokens, shown.token, snapshot, mapping, asked, query, inbound)
         return caller, shown.target
 
+    def _metered(self, environ: Environ, target: str, snapshot: Snapshot, caller: Caller | None) -> Metered | None:
+        """For a call whose usage is read; None for all others, and where nobody knows what is asked for."""
+        wanted = snapshot.settings.meter_mappings
+        if wanted == "off" or (caller is None and wanted != "all"):
+            return None
+        asked = _asked(environ, target)
+        return Metered(asked, snapshot.prices, self._costs) if asked is not None else None
+
     def _answer_fields(self, environ: Environ, reply: Reply, mapping: Mapping, asked: str) -> Headers:
         """The upstream's fields: its own addresses lead back to the mapping, and nothing acts as ours in a browser."""
         fields = reply.headers
@@ -143,12 +152,6 @@ class ProxyDoor:
         if parent is not None:
             return continue_trace(parent, self._random_bits(64))
         return begin_trace(self._random_bits(192)) if sent is None else None
-
-
-def _metered(environ: Environ, target: str, settings: Settings, caller: Caller | None) -> Asked | None:
-    """What is asked for by a call whose usage is read; None for all others."""
-    wanted = settings.meter_mappings
-    return _asked(environ, target) if wanted == "all" or (caller is not None and wanted != "off") else None
 
 
 def _asked(environ: Environ, target: str) -> Asked | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import gevent
 import pytest
 
+from app.core.money.prices import NO_PRICES, Prices
 from app.core.statistics.events import ApiUse
 from app.core.usage import ABSENT, Usage
 from app.wire.dialects.mapped import mapped
@@ -16,6 +17,7 @@ from app.wire.http.codings import Decoder
 from tests.support.golden_usage import CHAT, GOLDEN, Golden, is_stream, pieces_of
 from tests.support.in_process import Client, EngineRoom, content
 from tests.support.packed import PACKERS, bomb
+from tests.support.prices import prices
 from tests.support.upstream import Peer, Upstream
 from tests.support.waiting import wait_until
 
@@ -50,11 +52,21 @@ class Room:
 
         self.script = script
 
-    def ask(self, path: str, body: bytes = REQUEST, kind: str = "application/json", *, metered: bool = True) -> bytes:
+    def ask(
+        self,
+        path: str,
+        body: bytes = REQUEST,
+        kind: str = "application/json",
+        *,
+        metered: bool = True,
+        priced: Prices = NO_PRICES,
+    ) -> bytes:
         self.client.buffer = body
         fields = [("Content-Type", kind)]
         asked = mapped("POST", path, False) if metered else None
-        reply = self.engine.call(self.upstream, self.client, "POST", length=len(body), fields=fields, metered=asked)
+        reply = self.engine.call(
+            self.upstream, self.client, "POST", length=len(body), fields=fields, metered=asked, prices=priced
+        )
         return content(reply)
 
     @property
@@ -178,6 +190,17 @@ def test_the_model_and_the_text_of_the_request_are_taken_note_of(room: Room) -> 
         "multipart/form-data; boundary=b",
     )
     assert (room.use.model, room.usage.input) == ("wh", 0)
+
+
+def test_what_it_used_has_a_price(room: Room) -> None:
+    """That of the model which the request names; one without a price is noted."""
+    golden = GOLDEN["chat without details"]  # 9 in, 4 out
+    room.answer(pieces_of(golden), fields_of(golden))
+    room.ask(golden.path, priced=prices({"model": "gpt-x", "input": "2", "output": "10"}))
+    assert (room.use.cost_nano, room.use.unpriced) == (9 * 2000 + 4 * 10_000, False)
+    room.ask(golden.path, priced=prices({"model": "another", "input": "2", "output": "10"}))
+    assert (room.use.cost_nano, room.use.unpriced) == (None, True)
+    assert "gpt-x" in room.engine.costs.take().unpriced
 
 
 def test_a_call_that_is_not_metered_has_no_usage_and_no_stage(room: Room) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from gevent import socket as gevent_socket
 
+from app.core.money.prices import NO_PRICES, Prices
 from app.core.network.egress import EgressPolicy, parse_entries
 from app.core.routing import parse_mapping
 from app.core.settings import Settings
@@ -20,12 +21,14 @@ from app.core.statistics.events import RequestEvent
 from app.proxy.admission import Admission
 from app.proxy.engine import Engine
 from app.proxy.messages import Inbound, Reply
+from app.proxy.metering import Metered
 from app.proxy.token_admission import TokenAdmission
 from app.proxy.upstream.dialing import Dialer, OwnAddress
 from app.proxy.upstream.pool import PoolLimits
 from app.proxy.upstream.transport import Transport
 from app.servers.body import RequestInput
 from app.storage.connections import open_redis
+from app.storage.costs.costs import Costs
 from app.storage.limits.minutes import Minutes
 from app.storage.limits.rates import Rates
 from app.storage.limits.slots import Slots
@@ -71,6 +74,7 @@ class EngineRoom:
         admission = Admission(Rates(open_redis("redis://127.0.0.1:1")), self.slots)
         tokens = TokenAdmission(TokenLimits(self.slots, Minutes(open_redis("redis://127.0.0.1:1"))))
         self.engine = Engine(self.transport, admission, tokens, held_body_max_bytes=1 << 20, forwarded_fields="auto")
+        self.costs = Costs()
         self.events: list[RequestEvent] = []
         self.engine.calls.observers.append(self.events.append)
 
@@ -83,6 +87,7 @@ class EngineRoom:
         length: int = 0,
         fields: Headers | None = None,
         metered: Asked | None = None,
+        prices: Prices = NO_PRICES,
         **limits: Any,
     ) -> Reply:
         """What the door would ask for: one request of `client`, whose body is so long."""
@@ -91,7 +96,8 @@ class EngineRoom:
         headers = [("Host", "g"), *(fields or [])]
         inbound = Inbound("id", method, headers, "", body, False, "192.0.2.1", None, "", None, client.sock)
         address = replace(address, limits=replace(address.limits, **limits))
-        return self.engine.handle(inbound, ENDPOINT, address, "/x", SETTINGS, metered)
+        wanted = Metered(metered, prices, self.costs) if metered is not None else None
+        return self.engine.handle(inbound, ENDPOINT, address, "/x", SETTINGS, wanted)
 
     def close(self) -> None:
         self.transport.close()
