@@ -64,14 +64,17 @@ class Costs:
                 self._spent[channel_id] = self._spent.get(channel_id, 0) + nano
             else:  # it took until after midnight
                 begin_ms = edges_of(self.time_zone, began_ms).days[1]
+            is_first = not self._pending.costs
             of = begin_ms, channel_id
             self._pending.costs[of] = self._pending.costs.get(of, 0) + nano
-        self.wake()
+        if is_first:
+            self.wake()
 
     def lacked_price(self, model: str, at_ms: int, version: str) -> None:
         """A call of a model could not be reckoned by the prices of this version."""
         model = model[:LONGEST_NAME]
         with self._lock:
+            is_first = not self._pending.unpriced
             of = self._pending.unpriced.get(model)
             if of is None:
                 if len(self._pending.unpriced) >= MOST_UNPRICED:
@@ -79,7 +82,8 @@ class Costs:
                 of = self._pending.unpriced[model] = Unpriced()
             of.requests += 1
             of.last_at_ms, of.version = max(of.last_at_ms, at_ms), version
-        self.wake()
+        if is_first:
+            self.wake()
 
     def over_until_ms(self, channel: Channel, now_ms: int) -> int:
         """When the day turns in which a channel has cost all that it may; 0: it may go on."""
