@@ -16,21 +16,21 @@ _MAX_BYTES: Final = 1024 * 1024
 class IdStage:
     """Changes nothing. Who asks next for what an answer gave may do so before its last byte."""
 
-    __slots__ = ("_gave", "_left_bytes", "_left_ids", "_tail")
+    __slots__ = ("_gave", "_given", "_left_bytes", "_tail")
 
     def __init__(self, gave: Callable[[list[str]], None]) -> None:
         self._gave = gave
         self._tail = b""
         self._left_bytes = _MAX_BYTES
-        self._left_ids = MAX_IDS
+        self._given: set[str] = set()
 
     def feed(self, piece: bytes) -> Iterable[bytes]:
         """See relay.Stage."""
-        if self._left_bytes > 0 and self._left_ids > 0:
+        if self._left_bytes > 0 and len(self._given) < MAX_IDS:
             self._left_bytes -= len(piece)
             text = self._tail + piece
-            ids = given_ids(text)
-            self._left_ids -= len(ids)
+            ids = [id for id in given_ids(text) if id not in self._given]  # one may stand in the tail, too
+            self._given.update(ids)
             self._tail = text[-MAX_ID_BYTES:]
             if ids:
                 self._gave(ids)
