@@ -12,12 +12,12 @@ import pytest
 
 from app.core.request_log.rows import rows_of
 from app.routes.admin import logs
-from app.storage.connections import LOG_REFUSED, LOG_ROWS, Redis, open_redis
+from app.storage.connections import LOG_REFUSED, LOG_ROWS, open_redis
 from app.storage.request_log.booking import STRANGERS_A_SECOND
 from app.storage.request_log.packed import KeptRow
 from tests.support.api_calls import BEARER, TOKEN, Accounts
-from tests.support.gateway import GatewayProcess, Reply
-from tests.support.log_rows import NOON_MS, called, roll_up
+from tests.support.gateway import Reply
+from tests.support.log_rows import NOON_MS, Log, called, roll_up
 from tests.support.upstream import Peer, Upstream
 from tests.support.waiting import wait_until
 
@@ -29,32 +29,6 @@ FIELDS = set(
 """Of chapter 6, all of them."""
 CHAT = "/v1/chat/completions"
 KEY = "sk-upstream-key-0001"
-
-
-class Log:
-    """The request log of a gateway, whose worker is the test."""
-
-    def __init__(self, gateway: GatewayProcess, client: Redis) -> None:
-        self.gateway = gateway
-        self.client = client
-
-    def of(self, reply: Reply) -> dict[str, Any]:
-        """`/api/logs/<request id>` of a call, as soon as it is there."""
-        id = reply.field("x-gateway-request-id")
-
-        def found() -> Reply | None:
-            roll_up(self.client)
-            answer = self.gateway.admin("GET", f"/api/logs/{id}")
-            return answer if answer.status == 200 else None
-
-        answer: dict[str, Any] = wait_until(found, f"the call {id} is in the log").json()
-        return answer
-
-    def list(self, query: str = "") -> dict[str, Any]:
-        reply = self.gateway.admin("GET", f"/api/logs{query}")
-        assert reply.status == 200, reply.body
-        answer: dict[str, Any] = reply.json()
-        return answer
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from app.storage.request_log.packed import KeptRow
 from app.storage.request_log.reading import RequestLog
 from app.storage.statistics.ledger import Ledger
 from tests.support.envelopes import send_events
+from tests.support.gateway import GatewayProcess, Reply
+from tests.support.waiting import wait_until
 
 NOON_MS = 1_790_000_000_000
 ALL = LogFilter()
@@ -68,3 +70,29 @@ def kept(client: Redis, wanted: LogFilter = ALL) -> list[KeptRow]:
         more, after = log.page(wanted, after, 500)
         rows += more
     return rows
+
+
+class Log:
+    """The request log of a gateway, whose worker is the test."""
+
+    def __init__(self, gateway: GatewayProcess, client: Redis) -> None:
+        self.gateway = gateway
+        self.client = client
+
+    def of(self, reply: Reply) -> dict[str, Any]:
+        """`/api/logs/<request id>` of a call, as soon as it is there."""
+        id = reply.field("x-gateway-request-id")
+
+        def found() -> Reply | None:
+            roll_up(self.client)
+            answer = self.gateway.admin("GET", f"/api/logs/{id}")
+            return answer if answer.status == 200 else None
+
+        answer: dict[str, Any] = wait_until(found, f"the call {id} is in the log").json()
+        return answer
+
+    def list(self, query: str = "") -> dict[str, Any]:
+        reply = self.gateway.admin("GET", f"/api/logs{query}")
+        assert reply.status == 200, reply.body
+        answer: dict[str, Any] = reply.json()
+        return answer

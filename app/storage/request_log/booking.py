@@ -18,6 +18,8 @@ from app.storage.request_log.packed import mark, packed
 MOST_ROWS: Final = 10_000
 MOST_REFUSED: Final = 2_000
 STRANGERS_A_SECOND: Final = 10
+SECONDS_KNOWN: Final = 120
+"""Web processes tell of one second at different times."""
 AT_ONCE: Final = 1_000
 """So many rows go into one command."""
 
@@ -38,9 +40,8 @@ class LogBook:
 
     def __init__(self, redis_client: Redis) -> None:
         self._redis: Any = redis_client
-        self._second = 0
-        self._strangers = 0
-        """Rows of strangers in that second of the calls' ends."""
+        self._strangers: dict[int, int] = {}
+        """How many calls of strangers ended in each of the latest seconds in which some did."""
 
     def prepare(self, events: Sequence[RequestEvent], now_ms: int) -> Booking:
         """What is to be written of events in the order in which they came. Raises redis.RedisError."""
@@ -78,10 +79,11 @@ class LogBook:
         return rows
 
     def _is_one_too_many(self, second: int) -> bool:
-        if second != self._second:
-            self._second, self._strangers = second, 0
-        self._strangers += 1
-        return self._strangers > STRANGERS_A_SECOND
+        count = self._strangers.get(second, 0) + 1
+        self._strangers[second] = count
+        if len(self._strangers) > SECONDS_KNOWN:
+            del self._strangers[min(self._strangers)]
+        return count > STRANGERS_A_SECOND
 
     @staticmethod
     def write(pipe: Any, booking: Booking) -> None:
