@@ -20,7 +20,7 @@ _COUNTS: Final[dict[str, Callable[[Any, Tally], Iterator[None]]]] = {
 """By the dialect that asks."""
 
 
-def answer(body: bytes, dialect: str, model: str) -> Generator[None, None, bytes]:
+def answer(body: bytes | bytearray, dialect: str, model: str) -> Generator[None, None, bytes]:
     """The answer, in steps of a few milliseconds at most.
 
     `body`: a JSON object without its coding, whose brackets match. Raises ValueError, whose text says what is wrong.

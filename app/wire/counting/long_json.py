@@ -43,7 +43,7 @@ class Long:
 
     __slots__ = ("data", "end", "start")
 
-    def __init__(self, data: bytes, start: int, end: int) -> None:
+    def __init__(self, data: bytes | bytearray, start: int, end: int) -> None:
         self.data = data
         self.start = start
         self.end = end
@@ -58,30 +58,30 @@ class Long:
 
     def head(self, size: int) -> bytes:
         """The first bytes of a text, as they stand there."""
-        return self.data[self.start + 1 : min(self.start + 1 + size, self.end - 1)]
+        return bytes(self.data[self.start + 1 : min(self.start + 1 + size, self.end - 1)])
 
     def pieces(self, size: int) -> Iterator[str | bytes]:
         """A text in pieces of at most so many bytes, its escapes undone; of another value its JSON."""
         if not self.is_text:
             for start in range(self.start, self.end, size):
-                yield self.data[start : min(start + size, self.end)]
+                yield bytes(self.data[start : min(start + size, self.end)])
             return
         at, end = self.start + 1, self.end - 1
         while at < end:
             stop = _before_escape(self.data, at, at + size) if at + size < end else end
-            piece = self.data[at:stop]
+            piece = bytes(self.data[at:stop])
             yield _unescaped(piece) if _BACKSLASH in piece else piece
             at = stop
 
 
-def value_of(data: bytes, start: int = 0, end: int = -1) -> Any:
+def value_of(data: bytes | bytearray, start: int = 0, end: int = -1) -> Any:
     """The value that stands there: what `orjson` makes of it, or a Long."""
     end = len(data) if end < 0 else end
     if end - start <= LONG_BYTES:
         return orjson.loads(data[start:end])
     blanks = _BLANKS.match(data, start, end)
     start = blanks.end() if blanks is not None else start
-    close = _CLOSES.get(data[start : start + 1])
+    close = _CLOSES.get(bytes(data[start : start + 1]))
     if close is None:
         raise ValueError("a number or a name is never so long")
     return Long(data, start, data.rfind(close, start, end) + 1)
@@ -100,7 +100,7 @@ def members(value: Any, wanted: frozenset[str]) -> Generator[None, None, dict[st
             continue
         start, end = group
         if end - start <= LONG_BYTES:
-            several: dict[str, Any] = orjson.loads(b"{%b}" % value.data[start:end])
+            several: dict[str, Any] = orjson.loads(b"{%b}" % bytes(value.data[start:end]))
             found.update((name, several[name]) for name in wanted & several.keys())
             yield
             continue
@@ -122,7 +122,7 @@ def elements(value: Any) -> Iterator[list[Any]]:
             if group is None:
                 yield []
             elif group[1] - group[0] <= LONG_BYTES:
-                yield orjson.loads(b"[%b]" % value.data[group[0] : group[1]])
+                yield orjson.loads(b"[%b]" % bytes(value.data[group[0] : group[1]]))
             else:
                 yield [value_of(value.data, *group)]
 
@@ -198,7 +198,7 @@ def _commas(value: Long, at: int, every: int) -> Iterator[int]:
         yield end
 
 
-def _behind_string(data: bytes, quote: int, end: int) -> Generator[int, None, int]:
+def _behind_string(data: bytes | bytearray, quote: int, end: int) -> Generator[int, None, int]:
     """Where a string has ended that begins at `quote`; -1 for a step on the way."""
     close = data.find(b'"', quote + 1, end)
     if close > quote and data[close - 1] != _BACKSLASH:
@@ -216,7 +216,7 @@ def _behind_string(data: bytes, quote: int, end: int) -> Generator[int, None, in
     return end
 
 
-def _before_escape(data: bytes, start: int, stop: int) -> int:
+def _before_escape(data: bytes | bytearray, start: int, stop: int) -> int:
     """`stop`, or the place before it where an escape begins that would be cut; behind `start` in any case."""
     escape = data.rfind(b"\\", max(start, stop - 6), stop)
     while escape > start and data[escape - 1] == _BACKSLASH:
