@@ -13,7 +13,8 @@ import pytest
 from app.storage.connections import MAPPINGS, STATS_EVENTS, open_redis
 from app.storage.embedded import EmbeddedRedis
 from tests.support.gateway import GatewayProcess
-from tests.support.own_redis import running_redis
+from tests.support.own_redis import kill, running_redis
+from tests.support.tokens import add_token
 from tests.support.upstream import Upstream
 from tests.support.waiting import wait_until
 
@@ -100,3 +101,18 @@ def test_a_redis_that_hangs_holds_up_nothing(own_redis: EmbeddedRedis, served: t
     finally:
         own_redis.process.send_signal(signal.SIGCONT)
     wait_until(lambda: gateway.admin("GET", "/api/mappings").status == 200, "the admin is back")
+
+
+def test_tokens_with_limits_have_their_share_while_redis_is_dead_if_the_operator_wants(
+    own_redis: EmbeddedRedis, served: tuple[GatewayProcess, Upstream]
+) -> None:
+    """`budget_when_redis_away: local`; this is the only process, so its share is all."""
+    gateway, _ = served
+    assert gateway.admin("PUT", "/api/settings", {"budget_when_redis_away": "local"}).status == 200
+    gateway.admin("PUT", "/api/mappings/up", {"options": {"require_token": True}})
+    token = add_token(gateway, requests_per_minute=3, max_concurrency=2)
+    kill(own_redis)
+    found = [gateway.request("GET", "/up/x", headers=token.bearer) for _ in range(4)]
+    assert [reply.status for reply in found] == [200, 200, 200, 429]
+    assert found[-1].field("x-gateway-error") == "token_rate_limited"
+    assert gateway.request("GET", "/up/x").status == 401

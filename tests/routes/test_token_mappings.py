@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from tests.support.api_calls import TOKEN, Accounts, refused
+from tests.support.api_calls import TOKEN, Accounts, good, refused
 from tests.support.gateway import GatewayProcess, Reply
 from tests.support.tokens import Issued, add_token, change_token, delete_tokens
-from tests.support.upstream import Upstream
+from tests.support.upstream import Peer, Upstream
 
 CHAT = "/v1/chat/completions"
 JSON = {"Content-Type": "application/json"}
@@ -129,6 +132,31 @@ def test_its_routes_models_and_rate_hold(mapped: Mapped, prefix: str) -> None:
     reply = mapped.ask(prefix + CHAT, token.bearer)
     assert refused(reply) == (429, "token_rate_limited", None)
     assert 55 <= int(reply.field("retry-after") or 0) <= 60
+
+
+@pytest.mark.parametrize("prefix", ["/closed", "/open"])
+def test_its_time_and_its_calls_at_once_hold(mapped: Mapped, prefix: str) -> None:
+    arrived, release = threading.Event(), threading.Event()
+
+    def slow(peer: Peer) -> None:
+        arrived.set()
+        release.wait(5)
+        good(peer)
+
+    mapped.upstream.handler = slow
+    token = add_token(mapped.gateway, max_concurrency=1)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(mapped.ask, prefix + CHAT, token.bearer)
+        assert arrived.wait(5)
+        reply = mapped.ask(prefix + CHAT, token.bearer)
+        assert refused(reply) == (429, "token_concurrency_exceeded", None)
+        assert reply.field("retry-after") == "1"
+        release.set()
+        assert first.result().status == 200
+    assert mapped.ask(prefix + CHAT, token.bearer).status == 200
+    change_token(mapped.gateway, token, expires_at_ms=int(time.time() * 1000) + 200)
+    time.sleep(0.2)
+    assert refused(mapped.ask(prefix + CHAT, token.bearer)) == (401, "access_token_expired", "false")
 
 
 def test_a_mapping_that_the_token_does_not_open_is_refused(mapped: Mapped) -> None:

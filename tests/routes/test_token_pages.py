@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.support.gateway import GatewayProcess
 from tests.support.tokens import add_token, change_token, delete_tokens
-from tests.support.upstream import Upstream
+from tests.support.upstream import Peer, Upstream
 
 pytestmark = pytest.mark.usefixtures("forgive")
 
@@ -32,8 +35,30 @@ def test_a_token_with_web_pages_opens_them_as_long_as_it_is_good(gateway: Gatewa
     assert code(gateway, site, token.text) == (403, "route_not_allowed")
     change_token(gateway, token, web_pages=True, enabled=False)
     assert code(gateway, site, token.text) == (401, "access_token_invalid")
+    change_token(gateway, token, enabled=True, expires_at_ms=int(time.time() * 1000) + 200)
+    time.sleep(0.2)
+    assert code(gateway, site, token.text) == (401, "access_token_expired")
     gateway.admin("DELETE", f"/api/tokens/{token.id}")
     assert code(gateway, site, token.text) == (401, "login_required")
+
+
+def test_its_calls_at_once_hold(gateway: GatewayProcess, site: Upstream) -> None:
+    arrived, release = threading.Event(), threading.Event()
+
+    def slow(peer: Peer) -> None:
+        if peer.read_request() is not None:
+            arrived.set()
+            release.wait(5)
+            peer.answer(b"hi", fields="Connection: close\r\n")
+
+    site.handler = slow
+    token = add_token(gateway, web_pages=True, max_concurrency=1)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(code, gateway, site, token.text)
+        assert arrived.wait(5)
+        assert code(gateway, site, token.text) == (429, "token_concurrency_exceeded")
+        release.set()
+        assert first.result() == (200, "")
 
 
 def test_its_rate_holds(gateway: GatewayProcess, site: Upstream) -> None:
