@@ -82,7 +82,7 @@ def test_refused_calls_never_take_the_room_of_others(own_redis: Redis) -> None:
 
 
 def test_strangers_are_only_counted_above_ten_a_second(own_redis: Redis) -> None:
-    """Calls with unknown credentials have ten rows of each second, whichever process tells of it, and our tokens' all."""
+    """Unknown credentials have ten rows of each second, whichever process tells of it; tokens of ours have all."""
     strangers = [
         refused(f"{second} {n}", "access_token_invalid", 401, ended_at_ms=NOON_MS + second * 1_000 + n)
         for second in range(3)
@@ -92,7 +92,7 @@ def test_strangers_are_only_counted_above_ten_a_second(own_redis: Redis) -> None
     for seq in range(1, 5):
         send_events(own_redis, "p", seq, strangers[seq - 1 :: 4])
         ledger.roll_up(NOON_MS)
-    book(own_redis, *(refused(f"own {n}") for n in range(30)), seq=3)
+    book(own_redis, *(refused(f"own {n}") for n in range(30)), seq=5)
     found = ids(own_redis)
     assert len([one for one in found if not one.startswith("own")]) == 3 * STRANGERS_A_SECOND
     assert len([one for one in found if one.startswith("own")]) == 30
