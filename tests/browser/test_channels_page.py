@@ -128,6 +128,25 @@ def test_an_edit_sends_only_what_was_touched(open_page: OpenPage, gateway: Gatew
         assert now[name] == channel[name]
 
 
+def test_what_a_channel_may_cost_is_said_in_its_form(open_page: OpenPage, gateway: GatewayProcess) -> None:
+    """As text, for a float would change it; an empty field is no limit, and the list price."""
+    add(gateway, "costly", cost_per_day_usd="7.50")
+    page = open_page()
+    page.get_by_role("button", name="Edit costly").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("Limits and hours").click()
+    expect(dialog.get_by_label("Cost a day, USD")).to_have_value("7.50")
+    dialog.get_by_label("Cost a day, USD").fill("")
+    dialog.get_by_label("Cost multiplier").fill("0,8")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_text("A decimal number such as 0.8")).to_be_visible()
+    dialog.get_by_label("Cost multiplier").fill("0.8")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog).to_be_hidden()
+    now = stored(gateway, "costly")
+    assert (now["cost_per_day_usd"], now["cost_multiplier"]) == ("0", "0.8")
+
+
 def test_filters_stand_in_the_address(open_page: OpenPage, gateway: GatewayProcess) -> None:
     """They narrow the list, survive a reload, and go by one button where nothing fits."""
     add(gateway, "alpha", models=[{"name": "gpt-5"}])

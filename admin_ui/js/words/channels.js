@@ -202,7 +202,6 @@ export const CHANNEL_WORDS = {
   excluded_hours: ['outside its hours', '不在服务时段'],
   excluded_concurrency: ['full: attempts at once', '并发已满'],
   excluded_requests_per_minute: ['full: attempts a minute', '每分钟次数已满'],
-  excluded_cost: ['cost of the day reached', '已达每日费用上限'],
   excluded_cost: ['cost of the day is spent', '当日费用已用完'],
   excluded_token: ['not for this token', '该令牌不可用'],
   error_invalid_path: ['A path begins with a slash, such as /v1/chat/completions.', '路径以斜杠开头，如 /v1/chat/completions。'],
