@@ -170,6 +170,9 @@ def token(world: World) -> Issued:
         shown_everywhere(world, token)
     change_token(world.gateway, token, enabled=True)
     shown_everywhere(world, token)
+    with open_redis(world.redis.url) as client:
+        ledger = Ledger(client)
+        wait_until(lambda: ledger.roll_up(now_ms()) >= 0 and client.hexists(STATS_TOKENS, token.id), "it is counted")
     return token
 
 
@@ -209,7 +212,21 @@ def clean_of(token: Issued, what: str, text: str | bytes) -> None:
 
 def test_no_answer_and_no_upstream_is_told_a_token(world: World, token: Issued) -> None:
     """Neither the admin API, but for the one answer that makes it."""
-    for path in ("/api/tokens", f"/api/tokens/{token.id}", "/api/settings", "/api/mappings", "/stats", "/health", "/"):
+    rows = world.gateway.admin("GET", f"/api/logs?limit=500&token_id={token.id}")
+    assert len(rows.json()["logs"]) > 20
+    clean_of(token, "the request log", rows.body)
+    own = f"/api/tokens/{token.id}"
+    for path in (
+        "/api/tokens",
+        own,
+        f"{own}/usage",
+        "/api/logs?limit=500",
+        "/api/settings",
+        "/api/mappings",
+        "/stats",
+        "/health",
+        "/",
+    ):
         clean_of(token, path, world.gateway.admin("GET", path).body)
     body = {"path": "/v1/messages", "body": {"model": "m0"}, "headers": token.bearer}
     clean_of(token, "explain", world.gateway.admin("POST", "/api/explain", body).body)
@@ -222,8 +239,6 @@ def test_redis_has_the_hash_of_a_token_and_no_part_of_it(world: World, token: Is
     """Nor has another place of it the hash."""
     hashed = sha256(token.text.encode()).hexdigest()
     with open_redis(world.redis.url) as client:
-        ledger = Ledger(client)
-        wait_until(lambda: ledger.roll_up(now_ms()) >= 0 and client.hexists(STATS_TOKENS, token.id), "it is counted")
         found = {_bytes(key).decode(): str(values_of(client, key)) for key in client.scan_iter()}
     for key, values in found.items():
         clean_of(token, key, values)
