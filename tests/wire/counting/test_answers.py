@@ -7,6 +7,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.wire.counting.answers import answer
 from app.wire.counting.text import estimate_text_tokens
@@ -297,3 +299,29 @@ def test_escapes_are_undone_before_they_are_counted() -> None:
     escaped, plain = (json.dumps(body, ensure_ascii=ascii_only).encode() for ascii_only in (True, False))
     assert len(escaped) > 1.8 * len(plain)
     assert tokens(escaped) == pytest.approx(tokens(plain), rel=0.01)
+
+
+NAMES = (
+    "messages content type text image source data media_type tool_result tool_use input tools name system document "
+    "title contents parts inlineData mimeType functionCall systemInstruction generateContentRequest "
+    "functionDeclarations instructions role image_url file_data detail output summary arguments thinking"
+).split()
+SHAPES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from([*NAMES, "data:image/png;base64,iVBORw0KGgo", "JVBERi0="]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=5),
+    max_leaves=30,
+)
+
+
+@given(
+    body=st.dictionaries(st.sampled_from(NAMES), SHAPES), dialect=st.sampled_from(["anthropic", "gemini", "responses"])
+)
+def test_no_request_is_too_odd(body: dict[str, Any], dialect: str) -> None:
+    """Whatever stands where: it is counted, or a ValueError says why not."""
+    try:
+        assert tokens(body, dialect) >= 0
+    except ValueError as error:
+        assert "`" in str(error)  # noqa: PT017 - it need not be raised
