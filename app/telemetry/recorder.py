@@ -37,8 +37,8 @@ BEAT_S = 2.0
 RATE_SPAN_S = 60.0
 RETRY_PAUSE_S = 0.5
 ENVELOPE_EVENTS = 500
-BACKLOG_EVENTS = 1_000_000
-"""So many events may wait in Redis (about 100 bytes each) while no worker runs; then the queue is left to fill."""
+BACKLOG_EVENTS = 300_000
+"""So many events may wait in Redis (130 to 450 bytes each) while no worker runs; then the queue is left to fill."""
 
 DOUBT_MS = 6 * 24 * 3_600_000
 """What may have arrived is not sent again after this: the worker remembers a sender's last number for 7 days."""
