@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import redis
 
-from app.core.money.table import FORMAT, LONGEST_NAME, PriceTable, undated, written
-from app.core.snapshot import PRICE_TABLE
+from app.core.money.table import FORMAT, LONGEST_NAME, NAME, PriceTable, undated, written
 from app.storage.connections import MAPPINGS_UPDATES, TABLE, Redis
 
 if TYPE_CHECKING:
@@ -102,14 +101,14 @@ def keep(redis_client: Redis) -> bool:
 
     It is no word of the operator's, so no version counts it. Raises redis.RedisError, SubprocessError, OSError.
     """
-    key, named = TABLE + PRICE_TABLE.tables[0], f"{PACKAGE} {version(PACKAGE)}"
+    key, named = TABLE + NAME, f"{PACKAGE} {version(PACKAGE)}"
     if redis_client.hmget(key, "version", "format") == [named.encode(), FORMAT.encode()]:
         return False
     made = subprocess.run(  # noqa: S603 - our own module
         [sys.executable, "-m", __name__], capture_output=True, check=True, timeout=BUILD_S, text=True
     )
     redis_client.hset(key, mapping={"version": named, "format": FORMAT, "text": made.stdout})
-    redis_client.publish(MAPPINGS_UPDATES, f"{PRICE_TABLE.word}_updated")
+    redis_client.publish(MAPPINGS_UPDATES, f"{NAME}_updated")
     log.info("The prices are those of %s: %d names", named, len(PriceTable(named, made.stdout)))
     return True
 

@@ -27,6 +27,7 @@ from app.core.model import AccessToken, Channel, Mapping, Snapshot
 from app.core.money.overrides import InvalidPrice, Overrides, check_overrides
 from app.core.money.prices import Prices
 from app.core.money.table import FORMAT, PriceTable
+from app.core.money.table import NAME as TABLE_NAME
 from app.core.routing import check_spelling, parse_mapping, spellings
 from app.core.settings import Limits, Settings, check_options, check_setting
 
@@ -254,7 +255,7 @@ CHANNELS = Noun(
 )
 OUTCOME_RULES = Noun("outcome_rules", "outcome_rules", ("outcome_rules",), _parse_outcome_rules)
 ACCESS_TOKENS = Noun("access_tokens", "access_token", ("access_tokens", "access_tokens:last_id"), _parse_access_tokens)
-PRICE_TABLE = Noun("price_table", "price_table", ("price_table",), _parse_price_table, by_hand=True)
+PRICE_TABLE = Noun(TABLE_NAME, TABLE_NAME, (TABLE_NAME,), _parse_price_table, by_hand=True)
 """No word of the operator's: the worker stores it, without a new version, as somebody does who writes by hand."""
 PRICES = Noun("prices", "prices", ("prices",), _parse_prices, needs=price_table)
 NOUNS: tuple[Noun[Part], ...] = (SETTINGS, MAPPINGS, CHANNELS, OUTCOME_RULES, ACCESS_TOKENS, PRICE_TABLE, PRICES)

@@ -20,6 +20,8 @@ import orjson
 
 from app.core.money.tariff import ANY, PARTS, Steps, Tariff, complete
 
+NAME: Final = "price_table"
+"""Of the noun and of its hash, which has the fields version, format and text."""
 FORMAT: Final = "1"
 """Grows when an older gateway could not read what a newer worker writes."""
 ALWAYS_MS: Final = -(2**62)
