@@ -48,6 +48,7 @@ class ChoosingProcess:
             }
             for name in keys
         }
+        self.overrides: list[dict[str, Any]] = []
         pools = KeyPools(self.redis)
         first = 1
         for name, count in keys.items():
@@ -63,9 +64,10 @@ class ChoosingProcess:
         self.build()
 
     def build(self) -> None:
-        """Takes what is said of the channels."""
+        """Takes what is said of the channels and of prices."""
         times = {"created_at_ms": 0, "updated_at_ms": 0}
         tables = {"channels": {name: json.dumps({"said": said, **times}) for name, said in self.said.items()}}
+        tables["prices"] = {"overrides": json.dumps(self.overrides)}
         self.snapshot: Snapshot = build_snapshot(Stored(1, tables), Limits(), self.settings)
 
     def start(self) -> ChoosingProcess:
