@@ -15,11 +15,12 @@ import { useRoute } from './route.js';
 import { Channels } from './views/channels.js';
 import { Logs } from './views/logs.js';
 import { Mappings } from './views/mappings.js';
+import { Prices } from './views/prices.js';
 import { Settings } from './views/settings.js';
 import { Tokens } from './views/tokens.js';
 
 const RETRY_MS = 5_000;
-const VIEWS = [['mappings', Mappings], ['channels', Channels], ['tokens', Tokens], ['logs', Logs], ['settings', Settings]];
+const VIEWS = [['mappings', Mappings], ['channels', Channels], ['tokens', Tokens], ['prices', Prices], ['logs', Logs], ['settings', Settings]];
 
 function Login({ onDone }) {
   const [token, setToken] = useState('');

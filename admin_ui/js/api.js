@@ -131,3 +131,9 @@ export const addToken = (token) => call('POST', '/api/tokens', token);
 export const changeToken = (id, changes) => call('PUT', tokenPath(id), changes);
 export const rotateToken = (id) => call('POST', `${tokenPath(id)}/rotate`);
 export const deleteToken = (id) => call('DELETE', tokenPath(id));
+
+export const readPrices = () => call('GET', '/api/prices');
+/** Takes the place of the whole list. */
+export const putPrices = (overrides) => call('PUT', '/api/prices', { overrides });
+/** price: null where there is none; source: 'override' or 'built_in'. */
+export const readEffectivePrice = (model) => call('GET', `/api/prices/effective?${asking({ model })}`);

@@ -5,6 +5,7 @@ import { recall, remember } from './remember.js';
 import { CHANNEL_WORDS } from './words/channels.js';
 import { KEY_WORDS } from './words/keys.js';
 import { LOG_WORDS } from './words/logs.js';
+import { PRICE_WORDS } from './words/prices.js';
 import { SETTING_WORDS } from './words/settings.js';
 import { TOKEN_WORDS } from './words/tokens.js';
 
@@ -12,6 +13,7 @@ const WORDS = {
   ...CHANNEL_WORDS,
   ...KEY_WORDS,
   ...LOG_WORDS,
+  ...PRICE_WORDS,
   ...SETTING_WORDS,
   ...TOKEN_WORDS,
   product: ['AI API Gateway', 'AI API 网关'],

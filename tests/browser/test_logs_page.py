@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from app.core.usage import Usage
 from app.storage.connections import LOG_REFUSED, LOG_ROWS, Redis
 from tests.support.admin_pages import OpenPage, no_channels, open_page
+from tests.support.gateway import GatewayProcess
 from tests.support.log_rows import book, called, failed_attempt, mapped, refused
+from worker.roll_up import RollUp
 
 __all__ = ["no_channels", "open_page"]
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -140,3 +143,19 @@ def test_it_fits_every_width(open_page: OpenPage, log: Redis, locale: str, width
     expect(page.locator(".logs-table tbody tr")).to_have_count(3)
     said = page.locator(".logs h1").inner_text()
     assert said == ("Calls" if locale == "en-US" else "请求记录")
+
+
+def test_strangers_are_told_no_cost(browser: Browser, gateway: GatewayProcess, log: Redis) -> None:
+    """Neither by the dashboard nor by /stats, which tell of the call all the same."""
+    fill(log, failover())
+    RollUp(log).run(_now_ms())
+    for span in ("", "?window=24h", "?window=7d", "?window=30d", "?window=total"):
+        stats = gateway.request("GET", f"/stats{span}").body.decode()
+        assert '"/v1"' in stats
+        for word in ("cost", "usd", "price", "0.0123", "12345678"):
+            assert word not in stats.lower(), (span, word)
+    page = browser.new_page(locale="en-US", base_url=gateway.url)
+    page.goto("/")
+    expect(page.locator("main code").get_by_text("/v1", exact=True).first).to_be_visible()
+    assert not re.search(r"\$\s?\d", page.locator("main").inner_text())
+    page.close()

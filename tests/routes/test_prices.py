@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from app.core.money.table import FORMAT, written
-from app.storage.connections import MAPPINGS_UPDATES, TABLE, Redis, open_redis
+from app.storage.connections import Redis, open_redis
 from tests.support.gateway import GatewayProcess
+from tests.support.prices import forget_table, store_table
 from tests.support.waiting import wait_until
 
 WHOLE = {
@@ -22,7 +22,6 @@ WHOLE = {
     "valid_from_ms": None,
 }
 MINE = {"model": "gpt-mine*", "input": "1.5", "output": "10.00"}
-KEY = f"{TABLE}price_table"
 BUILT_IN = {
     "claude-x": {
         "prices": [
@@ -45,20 +44,13 @@ def redis(redis_url: str) -> Iterator[Redis]:
         yield client
 
 
-def store_table(redis: Redis, version: str) -> None:
-    """As the worker does."""
-    redis.hset(KEY, mapping={"version": version, "format": FORMAT, "text": written(BUILT_IN, {})})
-    redis.publish(MAPPINGS_UPDATES, "price_table_updated")
-
-
 @pytest.fixture
 def built_in(gateway: GatewayProcess, redis: Redis) -> Iterator[str]:
     """The version of a table of one model, which the gateway knows."""
-    store_table(redis, "table 1")
+    store_table(redis, "table 1", BUILT_IN)
     wait_until(lambda: version_of(gateway) == "table 1", "the table is known", timeout_s=3)
     yield "table 1"
-    redis.hset(KEY, mapping={"version": "", "format": "", "text": ""})  # a table that goes whole is taken for lost
-    redis.publish(MAPPINGS_UPDATES, "price_table_updated")
+    forget_table(redis)
     gateway.admin("PUT", "/api/prices", {"overrides": []})
     wait_until(lambda: version_of(gateway) == "none", "the table is forgotten", timeout_s=3)
 

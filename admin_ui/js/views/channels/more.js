@@ -1,6 +1,7 @@
 // The folded parts of a channel's form.
 import { useEffect, useState } from '../../../vendor/preact/hooks.mjs';
 import { readSettings } from '../../api.js';
+import { Folded } from '../../components/folded.js';
 import { Input, Select } from '../../components/input.js';
 import { Option } from '../../components/option.js';
 import { html } from '../../html.js';
@@ -24,16 +25,6 @@ export function useKnownOptions() {
     );
   }, []);
   return known;
-}
-
-/** Open once it holds something, or is to blame. said: how much of it is set. */
-function Folded({ title, said, blamed, children }) {
-  const [open, setOpen] = useState(false);
-  return html`
-    <details class="options" open=${open || blamed} onToggle=${(event) => setOpen(event.currentTarget.open)}>
-      <summary>${title} ${said > 0 ? html`<span class="badge">${said}</span>` : html`<small>${t('ownNone')}</small>`}</summary>
-      ${children}
-    </details>`;
 }
 
 const blames = (error, names) => names.includes(error?.field?.split(/[.[]/)[0]);

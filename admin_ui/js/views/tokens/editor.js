@@ -8,8 +8,8 @@ import { Check, Input, Select } from '../../components/input.js';
 import { html } from '../../html.js';
 import { t } from '../../i18n.js';
 import { problemText } from '../../problem.js';
-import { linesIn } from '../../typed.js';
-import { BUDGETS, changesOf, checkTyped, formOf, tokenOf } from './form.js';
+import { checkTime, linesIn } from '../../typed.js';
+import { BUDGETS, changesOf, formOf, tokenOf } from './form.js';
 import { Secret } from './secret.js';
 
 const ZONES = Intl.supportedValuesOf?.('timeZone') ?? [];
@@ -118,7 +118,7 @@ export function TokenDialog({ token, channels, onClose, onChanged }) {
   const name = form.name.trim();
   const { error, busy, start } = useAction(
     async () => {
-      checkTyped(document.getElementById('expires_at_ms'));
+      checkTime('expires_at_ms');
       if (token) {
         await changeToken(token.id, changesOf(before, form));
         onChanged(t('saved', { prefix: name }));
