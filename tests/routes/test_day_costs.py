@@ -46,6 +46,12 @@ def call(gateway: GatewayProcess) -> Reply:
     return gateway.request("POST", PATHS["openai"], CALL, BEARER)
 
 
+def usd_of_one(gateway: GatewayProcess) -> str:
+    """What a small call of the one channel has cost."""
+    [channel] = gateway.admin("GET", "/api/channels").json()["channels"]
+    return str(gateway.admin("POST", f"/api/channels/{channel['id']}/test").json()["test"]["cost_usd"])
+
+
 def served_by(gateway: GatewayProcess) -> str | None:
     return call(gateway).field("x-gateway-channel")
 
@@ -118,10 +124,13 @@ def test_what_other_processes_spend_and_other_prices_are_known_in_all_within_a_s
 ) -> None:
     one, other = (start_gateway(REDIS_URL=own_server.url, AUTH_KEY=TOKEN) for _ in range(2))
     upstream = Upstream(handler=costly)
-    Accounts(one, upstream).add("shared", cost_per_day_usd="4")
+    Accounts(one, upstream).add("shared", cost_per_day_usd="4", dialects=["openai"])
     said_prices(one, MILLION)
     wait_until(lambda: call(other).status == 200, "the other knows the channel", timeout_s=3)
     assert call(one).status == 200
     wait_until(lambda: call(other).status == 503, "the other knows what was spent", timeout_s=2)
     wait_until(lambda: call(one).status == 503, "and the one", timeout_s=2)
+    for price, cost in (("0.5", "0.500000"), ("3", "3.000000")):
+        said_prices(one, MILLION | {"input": price, "output": "0"})
+        wait_until(lambda cost=cost: usd_of_one(other) == cost, "the next call there costs that", timeout_s=2)
     upstream.close()

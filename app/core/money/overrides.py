@@ -135,14 +135,14 @@ def _check(value: Any, path: str) -> Override:
 
 def _tier(value: dict[str, Any], prices: dict[str, Fraction], path: str) -> int:
     """Above how many tokens the higher prices hold; 0: there are none."""
-    above_tokens = _whole(value, "above_tokens", path, 1, _MOST_TOKENS)
+    above_tokens = _whole(value, "above_tokens", path, 0, _MOST_TOKENS) or 0
     for name in ("input_above", "output_above"):
-        if (name in prices) != (above_tokens is not None):
+        if (name in prices) != (above_tokens > 0):
             text = f"{path}.{name} goes with above_tokens: give above_tokens, input_above and output_above, or none"
             raise InvalidPrice(text, f"{path}.{name}")
-    if above_tokens is not None and not prices["input"]:
+    if above_tokens and not prices["input"]:
         raise InvalidPrice(f"{path}.input must be above 0 where there are higher prices", f"{path}.input")
-    return above_tokens or 0
+    return above_tokens
 
 
 def _price(value: dict[str, Any], name: str, path: str) -> Fraction:
