@@ -1,7 +1,7 @@
 """What families of models make of a text, an image and a page: how many tokens.
 
-Text is estimated as for OpenAI's `o200k_base` (text.py), and other tokenizers need more or fewer for the same. Where
-the figures come from, and how well they hold, says docs/counting.md.
+Tokenizers that are not published are taken for a multiple of one that is (text.py). Where the figures come from, and
+how well they hold, says docs/counting.md.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Final, NamedTuple
+
+from app.wire.counting.text import CLAUDE_2, O200K, Vocabulary
 
 DEFAULT_SIZE: Final = (1024, 1024)
 """Of an image whose size is not known: it lies elsewhere, or is of a kind that is not read."""
@@ -20,8 +22,9 @@ _PATCH: Final = 28
 class Family(NamedTuple):
     """Models that share a tokenizer, and rules for what is no text."""
 
+    vocabulary: Vocabulary
     text: float
-    """Tokens for each of `o200k_base`."""
+    """Tokens for each of the vocabulary's."""
     request: int
     """Tokens that each request has besides what it says."""
     message: int
@@ -31,7 +34,7 @@ class Family(NamedTuple):
     page: float
     """Of a document: the tokens of its picture, or all."""
     page_text: float
-    """What stands on it, in tokens of `o200k_base`."""
+    """What stands on it, in tokens of the vocabulary."""
     image: Callable[[int, int], int]
     """Tokens of one that is so many pixels wide and high."""
 
@@ -81,12 +84,12 @@ def _gemini_fixed(_width: int, _height: int) -> int:
     return 1120
 
 
-CLAUDE: Final = Family(1.15, 1, 4, 346, 1560, 440, _claude_image(1568, 1568))
-CLAUDE_NEW: Final = Family(1.5, 0, 3, 320, 1560, 440, _claude_image(2576, 4784))
+CLAUDE: Final = Family(CLAUDE_2, 1.1, 2, 4, 346, 1560, 490, _claude_image(1568, 1568))
+CLAUDE_NEW: Final = Family(CLAUDE_2, 1.43, 0, 3, 320, 1560, 490, _claude_image(2576, 4784))
 """From Claude 4.7 on: a tokenizer that makes about 30 % more of the same text, and images of three times the area."""
-OPENAI: Final = Family(1.0, 3, 3, 0, 765, 440, _openai_patches)
+OPENAI: Final = Family(O200K, 1.0, 3, 3, 0, 765, 440, _openai_patches)
 OPENAI_OLD: Final = OPENAI._replace(image=_openai_tiles)
-GEMINI: Final = Family(1.0, 0, 0, 0, 560, 0, _gemini_fixed)
+GEMINI: Final = Family(O200K, 1.0, 0, 0, 0, 560, 0, _gemini_fixed)
 GEMINI_OLD: Final = GEMINI._replace(page=258, image=_gemini_tiles)
 
 _CLAUDE = re.compile(r"claude\D*(\d+)?(?:[-.](\d{1,2})(?!\d))?")

@@ -51,7 +51,7 @@ class Tally:
         """A text; of anything else its JSON, unless it is nothing at all."""
         if isinstance(value, str):
             if len(value) <= STEP_CHARS:
-                self.add(self.family.text * sum(text_tokens(value)))
+                self.add(self.family.text * sum(text_tokens(value, self.family.vocabulary)))
                 yield
                 return
         elif value is None:
@@ -59,7 +59,7 @@ class Tally:
         elif not isinstance(value, Long):
             value = orjson.dumps(value).decode()
         for piece in pieces_of(value, STEP_CHARS):
-            self.add(self.family.text * sum(text_tokens(piece)))
+            self.add(self.family.text * sum(text_tokens(piece, self.family.vocabulary)))
             yield
 
     def image(self, base64: Any, start: int = 0) -> None:
@@ -95,6 +95,6 @@ class Tally:
             self.pages(1 + (len(base64) - start) * 3 // 4 // PDF_PAGE_BYTES)
 
     def _bytes(self, piece: bytes) -> Iterator[None]:
-        for tokens in text_tokens(piece):
+        for tokens in text_tokens(piece, self.family.vocabulary):
             self.add(self.family.text * tokens)
             yield

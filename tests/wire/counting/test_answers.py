@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.wire.counting.answers import answer
-from app.wire.counting.text import estimate_text_tokens
+from app.wire.counting.text import CLAUDE_2, estimate_text_tokens, text_tokens
 from tests.support.counted_texts import ENGLISH, JAPANESE
 from tests.support.image_heads import jpeg, png
 from tests.support.steps import drained
@@ -155,7 +155,7 @@ def test_a_document_of_text_is_counted_as_its_text() -> None:
 def test_all_that_a_conversation_holds_counts() -> None:
     """System, calls of tools and their results with text and images, search results, blocks that nobody knows yet."""
     base = tokens(asking())
-    text = round(1.15 * estimate_text_tokens(ENGLISH))
+    text = round(1.1 * sum(text_tokens(ENGLISH, CLAUDE_2)))
     result = {"type": "tool_result", "tool_use_id": "t"}
     blocks = [
         {"type": "tool_use", "id": "t", "name": "write", "input": {"path": "a.txt", "text": ENGLISH}},
@@ -290,7 +290,7 @@ def test_a_long_request_counts_as_its_parts_do() -> None:
     each = tokens({"messages": [many["messages"][100]]}) - tokens({"messages": []})
     assert tokens(many) == pytest.approx(500 * each, rel=0.02)
     text = tokens(asking({"type": "text", "text": ENGLISH * 400})) - base
-    assert text == pytest.approx(400 * 1.15 * estimate_text_tokens(ENGLISH), rel=0.02)
+    assert text == pytest.approx(400 * 1.1 * sum(text_tokens(ENGLISH, CLAUDE_2)), rel=0.02)
 
 
 def test_escapes_are_undone_before_they_are_counted() -> None:
