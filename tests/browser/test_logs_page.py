@@ -62,7 +62,7 @@ def test_calls_are_listed_and_one_is_told_attempt_by_attempt(
     expect(rows.nth(0)).to_contain_text("$0.012346")
     expect(rows.nth(1)).to_contain_text("Refused here · 429")
     expect(rows.nth(2)).to_contain_text("Server error · 500")
-    rows.nth(0).get_by_role("link").click()
+    rows.nth(0).get_by_role("link", name="Details").click()
     dialog = page.get_by_role("dialog")
     attempts = dialog.locator(".attempts-table tbody tr")
     expect(attempts).to_have_count(2)
@@ -103,6 +103,24 @@ def test_what_is_filtered_for_stands_in_the_address(open_page: OpenPage, log: Re
     page.get_by_label("State").select_option("5xx")
     expect(rows).to_have_count(1)
     expect(rows).to_contain_text("/up")
+
+
+def test_a_name_in_a_row_narrows_the_list_to_it(open_page: OpenPage, log: Redis, complaints: list[str]) -> None:
+    """Channel, access token or mapping; by the address too, and each is taken away again by its button."""
+    other = called("e" * 32, use={"channel_id": "9", "channel": "other", "token_id": "8", "token": "guests"})
+    fill(log, mapped("a" * 32), failover(), other)
+    page = open_page("#/logs")
+    rows = page.locator(".logs-table tbody tr")
+    expect(rows).to_have_count(3)
+    for name, address in (("other", "channel_id=9"), ("guests", "token_id=8"), ("/up", "mapping=%2Fup")):
+        page.get_by_role("link", name=name, exact=True).click()
+        expect(rows).to_have_count(1)
+        expect(rows).to_contain_text(name)
+        assert address in page.url
+        page.get_by_role("button", name=f": {name}").click()
+        expect(rows).to_have_count(3)
+        assert page.url.endswith("#/logs")
+    assert complaints == []
 
 
 def test_pages_follow_and_go_back(open_page: OpenPage, log: Redis) -> None:

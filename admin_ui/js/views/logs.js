@@ -3,14 +3,15 @@ import { useState } from '../../vendor/preact/hooks.mjs';
 import { readLogs } from '../api.js';
 import { Banner } from '../components/banner.js';
 import { Choices, SearchField } from '../components/filters.js';
-import { NONE, moment } from '../format.js';
+import { Icon } from '../components/icons.js';
+import { moment } from '../format.js';
 import { html } from '../html.js';
 import { t } from '../i18n.js';
 import { useReading } from '../reading.js';
 import { changeQuery, useRoute } from '../route.js';
 import { outcomeText } from './channels/state.js';
 import { CallDialog } from './logs/call.js';
-import { Cost, LedTo, Model, Outcome, Times, Tokens } from './logs/parts.js';
+import { Caller, Cost, LedTo, Model, Outcome, Times, Tokens, logsAddress } from './logs/parts.js';
 
 const PAGE = 50;
 const STATUSES = [2, 3, 4, 5];
@@ -31,21 +32,35 @@ const Filters = ({ asked }) => html`
     <${Choices} name="rows" value=${asked.rows} label=${t('which')} all=${t('finalRows')} choices=${[['all', t('allRows')]]} />
   </div>`;
 
-const here = () => location.hash.split('?')[1] ?? '';
-/** The address of one call, or of none, with the filters as they are. */
-const addressOf = (id) => `#/logs${id ? `/${id}` : ''}${here() && `?${here()}`}`;
+/** What a name in a row narrows the list to, its word, and how a row names it. */
+const NARROWED = [
+  ['channel_id', 'channel', (row) => row.channel],
+  ['token_id', 'accessToken', (row) => row.token],
+  ['mapping', 'mapping', (row) => row.mapping],
+];
+
+/** By what the list is narrowed, each with a button that takes it away. */
+const Narrowed = ({ narrowed, rows }) => html`
+  <div class="narrowed">
+    ${NARROWED.filter(([field]) => narrowed[field]).map(([field, word, nameIn]) => {
+      const name = (rows[0] && nameIn(rows[0])) ?? narrowed[field];
+      return html`
+        <button type="button" class="small" key=${field} aria-label=${t('widen', { what: `${t(word)}: ${name}` })} onClick=${() => changeQuery({ [field]: '' })}>
+          ${t(word)}: ${name} <${Icon} name="close" />
+        </button>`;
+    })}
+  </div>`;
 
 const Row = ({ row, attempts }) => html`
   <tr>
     <th scope="row" class="stacked">
-      <a href=${addressOf(row.request_id)} aria-label=${t('showCall', { when: moment(row.at_ms) })}>${moment(row.at_ms)}</a>
-      ${attempts && row.attempt > 0 && html`<span class="soft small-text">${t('attemptNumber', { n: row.attempt })}</span>`}
-      ${!attempts && row.attempt > 1 && html`<span class="soft small-text">${t('attemptNumber', { n: row.attempt })}</span>`}
+      <a href=${logsAddress({}, row.request_id)} aria-label=${t('showCall', { when: moment(row.at_ms) })}>${moment(row.at_ms)}</a>
+      ${row.attempt > (attempts ? 0 : 1) && html`<span class="soft small-text">${t('attemptNumber', { n: row.attempt })}</span>`}
     </th>
     <td class="stacked" data-label=${t('outcome')}><${Outcome} row=${row} /></td>
     <td class="stacked" data-label=${t('model')}><${Model} row=${row} /></td>
-    <td class="stacked" data-label=${t('ledTo')}><${LedTo} row=${row} /></td>
-    <td class="stacked" data-label=${t('caller')}><span>${row.token ?? NONE}</span><code class="soft">${row.client}</code></td>
+    <td class="stacked" data-label=${t('ledTo')}><${LedTo} row=${row} narrows /></td>
+    <td class="stacked" data-label=${t('caller')}><${Caller} row=${row} /></td>
     <td data-label=${t('times')}><${Times} row=${row} /></td>
     <td class="stacked" data-label=${t('tokensInOut')}><${Tokens} usage=${row.usage} /></td>
     <td data-label=${t('cost')}><${Cost} row=${row} /></td>
@@ -64,14 +79,16 @@ const Nothing = ({ filtered }) => filtered
   ? html`
     <div class="empty">
       <p class="soft">${t('noLogFits')}</p>
-      <button type="button" onClick=${() => changeQuery({ q: '', model: '', status: '', outcome: '' })}>${t('clearFilters')}</button>
+      <button type="button" onClick=${() => changeQuery({ q: '', model: '', status: '', outcome: '', channel_id: '', token_id: '', mapping: '' })}>${t('clearFilters')}</button>
     </div>`
   : html`<div class="empty"><h2>${t('noLogs')}</h2><p class="soft">${t('noLogsText')}</p></div>`;
 
 export function Logs() {
-  const { rest: [id], query: { q = '', model = '', status = '', outcome = '', rows: which = '' } } = useRoute();
+  const { rest: [id], query } = useRoute();
+  const { q = '', model = '', status = '', outcome = '', rows: which = '', channel_id = '', token_id = '', mapping = '' } = query;
   const asked = { q, model, status, outcome, rows: which };
-  const filter = JSON.stringify(asked);
+  const narrowed = { channel_id, token_id, mapping };
+  const filter = JSON.stringify([asked, narrowed]);
   // where the pages before this one began
   const [before, setBefore] = useState([]);
   const [after, setAfter] = useState('');
@@ -81,19 +98,20 @@ export function Logs() {
     setBefore([]);
     setAfter('');
   }
-  const read = () => readLogs({ q, model, status, outcome, final: which ? '' : 'true', after, limit: PAGE });
+  const read = () => readLogs({ q, model, status, outcome, ...narrowed, final: which ? '' : 'true', after, limit: PAGE });
   const { data, problem } = useReading(read, JSON.stringify([filter, after]));
   const turn = (back) => {
     setAfter(back ? before.at(-1) : data.next);
     setBefore(back ? before.slice(0, -1) : [...before, after]);
   };
   const rows = data?.logs ?? [];
-  const isFiltered = Boolean(q || model || status || outcome);
+  const isFiltered = Boolean(q || model || status || outcome || channel_id || token_id || mapping);
   return html`
     <section class="panel channels logs">
       <div class="panel-head"><h1>${t('logs')}</h1></div>
       <p class="soft">${t('logsText')}</p>
       ${(isFiltered || which || rows.length > 0) && html`<${Filters} asked=${asked} />`}
+      ${(channel_id || token_id || mapping) && html`<${Narrowed} narrowed=${narrowed} rows=${rows} />`}
       ${problem && html`<${Banner} kind="bad">${problem}<//>`}
       ${rows.length > 0 && html`<${Table} rows=${rows} attempts=${which === 'all'} />`}
       ${data && rows.length === 0 && html`<${Nothing} filtered=${isFiltered || after} />`}
@@ -105,5 +123,5 @@ export function Logs() {
           <button type="button" disabled=${!data.next} onClick=${() => turn(false)}>${t('nextPage')}</button>
         </footer>`}
     </section>
-    ${id && html`<${CallDialog} key=${id} id=${id} onClose=${() => { location.hash = addressOf(''); }} />`}`;
+    ${id && html`<${CallDialog} key=${id} id=${id} onClose=${() => { location.hash = logsAddress({}); }} />`}`;
 }

@@ -15,11 +15,30 @@ export const Outcome = ({ row: { outcome, status, reason } }) => html`
 
 const WEB_PAGES = '/proxy';
 
-export function LedTo({ row: { channel, mapping, key_hint: hint } }) {
-  if (channel) return html`<b>${channel}</b>${hint && html`<code class="soft">${hint}</code>`}`;
-  if (mapping) return html`<span>${mapping === WEB_PAGES ? t('webPagesHere') : html`<code>${mapping}</code>`}</span>`;
-  return html`<span class="soft">${t('nobodyAsked')}</span>`;
+/** The list with the filters as they are but for `changes`, and one call besides where `id` names one. */
+export function logsAddress(changes, id = '') {
+  const [, query = ''] = location.hash.split('?');
+  const words = Object.entries({ ...Object.fromEntries(new URLSearchParams(query)), ...changes }).filter(([, word]) => word);
+  return `#/logs${id && `/${id}`}${words.length ? `?${new URLSearchParams(words)}` : ''}`;
 }
+
+const Narrowing = ({ to, narrows, children }) =>
+  narrows ? html`<a class="narrowing" href=${logsAddress(to)} title=${t('narrow')}>${children}</a>` : html`<span>${children}</span>`;
+
+/** narrows: its name leads to the calls that went there alone. */
+export function LedTo({ row: { channel, channel_id: id, mapping, key_hint: hint }, narrows }) {
+  if (channel) {
+    return html`
+      <${Narrowing} to=${{ channel_id: id }} narrows=${narrows && id}><b>${channel}</b><//>
+      ${hint && html`<code class="soft">${hint}</code>`}`;
+  }
+  if (!mapping) return html`<span class="soft">${t('nobodyAsked')}</span>`;
+  return html`<${Narrowing} to=${{ mapping }} narrows=${narrows}>${mapping === WEB_PAGES ? t('webPagesHere') : html`<code>${mapping}</code>`}<//>`;
+}
+
+export const Caller = ({ row: { token, token_id: id, client } }) => html`
+  ${token ? html`<${Narrowing} to=${{ token_id: id }} narrows=${id}>${token}<//>` : html`<span class="soft">${NONE}</span>`}
+  <code class="soft">${client}</code>`;
 
 export const Model = ({ row: { model, upstream_model: upstream } }) => html`
   ${model ? html`<code>${model}</code>` : html`<span class="soft">${NONE}</span>`}
