@@ -13,11 +13,13 @@ from app.core.callers.tickets import Tickets
 from app.core.model import Channel, Snapshot
 from app.core.network.addresses import only_here
 from app.core.network.egress import EgressPolicy
+from app.core.snapshot import ACCESS_TOKENS
 from app.proxy.admission import Admission
 from app.proxy.api.affinity import Affinity
 from app.proxy.api.choices import Choosing
 from app.proxy.engine import Engine
-from app.proxy.token_admission import TokenAdmission
+from app.proxy.tokens.admission import TokenAdmission
+from app.proxy.tokens.budget_admission import BudgetAdmission
 from app.proxy.upstream.certificates import verifying_context
 from app.proxy.upstream.dialing import Dialer, OwnAddress
 from app.proxy.upstream.pool import PoolLimits
@@ -25,6 +27,7 @@ from app.proxy.upstream.transport import Transport
 from app.storage.affinity.conversations import Conversations
 from app.storage.affinity.given_ids import GivenIds
 from app.storage.affinity.keeper import AffinityKeeper
+from app.storage.budgets.budgets import Budgets
 from app.storage.catalog.catalog import Catalog
 from app.storage.connections import Redis, open_redis
 from app.storage.costs.costs import Costs
@@ -72,6 +75,7 @@ class Gateway:
     """For what the admin is told of channels beyond what calls ask."""
     key_edits: KeyEdits
     request_log: RequestLog
+    budgets: Budgets
 
     def start(self) -> None:
         """Loads the mappings and begins to watch and to record."""
@@ -92,6 +96,7 @@ class Gateway:
         self.catalog.stop()
         self.choosing.stop()
         self.engine.tokens.stop()
+        self.budgets.stop()
         self.engine.admission.stop()
         if self.recorder is not None:
             self.recorder.stop(FLUSH_S)
@@ -111,10 +116,11 @@ def build_gateway(config: Config) -> Gateway:
     tls = verifying_context(config.certificate_files)
     dialer = Dialer(egress, own, config.tcp_keepalive, config.forward_proxies, tls)
     quick = partial(connect, socket_timeout_s=READER_TIMEOUT_S)
-    slots = Slots(quick())
-    minutes = Minutes(quick())
+    slots, minutes = Slots(quick()), Minutes(quick())
     admission = Admission(Rates(quick()), slots)
-    tokens = TokenAdmission(TokenLimits(slots, minutes, config.web_concurrency))
+    catalog = Catalog(connect(), config.limits, config.settings)
+    budgets = _build_budgets(quick(), catalog)
+    tokens = TokenAdmission(TokenLimits(slots, minutes, config.web_concurrency), BudgetAdmission(budgets))
     transport = Transport(
         dialer,
         PoolLimits(config.pool_max_idle, config.pool_max_idle_total, config.pool_idle_timeout_s, config.pool_max_age_s),
@@ -123,7 +129,6 @@ def build_gateway(config: Config) -> Gateway:
     recorder = _build_recorder(config, connect(), engine) if config.enable_stats else None
     log_sink = sink_of(STDERR)
     engine.calls.observers = [observer.record for observer in (recorder, log_sink) if observer is not None]
-    catalog = Catalog(connect(), config.limits, config.settings)
     choosing = _build_choosing(quick, catalog, ChannelLimits(slots, minutes))
     catalog.on_change = partial(_notice, log_sink, choosing)
     redis = connect()
@@ -142,6 +147,7 @@ def build_gateway(config: Config) -> Gateway:
         stored_health=stored_health,
         key_edits=KeyEdits(choosing.pools, choosing.health, stored_health),
         request_log=RequestLog(redis),
+        budgets=budgets,
     )
 
 
@@ -149,6 +155,13 @@ def _notice(log_sink: LogSink, choosing: Choosing, snapshot: Snapshot) -> None:
     """The operator has said something."""
     log_sink.takes_requests = snapshot.settings.log_requests
     choosing.notice(snapshot)
+
+
+def _build_budgets(redis: Redis, catalog: Catalog) -> Budgets:
+    def is_known(token_id: str) -> bool:
+        return not catalog.loaded or token_id in ACCESS_TOKENS.of(catalog.snapshot).by_id
+
+    return Budgets(redis, is_known=is_known)
 
 
 def _build_choosing(connect: Callable[[], Redis], catalog: Catalog, limits: ChannelLimits) -> Choosing:

@@ -15,6 +15,7 @@ from benchmarks.contenders import (
     Contender,
     add_channel,
     add_channels,
+    add_token,
     end_rests,
     gateway,
     json_upstream,
@@ -33,11 +34,13 @@ FAILOVERS = 40
 def channels(bench: Bench) -> Section:
     """Small calls."""
     section = Section("channels", "A call to 100 channels of 1,000 keys beside a mapping's")
-    spent: dict[str, list[float]] = {"mapping": [], "channel": []}
+    spent: dict[str, list[float]] = {"mapping": [], "channel": [], "budget": []}
     with json_upstream(bench.cores) as port, _gateway(bench, port) as routes:
         server = routes["mapping"]
         before_kib = rss_kib(server.pids[0])
         add_channels(server, port, 100, 1000)
+        far = {"budgets": {"total_usd": "1000000", "day_usd": "1000000"}, "time_zone": "America/New_York"}
+        routes["budget"] = replace(routes["channel"], token=add_token(server, **far))
         for route in routes.values():
             wrk(route, 1, CONNECTIONS)
         for _ in range(bench.effort.rounds):
@@ -45,11 +48,13 @@ def channels(bench: Bench) -> Section:
                 burst = wrk(route, bench.effort.small_s, CONNECTIONS)
                 spent[name].append(burst.cpu_s / burst.requests * 1e6)
         grown_mb = (rss_kib(server.pids[0]) - before_kib) / 1000
-    mapping_us, channel_us = statistics.median(spent["mapping"]), statistics.median(spent["channel"])
+    mapping_us, channel_us, budget_us = (statistics.median(spent[name]) for name in ("mapping", "channel", "budget"))
     section.rows = [
         Row("CPU per mapping call", "µs", {GATEWAY: mapping_us}),
         Row("CPU per channel call", "µs", {GATEWAY: channel_us}),
         Row("channel over mapping", "×", {GATEWAY: channel_us / mapping_us}, absolute(2.0)),
+        Row("CPU per channel call with a budget", "µs", {GATEWAY: budget_us}),
+        Row("with a budget over without", "×", {GATEWAY: budget_us / channel_us}, absolute(1.25)),
         Row("memory for 100,000 keys", "MB", {GATEWAY: grown_mb}),
     ]
     return section

@@ -43,6 +43,8 @@ class Contender:
     """The processes that serve; their CPU and memory is what counts."""
     side_pids: dict[str, int] = field(default_factory=dict)
     """Processes that work off the request path: told, not counted."""
+    token: str = TOKEN
+    """What the small load shows."""
 
 
 class Missing(Exception):
@@ -239,6 +241,18 @@ def add_channel(server: Contender, name: str, url: str, keys: list[str], priorit
         raise RuntimeError(f"the gateway does not take the benchmark's channels: {answer!r}")
     number: str = json.loads(answer)["channel"]["id"]
     return number
+
+
+def add_token(server: Contender, **said: object) -> str:
+    """The text of a new access token; the load's model has a price. Raises RuntimeError when the gateway has none."""
+    prices = {"overrides": [{"model": MODEL, "input": "0.15", "output": "0.60"}]}
+    status, answer = _answer(server.port, "PUT", "/api/prices", prices)
+    if status == 200:
+        status, answer = _answer(server.port, "POST", "/api/tokens", {"name": "bench", **said})
+    if status != 201:
+        raise RuntimeError(f"the gateway makes no access token: {answer!r}")
+    token: str = json.loads(answer)["token"]
+    return token
 
 
 def end_rests(server: Contender, number: str, *, delete: bool = False) -> None:

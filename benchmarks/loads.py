@@ -60,7 +60,10 @@ def wrk(server: Contender, seconds: float, connections: int = 32) -> Burst:
     url = f"http://127.0.0.1:{server.port}{server.prefix}/v1/chat/completions"
     command = [need("wrk"), "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", str(script), url]
     before = cpu_s(server.pids), {name: cpu_s([pid]) for name, pid in server.side_pids.items()}
-    output = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30, check=True).stdout
+    environ = os.environ | {"WRK_TOKEN": server.token}
+    output = subprocess.run(
+        command, capture_output=True, text=True, timeout=seconds + 30, check=True, env=environ
+    ).stdout
     told = json.loads(output.splitlines()[-1])
     if told["failed"] or not told["requests"]:
         raise LoadError(f"{server.name}: {told['failed']} of {told['requests']} requests failed")

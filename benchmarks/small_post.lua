@@ -6,7 +6,7 @@ wrk.headers["Content-Type"] = "application/json"
 wrk.headers["Accept"] = "application/json"
 wrk.headers["Accept-Encoding"] = "gzip, deflate"
 wrk.headers["User-Agent"] = "OpenAI/Python 1.99.1"
-wrk.headers["Authorization"] = "Bearer sk-0123456789abcdef0123456789abcdef"
+wrk.headers["Authorization"] = "Bearer " .. os.getenv("WRK_TOKEN")
 
 function done(summary, latency)
   local failed = summary.errors.connect + summary.errors.read + summary.errors.write

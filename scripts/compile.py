@@ -38,6 +38,8 @@ app/core/choosing/wheel.py
 app/core/judging/outcome.py
 app/core/judging/troubles.py
 app/core/model.py
+app/core/money/budget.py
+app/core/money/reservation.py
 app/core/money/amounts.py
 app/core/money/cost.py
 app/core/money/prices.py
@@ -64,13 +66,14 @@ app/proxy/api/stage.py
 app/proxy/api/told.py
 app/proxy/attempt.py
 app/proxy/call.py
-app/proxy/callers.py
+app/proxy/tokens/budget_admission.py
+app/proxy/tokens/callers.py
 app/proxy/client_watch.py
 app/proxy/engine.py
 app/proxy/messages.py
 app/proxy/metering.py
 app/proxy/relay.py
-app/proxy/token_admission.py
+app/proxy/tokens/admission.py
 app/proxy/upstream/answer_body.py
 app/proxy/upstream/answer_head.py
 app/proxy/upstream/exchange.py
@@ -89,6 +92,8 @@ app/servers/body.py
 app/servers/connection.py
 app/servers/framing.py
 app/storage/affinity/conversations.py
+app/storage/budgets/account.py
+app/storage/budgets/budgets.py
 app/storage/costs/costs.py
 app/storage/health/channel.py
 app/storage/health/observed.py
@@ -100,6 +105,7 @@ app/telemetry/logs.py
 app/telemetry/recorder.py
 app/waiting.py
 app/wire/bodies/forms.py
+app/wire/bodies/images.py
 app/wire/bodies/members.py
 app/wire/bodies/reading.py
 app/wire/bodies/rules.py
@@ -115,6 +121,7 @@ app/wire/dialects/gemini.py
 app/wire/dialects/mapped.py
 app/wire/dialects/observers.py
 app/wire/dialects/openai.py
+app/wire/dialects/output_limits.py
 app/wire/dialects/responses.py
 app/wire/dialects/upstream_path.py
 app/wire/given_ids.py

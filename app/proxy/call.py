@@ -128,6 +128,11 @@ class Call:
             self.holds.append(HeldSlot(slot))
 
     @property
+    def has_answer(self) -> bool:
+        """Whether the client is given a good answer, as far as it comes."""
+        return 200 <= self._status < 300
+
+    @property
     def was_sent(self) -> bool:
         """Whether an upstream was asked, or should have been."""
         return self.attempts > 0 or (self.attempt is not None and self.attempt.connections > 0)

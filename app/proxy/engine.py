@@ -16,12 +16,12 @@ from app.core.statistics.events import CLIENT_GONE
 from app.proxy.admission import Admission
 from app.proxy.attempt import Attempt
 from app.proxy.call import Call, Calls
-from app.proxy.callers import Caller
 from app.proxy.held_body import BoundedReader, hold, too_large
 from app.proxy.messages import BodyReader, Inbound, Reply, RequestBody
 from app.proxy.metering import MappingMeter, Metered
 from app.proxy.relay import Relay
-from app.proxy.token_admission import TokenAdmission
+from app.proxy.tokens.admission import TokenAdmission
+from app.proxy.tokens.callers import Caller
 from app.proxy.tunnel import Tunnel
 from app.proxy.upstream.exchange import Exchange
 from app.proxy.upstream.faults import malformed_request

@@ -9,10 +9,10 @@ from app.core.errors import GatewayError, UpstreamFault
 from app.core.failures import Failure
 from app.core.model import Upstream
 from app.core.settings import Limits, Settings
-from app.proxy.callers import Caller
 from app.proxy.engine import Engine
 from app.proxy.messages import Inbound, Reply
 from app.proxy.relay import Relay
+from app.proxy.tokens.callers import Caller
 from app.waiting import give_way
 from app.wire.http.codings import CodingError, Decoder, decoder_for
 from app.wire.http.headers import Headers, find_all

@@ -36,7 +36,7 @@ def api_error_reply(error: GatewayError, dialect: Dialect, request_id: str) -> E
     retry_after_s = error.retry_after_s
     if retry_after_s is None:
         retry_after_s = _RETRY_AFTER_S.get(error.status)
-    elif retry_after_s > LONGEST_RETRY_S:
+    elif retry_after_s > LONGEST_RETRY_S and not is_final:  # who is not to try again may be told the truth
         retry_after_s, is_final = LONGEST_RETRY_S, True
     ours = OurError(error.status, error.code, error.message, request_id, retry_after_s, is_final)
     reply = _reply(error, dialect.error_body(ours), retry_after_s)

@@ -16,9 +16,9 @@ from app.core.model import Mapping, Snapshot
 from app.core.proxy_redirect import ADDRESS_FIELDS, lead_back
 from app.gateway import Gateway
 from app.proxy.call import Call
-from app.proxy.callers import Caller, MappingCaller
 from app.proxy.messages import Inbound, Reply
 from app.proxy.metering import Metered
+from app.proxy.tokens.callers import Caller, MappingCaller
 from app.routes import cors
 from app.routes.api_door import ApiDoor
 from app.routes.errors import api_error_reply, error_reply

@@ -18,8 +18,8 @@ from app.core.errors import ClientFault, GatewayError, OperatorFault
 from app.core.model import AccessToken, Snapshot
 from app.gateway import Gateway
 from app.proxy import web_page
-from app.proxy.callers import PageCaller
 from app.proxy.messages import Inbound
+from app.proxy.tokens.callers import PageCaller
 from app.routes import cors
 from app.routes.address_page import answer_with_error, web_proxy_off
 from app.routes.inbound import inbound_of

@@ -22,11 +22,13 @@ from app.proxy.admission import Admission
 from app.proxy.engine import Engine
 from app.proxy.messages import Inbound, Reply
 from app.proxy.metering import Metered
-from app.proxy.token_admission import TokenAdmission
+from app.proxy.tokens.admission import TokenAdmission
+from app.proxy.tokens.budget_admission import BudgetAdmission
 from app.proxy.upstream.dialing import Dialer, OwnAddress
 from app.proxy.upstream.pool import PoolLimits
 from app.proxy.upstream.transport import Transport
 from app.servers.body import RequestInput
+from app.storage.budgets.budgets import Budgets
 from app.storage.connections import open_redis
 from app.storage.costs.costs import Costs
 from app.storage.limits.minutes import Minutes
@@ -72,7 +74,8 @@ class EngineRoom:
         self.transport = Transport(dialer(), pool)
         self.slots = Slots(open_redis("redis://127.0.0.1:1"))
         admission = Admission(Rates(open_redis("redis://127.0.0.1:1")), self.slots)
-        tokens = TokenAdmission(TokenLimits(self.slots, Minutes(open_redis("redis://127.0.0.1:1"))))
+        limits = TokenLimits(self.slots, Minutes(open_redis("redis://127.0.0.1:1")))
+        tokens = TokenAdmission(limits, BudgetAdmission(Budgets(open_redis("redis://127.0.0.1:1"))))
         self.engine = Engine(self.transport, admission, tokens, held_body_max_bytes=1 << 20, forwarded_fields="auto")
         self.costs = Costs()
         self.events: list[RequestEvent] = []

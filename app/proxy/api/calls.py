@@ -28,6 +28,7 @@ from app.proxy.engine import Engine, break_off, switched
 from app.proxy.messages import Inbound, Reply
 from app.proxy.metering import usage_seen
 from app.proxy.relay import Relay
+from app.proxy.tokens.cut_stage import cut_stages
 from app.proxy.tunnel import Tunnel
 from app.wire.dialects.asked import Asked
 from app.wire.http import headers as header_fields
@@ -71,7 +72,8 @@ def ask(
     settings = snapshot.settings
     call.bound(snapshot.limits.total_timeout, deadlines_of(fields, query))
     try:
-        request = read_request(inbound, asked, query_without_deadline(query), fields, settings, token.holder)
+        query, is_weighed = query_without_deadline(query), token.has_budget
+        request = read_request(inbound, asked, query, fields, settings, token.holder, is_weighed=is_weighed)
     except BaseException as error:  # whatever it is, the call is accounted for
         break_off(call, error)
     told.tell_request(call, request)
@@ -85,14 +87,9 @@ def _served(
     engine: Engine, call: Call, request: ApiRequest, snapshot: Snapshot, choose: Choose, token: AccessToken
 ) -> Served:
     attempts: Attempts | None = None
-    asked = request.asked
     try:
         call.watch_client()
-        if token.is_limited:
-            check_call(token, asked, request.model, snapshot, by_mapping=bool(asked.mapping))
-            engine.tokens.begin(call, token, snapshot.settings)
-        if snapshot.settings.global_max_concurrency:
-            call.enter(engine.admission, snapshot.settings)
+        _admit(engine, call, token, request, snapshot)
         repeated = Repeated(engine.calls.failed, request)
         choices = choose(request)
         attempts = Attempts(call, request, choices, snapshot, engine.transport, repeated.times)
@@ -103,6 +100,17 @@ def _served(
             told.tell_broken_off(call, attempts)
         break_off(call, error)
     return _answered(call, request, attempts, chosen, choices, snapshot, repeated)
+
+
+def _admit(engine: Engine, call: Call, token: AccessToken, request: ApiRequest, snapshot: Snapshot) -> None:
+    """Raises GatewayError where the token does not open the call, or there is no room for it."""
+    if token.is_limited:
+        check_call(token, request.asked, request.model, snapshot, by_mapping=bool(request.asked.mapping))
+        engine.tokens.begin(call, token, snapshot.settings)
+    if token.id:
+        engine.tokens.budgets.begin(call, token, request, snapshot)
+    if snapshot.settings.global_max_concurrency:
+        call.enter(engine.admission, snapshot.settings)
 
 
 def _answered(
@@ -156,9 +164,12 @@ def _relayed(
     answer, key = chosen.exchange.answer, chosen.of.key
     call.answered(answer.status, chosen.of.first_byte_s)
     stages, observer = stages_of(request, chosen, snapshot.settings, partial(choices.gave, chosen.of))
+    text_bytes = partial(asked_bytes, request)
+    if snapshot.settings.budget_cut_streams:
+        stages += cut_stages(call, chosen.of.candidate, observer, snapshot.prices, text_bytes)
 
     def settle(body: Relay | Tunnel) -> None:
-        call.usage = usage_seen(observer, partial(asked_bytes, request))
+        call.usage = usage_seen(observer, text_bytes)
         request.body.close()
         chosen.of.turn.release()
         verdict = _verdict_at_the_end(request, chosen, snapshot, body)

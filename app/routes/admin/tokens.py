@@ -54,6 +54,7 @@ def add_token_routes(admin: Blueprint, gateway: Gateway) -> None:
         access_tokens.delete(catalog, token_id)
         with suppress(RedisError):  # it is gone, whatever becomes of its figures
             token_uses.forget(gateway.redis, token_id)
+            gateway.budgets.delete(token_id)
         return jsonify(success=True, id=token_id)
 
     @admin.post("/tokens/<token_id>/rotate")

@@ -168,20 +168,16 @@ class Account:
         """
         if self.is_deleted:
             return None
-        needed = least = 0
-        for waiter in self.waiters if takes else ():
-            waiter.is_asked = True
-            needed += waiter.nano
-            least = min(least or waiter.nano, waiter.nano)
-            self._dearest = max(self._dearest, waiter.nano)
-        is_idle = now_s >= self._used_s + IDLE_S and not needed
+        needed, least = self._waited_for() if takes else (0, 0)
+        is_waited_for = takes and len(self.waiters) > 0
+        is_idle = now_s >= self._used_s + IDLE_S and not is_waited_for
         spare = max(0, self.free(now_s)) if self.is_far and not self._owes and not is_idle else 0
         needed, least = max(0, needed - spare), max(0, least - spare)
         is_low = self.is_low(now_s) and not is_idle
         is_due = now_s >= self._renew_at_s and (self.leased > 0 or self.in_use > 0)
         has_idle = self.leased > self.in_use + self._untold + spare
         is_news = self._untold > 0 or self.in_use != self._in_use_told
-        if not (needed or is_low or is_due or has_idle or is_news or self._owes):
+        if not (is_waited_for or is_low or is_due or has_idle or is_news or self._owes):
             return None
         if self._edges is None or not self._edges.hold(now_ms):
             self._edges = edges_of(self.budget.time_zone, now_ms)
@@ -206,6 +202,16 @@ class Account:
             self._edges,
             self.known,
         )
+
+    def _waited_for(self) -> tuple[int, int]:
+        """By all who wait, and by the cheapest of them; they are asked for now."""
+        needed = least = 0
+        for waiter in self.waiters:
+            waiter.is_asked = True
+            needed += waiter.nano
+            least = min(least or waiter.nano, waiter.nano)
+            self._dearest = max(self._dearest, waiter.nano)
+        return needed, least
 
     def learn(self, plan: Plan, reply: Reply, sent_s: float, *, takes: bool = True) -> None:
         """Redis has answered."""

@@ -107,39 +107,41 @@ class Budgets:
         Raises ApiError: 429 `budget_exceeded`, 503 `storage_away`.
         """
         keeper = self._keeper
-        while True:
-            account = keeper.account(token_id, budget)
-            now_s = time.monotonic()
-            waiter: Waiter | None = None
-            with account.lock:
-                if account.forgotten:
-                    continue
-                if budget is not account.budget and budget != account.budget:
+        account = keeper.account(token_id, budget)
+        now_s = time.monotonic()
+        waiter: Waiter | None = None
+        with account.lock:
+            is_forgotten = account.forgotten
+            if not is_forgotten:
+                if budget != account.budget:
                     account.follow(budget)
                 if keeper.is_alone(now_s):
                     self._take_alone(account, nano, when_away)
                 elif account.waiters or not account.take(nano, now_s):
                     waiter = Waiter(nano, now_s)
                     account.waiters.append(waiter)
-                is_low = waiter is not None or account.is_low(now_s)
-            if is_low:
-                keeper.call(account)
-            if waiter is not None:
-                self._await(account, waiter, when_away)
-            keeper.mention(account)
-            return Reservation(keeper, account, nano)
+            is_low = waiter is not None or account.is_low(now_s)
+        if is_forgotten:
+            return self.reserve(token_id, budget, nano, when_away)
+        if is_low:
+            keeper.call(account)
+        if waiter is not None:
+            self._await(account, waiter, when_away)
+        keeper.mention(account)
+        return Reservation(keeper, account, nano)
 
     def charge(self, token_id: str, budget: Budget, nano: int) -> None:
         """A call cost so much for which nothing was reserved, as its token has no budget. Never waits."""
         keeper = self._keeper
-        while True:
-            account = keeper.account(token_id, budget)
-            with account.lock:
-                if account.forgotten:
-                    continue
+        account = keeper.account(token_id, budget)
+        with account.lock:
+            is_forgotten = account.forgotten
+            if not is_forgotten:
                 account.spend(nano, keeper.now_ms())
+        if is_forgotten:
+            self.charge(token_id, budget, nano)
+        else:
             keeper.mention(account)
-            return
 
     def _await(self, account: Account, waiter: Waiter, when_away: WhenAway) -> None:
         """Until the waiter has its reservation. Raises ApiError."""

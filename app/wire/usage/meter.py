@@ -61,6 +61,11 @@ class Meter:
         self.error: Exception | None = None
         """A mistake of ours, for the log."""
 
+    @property
+    def text_bytes(self) -> int:
+        """How much text has passed."""
+        return self._text_bytes
+
     def passes(self, events: bytes) -> bool:
         """True for whole events that need not be read one by one: takes note of them."""
         at = events.find(b'"usage')

@@ -7,10 +7,11 @@ from typing import Protocol
 from app.core.callers.permissions import check_knowable, check_mapping, check_model
 from app.core.model import AccessToken, Mapping, Snapshot
 from app.proxy.api.read_request import read_request
+from app.proxy.api.request import ApiRequest
 from app.proxy.call import Call
 from app.proxy.held_body import HeldBody, HeldReader
 from app.proxy.messages import Inbound
-from app.proxy.token_admission import TokenAdmission
+from app.proxy.tokens.admission import TokenAdmission
 from app.wire.dialects.asked import Asked
 
 
@@ -60,28 +61,35 @@ class MappingCaller:
 
     def begin(self, call: Call) -> None:
         token, asked = self.token, self._asked
-        if not token.is_limited:
-            return
-        check_mapping(token, self._mapping)
-        if asked is not None and asked.lists_models:
-            return  # which counts for nothing
-        if token.is_limited_in_models or token.has_budget:
-            model = self._read_model(call)
-            is_known = model and asked is not None and not (asked.is_lasting or asked.is_realtime)
-            check_knowable(token, is_known=bool(is_known) and not self._inbound.upgrade)
-            check_model(token, model)
-        if asked is None or not asked.counts_tokens:
-            self._admission.begin(call, token, self._snapshot.settings)
+        request: ApiRequest | None = None
+        if token.is_limited:
+            check_mapping(token, self._mapping)
+            if asked is not None and asked.lists_models:
+                return  # which counts for nothing
+            if token.is_limited_in_models or token.has_budget:
+                request = self._read(call)
+                model = request.model if request is not None else ""
+                is_known = model and asked is not None and not (asked.is_lasting or asked.is_realtime)
+                check_knowable(token, is_known=bool(is_known) and not self._inbound.upgrade)
+                check_model(token, model)
+            if asked is None or not asked.counts_tokens:
+                self._admission.begin(call, token, self._snapshot.settings)
+        if request is not None:
+            self._admission.budgets.begin_mapping(call, token, request, self._snapshot)
+        else:
+            self._admission.budgets.charge(call, token)
 
-    def _read_model(self, call: Call) -> str:
-        """Holds the body, as it is held for channels, and finds the model in it; empty where it names none."""
+    def _read(self, call: Call) -> ApiRequest | None:
+        """Holds the body, as it is held for channels, to find the model in it; None where there is none to find."""
         if self._asked is None or self._inbound.upgrade:
-            return ""
-        inbound, settings = self._inbound, self._snapshot.settings
-        request = read_request(inbound, self._asked, self._query, inbound.headers, settings, self.token.holder)
+            return None
+        inbound, settings, token = self._inbound, self._snapshot.settings, self.token
+        request = read_request(
+            inbound, self._asked, self._query, inbound.headers, settings, token.holder, is_weighed=token.has_budget
+        )
         call.holds.append(_Body(request.body))
         inbound.body, inbound.expects_continue = HeldReader(request.body), False
-        return request.model
+        return request
 
 
 class _Body:

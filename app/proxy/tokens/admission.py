@@ -9,13 +9,15 @@ from app.core.model import AccessToken
 from app.core.settings import Settings
 from app.core.wording import counted
 from app.proxy.call import Call
+from app.proxy.tokens.budget_admission import BudgetAdmission
 from app.storage.limits.tokens import NoRoom, TokenLimit, TokenLimits, TokenPlace
 
 
 class TokenAdmission:
     """Counts over all processes that share one Redis, as a rule without asking it."""
 
-    def __init__(self, limits: TokenLimits) -> None:
+    def __init__(self, limits: TokenLimits, budgets: BudgetAdmission) -> None:
+        self.budgets = budgets
         self._limits = limits
 
     def start(self) -> None:
