@@ -251,6 +251,25 @@ def test_without_redis_budgets_are_shut_and_open_again(world: World) -> None:
     assert billed >= 10 * NANO_A_TOKEN
 
 
+def test_without_redis_each_process_may_have_a_little(world: World) -> None:
+    """`local`: then so much and no more, and what it was is told later."""
+    world.gateway.admin("PUT", "/api/settings", {"budget_when_redis_away": "local", "budget_local_usd": "0.05"})
+    biller = Biller()
+    world.provider.scripts["one"] = [biller]
+    token = with_budget(world, total_usd="1")
+    try:
+        kill(world.redis)
+        wait_for_status(world, token, 503)
+        found = [ask(world, token, 10).status for _ in range(60)]
+        assert set(found) == {200, 503}
+        assert biller.billed_nano <= PROCESSES * 50_000_000 + 20 * NANO_A_TOKEN
+    finally:
+        revive(world.redis)
+        wait_for_status(world, token, 200)
+        world.gateway.admin("PUT", "/api/settings", {"budget_when_redis_away": None, "budget_local_usd": None})
+    wait_until_spent(world, token, biller.billed_nano)
+
+
 def wait_for_status(world: World, token: Issued, status: int) -> object:
     def asked() -> object:
         with suppress(OSError):
