@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from app.wire.counting.long_json import elements, is_list, is_text, members
+from app.wire.counting.long_json import is_list, is_text, members
 from app.wire.counting.tally import Tally
 
 _REQUEST: Final = frozenset({"messages", "output_config", "output_format", "system", "tools"})
@@ -32,7 +32,7 @@ def count(body: Any, tally: Tally) -> Iterator[None]:
     if not is_list(messages):
         raise ValueError("`messages` is no list of messages")
     yield from _content(said.get("system"), tally, 0)
-    for some in elements(messages):
+    for some in tally.elements(messages):
         yield
         for message in some:
             tally.add(tally.family.message)
@@ -46,7 +46,7 @@ def count(body: Any, tally: Tally) -> Iterator[None]:
 
 def _content(content: Any, tally: Tally, depth: int) -> Iterator[None]:
     if is_list(content) and depth <= _MAX_DEPTH:
-        for some in elements(content):
+        for some in tally.elements(content):
             yield
             for block in some:
                 yield from _block(block, tally, depth)
@@ -98,7 +98,7 @@ def _source(source: Any, tally: Tally, default: str, depth: int) -> Iterator[Non
 
 def _tools(tools: Any, tally: Tally) -> Iterator[None]:
     has_any = False
-    for some in elements(tools):
+    for some in tally.elements(tools):
         yield
         for tool in some:
             has_any = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from app.wire.counting.long_json import elements, is_list, members
+from app.wire.counting.long_json import is_list, members
 from app.wire.counting.tally import Tally
 
 _REQUEST: Final = frozenset(
@@ -32,13 +32,13 @@ def count(body: Any, tally: Tally) -> Iterator[None]:
         raise ValueError("`contents` is missing: send it, or a `generateContentRequest` that has it")
     yield from _content(_either(said, "systemInstruction", "system_instruction"), tally)
     if is_list(contents):
-        for some in elements(contents):
+        for some in tally.elements(contents):
             yield
             for content in some:
                 yield from _content(content, tally)
     else:
         yield from _content(contents, tally)
-    for some in elements(said.get("tools")):
+    for some in tally.elements(said.get("tools")):
         for tool in some:
             yield from _tool(tool, tally)
     config = yield from members(_either(said, "generationConfig", "generation_config"), _SCHEMAS)
@@ -61,7 +61,7 @@ def _content(content: Any, tally: Tally) -> Iterator[None]:
     parts = said.get("parts")
     if not is_list(parts):
         parts = [] if parts is None else [parts]
-    for some in elements(parts):
+    for some in tally.elements(parts):
         yield
         for part in some:
             yield from _part(part, tally)
@@ -82,7 +82,7 @@ def _part(part: Any, tally: Tally) -> Iterator[None]:
 
 def _tool(tool: Any, tally: Tally) -> Iterator[None]:
     said = yield from members(tool, _TOOL)
-    for some in elements(_either(said, "functionDeclarations", "function_declarations")):
+    for some in tally.elements(_either(said, "functionDeclarations", "function_declarations")):
         yield
         for function in some:
             told = yield from members(function, _FUNCTION)

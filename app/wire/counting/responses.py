@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from app.wire.counting.long_json import elements, is_list, is_text, members
+from app.wire.counting.long_json import is_list, is_text, members
 from app.wire.counting.media import data_url
 from app.wire.counting.tally import Tally
 
@@ -35,7 +35,7 @@ def count(body: Any, tally: Tally) -> Iterator[None]:
         tally.add(tally.family.message)
         yield from tally.text(said["instructions"])
     if is_list(asked):
-        for some in elements(asked):
+        for some in tally.elements(asked):
             yield
             for item in some:
                 yield from _item(item, tally)
@@ -72,7 +72,7 @@ def _content(content: Any, tally: Tally) -> Iterator[None]:
     if not is_list(content):
         yield from tally.text(content)
         return
-    for some in elements(content):
+    for some in tally.elements(content):
         yield
         for part in some:
             yield from _part(part, tally)
@@ -102,7 +102,7 @@ def _part(part: Any, tally: Tally) -> Iterator[None]:
 
 
 def _tools(tools: Any, tally: Tally, depth: int = 0) -> Iterator[None]:
-    for some in elements(tools):
+    for some in tally.elements(tools):
         yield
         for tool in some:
             said = yield from members(tool, _TOOL)

@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 
 from app.wire.counting.families import DEFAULT_SIZE, Family
-from app.wire.counting.long_json import Long, is_text, pieces_of
+from app.wire.counting.long_json import Long, elements, is_text, pieces_of
 from app.wire.counting.media import PDF_PAGE_BYTES, data_url, decoded_pieces, pages_of_pdf, size_of_image
 from app.wire.counting.text import STEP_CHARS, text_tokens
 
@@ -18,6 +18,8 @@ DOCUMENT: Final = "DOCUMENT"
 AUDIO: Final = "AUDIO"
 VIDEO: Final = "VIDEO"
 
+MAX_ELEMENTS: Final = 200_000
+"""Of messages, parts and tools in all. No provider takes as many, and each costs some microseconds."""
 DEFAULT_PAGES: Final = 2
 """Of a document that lies elsewhere."""
 _AUDIO_BYTES_A_TOKEN: Final = 500
@@ -34,6 +36,7 @@ class Tally:
     def __init__(self, family: Family) -> None:
         self.family = family
         self._tokens: dict[str, float] = {TEXT: float(family.request)}
+        self._elements = 0
 
     @property
     def total(self) -> int:
@@ -46,6 +49,14 @@ class Tally:
     def add(self, tokens: float, kind: str = TEXT) -> None:
         """Tokens of the family itself."""
         self._tokens[kind] = self._tokens.get(kind, 0.0) + tokens
+
+    def elements(self, value: Any) -> Iterator[list[Any]]:
+        """See `long_json.elements`. Raises ValueError for more in all than anybody takes."""
+        for some in elements(value):
+            self._elements += len(some)
+            if self._elements > MAX_ELEMENTS:
+                raise ValueError(f"there are more than {MAX_ELEMENTS:,} messages and parts of them")
+            yield some
 
     def text(self, value: Any) -> Iterator[None]:
         """A text; of anything else its JSON, unless it is nothing at all."""

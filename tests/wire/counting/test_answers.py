@@ -266,6 +266,8 @@ def test_parts_of_gemini_count() -> None:
         ({}, "gemini", "contents"),
         (b'{"messages": [}', "anthropic", "line 1"),
         (b"x", "gemini", "line 1"),
+        ({"messages": [{}] * 200_001}, "anthropic", "more than 200,000"),
+        ({"input": [{"role": "user", "content": [0] * 1000}] * 300}, "responses", "more than 200,000"),
     ],
 )
 def test_what_cannot_be_counted_says_why(body: Any, dialect: str, names: str) -> None:
