@@ -23,6 +23,8 @@ IDLE_S: Final = 60.0
 BLOCK_CALLS: Final = 8
 """A block is worth so many of the dearest calls of late, or what began within a second or two."""
 SPAN_S: Final = 1.0
+TURN_MS: Final = 1000
+"""So long before the end of a day Redis is asked whether it has turned already."""
 PATIENCE_S: Final = 1.0
 """So long a call waits for a process that holds money and says nothing, because it hangs or is dead."""
 
@@ -133,6 +135,13 @@ class Account:
         """What has no room for `nano` more, as far as is known here."""
         held = self._others + self.in_use + self._untold
         return lack_of(self.budget, self.known.spent, self.known.resets, held, nano, now_ms)
+
+    def certain_lack(self, nano: int, now_ms: int) -> Lack | None:
+        """What has no room for it whatever others hold: what is spent grows until it is reset. Nobody need be asked."""
+        spent, resets = self.known
+        if now_ms + TURN_MS >= resets.day_at_ms:
+            return None
+        return lack_of(self.budget, spent, resets, 0, nano, now_ms)
 
     def _begin_span(self, now_s: float) -> None:
         is_next = now_s < self._span_ends_s + SPAN_S

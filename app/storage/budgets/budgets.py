@@ -118,6 +118,9 @@ class Budgets:
                 if keeper.is_alone(now_s):
                     self._take_alone(account, nano, when_away)
                 elif account.waiters or not account.take(nano, now_s):
+                    lack = account.certain_lack(nano, keeper.now_ms())
+                    if lack is not None:
+                        raise _exceeded(lack, nano, budget.time_zone)
                     waiter = Waiter(nano, now_s)
                     account.waiters.append(waiter)
             is_low = waiter is not None or account.is_low(now_s)

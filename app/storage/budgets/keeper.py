@@ -39,7 +39,8 @@ class BudgetKeeper:
 
     def __init__(self, redis_client: Redis, process_id: str, is_known: Callable[[str], bool]) -> None:
         """`is_known`: whether there still is a token of that id."""
-        self.id = process_id or uuid4().hex[:16]
+        self.id = process_id
+        """Empty until it begins, which is after any fork."""
         self.outages = 0
         """How often Redis was found away."""
         self._redis = redis_client
@@ -107,6 +108,7 @@ class BudgetKeeper:
     def _begin(self) -> None:
         with self._begins:
             if not self._has_begun:
+                self.id = self.id or uuid4().hex[:16]
                 self._has_begun = True
                 self._threads.start(self._keep, self._listen)
 

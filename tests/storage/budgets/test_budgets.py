@@ -77,6 +77,19 @@ def test_a_refusal_says_which_budget_and_when_to_ask_again(new_budgets: NewBudge
     assert month.retry_after_s == pytest.approx(left_s, abs=2)
 
 
+def test_who_has_spent_all_asks_nobody(new_budgets: NewBudgets, own_redis: Redis) -> None:
+    """What is spent grows until it is reset, so a caller in a loop costs Redis nothing; a higher budget opens at once."""
+    budgets, budget = new_budgets(), Budget(100)
+    budgets.reserve(TOKEN, budget, 100).settle(100)
+    wait_until_spent(budgets, budget, 100)
+    refusal(budgets, budget, 1)
+    before = own_redis.info("commandstats")["cmdstat_eval"]["calls"]
+    for _ in range(500):
+        assert refusal(budgets, budget, 1).retry_after_s == 86_400
+    assert own_redis.info("commandstats")["cmdstat_eval"]["calls"] <= before + 10
+    budgets.reserve(TOKEN, Budget(101), 1).settle(1)
+
+
 def test_far_from_the_limit_calls_wait_for_nobody(new_budgets: NewBudgets, own_redis: Redis) -> None:
     """After the first, reservations come out of a block, and Redis has fewer commands than there are calls."""
     budgets, budget = new_budgets(), Budget(1000 * USD)
