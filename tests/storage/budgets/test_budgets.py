@@ -78,7 +78,7 @@ def test_a_refusal_says_which_budget_and_when_to_ask_again(new_budgets: NewBudge
 
 
 def test_who_has_spent_all_asks_nobody(new_budgets: NewBudgets, own_redis: Redis) -> None:
-    """What is spent grows until it is reset, so a caller in a loop costs Redis nothing; a higher budget opens at once."""
+    """What is spent grows until it is reset, so a loop of calls costs Redis nothing; a higher budget opens at once."""
     budgets, budget = new_budgets(), Budget(100)
     budgets.reserve(TOKEN, budget, 100).settle(100)
     wait_until_spent(budgets, budget, 100)
