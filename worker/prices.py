@@ -33,7 +33,6 @@ BEGIN_S: Final = 0.5
 """Roll-ups begin first."""
 LOOK_S: Final = 60.0
 """How often it is looked whether the table is still there."""
-BUILD_S: Final = 120.0
 PROVIDERS: Final = (
     "anthropic openai google x-ai deepseek mistral moonshotai zai zhipuai minimax cohere perplexity voyageai meta "
     "groq cerebras fireworks together azure aws openrouter"
@@ -80,37 +79,67 @@ class PriceTableKeeper(threading.Thread):
         super().__init__(name="prices", daemon=True)
         self._redis = redis_client
         self._stopping = threading.Event()
+        self._maker: subprocess.Popen[str] | None = None
 
     def run(self) -> None:
         wait_s = BEGIN_S
         while not self._stopping.wait(wait_s):
             wait_s = LOOK_S
             try:
-                keep(self._redis)
+                self.keep()
             except redis.RedisError:
                 pass  # the ticker says so
             except (ImportError, OSError, subprocess.SubprocessError) as error:
-                log.warning("The table of prices could not be made: %s", error)
+                if not self._stopping.is_set():
+                    log.warning("The table of prices could not be made: %s", error)
 
     def stop(self) -> None:
+        """Ends the thread, and the process that makes a table."""
         self._stopping.set()
+        if self._maker is not None:
+            self._maker.kill()
+        self.join(timeout=1)
+
+    def keep(self) -> bool:
+        """Stores the table that the installed package makes, unless that is stored; True when it was stored.
+
+        It is no word of the operator's, so no version counts it. Raises redis.RedisError, SubprocessError, OSError.
+        """
+        key, named = TABLE + NAME, f"{PACKAGE} {version(PACKAGE)}"
+        if self._redis.hmget(key, "version", "format") == [named.encode(), FORMAT.encode()]:
+            return False
+        text = self._make()
+        self._redis.hset(key, mapping={"version": named, "format": FORMAT, "text": text})
+        self._redis.publish(MAPPINGS_UPDATES, f"{NAME}_updated")
+        log.info("The prices are those of %s: %d names", named, len(PriceTable(named, text)))
+        return True
+
+    def _make(self) -> str:
+        """The table's text, made by a process that ends with us at the latest. Raises SubprocessError, OSError."""
+        command = [sys.executable, "-c", f"from {__name__} import make; make()"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as maker:  # noqa: S603
+            self._maker = maker
+            if self._stopping.is_set():
+                maker.kill()
+            assert maker.stdout is not None  # noqa: S101 - it is a pipe
+            text = maker.stdout.read()
+        self._maker = None
+        if maker.returncode:
+            raise subprocess.SubprocessError(f"the process that makes it ended with {maker.returncode}")
+        return text
 
 
-def keep(redis_client: Redis) -> bool:
-    """Stores the table that the installed package makes, unless that is stored; True when it was stored.
+def make() -> None:
+    """What the process does that makes the table."""
+    threading.Thread(target=_end_with_the_worker, daemon=True).start()
+    os.nice(10)  # calls and roll-ups go first
+    sys.stdout.write(build())
 
-    It is no word of the operator's, so no version counts it. Raises redis.RedisError, SubprocessError, OSError.
-    """
-    key, named = TABLE + NAME, f"{PACKAGE} {version(PACKAGE)}"
-    if redis_client.hmget(key, "version", "format") == [named.encode(), FORMAT.encode()]:
-        return False
-    made = subprocess.run(  # noqa: S603 - our own module
-        [sys.executable, "-m", __name__], capture_output=True, check=True, timeout=BUILD_S, text=True
-    )
-    redis_client.hset(key, mapping={"version": named, "format": FORMAT, "text": made.stdout})
-    redis_client.publish(MAPPINGS_UPDATES, f"{NAME}_updated")
-    log.info("The prices are those of %s: %d names", named, len(PriceTable(named, made.stdout)))
-    return True
+
+def _end_with_the_worker() -> None:
+    """It holds the other end of our input, whatever becomes of it."""
+    sys.stdin.read()
+    os._exit(1)
 
 
 def build() -> str:
@@ -219,8 +248,3 @@ def _condition(constraint: Any) -> dict[str, Any]:
 def _minute(at: time) -> int:
     moment = datetime.combine(datetime(2000, 1, 1, tzinfo=UTC).date(), at, at.tzinfo or UTC).astimezone(UTC)
     return moment.hour * 60 + moment.minute
-
-
-if __name__ == "__main__":
-    os.nice(10)  # calls and roll-ups go first
-    sys.stdout.write(build())

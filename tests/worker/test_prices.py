@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 
 import genai_prices
 import pytest
@@ -25,7 +27,7 @@ from tests.support.gateway import GatewayProcess
 from tests.support.prices import used
 from tests.support.waiting import wait_until
 from tests.support.worker_process import StartWorker
-from worker.prices import build, keep
+from worker.prices import PriceTableKeeper, build
 
 MAKERS = ("anthropic", "openai", "google", "x-ai", "deepseek", "mistral", "moonshotai", "zai")
 NOW = datetime(2026, 11, 28, 12, 30, tzinfo=UTC)
@@ -133,10 +135,35 @@ def test_a_worker_stores_the_table_at_its_start_in_the_place_of_another_version(
 
 def test_the_table_that_is_stored_already_is_not_made_again(own_redis: Redis) -> None:
     own_redis.hset(KEY, mapping={"version": NAMED, "format": FORMAT, "text": "as it is"})
-    assert not keep(own_redis)
+    assert not PriceTableKeeper(own_redis).keep()
     own_redis.hset(KEY, "format", "0")
-    assert keep(own_redis)
+    assert PriceTableKeeper(own_redis).keep()
     assert own_redis.hget(KEY, "text") == build().encode()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_the_process_that_makes_the_table_ends_with_the_worker(
+    own_redis: Redis, start_worker: StartWorker, number: signal.Signals
+) -> None:
+    worker = start_worker()
+    makers = wait_until(lambda: children_of(worker.pid), "it is being made", timeout_s=30)
+    worker.send_signal(number)
+    worker.wait(5)
+    wait_until(lambda: not any(map(runs, makers)), "it has ended", timeout_s=5)
+
+
+def runs(pid: str) -> bool:
+    """False for one that has ended, though nobody may have taken note of that."""
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_text())
+    except OSError:
+        return False
+
+
+def children_of(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split() + [
+        child for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
+    ]
 
 
 def test_a_web_process_has_a_new_table_within_a_second_and_loads_no_package(
