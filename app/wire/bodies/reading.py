@@ -48,6 +48,8 @@ class RequestBodyReading:
             return ()
         if self._decoder is None and len(piece) <= MAX_PIECE_BYTES:  # as most are: without the cost of a generator
             self._length += len(piece)
+            if self.images is not None:
+                self.images.feed(piece)
             self.members.begin(piece)
             return self._steps() if self.members.step() else ()
         return self._feed(piece)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import brotli
 import pytest
 
-from app.wire.bodies.reading import RequestBodyReading, decoded, reading_of
+from app.wire.bodies.reading import RequestBodyReading, decoded, images_of, reading_of
 from app.wire.http.codings import CodingError
 
 if sys.version_info >= (3, 14):
@@ -131,3 +131,17 @@ def test_few_bytes_that_stand_for_many_are_read_in_steps() -> None:
     reading = reading_of(JSON, "gzip", frozenset(), 10 * MAX_BYTES)
     assert reading is not None
     assert 15 <= sum(1 for _ in reading.feed(gzip.compress(b'{"x":"' + b"y" * 5_000_000 + b'"}'))) <= 20
+
+
+@pytest.mark.parametrize("coding", ["", "gzip"])
+@pytest.mark.parametrize("size", [10, 5000, 200_000])
+def test_what_is_to_be_weighed_is_weighed_whatever_its_length(size: int, coding: str) -> None:
+    """Short bodies are read at once, long ones in pieces, coded ones as they are undone: all of it counts."""
+    body = b'{"model":"m","x":"' + b"y" * size + b'"}'
+    reading = reading_of(JSON, coding, frozenset(), MAX_BYTES)
+    assert reading is not None
+    reading.images = images_of(JSON, counts_prompts=False)
+    for _ in reading.feed(CODERS[coding](body)):
+        pass
+    reading.finish()
+    assert reading.images.length == len(body)
