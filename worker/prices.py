@@ -138,7 +138,7 @@ def make() -> None:
 
 def _end_with_the_worker() -> None:
     """It holds the other end of our input, whatever becomes of it."""
-    sys.stdin.read()
+    os.read(sys.stdin.fileno(), 1)
     os._exit(1)
 
 
