@@ -72,6 +72,12 @@ GUARDED = [
     ("DELETE", "/api/tokens/x"),
     ("POST", "/api/tokens/x/rotate"),
     ("GET", "/api/tokens/x/usage"),
+    ("GET", "/api/prices"),
+    ("PUT", "/api/prices"),
+    ("GET", "/api/prices/effective"),
+    ("GET", "/api/logs"),
+    ("GET", "/api/logs/count"),
+    ("GET", "/api/logs/x"),
 ]
 
 
