@@ -13,6 +13,7 @@ import pytest
 from tests.support.billing import (
     NANO_A_TOKEN,
     PATH,
+    PRICE,
     Biller,
     Watch,
     ask,
@@ -129,6 +130,18 @@ def test_what_cannot_be_priced_is_refused(world: World) -> None:
         assert ask(world, token, 1, model="nobody-knows-what-this-costs").status == 200
     finally:
         world.gateway.admin("PUT", "/api/settings", {"budget_unpriced": None})
+
+
+def test_input_is_held_for_too(world: World) -> None:
+    """By the length of the body, with a quarter more."""
+    set_price(world, {"model": "dear", "input": "1000", "output": "0"}, PRICE)
+    world.open("two", models=[{"name": "dear"}])
+    token = with_budget(world, total_usd="1")
+    try:
+        assert ask(world, token, 1, model="dear", x="a" * 1500).status == 200
+        assert ask(world, token, 1, model="dear", x="a" * 3000).status == 429
+    finally:
+        set_price(world)
 
 
 def test_a_failed_call_costs_nothing(world: World) -> None:

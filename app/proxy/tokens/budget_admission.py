@@ -63,7 +63,7 @@ class BudgetAdmission:
         """`serving`: under which names its model may be asked for upstream, and by which multipliers."""
         settings = snapshot.settings
         offers = _offers(token, snapshot, serving)
-        nano = most_nano(_weight(request), offers, settings.budget_default_output_tokens)
+        nano = most_nano(weight_of(request), offers, settings.budget_default_output_tokens)
         if not nano:  # it is free, or nobody serves it
             self.charge(call, token)
             return
@@ -153,7 +153,7 @@ def _offers(token: AccessToken, snapshot: Snapshot, serving: Iterable[tuple[str,
     return offers
 
 
-def _weight(request: ApiRequest) -> Weight:
+def weight_of(request: ApiRequest) -> Weight:
     """Raises ClientFault where nobody knows how long its body will be."""
     body, images = request.body, request.images
     if images is None:
