@@ -45,7 +45,7 @@ class LogBook:
 
     def prepare(self, events: Sequence[RequestEvent], now_ms: int) -> Booking:
         """What is to be written of events in the order in which they came. Raises redis.RedisError."""
-        rows = self._rows(events[-MOST_ROWS:], now_ms)[-MOST_ROWS:]
+        rows = self._rows(events, now_ms)
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.get(LOG_LAST_ID)
             pipe.zcard(LOG_REFUSED)
@@ -66,17 +66,28 @@ class LogBook:
         return Booking(members, refused, leaving, id)
 
     def _rows(self, events: Sequence[RequestEvent], now_ms: int) -> list[LogRow]:
-        rows: list[LogRow] = []
-        for event in events:
-            try:
-                ended_at_ms = believed_ms(event.ended_at_ms, now_ms)
-                made = rows_of(event, ended_at_ms)
-                if made[-1].is_of_a_stranger and self._is_one_too_many(ended_at_ms // SECOND_MS):
-                    continue
-            except (AttributeError, LookupError, TypeError, ValueError, OverflowError):
-                continue  # no event of ours; that it is rejected is counted elsewhere
-            rows += made
-        return rows
+        """Of as many of the latest as may stay."""
+        calls: list[list[LogRow]] = []
+        total = refused = 0
+        for event in reversed(events):
+            made = self._rows_of(event, now_ms)
+            if not made or (made[-1].is_refused and refused >= MOST_REFUSED):
+                continue
+            calls.append(made)
+            refused += made[-1].is_refused
+            total += len(made)
+            if total >= MOST_ROWS:
+                break
+        return [row for made in reversed(calls) for row in made]
+
+    def _rows_of(self, event: RequestEvent, now_ms: int) -> list[LogRow]:
+        try:
+            ended_at_ms = believed_ms(event.ended_at_ms, now_ms)
+            made = rows_of(event, ended_at_ms)
+            is_too_many = made[-1].is_of_a_stranger and self._is_one_too_many(ended_at_ms // SECOND_MS)
+            return [] if is_too_many else made
+        except (AttributeError, LookupError, TypeError, ValueError, OverflowError):
+            return []  # no event of ours; that it is rejected is counted elsewhere
 
     def _is_one_too_many(self, second: int) -> bool:
         count = self._strangers.get(second, 0) + 1

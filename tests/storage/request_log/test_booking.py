@@ -73,11 +73,12 @@ def test_refused_calls_never_take_the_room_of_others(own_redis: Redis) -> None:
     for seq, at in enumerate(range(0, 5_000, 1_250), 2):
         flood = (refused(str(n), ended_at_ms=NOON_MS + 10_000 + n) for n in range(at, at + 1_250))
         book(own_redis, *flood, seq=seq)
-    book(own_redis, *(refused(str(n), ended_at_ms=NOON_MS + 10_000 + n) for n in range(5_000, 8_000)), seq=9)
+    flood = (refused(str(n), ended_at_ms=NOON_MS + 10_000 + n) for n in range(5_000, 17_000))
+    book(own_redis, mapped("served before", ended_at_ms=NOON_MS + 9_000), *flood, seq=9)
     rows = kept(own_redis)
     late = [int(one.row.request_id) for one in rows if one.row.is_refused]
-    assert late == list(range(7_999, 5_999, -1))
-    assert len(rows) == 3_000 + MOST_REFUSED
+    assert late == list(range(16_999, 14_999, -1))
+    assert len(rows) == 3_001 + MOST_REFUSED
     assert own_redis.zcard(LOG_REFUSED) == MOST_REFUSED
 
 
