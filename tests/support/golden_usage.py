@@ -310,6 +310,12 @@ ANTHROPIC: dict[str, Golden] = {
                    "service_tier": "priority"}},
         told(4, 9, cache_write_5m=70, other={"service_tier": "priority"}),
     ),
+    "a message in fast mode": whole(
+        "/v1/messages",
+        {"type": "message", "content": [{"type": "text", "text": "Hi"}],
+         "usage": {"input_tokens": 4, "output_tokens": 9, "service_tier": "standard", "speed": "fast"}},
+        told(4, 9, other={"service_tier": "fast"}),
+    ),
     "a message of a conversation that was made shorter": whole(
         "/v1/messages",
         {"type": "message", "content": [{"type": "text", "text": "Hi"}],

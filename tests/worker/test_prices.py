@@ -109,6 +109,8 @@ def test_what_is_searched_heard_and_written_to_caches_is_priced_as_the_package_s
     assert found().cost(used(cache_write_1h=10), "claude-sonnet-4-5", NANO, NOW_MS).nano == 60_000
     assert found().cost(used(input=10, service_tier="flex"), "gpt-5", NANO, NOW_MS).nano == 6_250
     assert found().cost(used(input=10, service_tier="scale"), "gpt-5", NANO, NOW_MS).unpriced
+    assert found().cost(used(input=10, service_tier="fast"), "claude-opus-5", NANO, NOW_MS).nano == 100_000
+    assert found().cost(used(input=10, service_tier="fast"), "claude-haiku-4-5", NANO, NOW_MS).unpriced
 
 
 def test_the_table_is_small_and_holds_names_that_can_be_asked_for() -> None:

@@ -21,6 +21,7 @@ _NAMES: Final = (
     "thinking_tokens",
 )
 _SPLIT: Final = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
+_FAST: Final = "fast"
 
 
 class AnthropicReader:
@@ -54,7 +55,10 @@ class AnthropicReader:
         for name in _SPLIT:
             self._add(name, number(split, name))
         self._searches = number(member(usage, "server_tool_use"), "web_search_requests") or self._searches
-        self._service_tier = text_of(usage.get("service_tier")) or self._service_tier
+        if usage.get("speed") == _FAST:  # which has prices of its own, whatever the tier is
+            self._service_tier = _FAST
+        elif self._service_tier != _FAST:
+            self._service_tier = text_of(usage.get("service_tier")) or self._service_tier
 
     def _add(self, name: str, value: int | None) -> None:
         if value is not None:
