@@ -76,9 +76,13 @@ def anthropic_events(peer: Peer) -> None:
 @pytest.fixture
 def provider(gateway: GatewayProcess, upstream: Upstream) -> Iterator[Upstream]:
     upstream.handler = answer
-    for prefix in ("/openai", "/claude", "/gemini"):
+    found = gateway.admin("GET", "/api/mappings").json()["mappings"]
+    targets = {prefix: found[prefix] for prefix in ("/openai", "/claude", "/gemini")}
+    for prefix in targets:
         gateway.map(prefix, upstream.url)
-    return upstream
+    yield upstream
+    for prefix, target in targets.items():
+        gateway.map(prefix, target)
 
 
 def test_openai_streams_a_completion(gateway: GatewayProcess, provider: Upstream) -> None:

@@ -18,7 +18,7 @@ from tests.support.said_answers import tokens
 from tests.support.world import Got, World, open_world
 
 FIRST_40 = "".join(tokens(40))
-SHORT_S = 0.4
+SHORT_S = 0.8
 """In place of the seconds, or minutes, that a deployment waits."""
 
 pytestmark = [
