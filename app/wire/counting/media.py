@@ -10,8 +10,8 @@ from typing import Any, Final
 from app.wire.counting.images import HEAD_BYTES, image_size
 from app.wire.counting.long_json import Long, pieces_of
 
-_SHORT_HEAD_CHARS: Final = 4 * 1024
-"""Of base64: most images tell their size within these."""
+_HEADS_CHARS: Final = (4 * 1024, HEAD_BYTES * 4 // 3, 8 * HEAD_BYTES * 4 // 3)
+"""Of base64: most images tell their size within the first of these, almost all others within the next."""
 _PIECE_CHARS: Final = 64 * 1024
 PDF_PAGE_BYTES: Final = 60 * 1024
 """What a page has where a document does not tell its pages."""
@@ -43,7 +43,7 @@ def data_url(value: Any) -> tuple[str, int]:
 
 def size_of_image(value: Any, start: int = 0) -> tuple[int, int] | None:
     """Of an image in base64, which begins at `start` of a text; None where it does not tell."""
-    for chars in (_SHORT_HEAD_CHARS, HEAD_BYTES * 4 // 3):
+    for chars in _HEADS_CHARS:
         size = image_size(decoded(head_of(value, start + chars)[start:]))
         if size is not None:
             return size

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from app.wire.counting.answers import answer
 from app.wire.counting.text import CLAUDE_2, estimate_text_tokens, text_tokens
 from tests.support.counted_texts import ENGLISH, JAPANESE
-from tests.support.image_heads import jpeg, png
+from tests.support.image_heads import jpeg, png, segment
 from tests.support.steps import drained
 
 WEATHER = {
@@ -117,6 +117,12 @@ def test_images_cost_claude_what_their_size_says(size: tuple[int, int], standard
         found = tokens(with_image, model=model) - tokens(without, model=model)
         assert found == pytest.approx(expected, rel=0.02)
         assert found <= expected
+
+
+def test_an_image_may_begin_with_profiles_of_any_kind() -> None:
+    """Cameras put a preview and a quarter of a megabyte of notes before the picture."""
+    long = jpeg(640, 480, 0xC0, *[segment(0xE2, bytes(65_000))] * 4)
+    assert tokens(asking(image(long))) == tokens(asking(image(jpeg(640, 480))))
 
 
 def test_what_lies_elsewhere_has_a_documented_default() -> None:
