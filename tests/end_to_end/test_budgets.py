@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import time
 from collections.abc import Iterator
@@ -21,7 +20,6 @@ from tests.support.billing import (
     set_price,
     spent,
 )
-from tests.support.image_heads import png
 from tests.support.own_redis import kill, revive
 from tests.support.provider import Asked
 from tests.support.tokens import Issued, add_token, change_token, delete_tokens
@@ -99,20 +97,6 @@ def test_a_refusal_says_why_and_when(world: World) -> None:
     left_s = resets["day_at_ms"] / 1000 - time.time()
     assert int(refused.field("retry-after") or 0) == pytest.approx(left_s, abs=2)
     assert refused.field("x-should-retry") == "false"
-
-
-def test_what_a_call_asks_counts_before_it_is_answered(world: World) -> None:
-    """Its text by its length, its images by their size: a call whose input alone has no room is refused."""
-    set_price(world, {"model": "m", "input": "100", "output": "1"})
-    try:
-        token = with_budget(world, total_usd="0.05")  # 500 tokens of input
-        assert ask(world, token, 1).status == 200
-        assert ask(world, token, 1, messages=[{"role": "user", "content": "x" * 1500}]).status == 429
-        image = "data:image/png;base64," + base64.b64encode(png(1024, 1024)).decode()
-        parts = [{"type": "image_url", "image_url": {"url": image}}]
-        assert ask(world, token, 1, messages=[{"role": "user", "content": parts}]).status == 429
-    finally:
-        set_price(world)
 
 
 def test_what_cannot_be_priced_is_refused(world: World) -> None:
