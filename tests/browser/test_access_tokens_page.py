@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,21 +11,30 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.admin_pages import OpenPage, add, expect_blamed, no_channels, open_page, row_of
+from tests.support.admin_pages import OpenPage, add, expect_blamed, no_channels, no_tokens, open_page, row_of
+from tests.support.answers import answering
 from tests.support.gateway import GatewayProcess
-from tests.support.tokens import add_token, delete_tokens
+from tests.support.tokens import add_token
+from tests.support.upstream import Upstream
+from tests.support.waiting import wait_until
 
-__all__ = ["no_channels", "open_page"]
+__all__ = ["no_channels", "no_tokens", "open_page"]
 
 HOSTILE = "<img src=x onerror=alert(1)>"
+JSON = "Content-Type: application/json\r\n"
 SECRET = re.compile(r"sk-gw-[\w-]{43}")
 
 
 @pytest.fixture(autouse=True)
-def no_tokens(gateway: GatewayProcess) -> Iterator[None]:
+def without_tokens(no_tokens: None) -> None:
     """Each test begins without access tokens, and leaves none."""
+
+
+@pytest.fixture
+def own_prices(gateway: GatewayProcess) -> Iterator[None]:
+    """A test's own prices go with it."""
     yield
-    delete_tokens(gateway)
+    gateway.admin("PUT", "/api/prices", {"overrides": []})
 
 
 def stored(gateway: GatewayProcess, name: str) -> dict[str, Any]:
@@ -86,6 +96,24 @@ def test_a_token_is_created_and_its_secret_shown_once(
     assert complaints == []
 
 
+def test_a_secret_is_copied_where_the_browser_has_no_clipboard_for_pages(open_page: OpenPage) -> None:
+    """As on plain http. The toast does not name it, and the focus stays in the dialog."""
+    page = open_page("#/tokens")
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    page.get_by_role("button", name="Create token").first.click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill("alice")
+    dialog.get_by_role("button", name="Create token").click()
+    secret = shown_secret(page)
+    dialog.get_by_role("button", name="Copy the secret").click()
+    expect(page.locator(".toast")).to_have_text(f"Copied: {secret[:10]}…{secret[-4:]}")
+    expect(dialog.get_by_role("button", name="Copy the secret")).to_be_focused()
+    dialog.get_by_role("button", name="Done").click()
+    page.get_by_role("searchbox").click()
+    page.keyboard.press("Control+V")
+    expect(page.get_by_role("searchbox")).to_have_value(secret)
+
+
 def test_an_edit_sends_only_what_was_touched(
     open_page: OpenPage, gateway: GatewayProcess, complaints: list[str]
 ) -> None:
@@ -113,6 +141,38 @@ def test_an_edit_sends_only_what_was_touched(
     assert now["budgets"] == {"total_usd": "7", "day_usd": "1.50", "month_usd": "20.25"}
     assert now["routes"] == {"mode": "allow", "channels": [channel["id"]], "mappings": []}
     assert now["expires_at_ms"] == 1_000 * datetime(2099, 3, 3, 23, 21, tzinfo=UTC).timestamp()
+    assert complaints == []
+
+
+def test_a_budget_is_a_bar_of_what_is_spent(
+    open_page: OpenPage, gateway: GatewayProcess, upstream: Upstream, own_prices: None, complaints: list[str]
+) -> None:
+    """With when its day and month begin anew; what is spent to the end is marked, and whoever goes on is refused."""
+    usage = {"prompt_tokens": 1_000, "completion_tokens": 200, "total_tokens": 1_200}
+    choices = [{"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}]
+    upstream.handler = answering(json.dumps({"choices": choices, "usage": usage}).encode(), JSON)
+    add(gateway, "account", urls=[{"url": upstream.url}], keys=["sk-abcdefghijklmnop-1234"])
+    gateway.admin("PUT", "/api/prices", {"overrides": [{"model": "m", "input": "1000", "output": "5000"}]})
+    token = add_token(gateway, "alice", budgets={"day_usd": "2", "month_usd": "20"})
+    said = json.dumps({"model": "m", "max_tokens": 200, "messages": [{"role": "user", "content": "Hi"}]})
+    assert gateway.request("POST", "/v1/chat/completions", said, token.bearer).status == 200
+    wait_until(lambda: stored(gateway, "alice")["spent"]["day_usd"] == "2.000000", "what it cost is known")
+
+    page = open_page("#/tokens")
+    row = row_of(page, "alice")
+    expect(row.locator(".budget.bad")).to_contain_text("$2.00 of $2.00")
+    expect(row.locator(".budget.good")).to_contain_text("$2.00 of $20.00")
+    day, month = (row.locator(f".budget.{mark} time").get_attribute("datetime") or "" for mark in ("bad", "good"))
+    assert datetime.now(UTC) < datetime.fromisoformat(day) <= datetime.fromisoformat(month)
+    expect(row.locator(".budget.bad time")).to_contain_text("resets")
+    refused = gateway.request("POST", "/v1/chat/completions", said, token.bearer)
+    assert (refused.status, refused.field("x-gateway-error")) == (429, "budget_exceeded")
+
+    row.get_by_role("button", name="Edit alice").click()
+    page.get_by_role("dialog").get_by_role("textbox", name="Day").fill("8.50")
+    page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    expect(row).to_contain_text("$2.00 of $8.50")
+    assert gateway.request("POST", "/v1/chat/completions", said, token.bearer).status == 200
     assert complaints == []
 
 

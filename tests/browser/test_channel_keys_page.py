@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from playwright.sync_api import expect
 
-from tests.support.admin_pages import OpenPage, add, no_channels, open_page, row_of, stored
+from tests.support.admin_pages import OpenPage, add, no_channels, no_tokens, open_page, row_of, stored
 from tests.support.answers import answering
 from tests.support.gateway import GatewayProcess
+from tests.support.tokens import add_token
 from tests.support.upstream import Upstream
 
-__all__ = ["no_channels", "open_page"]
+__all__ = ["no_channels", "no_tokens", "open_page"]
 
 
 JSON = "Content-Type: application/json\r\n"
@@ -101,7 +103,10 @@ def test_a_test_shows_what_came_back(
 ) -> None:
     """Outcome, times and text of a good answer; outcome, words and rest of a failed one."""
     add(gateway, "tried", urls=[{"url": upstream.url}], keys=[SECRET])
-    good = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello!"}, "finish_reason": "stop"}]}
+    good = {
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello!"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15},
+    }
     upstream.handler = answering(json.dumps(good).encode(), JSON)
     page = open_page()
     page.get_by_role("button", name="Test tried").click()
@@ -112,6 +117,8 @@ def test_a_test_shows_what_came_back(
     expect(result).to_contain_text("Good")
     expect(result).to_contain_text("Hello!")
     expect(result).to_contain_text("First byte")
+    expect(result).to_contain_text("Tokens in / out12 / 3")
+    expect(result).to_contain_text("Costno price")
     said = b'{"error": {"message": "slow <img src=x> down"}}'
     upstream.handler = answering(said, f"{JSON}Retry-After: 90\r\n", "429 Too Many Requests")
     dialog.get_by_role("button", name="Send test").click()
@@ -198,10 +205,12 @@ def test_a_copy_and_a_deletion_are_asked_about(open_page: OpenPage, gateway: Gat
     expect(row_of(page, "twin")).to_have_count(0)
 
 
+@pytest.mark.usefixtures("no_tokens")
 def test_a_request_is_explained(open_page: OpenPage, gateway: GatewayProcess, complaints: list[str]) -> None:
     """Who would be tried, by rank, and what stands against the others; a refusal with its code."""
-    add(gateway, "first", priority=10, keys=[SECRET])
+    first = add(gateway, "first", priority=10, keys=[SECRET])
     add(gateway, "keyless")
+    add_token(gateway, "bounded", routes={"mode": "deny", "channels": [first["id"]]})
     add(gateway, "off", enabled=False)
     page = open_page()
     page.get_by_role("link", name="Explain a request").click()
@@ -211,6 +220,10 @@ def test_a_request_is_explained(open_page: OpenPage, gateway: GatewayProcess, co
     expect(row_of(page, "first")).to_contain_text("may be tried")
     expect(row_of(page, "keyless")).to_contain_text("no fit key")
     expect(row_of(page, "off")).to_contain_text("disabled")
+    page.get_by_label("Access token").select_option("bounded")
+    page.get_by_role("button", name="Explain", exact=True).click()
+    expect(row_of(page, "first")).to_contain_text("not for this token")
+    page.get_by_label("Access token").select_option("one that may all")
     page.locator("#path").fill("no-slash")
     page.get_by_role("button", name="Explain", exact=True).click()
     expect(page.locator("#path")).to_be_focused()

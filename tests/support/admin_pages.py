@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.support.channels import said_of_channel
 from tests.support.gateway import GatewayProcess
+from tests.support.tokens import delete_tokens
 
 OpenPage = Callable[..., Page]
 
@@ -39,6 +40,13 @@ def no_channels(gateway: GatewayProcess) -> Iterator[None]:
     yield
     for channel in gateway.admin("GET", "/api/channels?limit=500").json()["channels"]:
         gateway.admin("DELETE", f"/api/channels/{channel['id']}")
+
+
+@pytest.fixture
+def no_tokens(gateway: GatewayProcess) -> Iterator[None]:
+    """A test leaves no access tokens, so the next begins without."""
+    yield
+    delete_tokens(gateway)
 
 
 def add(gateway: GatewayProcess, name: str, **said: Any) -> dict[str, Any]:

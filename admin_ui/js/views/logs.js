@@ -4,6 +4,7 @@ import { readLogs } from '../api.js';
 import { Banner } from '../components/banner.js';
 import { Choices, SearchField } from '../components/filters.js';
 import { Icon } from '../components/icons.js';
+import { Cost, Tokens } from '../components/used.js';
 import { moment } from '../format.js';
 import { html } from '../html.js';
 import { t } from '../i18n.js';
@@ -11,7 +12,7 @@ import { useReading } from '../reading.js';
 import { changeQuery, useRoute } from '../route.js';
 import { outcomeText } from './channels/state.js';
 import { CallDialog } from './logs/call.js';
-import { Caller, Cost, LedTo, Model, Outcome, Times, Tokens, logsAddress } from './logs/parts.js';
+import { Caller, LedTo, Model, Outcome, Times, logsAddress } from './logs/parts.js';
 
 const PAGE = 50;
 const STATUSES = [2, 3, 4, 5];
@@ -63,7 +64,7 @@ const Row = ({ row, attempts }) => html`
     <td class="stacked" data-label=${t('caller')}><${Caller} row=${row} /></td>
     <td data-label=${t('times')}><${Times} row=${row} /></td>
     <td class="stacked" data-label=${t('tokensInOut')}><${Tokens} usage=${row.usage} /></td>
-    <td data-label=${t('cost')}><${Cost} row=${row} /></td>
+    <td data-label=${t('cost')}><${Cost} cost=${row.cost_usd} unpriced=${row.unpriced} /></td>
   </tr>`;
 
 const Table = ({ rows, attempts }) => html`

@@ -184,6 +184,7 @@ export const CHANNEL_WORDS = {
   examples: ['Examples', '示例'],
   path: ['Path', '路径'],
   body: ['Body', '请求体'],
+  anyToken: ['one that may all', '不受限的令牌'],
   routeChannels: ['to channels', '发往渠道'],
   routeLocal: ['answered here', '网关直接应答'],
   routeMapping: ['by the mapping {prefix}', '由映射 {prefix} 处理'],

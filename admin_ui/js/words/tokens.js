@@ -7,8 +7,8 @@ export const TOKEN_WORDS = {
   ],
   noTokens: ['No access tokens yet', '还没有访问令牌'],
   noTokensText: [
-    'Make one for each person or program. Its secret is shown once, with the lines to paste.',
-    '为每个人或程序创建一个。密钥只显示一次，并附上可直接粘贴的配置。',
+    'Make one for each person or program. Its secret is shown once, with the lines to paste. Those of AUTH_KEY work as well and are not listed.',
+    '为每个人或程序创建一个。密钥只显示一次，并附上可直接粘贴的配置。AUTH_KEY 中的令牌同样有效，但不在此列出。',
   ],
   noTokenFits: ['No access token fits this search.', '没有符合搜索条件的访问令牌。'],
   searchTokens: ['Search name, note, hint', '搜索名称、备注、提示'],
@@ -30,6 +30,7 @@ export const TOKEN_WORDS = {
   limits: ['Limits', '限制'],
   aMinute: ['{n} a minute', '每分钟 {n} 次'],
   atOnce: ['{n} at once', '并发 {n}'],
+  callsOf: ['Latest calls of {name}', '{name} 的最近请求'],
   neverUsed: ['never used', '从未使用'],
   routes_all: ['all routes', '全部路由'],
   routesNone: ['no route', '无路由'],

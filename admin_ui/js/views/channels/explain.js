@@ -1,9 +1,9 @@
-import { useState } from '../../../vendor/preact/hooks.mjs';
+import { useEffect, useState } from '../../../vendor/preact/hooks.mjs';
 import { useAction } from '../../action.js';
-import { explain } from '../../api.js';
+import { explain, readTokens } from '../../api.js';
 import { Banner } from '../../components/banner.js';
 import { Icon } from '../../components/icons.js';
-import { Input } from '../../components/input.js';
+import { Input, Select } from '../../components/input.js';
 import { Tile } from '../../components/tile.js';
 import { NONE, exact } from '../../format.js';
 import { html } from '../../html.js';
@@ -61,12 +61,26 @@ function Explanation({ explanation }) {
     </section>`;
 }
 
+const MOST_TOKENS = 500;
+
+/** [id, name] of the access tokens that there are; none until they are read. */
+function useTokens() {
+  const [tokens, setTokens] = useState([]);
+  useEffect(() => {
+    // without them it is explained for whoever may all
+    readTokens({}, MOST_TOKENS).then(({ access_tokens: all }) => setTokens(all.map(({ id, name }) => [id, name])), () => {});
+  }, []);
+  return tokens;
+}
+
 /** Why a request would go where it would go; nothing is sent. */
 export function Explain() {
   const [[path, body], setRequest] = useState(EXAMPLES[0]);
+  const [tokenId, setTokenId] = useState('');
+  const tokens = useTokens();
   const [explanation, setExplanation] = useState(null);
   const { error, busy, start } = useAction(
-    async () => setExplanation(await explain({ method: 'POST', path: path.trim(), body })),
+    async () => setExplanation(await explain({ method: 'POST', path: path.trim(), body, ...(tokenId && { token_id: tokenId }) })),
     () => {},
   );
   const wrong = (name) => error?.field === name && problemText(error);
@@ -85,6 +99,8 @@ export function Explain() {
       </div>
       <${Input} name="path" label=${t('path')} text=${path} class="mono" wrong=${wrong('path')} onText=${(next) => setRequest([next, body])} />
       <${Input} name="body" label=${t('body')} text=${body} area rows=${4} class="mono" wrong=${wrong('body')} onText=${(next) => setRequest([path, next])} />
+      ${tokens.length > 0 && html`
+        <${Select} name="token" label=${t('accessToken')} value=${tokenId} onValue=${setTokenId} choices=${[['', t('anyToken')], ...tokens]} />`}
       ${error && !wrong('path') && !wrong('body') && html`<p class="problem" role="alert">${problemText(error)}</p>`}
       <button type="submit" class="primary" disabled=${busy}>${t('explainIt')}</button>
       ${explanation && html`<${Explanation} explanation=${explanation} />`}

@@ -3,6 +3,7 @@ import { useAction } from '../../action.js';
 import { testChannel } from '../../api.js';
 import { Dialog } from '../../components/dialog.js';
 import { Check, Input, Select } from '../../components/input.js';
+import { Cost, Tokens } from '../../components/used.js';
 import { duration } from '../../format.js';
 import { html } from '../../html.js';
 import { t } from '../../i18n.js';
@@ -22,6 +23,8 @@ function Result({ test }) {
         <${Time} label=${t('wholeTime')} ms=${test.duration_ms} />
         <${Time} label=${t('firstByteTime')} ms=${test.first_byte_ms} />
         <${Time} label=${t('firstContentTime')} ms=${test.first_content_ms} />
+        <div><dt>${t('tokensInOut')}</dt><dd><${Tokens} usage=${test.usage} /></dd></div>
+        <div><dt>${t('cost')}</dt><dd><${Cost} cost=${test.cost_usd} unpriced=${test.usage.source !== 'absent'} /></dd></div>
         ${test.model && html`<div><dt>${t('model')}</dt><dd><code>${test.model}</code></dd></div>`}
       </dl>
       ${test.error && html`<pre class="said error" tabindex="0" aria-label=${t('errorText')}>${test.error}</pre>`}

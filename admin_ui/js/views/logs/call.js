@@ -2,11 +2,12 @@ import { useEffect, useState } from '../../../vendor/preact/hooks.mjs';
 import { readCall } from '../../api.js';
 import { CopyButton } from '../../components/copy.js';
 import { Dialog } from '../../components/dialog.js';
+import { Cost, Tokens } from '../../components/used.js';
 import { NONE, bytes, duration, exact, moment, usd } from '../../format.js';
 import { html } from '../../html.js';
 import { knows, t } from '../../i18n.js';
 import { problemText } from '../../problem.js';
-import { Cost, LedTo, Model, Outcome, Times, Tokens } from './parts.js';
+import { LedTo, Model, Outcome, Times } from './parts.js';
 
 const Fact = ({ label, children }) => html`<div><dt>${label}</dt><dd>${children}</dd></div>`;
 
@@ -32,7 +33,7 @@ const Attempt = ({ row }) => html`
     <td class="stacked" data-label=${t('outcome')}><${Outcome} row=${row} /></td>
     <td data-label=${t('times')}><${Times} row=${row} /></td>
     <td class="stacked" data-label=${t('tokensInOut')}><${Tokens} usage=${row.usage} /></td>
-    <td data-label=${t('cost')}><${Cost} row=${row} /></td>
+    <td data-label=${t('cost')}><${Cost} cost=${row.cost_usd} unpriced=${row.unpriced} /></td>
   </tr>`;
 
 const Attempts = ({ rows }) => html`

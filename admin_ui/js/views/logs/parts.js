@@ -1,5 +1,5 @@
 // What rows of the request log show, in the list as in a call's dialog.
-import { NONE, duration, exact, usd } from '../../format.js';
+import { NONE, duration } from '../../format.js';
 import { html } from '../../html.js';
 import { t } from '../../i18n.js';
 import { outcomeText } from '../channels/state.js';
@@ -46,18 +46,3 @@ export const Model = ({ row: { model, upstream_model: upstream } }) => html`
 
 export const Times = ({ row: { first_byte_ms: first, duration_ms: whole } }) =>
   html`<span>${first === null ? '' : `${duration(first)} / `}${duration(whole)}</span>`;
-
-const sum = (...parts) => parts.reduce((all, part) => all + (part ?? 0), 0);
-
-export function Tokens({ usage }) {
-  if (usage.source === 'absent') return html`<span class="soft">${NONE}</span>`;
-  const put = sum(usage.input, usage.cached, usage.cache_write_5m, usage.cache_write_1h);
-  return html`
-    <span>${exact(put)} / ${exact(sum(usage.output, usage.reasoning))}</span>
-    ${usage.source === 'estimated' && html`<span class="soft small-text">${t('usage_estimated')}</span>`}`;
-}
-
-export function Cost({ row: { cost_usd: cost, unpriced } }) {
-  if (cost !== null) return html`<span>${usd(cost)}</span>`;
-  return html`<span class="soft">${unpriced ? t('unpriced') : NONE}</span>`;
-}

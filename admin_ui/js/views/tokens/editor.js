@@ -9,11 +9,9 @@ import { html } from '../../html.js';
 import { t } from '../../i18n.js';
 import { problemText } from '../../problem.js';
 import { checkTime, linesIn } from '../../typed.js';
-import { BUDGETS, changesOf, formOf, tokenOf } from './form.js';
+import { BUDGETS, HERE, ZONES, changesOf, formOf, tokenOf } from './form.js';
 import { Secret } from './secret.js';
 
-const ZONES = Intl.supportedValuesOf?.('timeZone') ?? [];
-const HERE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 const toggled = (all, one) => (all.includes(one) ? all.filter((other) => other !== one) : [...all, one]);
 

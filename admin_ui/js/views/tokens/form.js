@@ -1,11 +1,16 @@
 // An access token as its form holds it, and back: all texts are as they were typed, for the server to judge.
 import { changesBetween, linesIn, number, numberText, timeIn, timeText } from '../../typed.js';
 
+export const ZONES = Intl.supportedValuesOf?.('timeZone') ?? [];
+/** The zone of this browser. */
+export const HERE = Intl.DateTimeFormat().resolvedOptions().timeZone;
+
 export const BUDGETS = ['day_usd', 'month_usd', 'total_usd'];
 
 const NEW = {
   name: '', note: '', expires_at_ms: null, models: [], routes: { mode: 'all', channels: [], mappings: [] }, requests_per_minute: 0,
-  max_concurrency: 0, web_pages: false, budgets: { day_usd: null, month_usd: null, total_usd: null }, time_zone: 'UTC',
+  max_concurrency: 0, web_pages: false, budgets: { day_usd: null, month_usd: null, total_usd: null },
+  time_zone: ZONES.includes(HERE) ? HERE : 'UTC',
 };
 
 export function formOf(token) {

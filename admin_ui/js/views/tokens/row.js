@@ -49,8 +49,8 @@ function Limits({ token: { requests_per_minute: rate, max_concurrency: atOnce } 
     ${atOnce > 0 && html`<span>${t('atOnce', { n: atOnce })}</span>`}`;
 }
 
-const Calls = ({ token: { requests, errors, last_used_at_ms: used } }) => html`
-  <span>${exact(requests)}</span>
+const Calls = ({ token: { id, name, requests, errors, last_used_at_ms: used } }) => html`
+  <a href="#/logs?token_id=${id}" aria-label=${t('callsOf', { name })}>${exact(requests)}</a>
   ${errors > 0 && html`<span class="soft small-text">${t('errorsOf', { n: errors })}</span>`}
   <span class="soft small-text">${used ? ago(used / 1_000) : t('neverUsed')}</span>`;
 
