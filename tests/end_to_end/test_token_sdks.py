@@ -114,6 +114,19 @@ def test_429_of_calls_at_once(accounts: Accounts, ask: Ask) -> None:
     first.join(5)
 
 
+@pytest.mark.parametrize("ask", ASKS)
+def test_403_and_429_of_a_budget(accounts: Accounts, ask: Ask) -> None:
+    """Of a model that nobody knows the price of, and of one that costs more than is left."""
+    token = add_token(accounts.gateway, budgets={"day_usd": "0"})
+    refusal(accounts, ask, token.text, 403, "nobody knows what 'm' costs")
+    price = {"model": "m", "input": "1", "output": "1"}
+    try:
+        assert accounts.gateway.admin("PUT", "/api/prices", {"overrides": [price]}).status == 200
+        refusal(accounts, ask, token.text, 429, "may spend 0.000000 USD a day")
+    finally:
+        accounts.gateway.admin("PUT", "/api/prices", {"overrides": []})
+
+
 def in_background(act: Callable[[], object]) -> threading.Thread:
     thread = threading.Thread(target=act, daemon=True)
     thread.start()

@@ -19,7 +19,7 @@ from app.wire.http.headers import Headers, find
 KEPT = affinity.MEMBERS | given_ids.MEMBERS
 """Members of a body by which a conversation is known, or who alone knows what is asked for."""
 _KEPT_OF_CHAT = KEPT | {"stream_options"}
-_KEPT_TO_WEIGH = _KEPT_OF_CHAT | output_limits.MEMBERS | {"service_tier"}
+_KEPT_TO_WEIGH = _KEPT_OF_CHAT | output_limits.MEMBERS | {"service_tier", "speed"}
 
 
 def read_request(

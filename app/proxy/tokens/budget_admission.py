@@ -166,4 +166,5 @@ def weight_of(request: ApiRequest) -> Weight:
     values = request.members.values if request.members is not None else {}
     limit = output_limit(request.asked, values, images.prompts)
     tier = values.get("service_tier", b"").strip(b'" ').decode("utf-8", "replace").lower()
+    tier = "fast" if values.get("speed") == b'"fast"' else tier  # Claude's, which has prices of its own
     return Weight(length - images.image_bytes, images.tokens, limit.tokens, limit.answers, images.asks_hour_cache, tier)

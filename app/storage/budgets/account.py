@@ -20,7 +20,7 @@ that are late."""
 RENEW_S: Final = 5.0
 IDLE_S: Final = 60.0
 """After so long without a call nothing is leased any more."""
-BLOCK_CALLS: Final = 8
+BLOCK_CALLS: Final = 4
 """A block is worth so many of the dearest calls of late, or what began within a second or two."""
 SPAN_S: Final = 1.0
 TURN_MS: Final = 1000

@@ -17,8 +17,8 @@ from uuid import uuid4
 
 from app.core.money.budget import Budget
 from app.storage.budgets.account import Account
-from app.storage.budgets.script import KEYS, SCRIPT, Plan, Reply, arguments, reply_of
-from app.storage.connections import BUDGETS, BUDGETS_NEWS, Redis, RedisError
+from app.storage.budgets.script import DIGEST, KEYS, SCRIPT, Plan, Reply, arguments, reply_of
+from app.storage.connections import BUDGETS, BUDGETS_NEWS, NoScriptError, Redis, RedisError
 from app.storage.refusals import describe
 from app.storage.threads import AWAY_S, Threads
 
@@ -30,6 +30,8 @@ LOOK_S: Final = 2.0
 """Between two looks at all accounts, for what is to be renewed or given back."""
 POLL_S: Final = 0.01
 """Pause between two questions for money that was refused."""
+AT_ONCE: Final = 200
+"""Tokens in one round trip, so that Redis is never busy with us for long."""
 GRACE_S: Final = 1.0
 QUIET_S: Final = 1.5
 
@@ -164,7 +166,12 @@ class BudgetKeeper:
         return accounts
 
     def _talk(self, accounts: list[Account], *, takes: bool) -> None:
-        """One round trip for all that have something to tell. Raises RedisError."""
+        """Tells what there is to tell of them, and learns what others did. Raises RedisError."""
+        for start in range(0, max(1, len(accounts)), AT_ONCE):
+            self._talk_of(accounts[start : start + AT_ONCE], takes=takes)
+
+    def _talk_of(self, accounts: list[Account], *, takes: bool) -> None:
+        """One round trip. Raises RedisError."""
         plans: list[tuple[Account, Plan]] = []
         now_ms, sent_s = self.now_ms(), time.monotonic()
         for account in accounts:
@@ -176,14 +183,24 @@ class BudgetKeeper:
                 plans.append((account, plan))
         if not plans and not self.is_away:
             return
-        pipe = self._redis.pipeline(transaction=False)
-        pipe.ping()  # there may be nothing else to find out with whether Redis is back
-        for account, plan in plans:
-            pipe.eval(SCRIPT, KEYS, *arguments(plan, self.id, account.token_id))
-        replies = [reply_of(raw) for raw in pipe.execute()[1:]]
+        try:
+            replies = self._tell(plans)
+        except NoScriptError:  # it was started anew
+            replies = self._tell(plans, teaches=True)
         self._learn(plans, replies, sent_s, takes=takes)
         if self.is_away:
             self._come_back(sent_s)
+
+    def _tell(self, plans: list[tuple[Account, Plan]], *, teaches: bool = False) -> list[Reply]:
+        """`teaches`: Redis does not know the script. Raises RedisError."""
+        pipe = self._redis.pipeline(transaction=False)
+        if teaches:
+            pipe.script_load(SCRIPT)
+        else:
+            pipe.ping()  # there may be nothing else to find out with whether Redis is back
+        for account, plan in plans:
+            pipe.evalsha(DIGEST, KEYS, *arguments(plan, self.id, account.token_id))
+        return [reply_of(raw) for raw in pipe.execute()[1:]]
 
     def _learn(self, plans: list[tuple[Account, Plan]], replies: list[Reply], sent_s: float, *, takes: bool) -> None:
         for (account, plan), reply in zip(plans, replies, strict=True):

@@ -15,6 +15,7 @@ is told twice counts once; the rest of a command is absolute and numbered, so a 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from hashlib import sha1
 from typing import Final, NamedTuple
 
 from app.core.money.budget import Budget, Resets, Spent
@@ -99,7 +100,7 @@ if granted < tonumber(ARGV[27]) then granted = 0 end
 local leased = kept + granted
 local lacks = leased < kept + needed
 local starved = tonumber(stored['starved'] or 0) > now
-local far = not lacks and not starved and free - needed >= 2 * holders * math.max(block, needed, 1)
+local far = not lacks and not starved and free - needed >= holders * math.max(block, needed, 1)
 if far then leased = leased + math.max(0, block - ARGV[26]) end
 local seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
 redis.call('HSET', KEYS[1], 'p:' .. me, string.format('%.0f %s %.0f %.0f %.0f %.0f',
@@ -114,6 +115,8 @@ local function text(nano) return string.format('%.0f', nano) end
 return {text(leased), now, far and 1 or 0, seq, answered, text(others), text(reserved),
   text(total), text(day), text(month), day_ends, month_ends}
 """
+
+DIGEST: Final = sha1(SCRIPT.encode()).hexdigest()  # noqa: S324 - by which Redis knows a script
 
 
 class Plan(NamedTuple):

@@ -89,6 +89,7 @@ def test_a_cache_of_an_hour_and_a_service_tier_are_seen() -> None:
     said = {"model": "m", "system": [{"cache_control": {"type": "ephemeral", "ttl": "1h"}}], "service_tier": "Priority"}
     weight = weigh("/v1/messages", json.dumps(said).encode())
     assert (weight.asks_hour_cache, weight.service_tier) == (True, "priority")
+    assert weigh("/v1/messages", json.dumps(said | {"speed": "fast"}).encode()).service_tier == "fast"
 
 
 def test_a_form_is_weighed() -> None:

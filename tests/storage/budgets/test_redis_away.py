@@ -65,7 +65,7 @@ def test_a_short_absence_is_not_seen_far_from_the_limit(
     budgets, budget = new_budgets(), Budget(1000 * USD)
     for _ in range(3):
         budgets.reserve(TOKEN, budget, USD).settle(USD)
-    wait_until(lambda: budgets._keeper.account(TOKEN, budget).free(time.monotonic()) > 5 * USD, "a block is leased")
+    wait_until(lambda: budgets._keeper.account(TOKEN, budget).free(time.monotonic()) > 2 * USD, "a block is leased")
     away()
     assert code(budgets, budget, USD) == ""
     wait_until(lambda: code(budgets, budget, USD) == "storage_away", "it is shut", timeout_s=5)
