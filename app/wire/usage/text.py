@@ -9,6 +9,7 @@ import re
 from typing import Final
 
 BYTES_A_TOKEN: Final = 4
+_BACKSLASH: Final = 92
 _PACKED_BYTES: Final = 2048
 """A text of JSON that is so long and has no blank is data: an image, a file."""
 
@@ -21,8 +22,12 @@ def tokens_of(text_bytes: int) -> int:
 class Texts:
     """What answers of one kind call the members that hold what a model said."""
 
-    def __init__(self, *names: str) -> None:
-        """`names`: the ends of the members' names; one that begins with a quote is a whole name."""
+    def __init__(self, *names: str, alone: bytes = b"") -> None:
+        """`names`: the ends of the members' names; one that begins with a quote is a whole name.
+
+        `alone`: how most events of a stream have their text, as the last member of the one `delta` that they have.
+        """
+        self._alone = alone
         self._members: list[tuple[bytes, re.Pattern[bytes]]] = []
         for name in names:
             written = f'{name}"'.encode()
@@ -32,6 +37,9 @@ class Texts:
 
     def bytes_in(self, data: bytes) -> int:
         """How many bytes of text stand in an event, or in whole ones, or in a body."""
+        alone_bytes = self._bytes_alone(data) if self._alone else -1
+        if alone_bytes >= 0:
+            return alone_bytes
         found_bytes = 0
         for written, pattern in self._members:
             at = data.find(written)
@@ -48,6 +56,17 @@ class Texts:
                 found_bytes += _plain_bytes(text)
         return found_bytes
 
+    def _bytes_alone(self, data: bytes) -> int:
+        """The same for what is as most events are; -1 for all else."""
+        at = data.find(self._alone)
+        if at < 0:
+            return -1
+        begin = at + len(self._alone)
+        end = data.find(b'"', begin)
+        if end < begin or data[end - 1] == _BACKSLASH or data[end + 1 : end + 2] != b"}":
+            return -1
+        return _plain_bytes(data[begin:end]) if data.find(b'"delta"', end) < 0 else -1
+
 
 def _plain_bytes(text: bytes) -> int:
     r"""How long it is in UTF-8: `\n` stands for one byte, `\u4f60` for three."""
@@ -57,14 +76,14 @@ def _plain_bytes(text: bytes) -> int:
     return size
 
 
-CHAT: Final = Texts("content", "arguments", "reasoning", "refusal")
+CHAT: Final = Texts("content", "arguments", "reasoning", "refusal", alone=b'"delta":{"content":"')
 """`content` also ends `reasoning_content`, DeepSeek's and others' name."""
 COMPLETIONS: Final = Texts('"text', '"delta')
 """Of completions, transcriptions and all else of OpenAI's but chat."""
 RESPONSES: Final = Texts('"delta')
 """Each text comes once more when it is done."""
 WHOLE_RESPONSES: Final = Texts('"text', '"arguments')
-ANTHROPIC: Final = Texts('"text', '"thinking', '"partial_json')
+ANTHROPIC: Final = Texts('"text', '"thinking', '"partial_json', alone=b'"delta":{"type":"text_delta","text":"')
 GEMINI: Final = Texts('"text')
 
 
