@@ -128,6 +128,7 @@ class Account:
         """The operator says otherwise."""
         if budget.time_zone != self.budget.time_zone:
             self._edges = None
+            self.known = Known(self.known.spent, NOTHING_KNOWN.resets)
         self.budget = budget
         self._doubts = True
 

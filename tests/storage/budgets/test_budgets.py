@@ -150,7 +150,10 @@ def test_another_time_zone_forgives_nothing(new_budgets: NewBudgets) -> None:
     budgets.reserve(TOKEN, Budget(None, 100, None, "UTC"), 100).settle(100)
     wait_until_spent(budgets, Budget(), 100)
     for zone in ("Asia/Kathmandu", "America/Santiago", "UTC"):
-        assert refusal(budgets, Budget(None, 100, None, zone), 1).code == "budget_exceeded"
+        refused = refusal(budgets, Budget(None, 100, None, zone), 1)
+        assert refused.code == "budget_exceeded"
+        left_s = known(budgets, Budget(time_zone=zone)).resets.day_at_ms / 1000 - time.time()
+        assert refused.retry_after_s == pytest.approx(left_s, abs=2)
 
 
 def test_a_token_without_a_budget_is_charged(new_budgets: NewBudgets) -> None:
