@@ -108,6 +108,9 @@ def test_what_cannot_be_priced_is_refused(world: World) -> None:
     for path in ("/v1/files", "/v1/batches", "/v1/fine_tuning/jobs"):
         reply = world.gateway.request("POST", path, b"{}", token.bearer)
         assert (reply.status, reply.field("x-gateway-error")) == (403, "route_not_allowed"), path
+    for path in ("/v1/b%61tches", "/v1/embeddings/../batches"):  # which others may take for batches
+        reply = world.gateway.request("POST", path, b'{"model": "m"}', token.bearer)
+        assert (reply.status, reply.field("x-gateway-error")) == (403, "route_not_allowed"), path
     world.gateway.admin("PUT", "/api/settings", {"budget_unpriced": "allow"})
     time.sleep(KNOWN_S)
     try:

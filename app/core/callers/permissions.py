@@ -107,7 +107,9 @@ def check_call(token: AccessToken, asked: Asked, model: str, snapshot: Snapshot,
 
     `by_mapping`: it came by a mapping, which was looked at.
     """
-    check_knowable(token, is_known=bool(model) and not (asked.is_lasting or asked.is_realtime))
+    if token.is_limited_in_models or token.has_budget:
+        check_path(token, asked)
+        check_knowable(token, is_known=bool(model) and not (asked.is_lasting or asked.is_realtime))
     if model:
         check_model(token, model)
     if token.routes_mode != "all" and not by_mapping:
@@ -118,9 +120,21 @@ def check_knowable(token: AccessToken, *, is_known: bool) -> None:
     """Raises ApiError for a token that is limited in models or money, where a call's model or cost cannot be known."""
     if is_known or not (token.is_limited_in_models or token.has_budget):
         return
-    what = "models" if token.is_limited_in_models else "what may be spent"
-    text = f"the access token {token.name!r} is limited in {what}, and this call does not tell its model or its cost"
+    text = f"{_limited(token)}, and this call does not tell its model or its cost"
     raise ApiError(403, "route_not_allowed", text, is_final=True)
+
+
+def check_path(token: AccessToken, asked: Asked) -> None:
+    """For a token that is limited in models or money. Raises ApiError for a path that means one thing to us, and may
+    mean another to an upstream: `/v1/b%61tches`, `/v1/x/../batches`."""
+    if not asked.is_plainly_written:
+        text = f"{_limited(token)}, so the path must be written without escapes, `..` and doubled slashes"
+        raise ApiError(403, "route_not_allowed", text, is_final=True)
+
+
+def _limited(token: AccessToken) -> str:
+    what = "models" if token.is_limited_in_models else "what may be spent"
+    return f"the access token {token.name!r} is limited in {what}"
 
 
 def not_allowed(token: AccessToken, what: str) -> ApiError:

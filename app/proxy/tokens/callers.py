@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from app.core.callers.permissions import check_knowable, check_mapping, check_model
+from app.core.callers.permissions import check_knowable, check_mapping, check_model, check_path
 from app.core.model import AccessToken, Mapping, Snapshot
 from app.proxy.api.read_request import read_request
 from app.proxy.api.request import ApiRequest
@@ -67,6 +67,8 @@ class MappingCaller:
             if asked is not None and asked.lists_models:
                 return  # which counts for nothing
             if token.is_limited_in_models or token.has_budget:
+                if asked is not None:
+                    check_path(token, asked)
                 request = self._read(call)
                 model = request.model if request is not None else ""
                 is_known = model and asked is not None and not (asked.is_lasting or asked.is_realtime)

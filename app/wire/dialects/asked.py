@@ -50,6 +50,7 @@ _GEMINI_LASTING = re.compile(
 )
 _LISTING: Final = frozenset({"GET", "HEAD"})
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_ODDLY_WRITTEN = re.compile(r"[%;\\]|//|/\.")
 _MODEL_SAFE: Final = "@!$&'()*+,;=~"
 _MODEL_IN_QUERY: Final = "/:@!$'()*,;~"
 _UNVERSIONED = re.compile(
@@ -91,6 +92,17 @@ class Asked:
         """A WebSocket of its own kind; the query names its model (`model_in_query`)."""
         self.is_judged = True
         """False where a good answer may be anything: what is stored or made is read back, or downloaded."""
+
+    @property
+    def is_plainly_written(self) -> bool:
+        """No server takes the path for another: it has no escapes (but in the model's name), no dots that lead
+        elsewhere, no doubled slashes."""
+        path, model = self.path, self.model
+        if model:
+            path = path[: self.model_start] + path[self.model_end :]
+            if "%" in model or ".." in model.split("/"):
+                return False
+        return _ODDLY_WRITTEN.search(path) is None
 
     def path_for(self, upstream_model: str) -> str:
         """The path with another model in it; as it came where it names none, or this one already."""

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from app.core.callers.permissions import check_mapping, fits, may_use_channel, may_use_model
+from app.core.callers.permissions import check_mapping, check_path, fits, may_use_channel, may_use_model
 from app.core.errors import ApiError
 from app.core.model import NOWHERE, AccessToken, Mapping
+from app.wire.dialects.asked import dialect_of
 
 
 @pytest.mark.parametrize(
@@ -80,3 +81,32 @@ def test_routes_are_allowed_or_denied(mode: str, channels: set[str], mappings: s
     found |= {prefix for prefix in ("/a", "/b") if passes(prefix)}
     found |= {"/main"} if passes("/main", channel_id="1") else set()
     assert found == opens
+
+
+@pytest.mark.parametrize(
+    ("path", "is_plain"),
+    [
+        ("/v1/chat/completions", True),
+        ("/v1/chat/completions/", True),
+        ("/v1beta/models/gemini-2.5-pro:generateContent", True),
+        ("/v1beta/models/org%2Fmodel:generateContent", True),
+        ("/v1/b%61tches", False),
+        ("/v1/chat/completions/../../batches", False),
+        ("/v1/chat/completions/%2e%2e/batches", False),
+        ("/v1/./batches", False),
+        ("/v1//batches", False),
+        ("/v1/batches;x", False),
+        ("/v1/x\\batches", False),
+        ("/v1beta/models/x%2F..%2F..%2Ffiles:generateContent", False),
+        ("/v1beta/models/%252e%252e:generateContent", False),
+    ],
+)
+def test_a_limited_token_opens_no_path_that_others_read_otherwise(path: str, is_plain: bool) -> None:
+    """What we take for a call whose cost is known may be a batch to an upstream that undoes escapes and dots."""
+    asked = dialect_of("POST", path, {})
+    assert asked is not None
+    if is_plain:
+        check_path(AccessToken("1", "alice"), asked)
+    else:
+        with pytest.raises(ApiError, match="written without escapes"):
+            check_path(AccessToken("1", "alice"), asked)
