@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from app.storage.connections import Redis
 from tests.support.admin_pages import OpenPage, add, expect_blamed, no_channels, no_tokens, open_page, row_of
 from tests.support.answers import answering
 from tests.support.gateway import GatewayProcess
+from tests.support.log_rows import roll_up
 from tests.support.tokens import add_token
 from tests.support.upstream import Upstream
 from tests.support.waiting import wait_until
@@ -41,6 +43,12 @@ def stored(gateway: GatewayProcess, name: str) -> dict[str, Any]:
     tokens = gateway.admin("GET", "/api/tokens").json()["access_tokens"]
     found: dict[str, Any] = next(token for token in tokens if token["name"] == name)
     return found
+
+
+def requests_of(gateway: GatewayProcess, name: str, redis: Redis) -> int:
+    """The worker counts them."""
+    roll_up(redis)
+    return int(stored(gateway, name)["requests"])
 
 
 def status_of(gateway: GatewayProcess, secret: str) -> int:
@@ -145,7 +153,12 @@ def test_an_edit_sends_only_what_was_touched(
 
 
 def test_a_budget_is_a_bar_of_what_is_spent(
-    open_page: OpenPage, gateway: GatewayProcess, upstream: Upstream, own_prices: None, complaints: list[str]
+    open_page: OpenPage,
+    gateway: GatewayProcess,
+    upstream: Upstream,
+    redis_client: Redis,
+    own_prices: None,
+    complaints: list[str],
 ) -> None:
     """With when its day and month begin anew; what is spent to the end is marked, and whoever goes on is refused."""
     usage = {"prompt_tokens": 1_000, "completion_tokens": 200, "total_tokens": 1_200}
@@ -173,6 +186,11 @@ def test_a_budget_is_a_bar_of_what_is_spent(
     page.get_by_role("dialog").get_by_role("button", name="Save").click()
     expect(row).to_contain_text("$2.00 of $8.50")
     assert gateway.request("POST", "/v1/chat/completions", said, token.bearer).status == 200
+    wait_until(lambda: requests_of(gateway, "alice", redis_client) == 3, "its calls are counted")
+    page.reload()
+    row.get_by_role("link", name="Latest calls of alice").click()
+    expect(page.locator(".logs-table tbody tr")).to_have_count(3)
+    expect(page.locator(".logs-table tbody tr").last).to_contain_text("$2.00")
     assert complaints == []
 
 

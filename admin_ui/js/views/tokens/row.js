@@ -50,7 +50,7 @@ function Limits({ token: { requests_per_minute: rate, max_concurrency: atOnce } 
 }
 
 const Calls = ({ token: { id, name, requests, errors, last_used_at_ms: used } }) => html`
-  <a href="#/logs?token_id=${id}" aria-label=${t('callsOf', { name })}>${exact(requests)}</a>
+  ${requests > 0 ? html`<a href="#/logs?token_id=${id}" aria-label=${t('callsOf', { name })}>${exact(requests)}</a>` : html`<span>${exact(requests)}</span>`}
   ${errors > 0 && html`<span class="soft small-text">${t('errorsOf', { n: errors })}</span>`}
   <span class="soft small-text">${used ? ago(used / 1_000) : t('neverUsed')}</span>`;
 
