@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterable
 from typing import Final
 
-from app.core.callers.permissions import may_use_channel
+from app.core.callers.permissions import reach_of, serving_of
+from app.core.channels.definition import comparable
 from app.core.errors import ApiError
 from app.core.model import AccessToken, Snapshot
 from app.core.money.amounts import NANO, parse_usd
@@ -14,6 +15,7 @@ from app.core.money.budget import Budget
 from app.core.money.cost import Price
 from app.core.money.reservation import Offer, Weight, most_nano
 from app.core.settings import Settings
+from app.core.snapshot import CHANNELS
 from app.proxy.api.request import ApiRequest
 from app.proxy.call import Call
 from app.proxy.held_body import too_large
@@ -124,18 +126,13 @@ def budget_of(token: AccessToken) -> Budget:
 
 
 def _of_channels(token: AccessToken, request: ApiRequest, snapshot: Snapshot) -> list[tuple[str, int]]:
-    settings = snapshot.settings
-    candidates = snapshot.serving.candidates(
-        request.asked.served_by,
-        request.model,
-        strip_date=settings.model_strip_date,
-        contains=settings.model_contains,
-    )
-    return [
-        (one.upstream_model, one.channel.cost_multiplier_nano)
-        for one in candidates
-        if one.channel.enabled and (request.asked.mapping or may_use_channel(token, one.channel.id))
-    ]
+    """Of the channels that may be asked, and no others: those may match the model more closely."""
+    only, without = reach_of(token)
+    if request.asked.mapping:
+        behind = CHANNELS.of(snapshot).by_name.get(comparable(snapshot.mappings[request.asked.mapping].channel))
+        only, without = frozenset((behind.id,)) if behind is not None else frozenset(), None
+    candidates = serving_of(snapshot, request.asked.served_by, request.model, only, without)
+    return [(one.upstream_model, one.channel.cost_multiplier_nano) for one in candidates if one.channel.enabled]
 
 
 def _offers(token: AccessToken, snapshot: Snapshot, serving: Iterable[tuple[str, int]]) -> list[Offer]:
