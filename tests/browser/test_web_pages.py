@@ -264,6 +264,7 @@ DOCUMENTATION = {
 """Pages that nobody wrote for us: Debian's python3-doc, apache2-doc and postgresql-doc."""
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("folder", DOCUMENTATION)
 def test_real_pages_look_and_load_the_same(
     context: BrowserContext, gateway: GatewayProcess, serve: Serve, folder: str

@@ -32,7 +32,7 @@ def clone(tmp_path: Path) -> Path:
     clone = tmp_path / "clone"
     clone.mkdir()
     for part in ("app", "worker", "admin_ui", "scripts", "bin"):
-        shutil.copytree(ROOT / part, clone / part, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / part, clone / part, ignore=shutil.ignore_patterns("*.pyc.*"))
     for part in ("gunicorn.conf.py", "Makefile", "pyproject.toml", *LOCKS):
         shutil.copy(ROOT / part, clone / part)
     (clone / ".venv/bin").mkdir(parents=True)

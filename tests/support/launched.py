@@ -111,10 +111,11 @@ def project_environ(project: Path) -> dict[str, str]:
 
 
 def copy_parts(project: Path) -> None:
+    """With what Python has compiled, or each process would do that anew; but for what it is just writing."""
     for part in PARTS:
         source = ROOT / part
         if source.is_dir():
-            shutil.copytree(source, project / part, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, project / part, ignore=shutil.ignore_patterns("*.pyc.*"))
         else:
             shutil.copy(source, project / part)
 
