@@ -26,6 +26,10 @@ from app.wire.http.http1 import CHUNKED
 MAX_SHOWN: Final = 200
 """Characters of a model's name in an error."""
 
+_MOST_KEPT: Final = 1000
+Serving = tuple[str, int]
+"""Under which name a model may be asked for upstream, and by which multiplier."""
+
 
 class BudgetAdmission:
     """One for each process."""
@@ -34,13 +38,16 @@ class BudgetAdmission:
         self.budgets = budgets
         self._settings = Settings()
         self._when_away = STOP
+        self._snapshot: Snapshot | None = None
+        self._serving: dict[tuple[str, str, str], list[Serving]] = {}
+        """By dialect, model and whose reach counts: worked out once a Snapshot, as there may be many channels."""
 
     def begin(self, call: Call, token: AccessToken, request: ApiRequest, snapshot: Snapshot) -> None:
         """Holds what a call to channels may cost at most, until its end. Raises ApiError."""
         if not token.has_budget:
             self.charge(call, token)
         elif not request.asked.counts_tokens:
-            self._reserve(call, token, request, snapshot, _of_channels(token, request, snapshot))
+            self._reserve(call, token, request, snapshot, self._of_channels(token, request, snapshot))
 
     def begin_mapping(self, call: Call, token: AccessToken, request: ApiRequest, snapshot: Snapshot) -> None:
         """The same for a call through a mapping."""
@@ -60,9 +67,8 @@ class BudgetAdmission:
         token: AccessToken,
         request: ApiRequest,
         snapshot: Snapshot,
-        serving: Iterable[tuple[str, int]],
+        serving: Iterable[Serving],
     ) -> None:
-        """`serving`: under which names its model may be asked for upstream, and by which multipliers."""
         settings = snapshot.settings
         offers = _offers(token, snapshot, serving)
         nano = most_nano(weight_of(request), offers, settings.budget_default_output_tokens)
@@ -71,6 +77,16 @@ class BudgetAdmission:
             return
         reservation = self.budgets.reserve(token.id, budget_of(token), nano, self._away(settings))
         call.holds.append(_Reserved(reservation))
+
+    def _of_channels(self, token: AccessToken, request: ApiRequest, snapshot: Snapshot) -> list[Serving]:
+        if snapshot is not self._snapshot or len(self._serving) >= _MOST_KEPT:
+            self._snapshot, self._serving = snapshot, {}
+        reach = request.asked.mapping or ("" if token.routes_mode == "all" else token.id)  # a mapping begins with /
+        key = (request.asked.served_by, request.model, reach)
+        found = self._serving.get(key)
+        if found is None:
+            found = self._serving[key] = _serving(token, request, snapshot)
+        return found
 
     def _away(self, settings: Settings) -> WhenAway:
         if settings is not self._settings:
@@ -125,17 +141,18 @@ def budget_of(token: AccessToken) -> Budget:
     return Budget(token.total_nano, token.day_nano, token.month_nano, token.time_zone)
 
 
-def _of_channels(token: AccessToken, request: ApiRequest, snapshot: Snapshot) -> list[tuple[str, int]]:
+def _serving(token: AccessToken, request: ApiRequest, snapshot: Snapshot) -> list[Serving]:
     """Of the channels that may be asked, and no others: those may match the model more closely."""
     only, without = reach_of(token)
     if request.asked.mapping:
         behind = CHANNELS.of(snapshot).by_name.get(comparable(snapshot.mappings[request.asked.mapping].channel))
         only, without = frozenset((behind.id,)) if behind is not None else frozenset(), None
     candidates = serving_of(snapshot, request.asked.served_by, request.model, only, without)
-    return [(one.upstream_model, one.channel.cost_multiplier_nano) for one in candidates if one.channel.enabled]
+    found = {(one.upstream_model, one.channel.cost_multiplier_nano): None for one in candidates if one.channel.enabled}
+    return list(found)
 
 
-def _offers(token: AccessToken, snapshot: Snapshot, serving: Iterable[tuple[str, int]]) -> list[Offer]:
+def _offers(token: AccessToken, snapshot: Snapshot, serving: Iterable[Serving]) -> list[Offer]:
     """Raises ApiError for a model without a price, where the operator wants that."""
     now_ms = int(time.time() * 1000)
     refuses = snapshot.settings.budget_unpriced != "allow"

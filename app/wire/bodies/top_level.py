@@ -115,8 +115,15 @@ class TopLevel(Members):
             found = orjson.loads(data)
         except orjson.JSONDecodeError:
             return False
-        if not isinstance(found, dict) or not self._wanted.isdisjoint(found):
+        if not isinstance(found, dict):
             return False
+        values: dict[str, bytes] = {}
+        if not self._wanted.isdisjoint(found):
+            for name in self._wanted.intersection(found):
+                value = found[name]
+                if type(value) is not int:  # of others the text counts, as it stands there
+                    return False
+                values[name] = b"%d" % value
         if "stream" in found:
             if data.count(b'"stream"') != 1:
                 return False
@@ -128,6 +135,7 @@ class TopLevel(Members):
             self.has_model = True
             self.model = found["model"]
             self.model_start, self.model_end = self._offset + written.start(1), self._offset + written.end(1)
+        self.values.update(values)
         self.is_begun = True
         self.begin_at = self._offset + data.find(b"{") + 1
         self._state = _AFTER_ALL
