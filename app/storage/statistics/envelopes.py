@@ -18,6 +18,7 @@ from app.storage.connections import STATS_BACKLOG, STATS_EVENTS, Redis
 VERSION = 1
 _FIELDS = len(RequestEvent._fields)
 _API = RequestEvent._fields.index("api")
+_FAILED_USAGE = FailedAttempt._fields.index("usage")
 _LATER: Final[tuple[Any, ...]] = ("", "", False, "", None, "", "", None, None, False, "", (), 0)
 """What an ApiUse of an older version lacks, from its channel's id on."""
 _FIRST: Final = 9
@@ -82,8 +83,10 @@ def unpack(packed: bytes) -> Envelope | None:
 
 def _event(fields: Any) -> RequestEvent | None:
     try:
-        event = RequestEvent(*fields[:_FIELDS])
-        return event if event.api is None else event._replace(api=_api_of(fields[_API]))
+        values = fields[:_FIELDS]
+        if len(values) > _API and values[_API] is not None:  # compiled code reads no list where an ApiUse should stand
+            values[_API] = _api_of(values[_API])
+        return RequestEvent(*values)
     except (LookupError, TypeError, ValueError):
         return None
 
@@ -108,8 +111,10 @@ def _usage_of(values: Any) -> Usage | None:
 
 
 def _failed_of(values: Any) -> FailedAttempt:
-    attempt = FailedAttempt(*values[: len(FailedAttempt._fields)])
-    return attempt._replace(usage=_usage_of(attempt.usage))
+    known = values[: len(FailedAttempt._fields)]
+    if len(known) > _FAILED_USAGE:
+        known[_FAILED_USAGE] = _usage_of(known[_FAILED_USAGE])
+    return FailedAttempt(*known)
 
 
 def push(client: Redis, packed: bytes, events: int) -> int:
