@@ -10,6 +10,7 @@ from typing import Final
 
 BYTES_A_TOKEN: Final = 4
 _BACKSLASH: Final = 92
+_DELTA: Final = b'"delta"'
 _PACKED_BYTES: Final = 2048
 """A text of JSON that is so long and has no blank is data: an image, a file."""
 
@@ -58,14 +59,14 @@ class Texts:
 
     def _bytes_alone(self, data: bytes) -> int:
         """The same for what is as most events are; -1 for all else."""
-        at = data.find(self._alone)
-        if at < 0:
+        at = data.find(_DELTA)
+        if at < 0 or not data.startswith(self._alone, at):
             return -1
         begin = at + len(self._alone)
         end = data.find(b'"', begin)
         if end < begin or data[end - 1] == _BACKSLASH or data[end + 1 : end + 2] != b"}":
             return -1
-        return _plain_bytes(data[begin:end]) if data.find(b'"delta"', end) < 0 else -1
+        return _plain_bytes(data[begin:end]) if data.find(_DELTA, end) < 0 else -1
 
 
 def _plain_bytes(text: bytes) -> int:

@@ -44,8 +44,10 @@ def observer_of(golden: Golden) -> Observer:
     return observer
 
 
-def usage_in(golden: Golden, pieces: Iterable[bytes], *, is_cut: bool = False) -> Usage:
+def usage_in(golden: Golden, pieces: Iterable[bytes], *, is_cut: bool = False, is_judged: bool = True) -> Usage:
+    """`is_judged`: it is looked for useful content until there is some, as in answers of channels."""
     observer = observer_of(golden)
+    observer.is_useful = observer.is_stream and not is_judged
     for piece in pieces:
         observer.feed(piece)
     if is_cut:
@@ -68,7 +70,8 @@ def test_a_whole_answer_is_read_whatever_its_pieces(name: str, cut: str) -> None
 def test_a_stream_is_read_event_by_event_with_any_line_end(name: str, newline: str) -> None:
     golden = STREAMS[name]
     pieces = pieces_of(golden, newline)
-    assert usage_in(golden, pieces) == golden.used
+    for is_judged in (True, False):
+        assert usage_in(golden, pieces, is_judged=is_judged) == golden.used
     assert usage_in(golden, ENDINGS["byte by byte"](b"".join(pieces))) == golden.used
 
 
@@ -85,6 +88,10 @@ def test_a_stream_that_is_cut_keeps_what_was_reported_and_estimates_the_rest(nam
         came = b"".join(pieces[:count])
         assert usage_in(golden, ENDINGS[cut](came), is_cut=True) == known, count
         assert usage_in(golden, [came, begun], is_cut=True) == known, count
+        for split in range(1, count):  # several events in one piece
+            parts = [b"".join(pieces[:split]), b"".join(pieces[split:count])]
+            for is_judged in (True, False):
+                assert usage_in(golden, parts, is_cut=True, is_judged=is_judged) == known, (count, split)
 
 
 @pytest.mark.parametrize("name", STREAMS)
