@@ -10,7 +10,7 @@ import pytest
 
 from app.core.money.budget import Budget
 from app.storage.budgets.account import Waiter
-from app.storage.budgets.budgets import Budgets
+from app.storage.budgets.budgets import STOP, Budgets
 from app.storage.connections import BUDGETS, Redis
 from tests.support.budgets import TOKEN, USD, held, known, recorded, refusal, wait_until_spent
 from tests.support.waiting import wait_until
@@ -189,8 +189,8 @@ def test_the_end_of_a_process_tells_all_and_gives_all_back(new_budgets: NewBudge
     assert held(own_redis) == 10 * USD
 
 
-def test_a_killed_call_that_waits_holds_nothing(new_budgets: NewBudgets, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is thrown into it, as when its client leaves."""
+def test_a_killed_call_that_waits_holds_nothing(new_budgets: NewBudgets) -> None:
+    """Whatever is thrown into it, as when its client leaves just as its money comes."""
     budgets, budget = new_budgets(), Budget(100)
     budgets.reserve(TOKEN, budget, 10).give_back()
 
@@ -202,15 +202,14 @@ def test_a_killed_call_that_waits_holds_nothing(new_budgets: NewBudgets, monkeyp
             super().wait(timeout)
             raise Left
 
-    def leaving(nano: int, now_s: float) -> Waiter:
-        waiter = Waiter(nano, now_s)
-        waiter.woken = Leaving()
-        return waiter
-
-    monkeypatch.setattr("app.storage.budgets.budgets.Waiter", leaving)
+    account, waiter = budgets._keeper.account(TOKEN, budget), Waiter(60, time.monotonic())
+    waiter.woken = Leaving()
+    with account.lock:
+        account.waiters.append(waiter)
+    budgets._keeper.call(account)
     with pytest.raises(Left):
-        budgets.reserve(TOKEN, budget, 60)
-    monkeypatch.undo()
+        budgets._await(account, waiter, STOP)
+    assert waiter.granted
     budgets.reserve(TOKEN, budget, 100).give_back()
 
 
