@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextvars import copy_context
-from typing import Any
+from typing import Any, Final
 
 import gevent
 
@@ -25,6 +25,8 @@ from app.wire.dialects.observers import COMMENT
 from app.wire.error_bodies import read_error
 from app.wire.http.headers import Headers, find
 
+_ASKING: Final[set[Any]] = set()
+"""Those whose greenlet runs."""
 _FIELDS: Headers = [("Content-Type", "text/event-stream"), ("Cache-Control", "no-cache")]
 
 
@@ -51,18 +53,25 @@ class _Asking:
     """Asks in a greenlet of its own, which is the one that learns that the client has left."""
 
     def __init__(self, act: Callable[[], Served], call: Call) -> None:
+        self._act = act
+        self._call = call
         self._served: Served | None = None
         self._error: BaseException | None = None
-        waiting = gevent.getcurrent()
-        self._greenlet: Any = gevent.spawn(copy_context().run, self._run, act, call, waiting)
+        self._waiting: Any = gevent.getcurrent()
+        self._greenlet: Any = gevent.spawn(copy_context().run, self._run)
 
-    def _run(self, act: Callable[[], Served], call: Call, waiting: Any) -> None:
+    def _run(self) -> None:
+        """Compiled code only borrows what it is called with, and gevent lets go of that when it kills a greenlet, which
+        may still have to wait then: so all stands here, and this is held until the end.
+        """
+        _ASKING.add(self)
         try:
-            self._served = act()
+            self._served = self._act()
         except BaseException as error:  # whoever waits is told, whatever it is
             self._error = error
-        if call.watch is not None:
-            call.watch.throw_into(waiting)
+        if self._call.watch is not None:
+            self._call.watch.throw_into(self._waiting)
+        _ASKING.discard(self)
 
     @property
     def is_over(self) -> bool:
