@@ -23,11 +23,12 @@ from benchmarks.processes import cpu_s
 from benchmarks.upstream import SEND_BYTES, drop, send_zeros
 
 PATIENCE_S = 30
-_FIELDS = (
-    "Host: bench.example\r\nContent-Type: application/json\r\nAccept: */*\r\nUser-Agent: OpenAI/Python 1.99.1\r\n"
-    "Authorization: Bearer sk-0123456789abcdef0123456789abcdef\r\n"
-)
+_FIELDS = "Host: bench.example\r\nContent-Type: application/json\r\nAccept: */*\r\nUser-Agent: OpenAI/Python 1.99.1\r\n"
 BODY = b'{"model":"gpt-4o-mini","stream":true,"messages":[{"role":"user","content":"Why is the sky blue?"}]}'
+
+
+def _fields(server: Contender) -> str:
+    return f"{_FIELDS}Authorization: Bearer {server.token}\r\n"
 
 
 class LoadError(RuntimeError):
@@ -89,7 +90,7 @@ def connect(server: Contender) -> socket.socket:
 
 
 def post(server: Contender, target: str, body: bytes = BODY) -> bytes:
-    head = f"POST {server.prefix}{target} HTTP/1.1\r\n{_FIELDS}Content-Length: {len(body)}\r\n\r\n"
+    head = f"POST {server.prefix}{target} HTTP/1.1\r\n{_fields(server)}Content-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
 
@@ -150,7 +151,7 @@ def download(server: Contender, size: int) -> Transfer:
     """Takes so many bytes and drops them. Raises LoadError unless all came."""
 
     def move(sock: socket.socket) -> None:
-        sock.sendall(f"GET {server.prefix}/bulk?bytes={size} HTTP/1.1\r\n{_FIELDS}\r\n".encode())
+        sock.sendall(f"GET {server.prefix}/bulk?bytes={size} HTTP/1.1\r\n{_fields(server)}\r\n".encode())
         data = b""
         while b"\r\n\r\n" not in data:
             data += some(sock, server)
@@ -172,7 +173,7 @@ def upload(server: Contender, size: int) -> Transfer:
     os.ftruncate(zeros, SEND_BYTES)
 
     def move(sock: socket.socket) -> None:
-        head = f"POST {server.prefix}/sink HTTP/1.1\r\n{_FIELDS}Content-Length: {size}\r\n\r\n"
+        head = f"POST {server.prefix}/sink HTTP/1.1\r\n{_fields(server)}Content-Length: {size}\r\n\r\n"
         sock.sendall(head.encode())
         send_zeros(sock, zeros, size)
         answer = b""

@@ -204,8 +204,12 @@ def _compile(scratch: Path) -> None:
 
     os.chdir(ROOT)  # mypy reads its settings here
     modules = mypycify(
-        HOT_PATH, opt_level="3", debug_level="0", group_name="app", target_dir=str(scratch / "c"), verbose=False
+        HOT_PATH, opt_level="s", debug_level="0", group_name="app", target_dir=str(scratch / "c"), verbose=False
     )
+    for module in modules:  # each web process holds what it touches of the result, so it is made small
+        module.extra_compile_args.append("-fvisibility=hidden")
+        if sys.platform == "linux":
+            module.extra_link_args.append("-Wl,-z,pack-relative-relocs")
     distribution = Distribution({"name": "app", "ext_modules": modules})
     command = distribution.get_command_obj("build_ext")
     command.build_lib, command.build_temp = str(scratch / "copy"), str(scratch / "objects")
