@@ -168,7 +168,9 @@ def test_8_to_11_what_breaks_in_the_middle(world: World, dialect: str, is_stream
     first, _ = world.open("a", "b", options={"idle_timeout": SHORT_S})
     world.provider.scripts["a"] = [CUT[how]]
     got = world.ask(dialect, is_stream)
-    if is_stream:
+    # On a busy machine all of it may have come, and been judged, before any of it is sent on.
+    came_at_once = how == "without end marker" and got.served_by == ("b", "2")
+    if is_stream and not came_at_once:
         assert_ends_with_an_error(got, dialect, WHOLE_TEXT if how == "without end marker" else FIRST_40)
         assert world.provider.tried == ["a sk-a-1"]
     else:

@@ -97,12 +97,13 @@ def test_a_kill_makes_no_room_in_the_minute(world: World) -> None:
     """What a killed process let in counts on."""
     token = add_token(world.gateway, requests_per_minute=30)
     time.sleep(KNOWN_S)
-    assert at_once(world, token, 20) == {200: 20}
+    let_in = at_once(world, token, 20)[200]
+    assert let_in > 10
     kill_workers(world, 2)
     found = Counter[int]()
     for _ in range(4):
         found += at_once(world, token, 20)
-    assert found[200] <= 10
+    assert found[200] <= 30 - let_in
     assert found[200] + found[429] == 80
 
 
