@@ -163,7 +163,7 @@ def test_a_heroku_build_goes_on_without_a_compiler(clone: Path, tmp_path: Path) 
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(shutil.which("gcc") is None and "CI" not in os.environ, reason="wants a C compiler")
 def test_a_heroku_build_compiles_the_hot_path(clone: Path) -> None:
     """Where there is a compiler, bin/post_compile leaves a copy that the gateway uses."""
