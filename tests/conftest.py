@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 
 from app.core.network.forward_proxies import VARIABLES
 from app.storage.connections import open_redis
@@ -20,6 +21,10 @@ from tests.support.upstream import Upstream
 __all__ = ["nothing_is_left_running"]
 
 HERE = Path(__file__).parent
+
+# How long an example takes is the machine's business: what judges time says so by its mark.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 os.environ |= NO_ENV_FILE
 for name in VARIABLES:  # a tester's own proxy leads to nothing that these tests ask
