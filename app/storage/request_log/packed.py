@@ -47,6 +47,6 @@ def unpacked(member: bytes) -> KeptRow | None:
     try:
         id = int(member[TIME_DIGITS:MARK_BYTES])
         values = orjson.loads(member[MARK_BYTES:])
-        return KeptRow(id, LogRow(*values[:_FIELDS]))
+        return KeptRow(id, LogRow(*values[:_FIELDS])) if isinstance(values, list) else None
     except (TypeError, ValueError):
         return None
