@@ -43,6 +43,7 @@ app/core/money/reservation.py
 app/core/money/amounts.py
 app/core/money/cost.py
 app/core/money/prices.py
+app/core/patterns.py
 app/core/proxy_redirect.py
 app/core/routing.py
 app/core/settings.py
@@ -152,6 +153,7 @@ LEFT_OUT = {
     "app/storage/keys/pools.py": "one look-up in a dictionary",
     "app/storage/limits/leases.py": "the bookkeeping of slots.py",
     "app/storage/limits/minutes.py": "attempts with a limit only; see slots.py",
+    "app/storage/limits/places.py": "room for calls with a limit; see slots.py",
     "app/storage/limits/rates.py": "calls with a limit only, and then locks; it talks to redis-py, which has no types",
     "app/storage/limits/slots.py": "calls with a limit only, and then locks; it talks to redis-py, which has no types",
     "app/wire/transforms.py": "for the one route that edits bodies: what costs there is JSON, read in C",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.core.choosing.matching import Candidate
 from app.core.errors import ApiError
 from app.core.model import AccessToken, Mapping, Snapshot
+from app.core.patterns import fits
 from app.wire.dialects.asked import Asked
 
 MAX_SHOWN = 200
@@ -16,23 +17,9 @@ def may_use_model(token: AccessToken, model: str) -> bool:
     if model in token.model_names or not token.is_limited_in_models:
         return True
     for pattern in token.model_patterns:  # noqa: SIM110 - compiled, a generator would be dearer
-        if fits(pattern, model):
+        if fits(pattern.split("*"), model):
             return True
     return False
-
-
-def fits(pattern: str, text: str) -> bool:
-    """Whether a text is of a pattern, in which each `*` stands for anything, or nothing. Takes linear time."""
-    first, *middle, last = pattern.split("*")
-    if len(text) < len(first) + len(last) or not (text.startswith(first) and text.endswith(last)):
-        return False
-    at, end = len(first), len(text) - len(last)
-    for part in middle:
-        at = text.find(part, at, end)
-        if at < 0:
-            return False
-        at += len(part)
-    return True
 
 
 def may_use_channel(token: AccessToken, channel_id: str) -> bool:

@@ -10,6 +10,7 @@ from app.core.errors import Invalid
 from app.core.money.amounts import parse_usd
 from app.core.money.table import ALWAYS_MS, LONGEST_NAME, NEVER_MS
 from app.core.money.tariff import ANY, Tariff, ratio, scaled
+from app.core.patterns import fits
 
 MOST: Final = 1_000
 PRICES: Final = ("input", "output", "cached", "cache_write_5m", "cache_write_1h", "input_above", "output_above")
@@ -84,7 +85,7 @@ class Overrides:
         """
         name = model.lower()
         groups = [self._exact[name]] if name in self._exact else []
-        groups += [group for texts, group in self._patterns if _fits(texts, name)]
+        groups += [group for texts, group in self._patterns if fits(texts, name)]
         edges = [one.valid_from_ms for group in groups for one in group]
         from_ms = max((edge for edge in edges if edge <= at_ms), default=ALWAYS_MS)
         until_ms = min((edge for edge in edges if edge > at_ms), default=NEVER_MS)
@@ -160,17 +161,3 @@ def _whole(value: dict[str, Any], name: str, path: str, lowest: int, highest: in
     if isinstance(number, bool) or not isinstance(number, int) or not lowest <= number <= highest:
         raise InvalidPrice(f"{path}.{name} must be a whole number from {lowest:,} to {highest:,}", f"{path}.{name}")
     return number
-
-
-def _fits(texts: Sequence[str], name: str) -> bool:
-    """Whether the texts between a pattern's stars stand in a name in their order, the first and last at its ends."""
-    first, *middle, last = texts
-    if len(name) < len(first) + len(last) or not name.startswith(first) or not name.endswith(last):
-        return False
-    at, end = len(first), len(name) - len(last)
-    for text in middle:
-        at = name.find(text, at, end)
-        if at < 0:
-            return False
-        at += len(text)
-    return True

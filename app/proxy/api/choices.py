@@ -35,7 +35,8 @@ from app.storage.health.channel import Attempt
 from app.storage.health.observed import Health
 from app.storage.keys.pool import Turn
 from app.storage.keys.pools import KeyPools
-from app.storage.limits.channels import ChannelLimits, Place, Taken
+from app.storage.limits.channels import ChannelLimits, Taken
+from app.storage.limits.places import Place
 
 ROOM_LOOK_S = 0.1
 """Between two looks for room where several channels are full, or it is no place among attempts at once that lacks."""

@@ -10,7 +10,8 @@ from app.core.settings import Settings
 from app.core.wording import counted
 from app.proxy.call import Call
 from app.proxy.tokens.budget_admission import BudgetAdmission
-from app.storage.limits.tokens import NoRoom, TokenLimit, TokenLimits, TokenPlace
+from app.storage.limits.places import Place
+from app.storage.limits.tokens import NoRoom, TokenLimit, TokenLimits
 
 
 class TokenAdmission:
@@ -44,7 +45,7 @@ class _Held:
 
     __slots__ = ("_place",)
 
-    def __init__(self, place: TokenPlace) -> None:
+    def __init__(self, place: Place) -> None:
         self._place = place
 
     def end(self, call: Call) -> None:

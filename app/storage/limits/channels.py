@@ -13,7 +13,8 @@ from app.core.choosing.standing import Full
 from app.core.model import Channel
 from app.storage.keys.pool import Turn
 from app.storage.limits.minutes import Counted, Minutes
-from app.storage.limits.slots import Slot, Slots
+from app.storage.limits.places import Place
+from app.storage.limits.slots import Slots
 
 CONCURRENCY = "concurrency"
 REQUESTS_PER_MINUTE = "requests_per_minute"
@@ -21,29 +22,6 @@ BUSY_S = 0.1
 """How long a key whose attempts at once were all taken is passed over."""
 SEARCH_S = 0.05
 """How long a call looks for a key with room, where Redis must be asked for each; it knows of those that were asked."""
-
-
-class Place:
-    """Room for one attempt."""
-
-    __slots__ = ("_counted", "_minutes", "_slot")
-
-    def __init__(self, slot: Slot | None, counted: Counted | None, minutes: Minutes) -> None:
-        self._slot = slot
-        self._counted = counted
-        self._minutes = minutes
-
-    def release(self) -> None:
-        """The attempt is over. Never waits, never fails, and does nothing the second time."""
-        if self._slot is not None:
-            self._slot.release()
-
-    def cancel(self) -> None:
-        """It did not begin after all, so it counts for no minute either."""
-        self.release()
-        if self._counted is not None:
-            self._minutes.cancel(self._counted)
-            self._counted = None
 
 
 class Taken(NamedTuple):

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from app.core.model import AccessToken
 from app.storage.limits.minutes import Counted, Minutes
+from app.storage.limits.places import Place
 from app.storage.limits.slots import Slot, Slots
 
 
@@ -28,29 +29,6 @@ class NoRoom(NamedTuple):
     """Of RATE: until the oldest counted call leaves the window."""
 
 
-class TokenPlace:
-    """Room for one call."""
-
-    __slots__ = ("_counted", "_minutes", "_slot")
-
-    def __init__(self, slot: Slot | None, counted: Counted | None, minutes: Minutes) -> None:
-        self._slot = slot
-        self._counted = counted
-        self._minutes = minutes
-
-    def release(self) -> None:
-        """The call is over. Never waits, never fails, and does nothing the second time."""
-        if self._slot is not None:
-            self._slot.release()
-
-    def cancel(self) -> None:
-        """It was refused after all, so it counts for no minute either."""
-        self.release()
-        counted, self._counted = self._counted, None
-        if counted is not None:
-            self._minutes.cancel(counted)
-
-
 class TokenLimits:
     """One for each process: `start` it after any fork."""
 
@@ -66,7 +44,7 @@ class TokenLimits:
     def stop(self) -> None:
         self._minutes.stop()
 
-    def take(self, token: AccessToken, *, goes_alone: bool) -> TokenPlace | NoRoom:
+    def take(self, token: AccessToken, *, goes_alone: bool) -> Place | NoRoom:
         """Room for a call, or what leaves none. Of a refused one nothing counts.
 
         `goes_alone`: while Redis is away this process has its share of each limit; else it has nothing.
@@ -78,16 +56,16 @@ class TokenLimits:
                 return taken
             counted = taken
         if not token.max_concurrency:
-            return TokenPlace(None, counted, self._minutes)
+            return Place(None, counted, self._minutes)
         try:
             slot = self._take_slot(token, goes_alone)
         except BaseException:  # the call was killed as it waited
-            TokenPlace(None, counted, self._minutes).cancel()
+            Place(None, counted, self._minutes).cancel()
             raise
         if isinstance(slot, NoRoom):
-            TokenPlace(None, counted, self._minutes).cancel()
+            Place(None, counted, self._minutes).cancel()
             return slot
-        return TokenPlace(slot, counted, self._minutes)
+        return Place(slot, counted, self._minutes)
 
     def _count(self, token: AccessToken, goes_alone: bool) -> Counted | NoRoom:
         minutes = self._minutes

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from app.core.callers.permissions import check_mapping, check_path, fits, may_use_channel, may_use_model
+from app.core.callers.permissions import check_mapping, check_path, may_use_channel, may_use_model
 from app.core.errors import ApiError
 from app.core.model import NOWHERE, AccessToken, Mapping
+from app.core.patterns import fits
 from app.wire.dialects.asked import dialect_of
 
 
@@ -34,13 +35,13 @@ from app.wire.dialects.asked import dialect_of
 )
 def test_a_star_stands_for_anything(pattern: str, text: str, is_so: bool) -> None:
     """And for nothing but itself stands any other sign, capitals among them."""
-    assert fits(pattern, text) is is_so
+    assert fits(pattern.split("*"), text) is is_so
 
 
 def test_no_pattern_takes_long() -> None:
     """One that makes regular expressions take hours."""
     began_s = time.process_time()
-    assert not fits("*a" * 150 + "*b", "a" * 300)
+    assert not fits(("*a" * 150 + "*b").split("*"), "a" * 300)
     assert time.process_time() - began_s < 0.05
 
 

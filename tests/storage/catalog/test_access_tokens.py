@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from app.core.callers.access import hash_of
 from app.core.model import AccessToken
-from app.core.settings import Limits, Settings
 from app.core.snapshot import ACCESS_TOKENS
 from app.storage.catalog import access_tokens
 from app.storage.catalog.access_tokens import AccessTokenNotFound
 from app.storage.catalog.catalog import Catalog
-from app.storage.connections import TABLE, Redis, open_redis
-from app.storage.embedded import EmbeddedRedis
+from app.storage.connections import TABLE, Redis
 
 TEXTS = TABLE + ACCESS_TOKENS.tables[0]
-
-
-@pytest.fixture
-def new_catalog(own_server: EmbeddedRedis, own_redis: Redis) -> Iterator[Callable[[], Catalog]]:
-    """What each process has; nobody listens, so one hears of another's change only when it looks."""
-    clients: list[Redis] = []
-
-    def make() -> Catalog:
-        clients.append(open_redis(own_server.url))
-        return Catalog(clients[-1], Limits(), Settings())
-
-    yield make
-    for client in clients:
-        client.close()
 
 
 def stored(catalog: Catalog) -> dict[str, AccessToken]:

@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from app.core.model import Channel
-from app.core.settings import Limits, Settings
 from app.core.snapshot import CHANNELS, MAPPINGS
 from app.storage.catalog import channels
 from app.storage.catalog.catalog import Catalog
 from app.storage.catalog.changes import Edit
-from app.storage.connections import TABLE, Redis, open_redis
-from app.storage.embedded import EmbeddedRedis
+from app.storage.connections import TABLE, Redis
 from tests.support.channels import said_of_channel
 
 TARGETS = MAPPINGS.tables[0]
-
-
-@pytest.fixture
-def new_catalog(own_server: EmbeddedRedis, own_redis: Redis) -> Iterator[Callable[[], Catalog]]:
-    """What each process has; nobody listens, so one hears of another's change only when it looks."""
-    clients: list[Redis] = []
-
-    def make() -> Catalog:
-        clients.append(open_redis(own_server.url))
-        return Catalog(clients[-1], Limits(), Settings())
-
-    yield make
-    for client in clients:
-        client.close()
 
 
 def fine(channel: Channel) -> None:

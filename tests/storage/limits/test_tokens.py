@@ -10,8 +10,9 @@ from app.core.model import AccessToken
 from app.storage.connections import Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
 from app.storage.limits.minutes import Minutes
+from app.storage.limits.places import Place
 from app.storage.limits.slots import Slots
-from app.storage.limits.tokens import NoRoom, TokenLimit, TokenLimits, TokenPlace
+from app.storage.limits.tokens import NoRoom, TokenLimit, TokenLimits
 from tests.support.own_redis import kill, revive
 from tests.support.waiting import wait_until
 
@@ -37,9 +38,9 @@ def new_limits(own_server: EmbeddedRedis, own_redis: Redis) -> Iterator[New]:
         close()
 
 
-def take(limits: TokenLimits, token: AccessToken, *, goes_alone: bool = False) -> TokenPlace:
+def take(limits: TokenLimits, token: AccessToken, *, goes_alone: bool = False) -> Place:
     place = limits.take(token, goes_alone=goes_alone)
-    assert isinstance(place, TokenPlace), place
+    assert isinstance(place, Place), place
     return place
 
 
@@ -115,7 +116,7 @@ def test_without_redis_a_process_stops_or_has_its_share(
 
 def is_stopped(limits: TokenLimits, token: AccessToken) -> bool:
     place = limits.take(token, goes_alone=False)
-    if isinstance(place, TokenPlace):
+    if isinstance(place, Place):
         place.cancel()
         return False
     return place.limit is TokenLimit.STORAGE
