@@ -31,8 +31,9 @@ class Provider:
         status, body = "200 OK", CHAT
         if "/files" in seen.target:
             key = seen.field("authorization")
-            self.uploaded_by = key if seen.target.endswith("files") else self.uploaded_by
-            body = {"id": FILE, "object": "file"}
+            body = {"object": "file"}
+            if seen.target.endswith("files"):  # only what is uploaded has its id told
+                self.uploaded_by, body = key, body | {"id": FILE}
             if key != self.uploaded_by:
                 status, body = "404 Not Found", {"error": {"message": "No such File object", "type": "x"}}
         fields = "Content-Type: application/json\r\nConnection: close\r\n"
