@@ -21,12 +21,10 @@ from app.storage.embedded import EmbeddedRedis
 from tests.support.api_calls import BEARER, TOKEN, Accounts
 from tests.support.gateway import GatewayProcess
 from tests.support.log_rows import kept, roll_up
-from tests.support.own_redis import own_redis, own_server
 from tests.support.upstream import Peer, Upstream
 from tests.support.waiting import wait_until
 from tests.support.worker_process import spawn_worker
 
-__all__ = ["own_redis", "own_server"]
 pytestmark = pytest.mark.own_server
 THERE_S = 5.0
 """Within so long of its end a call has its row."""

@@ -17,11 +17,10 @@ import pytest
 from app.storage.connections import STATS_ROLLED_AT, open_redis
 from app.storage.embedded import EmbeddedRedis
 from tests.support.gateway import ROOT, GatewayProcess, clean_environ, free_port
-from tests.support.own_redis import kill, own_redis, own_server, revive
+from tests.support.own_redis import kill, revive
 from tests.support.upstream import Upstream
 from tests.support.waiting import wait_until
 
-__all__ = ["own_redis", "own_server"]
 CALLS = 3000
 
 

@@ -37,7 +37,7 @@ def own(
 def refuses_connections(gateway: GatewayProcess) -> bool:
     try:
         gateway.connect().close()
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):  # reset: it was still in the queue when the gateway stopped
         return True
     return False
 
