@@ -22,7 +22,8 @@ from app.core.channels.time_zones import zone_of
 from app.core.network.addresses import only_here
 from app.core.network.egress import Entry, Ports, parse_entries, parse_ports
 from app.core.network.forward_proxies import VARIABLES, ForwardProxies, parse_forward_proxies
-from app.core.settings import SETTINGS, Limits, Settings, check_setting
+from app.core.setting_table import SETTINGS
+from app.core.settings import Limits, Settings, check_setting
 from app.tcp_keepalive import TcpKeepalive
 from app.variables import boolean, integer, listen_address, one_of, seconds
 from app.wire.redis_url import check_redis_url
@@ -126,7 +127,7 @@ class Config:
     forward_proxies: ForwardProxies
     """`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in upper or lower case: the way out to upstreams."""
     limits: Limits
-    """The deployment's limits: of each in `core/settings.py`, the variable of its name in upper case."""
+    """The deployment's limits: of each in `core/setting_table.py`, the variable of its name in upper case."""
     settings: Settings
     """The deployment's settings of the whole gateway, likewise."""
     pool_max_idle: int = variable("POOL_MAX_IDLE", integer(0, 100_000), 256)

@@ -23,7 +23,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from app.config import Config, load_config
-from app.core.settings import GATEWAY_SETTINGS, LIMITS
+from app.core.setting_table import GATEWAY_SETTINGS, LIMITS
 from app.storage.connections import STATS_ROLLED_AT, Redis
 from tests.support.clone import LOCKS, clone, make
 from tests.support.environ import clean_environ

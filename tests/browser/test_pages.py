@@ -10,7 +10,7 @@ import pytest
 import redis
 from playwright.sync_api import expect
 
-from app.core.settings import SETTINGS
+from app.core.setting_table import SETTINGS
 from app.storage.connections import MAPPINGS, MAPPINGS_OPTIONS
 from tests.support.admin_pages import OpenPage, log_in
 from tests.support.environ import clean_environ

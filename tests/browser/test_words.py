@@ -12,7 +12,7 @@ import redis
 from playwright.sync_api import Browser, Page, expect
 
 from app.core.judging.outcome import Outcome
-from app.core.settings import MAPPING_OPTIONS, SETTINGS
+from app.core.setting_table import MAPPING_OPTIONS, SETTINGS
 from app.routes.admin.answers import Code
 from app.storage.connections import ADMIN_FAILURES, STATS_ROLLED_AT, Redis
 from app.storage.embedded import EmbeddedRedis

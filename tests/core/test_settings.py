@@ -9,17 +9,8 @@ import pytest
 
 from app.core.errors import InvalidSetting
 from app.core.kinds import Choice, Flag, Number
-from app.core.settings import (
-    GATEWAY_SETTINGS,
-    LIMITS,
-    SETTINGS,
-    Limits,
-    Setting,
-    Settings,
-    burst_of,
-    check_options,
-    check_setting,
-)
+from app.core.setting_table import GATEWAY_SETTINGS, LIMITS, SETTINGS, Setting
+from app.core.settings import Limits, Settings, burst_of, check_options, check_setting
 
 
 @pytest.mark.parametrize(("table", "values"), [(LIMITS, Limits), (GATEWAY_SETTINGS, Settings)])

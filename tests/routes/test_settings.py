@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.core.settings import MAPPING_OPTIONS, SETTINGS
+from app.core.setting_table import MAPPING_OPTIONS, SETTINGS
 from tests.support.gateway import GatewayProcess
 from tests.support.upstream import Peer, Upstream
 

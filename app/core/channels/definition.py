@@ -16,7 +16,8 @@ from app.core.money.amounts import parse_usd
 from app.core.network.addresses import mask_url
 from app.core.network.forward_proxies import ForwardProxy, parse_proxy_url
 from app.core.said import Said
-from app.core.settings import LIMITS, MAPPING_OPTIONS, Limits, Setting
+from app.core.setting_table import LIMITS, MAPPING_OPTIONS, Setting
+from app.core.settings import Limits
 
 DIALECTS = ("openai", "responses", "anthropic", "gemini")
 AUTHS = ("auto", "bearer", "x-api-key", "x-goog-api-key", "api-key", "both")

@@ -7,7 +7,8 @@ from typing import Any
 from flask import Blueprint, Response, jsonify
 
 from app.core.network.addresses import only_here
-from app.core.settings import LIMITS, MAPPING_OPTIONS, SETTINGS, Setting, check_setting, values_of
+from app.core.setting_table import LIMITS, MAPPING_OPTIONS, SETTINGS, Setting
+from app.core.settings import check_setting, values_of
 from app.gateway import Gateway
 from app.routes.admin.answers import AdminError, read_object
 from app.storage.catalog import settings

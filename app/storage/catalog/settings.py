@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from app.core.kinds import Value
-from app.core.settings import SETTINGS as KINDS
+from app.core.setting_table import SETTINGS as KINDS
 from app.core.snapshot import SETTINGS
 from app.storage.catalog.catalog import Catalog
 from app.storage.catalog.changes import Edit
