@@ -34,6 +34,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 _READ_ELSEWHERE = {"GATEWAY_ENV_FILE", "GUNICORN_CMD_ARGS", "TEST_SERVER"}
 """Names that are ours or gunicorn's and have no field."""
+GUESSED_BELOW = 16
+"""An encryption key of fewer characters is told as a doubt."""
 _BEHIND_A_ROUTER = frozenset({"SPACE_ID", "DYNO"})
 """What a Hugging Face Space and a Heroku dyno have in their environment: there one router stands before us."""
 _SENT_IN_A_FIELD = re.compile(r"[\x21-\x7e]+")
@@ -55,6 +57,17 @@ def _auth_keys(text: str) -> tuple[str, ...]:
     if not all(_SENT_IN_A_FIELD.fullmatch(key) for key in keys):
         raise ValueError("its entries must be of ASCII letters, digits and signs, without blanks, commas between them")
     return keys
+
+
+def _encryption_keys(text: str) -> tuple[str, ...]:
+    """Those of a list with commas between, each once; an empty first one where it says `off`."""
+    keys = [key.strip() for key in text.split(",")]
+    if not all(keys):
+        raise ValueError("there is nothing before or after a comma: give one key, or the new one, a comma and the old")
+    if "off" in map(str.lower, keys[1:]):
+        raise ValueError("`off` can only stand first: then the keys after it decrypt, and nothing is encrypted")
+    keys[0] = "" if keys[0].lower() == "off" else keys[0]
+    return tuple(dict.fromkeys(keys)) if any(keys) else ()
 
 
 def variable(name: str, parse: Callable[[str], Any], default: Any, *, repr: bool = True) -> Any:
@@ -79,6 +92,8 @@ class Config:
     """None: the admin API answers 503."""
     auth_keys: tuple[str, ...] = variable("AUTH_KEY", _auth_keys, (), repr=False)
     """Access tokens to channels that nobody has to create."""
+    encryption_keys: tuple[str, ...] = variable("ENCRYPTION_KEY", _encryption_keys, (), repr=False)
+    """The first encrypts keys of channels in Redis, all decrypt; an empty first one (`off`): none encrypts."""
     host: str = variable("HOST", listen_address, "127.0.0.1")
     """0.0.0.0 in the Dockerfile, the Procfile and the compose file."""
     port: int = variable("PORT", integer(0, 65535), 8000)
@@ -187,6 +202,8 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
         f"NO_PROXY: {entry!r} is no name, address or CIDR, and is passed over"
         for entry in config.forward_proxies.ignored
     ]
+    if any(0 < len(key) < GUESSED_BELOW for key in config.encryption_keys[:1]):
+        doubts.append(f"ENCRYPTION_KEY is shorter than {GUESSED_BELOW} characters, so it may be guessed")
     known = variables.known
     doubts += _nearly_known(known, filed, 0.75) + _nearly_known(known, given.keys() - filed.keys(), 0.9)
     return replace(config, doubts=tuple(doubts))

