@@ -259,7 +259,8 @@ def token_place(config: Config, environ: Mapping[str, str]) -> str:
     file = env_file(environ)
     if config.admin_token is None:
         return f"none yet, so the admin page is shut: set ADMIN_TOKEN in {file}"
-    return "ADMIN_TOKEN in the environment" if "ADMIN_TOKEN" in environ else f"ADMIN_TOKEN in {file}"
+    name = config.admin_token_name
+    return f"{name} in the environment" if name in environ else f"{name} in {file}"
 
 
 def _wait_for(config: Config, url: str) -> None:

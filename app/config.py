@@ -24,6 +24,7 @@ from app.core.network.egress import Entry, Ports, parse_entries, parse_ports
 from app.core.network.forward_proxies import VARIABLES, ForwardProxies, parse_forward_proxies
 from app.core.setting_table import SETTINGS
 from app.core.settings import Limits, Settings, check_setting
+from app.other_names import OTHER_NAMES, PASSED_OVER, CannotBe, Renamed, by_our_names
 from app.tcp_keepalive import TcpKeepalive
 from app.variables import boolean, integer, listen_address, one_of, seconds
 from app.wire.redis_url import check_redis_url
@@ -90,6 +91,8 @@ class Config:
     """How long a start waits for a Redis that does not answer."""
     admin_token: str | None = variable("ADMIN_TOKEN", str, None, repr=False)
     """None: the admin API answers 503."""
+    admin_token_name: str = "ADMIN_TOKEN"  # noqa: S105 - a name
+    """The variable that said it."""
     auth_keys: tuple[str, ...] = variable("AUTH_KEY", _auth_keys, (), repr=False)
     """Access tokens to channels that nobody has to create."""
     encryption_keys: tuple[str, ...] = variable("ENCRYPTION_KEY", _encryption_keys, (), repr=False)
@@ -180,12 +183,14 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
 
     Raises ConfigError.
     """
-    filed = _said(_read_file(env_file(os.environ))) if environ is None else {}
-    given = _said(os.environ if environ is None else environ)
-    doubts = []
+    file = _renamed(_read_file(env_file(os.environ)) if environ is None else {})
+    environment = _renamed(os.environ if environ is None else environ)
+    filed, given = file.values, environment.values
+    doubts = file.doubts + environment.doubts
     if _PLATFORM.fullmatch(given.get("HOST", "")):
         doubts.append(f"HOST={given.pop('HOST')} is passed over: conda's compilers set it, and it is no address")
-    variables = _Variables(filed | given)
+    variables = _Variables(filed | given, {name: said for name, said in file.spelled.items() if name not in given})
+    variables.spelled.update(environment.spelled)
     config = _config_of(variables, given.keys())
     if config.settings.anonymous_channels and not only_here(config.host):
         text = f"anybody who reaches HOST={config.host} could use the keys of the channels"
@@ -212,9 +217,11 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
 class _Variables:
     """What is said, and which names were asked for."""
 
-    def __init__(self, values: Mapping[str, str]) -> None:
+    def __init__(self, values: Mapping[str, str], spelled: dict[str, str]) -> None:
         self._values = values
-        self.known = set(_READ_ELSEWHERE)
+        self.spelled = spelled
+        """Of those that were said by another gateway's name: that name."""
+        self.known = _READ_ELSEWHERE | OTHER_NAMES.keys() | PASSED_OVER.keys()
 
     def read(self, name: str, parse: Callable[[str], T], default: T) -> T:
         self.known.add(name)
@@ -224,7 +231,8 @@ class _Variables:
             return parse(self._values[name])
         except ValueError as error:
             is_secret = name.endswith(("_KEY", "_TOKEN", "_URL"))  # a URL may hold a password
-            shown = name if is_secret else f"{name}={self._values[name]!r}"
+            said_as = self.spelled.get(name, name)
+            shown = said_as if is_secret else f"{said_as}={self._values[name]!r}"
             raise ConfigError(f"{shown}: {error}") from None
 
 
@@ -250,6 +258,7 @@ def _config_of(variables: _Variables, given: Set[str]) -> Config:
         ),
         trusted_proxy_count=read("TRUSTED_PROXY_COUNT", integer(0, 16), 1 if _BEHIND_A_ROUTER & given else 0),
         in_space="SPACE_ID" in given,
+        admin_token_name=variables.spelled.get("ADMIN_TOKEN", "ADMIN_TOKEN"),
         certificate_files=CertificateFiles(
             file=read("SSL_CERT_FILE", _path(certificate_file), None),
             folder=read("SSL_CERT_DIR", _path(certificate_folder), None),
@@ -290,6 +299,14 @@ def _said(values: Mapping[str, str | None]) -> dict[str, str]:
         name: re.sub(r"(?s)\A(['\"])(.*)\1\Z", r"\2", (value or "").strip()).strip() for name, value in values.items()
     }
     return {name: value for name, value in bare.items() if value}
+
+
+def _renamed(values: Mapping[str, str | None]) -> Renamed:
+    """What is said, by our names."""
+    try:
+        return by_our_names(_said(values))
+    except CannotBe as error:
+        raise ConfigError(f"{error.name}: {error}") from None
 
 
 def _nearly_known(known: set[str], names: Iterable[str], likeness: float) -> list[str]:

@@ -18,11 +18,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from app.config import ConfigError, env_file, load_config
 from app.core.network.addresses import only_here
+from app.other_names import OTHER_NAMES
 
 
 def complete(file: Path, environ: Mapping[str, str]) -> bool:
     """Adds a token where neither the environment nor the file has one. Only the owner may read the file."""
-    is_missing = "ADMIN_TOKEN" not in _said(file, environ)
+    names = {"ADMIN_TOKEN"} | {name for name, other in OTHER_NAMES.items() if other.ours == "ADMIN_TOKEN"}
+    is_missing = not names & _said(file, environ)
     if is_missing:
         _append(file, f"# The password of /admin.\nADMIN_TOKEN={secrets.token_urlsafe(24)}\n")
     return is_missing

@@ -52,6 +52,7 @@ VERBS = [
 ]
 
 OTHER_NAMES = {
+    "admin_token_name": (),
     "auth_keys": ("AUTH_KEY",),
     "encryption_keys": ("ENCRYPTION_KEY",),
     "redis_url": ("API_PROXY_REDIS_URL", "REDIS_URL"),
