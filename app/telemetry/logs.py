@@ -139,8 +139,9 @@ def _of_channels(api: ApiUse) -> dict[str, str]:
     }
 
 
+@lru_cache(maxsize=1024)
 def _word(text: str) -> str:
-    """A text that others chose, as one word of a line."""
+    """A text that others chose, as one word of a line. Few of them are new."""
     text = text[:MAX_WORD]
     return text if _PLAIN.fullmatch(text) else orjson.dumps(text).decode()
 

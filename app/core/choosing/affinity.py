@@ -65,7 +65,7 @@ def _named(token: str, id: str) -> str:
 
 
 def _text(json: bytes) -> str:
-    value = _loaded(json)
+    value = _loaded(json) if json[:1] == b'"' else None
     return value if isinstance(value, str) else ""
 
 

@@ -17,7 +17,7 @@ from app.core.choosing.exclusions import Refusal, excluded, first_back, refusal
 from app.core.choosing.matching import Candidate, Serving
 from app.core.choosing.penalties import Weights, penalties
 from app.core.choosing.standing import Health, Keys
-from app.core.choosing.wheel import Wheel
+from app.core.choosing.wheel import Point, Wheel
 from app.core.model import Channel
 
 _FOR_EVER_MS = 2**62
@@ -249,31 +249,31 @@ class Turns:
     def _take(self, wheel: Wheel, now_ms: int) -> Candidate | None:
         """The first on the wheel that may be tried. Who is full loses his turn; who rests leaves."""
         wheel.come_back(now_ms)
-        kept: list[tuple[tuple[int, float, int], str, bool]] = []
+        passed_over: list[tuple[Point, bool]] = []
         taken: Candidate | None = None
         while taken is None:
-            turn = wheel.pop()
-            if turn is None:
+            point = wheel.next()
+            if point is None:
                 break
-            point, id = turn
+            id = point[3]
             if id in self._tried:
-                kept.append((point, id, False))
+                passed_over.append((wheel.pass_over(), False))
                 continue
             one = self.plan.enabled[id]
             keys = self._health.keys(one.channel, one.models)
             why = excluded(self._health, one, keys, now_ms)
             if why is None:
-                wheel.take(point, id, weight_of(one.channel, keys))
+                wheel.take(weight_of(one.channel, keys))
                 taken = one
             elif why.is_full:
-                kept.append((point, id, True))
+                passed_over.append((wheel.pass_over(), True))
             else:
-                wheel.leave(id, why.until_ms or _FOR_EVER_MS)
-        for point, id, is_full in kept:
+                wheel.leave(why.until_ms or _FOR_EVER_MS)
+        for point, is_full in passed_over:
             if is_full:
-                wheel.skip(point, id)
+                wheel.skip(point)
             else:
-                wheel.keep(point, id)
+                wheel.keep(point)
         return taken
 
     def _fall_back(self, now_ms: int) -> Candidate | None:

@@ -11,13 +11,13 @@ Whoever comes, goes or changes weight moves nobody else's points.
 from __future__ import annotations
 
 from collections.abc import Mapping as MappingOf
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappush, heapreplace
 
 _GOLDEN = 0.6180339887498949
 """Multiples of it fall evenly into a cycle, however many there are."""
 
-Point = tuple[int, float, int]
-"""Cycle, place in it from 0 to 1, and the member's number, which decides between equal places."""
+Point = tuple[int, float, int, str]
+"""Cycle, place in it from 0 to 1, the member's number, which decides between equal places, and its id."""
 
 
 class Member:
@@ -32,7 +32,7 @@ class Member:
 
     def point_after(self, point: Point) -> Point:
         """Its first point after another. Places are computed anew, never added up, so they are the same each cycle."""
-        cycle, place, number = point
+        cycle, place, number, _ = point
         weight, phase = self.weight, self.phase
         after = (place, number)
         turn = min(max(int(place * weight - phase), 0), weight)
@@ -41,8 +41,8 @@ class Member:
         while turn < weight and ((turn + phase) / weight, self.number) <= after:
             turn += 1
         if turn < weight:
-            return cycle, (turn + phase) / weight, self.number
-        return cycle + 1, phase / weight, self.number
+            return cycle, (turn + phase) / weight, self.number, self.id
+        return cycle + 1, phase / weight, self.number, self.id
 
 
 class Wheel:
@@ -61,7 +61,7 @@ class Wheel:
         self._numbers = len(self.members)
         self._position: Point = self._begin(chance)
         """The last point that was taken, or passed."""
-        self._points = [(member.point_after(self._position), id) for id, member in self.members.items()]
+        self._points = [member.point_after(self._position) for member in self.members.values()]
         heapify(self._points)
         self._away: list[tuple[int, str]] = []
         """Who has left, and until when, as a heap."""
@@ -71,15 +71,15 @@ class Wheel:
         left = int(chance * sum(member.weight for member in self.members.values()))
         for member in self.members.values():
             if left < member.weight:
-                return 0, (left + member.phase) / member.weight, member.number - 1
+                return 0, (left + member.phase) / member.weight, member.number - 1, ""
             left -= member.weight
-        return 0, -1.0, 0
+        return 0, -1.0, 0, ""
 
     def copy(self, weights: MappingOf[str, int]) -> Wheel:
         """One of these members: those who are here with the same weight keep their points, the others join."""
         other = Wheel({}, 0.0)
         other._position, other._numbers = self._position, self._numbers
-        points = {id: point for point, id in self._points}
+        points = {point[3]: point for point in self._points}
         for id, weight in weights.items():
             known = self.members.get(id)
             if known is None:
@@ -89,7 +89,7 @@ class Wheel:
                 number, phase = known.number, known.phase
             member = other.members[id] = Member(id, number, weight, phase)
             same = known is not None and known.weight == weight and id in points
-            other._points.append((points[id] if same else member.point_after(self._position), id))
+            other._points.append(points[id] if same else member.point_after(self._position))
         heapify(other._points)
         return other
 
@@ -104,31 +104,36 @@ class Wheel:
             self._join(self._away.pop()[1])
 
     def _join(self, id: str) -> None:
-        heappush(self._points, (self.members[id].point_after(self._position), id))
+        heappush(self._points, self.members[id].point_after(self._position))
 
-    def pop(self) -> tuple[Point, str] | None:
-        """Who is next, and is taken out with its point: one of `take`, `leave`, `skip` or `keep` must follow."""
-        return heappop(self._points) if self._points else None
+    def next(self) -> Point | None:
+        """Whose turn is next: `take`, `leave` or `pass_over` decides what becomes of it."""
+        return self._points[0] if self._points else None
 
-    def take(self, point: Point, id: str, weight: int) -> None:
-        """It has its turn, and from now on this weight."""
-        member = self.members[id]
+    def take(self, weight: int) -> None:
+        """Who is next has its turn, and from now on this weight."""
+        point = self._points[0]
+        member = self.members[point[3]]
         member.weight = weight
-        heappush(self._points, (member.point_after(point), id))
+        heapreplace(self._points, member.point_after(point))
         if point > self._position:
             self._position = point
 
-    def leave(self, id: str, until_ms: int) -> None:
-        """It takes no turns until then."""
-        heappush(self._away, (until_ms, id))
+    def leave(self, until_ms: int) -> None:
+        """Who is next takes no turns until then."""
+        heappush(self._away, (until_ms, heappop(self._points)[3]))
 
-    def skip(self, point: Point, id: str) -> None:
+    def pass_over(self) -> Point:
+        """Takes who is next out for a moment: `skip` or `keep` must follow."""
+        return heappop(self._points)
+
+    def skip(self, point: Point) -> None:
         """Another had its turn."""
         if point < self._position:
-            self._join(id)
+            self._join(point[3])
         else:
-            self.keep(point, id)
+            self.keep(point)
 
-    def keep(self, point: Point, id: str) -> None:
+    def keep(self, point: Point) -> None:
         """Its turn is still to come."""
-        heappush(self._points, (point, id))
+        heappush(self._points, point)

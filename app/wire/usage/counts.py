@@ -45,18 +45,25 @@ class Reader(Protocol):
         """What was told so far; None for nothing."""
 
 
-def number(values: dict[str, Any], *names: str) -> int | None:
+def number(values: dict[str, Any], name: str, *others: str) -> int | None:
     """The first of these members that is a number above zero, else 0 where one is a number, else None."""
-    told: int | None = None
-    for name in names:
-        value = values.get(name)
-        if isinstance(value, float) and value == value // 1:
-            value = int(value)
-        if isinstance(value, int) and not isinstance(value, bool) and value <= _MOST:
-            if value > 0:
-                return value
-            told = 0
+    told = _count(values.get(name))
+    for other in others:
+        if told:
+            break
+        count = _count(values.get(other))
+        told = told if count is None else count
     return told
+
+
+def _count(value: Any) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, float) and value == value // 1:
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and value <= _MOST:
+        return max(value, 0)
+    return None
 
 
 def member(values: Any, *names: str) -> dict[str, Any]:

@@ -34,8 +34,9 @@ class OpenAIReader:
         if counts is None:
             return NOTHING
         put(counts.other, "service_tier", text_of(answer.get("service_tier") or usage.get("service_tier")))
-        searches = number(member(member(answer, "tool_usage"), "web_search"), "num_requests")
-        put(counts.other, "web_search_requests", searches)
+        if "tool_usage" in answer:
+            searches = number(member(member(answer, "tool_usage"), "web_search"), "num_requests")
+            put(counts.other, "web_search_requests", searches)
         self._counts = counts
         return SOME if counts.output is None else OUTPUT
 

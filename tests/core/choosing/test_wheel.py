@@ -14,11 +14,10 @@ def turns(wheel: Wheel, count: int) -> str:
     """Who has the next turns."""
     line = ""
     for _ in range(count):
-        turn = wheel.pop()
-        assert turn is not None
-        point, id = turn
-        wheel.take(point, id, wheel.members[id].weight)
-        line += id
+        point = wheel.next()
+        assert point is not None
+        wheel.take(wheel.members[point[3]].weight)
+        line += point[3]
     return line
 
 
@@ -79,11 +78,9 @@ def test_equal_ones_begin_at_different_places() -> None:
 def test_who_is_away_is_owed_nothing() -> None:
     """Who comes back takes his turns from then on, and no more of them; the others' shares stay exact meanwhile."""
     wheel = Wheel({"a": 1, "b": 1, "c": 2}, 0.0)
-    point = wheel.pop()
-    while point is not None and point[1] != "a":
-        wheel.take(*point, wheel.members[point[1]].weight)
-        point = wheel.pop()
-    wheel.leave("a", 500)
+    while (point := wheel.next()) is not None and point[3] != "a":
+        wheel.take(wheel.members[point[3]].weight)
+    wheel.leave(500)
     assert Counter(turns(wheel, 30)) == {"b": 10, "c": 20}
     wheel.come_back(499)
     assert "a" not in turns(wheel, 3)
@@ -114,9 +111,9 @@ def test_a_weight_counts_from_the_next_turn_on() -> None:
     wheel = Wheel({"a": 1, "b": 1}, 0.0)
     turns(wheel, 3)
     for _ in range(2):
-        turn = wheel.pop()
-        assert turn is not None
-        wheel.take(*turn, 3 if turn[1] == "a" else 1)
+        point = wheel.next()
+        assert point is not None
+        wheel.take(3 if point[3] == "a" else 1)
     turns(wheel, 4)
     assert Counter(turns(wheel, 40)) == {"a": 30, "b": 10}
 
@@ -124,23 +121,18 @@ def test_a_weight_counts_from_the_next_turn_on() -> None:
 def test_who_was_passed_over_loses_the_turn() -> None:
     """A full one that another was taken for is owed nothing; if nobody was, its turn is still to come."""
     wheel = Wheel({"a": 1, "b": 1}, 0.0)
-    first = wheel.pop()
-    assert first is not None
-    wheel.skip(*first)
-    assert wheel.pop() == first
-    other = wheel.pop()
-    assert other is not None
-    wheel.take(*other, 1)
-    wheel.skip(*first)
+    first = wheel.pass_over()
+    wheel.skip(first)
+    assert wheel.pass_over() == first
+    wheel.take(1)
+    wheel.skip(first)
     assert turns(wheel, 3) == "aba"
 
 
 def test_a_turn_that_is_still_to_come_outlasts_a_change() -> None:
     """Who was kept while another had a later turn comes next, also in a copy."""
     wheel = Wheel({"a": 1, "b": 1, "c": 1}, 0.0)
-    kept, taken = wheel.pop(), wheel.pop()
-    assert kept is not None
-    assert taken is not None
-    wheel.take(*taken, 1)
-    wheel.keep(*kept)
-    assert turns(wheel.copy({"a": 1, "b": 1, "d": 1}), 1) == kept[1] == "a"
+    kept = wheel.pass_over()
+    wheel.take(1)
+    wheel.keep(kept)
+    assert turns(wheel.copy({"a": 1, "b": 1, "d": 1}), 1) == kept[3] == "a"
