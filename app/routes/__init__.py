@@ -27,6 +27,8 @@ from app.routes.admin.root import build_root
 from app.routes.admin.settings import add_settings_routes
 from app.routes.admin.tokens import add_token_routes
 from app.routes.api_door import ApiDoor
+from app.routes.ccload import build_ccload, is_ccloads
+from app.routes.ccload.envelope import failed as ccload_answer
 from app.routes.errors import error_reply
 from app.routes.proxy import ProxyDoor
 from app.routes.public import FRAMED_ENDPOINTS, PAGE_FIELDS, build_public, public_page_fields
@@ -57,6 +59,7 @@ def build_flask(gateway: Gateway) -> Flask:
     add_price_routes(admin, gateway)
     flask.register_blueprint(admin)
     flask.register_blueprint(build_root(gateway))
+    flask.register_blueprint(build_ccload(gateway))
     flask.register_blueprint(build_public(gateway))
     flask.register_blueprint(build_address_page(gateway))
     unknown_paths = UnknownPaths(gateway)
@@ -74,6 +77,8 @@ def build_flask(gateway: Gateway) -> Flask:
 def _http_error(error: HTTPException, gateway: Gateway, unknown_paths: UnknownPaths) -> Any:
     if _is_admin(request.path):
         return error_answer(error)
+    if is_ccloads(request.path):
+        return ccload_answer(error)
     if error.response is not None:
         return error.response  # made by abort()
     if error.code == 404 and not gateway.catalog.loaded:
@@ -89,6 +94,8 @@ def _failure(error: Exception) -> Any:
     log.exception("%s %s failed", request.method, request.path, exc_info=error)
     if _is_admin(request.path):
         return error_answer(error)
+    if is_ccloads(request.path):
+        return ccload_answer(error)
     return _reply(OperatorFault(500, "internal_error", "the gateway failed; its log says why"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+import re
 import secrets
 
 from app.core.callers.clients import caller_of
@@ -14,6 +15,10 @@ from app.storage.connections import ADMIN_FAILURES, ADMIN_SESSION, Redis
 log = logging.getLogger(__name__)
 
 SESSION_S = 12 * 3600
+"""Of a browser."""
+LOGIN_S = 24 * 3600
+"""Of a login by ccLoad's call."""
+_LOGIN = re.compile(r"[0-9a-f]{64}")
 ACCESS_TOKEN = "sk-gw-"  # noqa: S105 - how one begins
 MAX_FAILURES = 5
 LOCK_S = 15 * 60
@@ -33,6 +38,10 @@ return -failures - 1
 
 class WrongToken(Exception):
     """The token is not the admin's."""
+
+
+class SessionEnded(Exception):
+    """It was a login's token, or might have been one."""
 
 
 class AddressLocked(Exception):
@@ -74,6 +83,25 @@ class AdminAccess:
             if -verdict >= MAX_FAILURES:
                 log.warning("logins from %s are locked for %d minutes", whose, LOCK_S // 60)
             raise WrongToken
+
+    def check_bearer(self, bearer: str, client: str) -> None:
+        """The admin's token, or that of a login. Raises as check_token does, and SessionEnded.
+
+        One that ended is no wrong try: a page that asks again and again must not lock its admin out. What looks like
+        one and is none is no guess either, unless the admin's own token looks so.
+        """
+        if _LOGIN.fullmatch(bearer):
+            if self.is_open(bearer):
+                return
+            if not _LOGIN.fullmatch(self._token.decode()):
+                raise SessionEnded
+        self.check_token(bearer, client)
+
+    def open_login(self) -> str:
+        """A token of 64 hexadecimal digits that stands for the admin's until it ends; only its hash is stored."""
+        token = secrets.token_hex(32)
+        self._redis.set(_key(token), self._seal, ex=LOGIN_S)
+        return token
 
     def open_session(self) -> str:
         """A new session's id, which the browser keeps in a cookie; only its hash is stored."""

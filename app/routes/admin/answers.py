@@ -112,15 +112,18 @@ def read_object(example: str, *, known: tuple[str, ...] = ()) -> dict[str, Any]:
 
 def error_answer(error: Exception) -> tuple[Response, int, dict[str, str]]:
     """The answer to an admin's request that failed, whatever failed."""
-    known = error if isinstance(error, AdminError) else _translated(error)
+    known = as_admin_error(error)
     answer = {"error": str(known), "code": known.code}
     if known.field:
         answer["field"] = known.field
     return jsonify(answer), known.status, known.headers
 
 
-def _translated(error: Exception) -> AdminError:
+def as_admin_error(error: Exception) -> AdminError:
+    """What is told of it, whatever failed."""
     match error:
+        case AdminError():
+            return error
         case Invalid():
             return AdminError(400, error.code, str(error), error.field)
         case AddressRefused():

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from flask import Blueprint, Response, jsonify, request
 
@@ -13,7 +14,7 @@ from app.core.callers.tickets import Tickets
 from app.gateway import Gateway
 from app.routes import web_proxy
 from app.routes.admin.answers import EXPECTED, MAX_OPEN_BODY_BYTES, AdminError, error_answer, read_json
-from app.storage.admin_access import SESSION_S, AddressLocked, AdminAccess, WrongToken
+from app.storage.admin_access import SESSION_S, AddressLocked, AdminAccess, SessionEnded, WrongToken
 
 COOKIE = "api_proxy_admin"
 COOKIE_PATH = "/api"
@@ -26,6 +27,7 @@ DEVICE_S = 400 * 86_400
 _DEVICE = re.compile(r"([0-9a-f]{32})\.(.+)")
 
 _DISABLED = "Admin functionality is disabled (ADMIN_TOKEN not set)"
+_ENDED = "The session has ended; log in again"
 _OPEN_ENDPOINTS = frozenset({"admin.login", "admin.logout"})
 
 
@@ -53,7 +55,7 @@ def build_admin(gateway: Gateway) -> Blueprint:
             raise AdminError(400, "bad_json", "Invalid request body")
         assert gateway.tickets is not None  # noqa: S101 - there is a token, so there are tickets
         device = _known_device(gateway.tickets)
-        _check_token(access, token, "Invalid token", device)
+        check_token(access, token, "Invalid token", device)
         response = jsonify(success=True, message="Login successful")
         _set_cookie(response, COOKIE, access.open_session(), COOKIE_PATH, SESSION_S)
         _set_tickets(response, gateway.tickets, device or secrets.token_hex(16))
@@ -87,9 +89,17 @@ def let_bearer_in(gateway: Gateway) -> Callable[[], None]:
         scheme, _, rest = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             raise AdminError(401, "token_missing", "Missing Authorization header: send the admin token as a Bearer")
-        _check_token(access, rest.strip(), "Invalid admin token")
+        _check_bearer(access, rest.strip())
 
     return let_in
+
+
+def admin_access(gateway: Gateway) -> AdminAccess:
+    """Raises AdminError where there is no admin."""
+    token = gateway.config.admin_token
+    if not token:
+        raise AdminError(503, "admin_disabled", _DISABLED)
+    return AdminAccess(gateway.redis, token)
 
 
 def _set_tickets(response: Response, tickets: Tickets, device: str) -> None:
@@ -119,17 +129,32 @@ def _check_caller(access: AdminAccess) -> None:
     scheme, _, rest = authorization.partition(" ")
     is_bearer = scheme.lower() == "bearer"
     if authorization and (is_bearer or not session_id):  # a proxy before us may ask for Basic credentials of its own
-        _check_token(access, rest.strip() if is_bearer else authorization, "Invalid admin token")
+        _check_bearer(access, rest.strip() if is_bearer else authorization)
         return
     if not session_id:
         raise AdminError(401, "token_missing", "Missing Authorization header")
     if not access.is_open(session_id):
-        raise AdminError(401, "session_ended", "The session has ended; log in again")
+        raise AdminError(401, "session_ended", _ENDED)
 
 
-def _check_token(access: AdminAccess, token: str, wrong: str, device: str = "") -> None:
-    try:
+def _check_bearer(access: AdminAccess, bearer: str) -> None:
+    with _told("Invalid admin token"):
+        access.check_bearer(bearer, request.remote_addr or "")
+
+
+def check_token(access: AdminAccess, token: str, wrong: str, device: str = "") -> None:
+    """`wrong`: what is said where it is. Raises AdminError."""
+    with _told(wrong):
         access.check_token(token, request.remote_addr or "", device and _holder(device))
+
+
+@contextmanager
+def _told(wrong: str) -> Iterator[None]:
+    """What is told of a token that does not open."""
+    try:
+        yield
+    except SessionEnded:
+        raise AdminError(401, "session_ended", _ENDED) from None
     except WrongToken:
         raise AdminError(401, "token_wrong", wrong) from None
     except AddressLocked as lock:

@@ -1,0 +1,222 @@
+"""What users of ccLoad say of a channel, and what that means here.
+
+Its fields are those of its versions 1.66 to 4.7. What is the same under another name is taken over; what would be
+something else here is refused in words, so that nobody believes in what does not happen.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping as MappingOf
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+from app.core.channels.definition import KEY_STRATEGIES, MAX_MODELS, MAX_PRIORITY, MAX_URLS
+from app.core.channels.keys import keys_in
+from app.core.said import Said
+
+DIALECTS: Final = {"anthropic": "anthropic", "codex": "responses", "openai": "openai", "gemini": "gemini"}
+"""By ccLoad's name of its type."""
+TYPES: Final = {dialect: type for type, dialect in DIALECTS.items()}
+USUAL_TYPE: Final = "anthropic"
+USUAL_KEY_STRATEGY: Final = "sequential"
+
+FIELDS: Final = (
+    "name channel_type api_key url urls models priority enabled key_strategy rpm_limit max_concurrency "
+    "daily_cost_limit cost_multiplier available_time_start available_time_end scheduled_check_enabled "
+    "scheduled_check_model proxy_url protocol_transform_mode protocol_transforms websockets auth_type "
+    "retry_other_keys_on_failure cooldown_detection_rules custom_request_rules"
+).split()
+READ_ONLY: Final = (
+    "id cooldown_until cooldown_duration_ms cooldown_remaining_ms key_cooldowns model_cooldowns effective_priority "
+    "success_rate key_count created_at updated_at"
+).split()
+"""What is answered and passed over where it comes back."""
+
+_SAME: Final = ("priority", "enabled", "max_concurrency", "proxy_url")
+_THEIRS: Final = {
+    "dialects": "channel_type",
+    "cost_per_day_usd": "daily_cost_limit",
+    "requests_per_minute": "rpm_limit",
+    "check_model": "scheduled_check_model",
+    "hours": "available_time_start",
+    "upstream_name": "redirect_model",
+}
+_MOST_CALLS: Final = 1_000_000
+
+
+class Meant(NamedTuple):
+    said: dict[str, Any]
+    """What of it is ours to say (core/channels/definition.py): the fields that are given."""
+    keys: list[str]
+    """Empty where none are given: those that are there stay."""
+
+
+def meaning_of(value: Any, before: MappingOf[str, Any] | None = None) -> Meant:
+    """What a body of ccLoad's says. `before`: of a channel that is there, what is said of it (Channel.said); None for
+    a new one, which then gets ccLoad's defaults. Raises InvalidChannel, UnknownField, InvalidKey.
+    """
+    said = Said(value, "", FIELDS, READ_ONLY)
+    _refuse_what_is_other(said)
+    meant: dict[str, Any] = {name: said.any(name) for name in _SAME if said.any(name) is not None}
+    if said.has("name"):
+        meant["name"] = said.text("name", None, 100)
+    if said.any("priority") is not None:
+        meant["priority"] = said.number("priority", 0, -MAX_PRIORITY, MAX_PRIORITY)
+    if said.any("rpm_limit") is not None:
+        meant["requests_per_minute"] = said.number("rpm_limit", 0, 0, _MOST_CALLS)
+    if said.any("models") is not None:
+        meant["models"] = [model for model in said.each("models", MAX_MODELS, _model) if model]
+    for name, ours in (("daily_cost_limit", "cost_per_day_usd"), ("cost_multiplier", "cost_multiplier")):
+        if said.any(name) is not None:
+            meant[ours] = _decimal(said, name)
+    meant |= _key_strategy(said, before) | _hours(said) | _check(said, meant, before) | _where(said, before)
+    text = said.any("api_key")
+    return Meant(meant, [] if text in (None, "") else list(dict.fromkeys(keys_in(text, "api_key"))))
+
+
+def in_their_names(complaint: str, path: str) -> tuple[str, str]:
+    """A complaint about a field of ours, which it may begin with: the same about the field that they know."""
+    theirs = re.sub(r"^urls\[\d+\]\.url$|^urls$", "url", path)
+    theirs = re.sub(r"^(models\[\d+\])\.name$", r"\1.model", theirs)
+    for ours, name in _THEIRS.items():
+        theirs = re.sub(rf"\b{ours}$", name, theirs)
+    return theirs + complaint.removeprefix(path) if path and complaint.startswith(path) else complaint, theirs
+
+
+def _refuse_what_is_other(said: Said) -> None:
+    """What holds no meaning is passed over."""
+    if said.any("protocol_transform_mode") == "local" or said.any("protocol_transforms"):
+        name = "protocol_transforms" if said.any("protocol_transforms") else "protocol_transform_mode"
+        raise said.wrong(name, "cannot be: calls are not translated here; make a channel for each channel_type")
+    if said.any("websockets"):
+        raise said.wrong("websockets", "cannot be: channels are asked by HTTP; leave it out or say false")
+    if said.any("auth_type") not in (None, "", "api_key"):
+        raise said.wrong("auth_type", "must be api_key: a channel has keys here, and no logins")
+    if said.any("cooldown_detection_rules"):
+        advice = "such rules hold for all channels: PUT them to /api/outcome-rules"
+        raise said.wrong("cooldown_detection_rules", f"cannot be said of one channel: {advice}")
+    if said.any("custom_request_rules"):
+        advice = "PUT header_rules and body_rules to /api/channels/<id>, with set where it says override"
+        raise said.wrong("custom_request_rules", f"cannot be said here: {advice}")
+
+
+def _model(value: Any, path: str) -> dict[str, str] | None:
+    """None for one that is disabled."""
+    if isinstance(value, str):
+        value = {"model": value}
+    said = Said(value, path, ("model", "redirect_model", "disabled"))
+    name, upstream_name = said.text("model", None, 300), said.text("redirect_model", "", 300)
+    if said.flag("disabled", False):
+        return None
+    return {"name": name, "upstream_name": "" if upstream_name == name else upstream_name}
+
+
+def _decimal(said: Said, name: str) -> str:
+    value = said.any(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e12:
+        raise said.wrong(name, "must be a number from 0")
+    text = format(Decimal(repr(value)), "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _key_strategy(said: Said, before: MappingOf[str, Any] | None) -> dict[str, str]:
+    value = said.any("key_strategy")
+    if value in (None, ""):
+        return {"key_strategy": USUAL_KEY_STRATEGY} if before is None else {}
+    if not isinstance(value, str) or value.strip().lower() not in KEY_STRATEGIES:
+        raise said.wrong("key_strategy", f"must be one of {', '.join(KEY_STRATEGIES)}")
+    return {"key_strategy": value.strip().lower()}
+
+
+def _hours(said: Said) -> dict[str, str]:
+    if not (said.has("available_time_start") or said.has("available_time_end")):
+        return {}
+    start, end = said.text("available_time_start", "", 5), said.text("available_time_end", "", 5)
+    if bool(start) is not bool(end):
+        missing = "available_time_end" if start else "available_time_start"
+        raise said.wrong(missing, "is missing: say both, such as 08:00 and 23:30, or neither")
+    return {"hours": f"{start}-{end}" if start else ""}
+
+
+def _check(said: Said, meant: MappingOf[str, Any], before: MappingOf[str, Any] | None) -> dict[str, str]:
+    """The model by which the channel is checked; none where it is not."""
+    if not (said.has("scheduled_check_enabled") or said.has("scheduled_check_model")):
+        return {}
+    was_checked = bool(before and before["check_model"])
+    if not said.flag("scheduled_check_enabled", was_checked):
+        return {"check_model": ""}
+    model = said.text("scheduled_check_model", "", 300) or (str(before["check_model"]) if before else "")
+    models = meant.get("models") or (before["models"] if before else [])
+    named = [str(one["name"]) for one in models if one["name"] != "*"]
+    if not (model or named):
+        raise said.wrong("scheduled_check_model", "is missing: the channel names no model")
+    return {"check_model": model or named[0]}
+
+
+# --- its addresses, and what they speak ---
+
+
+def _where(said: Said, before: MappingOf[str, Any] | None) -> dict[str, Any]:
+    """`dialects` and `urls`, as far as they are said."""
+    urls = _urls(said)
+    dialects = _spoken(said, urls)
+    if before is None:
+        dialects = dialects or [DIALECTS[USUAL_TYPE]]
+    else:
+        if not dialects or dialects == before["dialects"][:1]:  # of several, the first is shown
+            dialects = list(before["dialects"])
+        if not urls and dialects == before["dialects"]:
+            return {}
+    known = {url["url"].rstrip("/"): url for url in before["urls"]} if before else {}
+    wanted = urls or [(url, []) for url in known]
+    return {"dialects": dialects, "urls": [_entry(url, own, known.get(url, {}), dialects) for url, own in wanted]}
+
+
+def _spoken(said: Said, urls: list[tuple[str, list[str]]]) -> list[str]:
+    """The dialects that are said of the channel or of one of its urls."""
+    type = _type(said, "channel_type", said.any("channel_type"))
+    spoken = [DIALECTS[type]] if type else []
+    return list(dict.fromkeys(spoken + [dialect for _, dialects in urls for dialect in dialects]))
+
+
+def _entry(url: str, own: list[str], known: MappingOf[str, Any], dialects: list[str]) -> dict[str, Any]:
+    """One of `urls`; what ccLoad has no word for stays as it is known."""
+    kept = [dialect for dialect in known.get("dialects", ()) if dialect in dialects]
+    return {"url": url, **known, "dialects": own or kept}
+
+
+def _urls(said: Said) -> list[tuple[str, list[str]]]:
+    """Each once, without a slash at its end, and the dialects that are said of it alone."""
+    if said.any("urls") is not None:
+        if said.any("url"):
+            raise said.wrong("url", "is said twice: say either url or urls")
+        found = list(said.each("urls", MAX_URLS, _url))
+    else:
+        found = [(url.rstrip("/"), []) for url in re.split(r"[\s,]+", said.text("url", "", 8192, lines=True)) if url]
+    each: dict[str, list[str]] = {}
+    for url, dialects in found:
+        each.setdefault(url, dialects)
+    return list(each.items())
+
+
+def _url(value: Any, path: str) -> tuple[str, list[str]]:
+    if isinstance(value, str):
+        value = {"url": value}
+    said = Said(value, path, ("url", "exact", "protocols"))
+    if said.flag("exact", False):
+        advice = "say the base URL; one whose API does not begin at /v1 is made exact at /api/channels"
+        raise said.wrong("exact", f"cannot be: a channel has no address of a single call; {advice}")
+    url = said.text("url", None, 2048).rstrip("/")
+    types = said.items("protocols", len(DIALECTS))
+    return url, [DIALECTS[_type(said, f"protocols[{place}]", type)] for place, type in enumerate(types)]
+
+
+def _type(said: Said, name: str, value: Any) -> str:
+    """Empty where none is said."""
+    type = value.strip().lower() if isinstance(value, str) else value
+    if type in (None, ""):
+        return ""
+    if not isinstance(type, str) or type not in DIALECTS:
+        raise said.wrong(name, f"must be one of {', '.join(DIALECTS)}")
+    return type

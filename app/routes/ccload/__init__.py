@@ -1,0 +1,34 @@
+"""What users of ccLoad call, on the same code as the admin API: `build_ccload` has all its routes."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from app.gateway import Gateway
+from app.routes.admin.answers import EXPECTED
+from app.routes.ccload.channels import add_channel_routes
+from app.routes.ccload.envelope import failed
+from app.routes.ccload.login import add_login_routes
+from app.routes.ccload.pages import add_page_routes
+
+
+def build_ccload(gateway: Gateway) -> Blueprint:
+    """Its routes under /admin ask for a Bearer: the admin's token, or that of a login."""
+    ccload = Blueprint("ccload", __name__)
+    add_login_routes(ccload, gateway)
+    add_channel_routes(ccload, gateway)
+    add_page_routes(ccload)
+    for kind in EXPECTED:
+        ccload.register_error_handler(kind, failed)
+
+    @ccload.after_request
+    def keep_nothing(response: Response) -> Response:
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    return ccload
+
+
+def is_ccloads(path: str) -> bool:
+    """Whether errors at this path are told in its envelope."""
+    return path in ("/login", "/logout") or path.startswith(("/admin/channels", "/public/"))

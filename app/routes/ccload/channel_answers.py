@@ -1,0 +1,92 @@
+"""Channels as ccLoad answers them: its names and units, seconds for times, and numbers for ids and money."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from app.core.channels.ccload import TYPES
+from app.core.channels.keys import KeyState
+from app.core.model import Channel
+from app.gateway import Gateway
+from app.proxy.api.choices import now_ms
+from app.routes.admin.channel_answers import ChannelAnswers
+from app.storage.health.channel import CHANNEL
+
+MOST_KEYS: Final = 100
+"""Resting keys of one channel that the list names."""
+
+
+class CcloadAnswers:
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._answers = ChannelAnswers(gateway)
+
+    def one(self, channel: Channel) -> dict[str, Any]:
+        """Raises RedisError."""
+        return self._told(channel, self._answers.one(channel))
+
+    def listed(self, channels: Sequence[Channel]) -> list[dict[str, Any]]:
+        """With the keys that rest. Raises RedisError."""
+        told = []
+        for channel, answer in zip(channels, self._answers.all(channels), strict=True):
+            one = self._told(channel, answer)
+            one["models"] = [
+                {**model, "redirect_model": model["redirect_model"] or model["model"]} for model in one["models"]
+            ]
+            if answer["keys"]["resting"]:
+                one["key_cooldowns"] = self._key_cooldowns(channel)
+            told.append(one)
+        return told
+
+    def _told(self, channel: Channel, answer: dict[str, Any]) -> dict[str, Any]:
+        now = now_ms()
+        until_ms = answer["resting_until_ms"] or 0
+        told = {
+            "id": int(channel.id),
+            "name": answer["name"],
+            "channel_type": TYPES[answer["dialects"][0]],
+            "url": ",".join(url["url"] for url in answer["urls"]),
+            "priority": answer["priority"],
+            "enabled": answer["enabled"],
+            "models": [
+                {"model": model["name"], "redirect_model": model["upstream_name"]} for model in answer["models"]
+            ],
+            "key_strategy": answer["key_strategy"],
+            "rpm_limit": answer["requests_per_minute"],
+            "max_concurrency": answer["max_concurrency"],
+            "daily_cost_limit": float(answer["cost_per_day_usd"]),
+            "cost_multiplier": float(answer["cost_multiplier"]),
+            "proxy_url": answer["proxy_url"],
+            "scheduled_check_enabled": bool(answer["check_model"]),
+            "scheduled_check_model": answer["check_model"],
+            "cooldown_until": until_ms // 1000,
+            "cooldown_duration_ms": self._length_ms(channel, until_ms),
+            "key_count": answer["keys"]["total"],
+            "effective_priority": answer["effective_priority"],
+            "created_at": (answer["created_at_ms"] or 0) // 1000,
+            "updated_at": (answer["updated_at_ms"] or 0) // 1000,
+        }
+        if until_ms:
+            told["cooldown_remaining_ms"] = max(0, until_ms - now)
+        if answer["success_rate"] is not None:
+            told["success_rate"] = answer["success_rate"]
+        return told
+
+    def _length_ms(self, channel: Channel, until_ms: int) -> int:
+        """From the failure that began the rest; 0 without one."""
+        began_ms = self._gateway.choosing.health.trouble(channel.id, CHANNEL).changed_ms
+        return max(0, until_ms - began_ms) if until_ms and began_ms else 0
+
+    def _key_cooldowns(self, channel: Channel) -> list[dict[str, int]]:
+        """Of the first keys that rest, by their places among the channel's keys."""
+        now, pool = now_ms(), self._gateway.choosing.pools.of(channel.id)
+        keys, _ = self._gateway.key_edits.page(channel.id, [KeyState.RESTING], limit=MOST_KEYS)
+        return [
+            {
+                "key_index": pool.place_of(int(key.id)),
+                "cooldown_until": key.trouble.until_ms // 1000,
+                "cooldown_remaining_ms": max(0, key.trouble.until_ms - now),
+            }
+            for key in keys
+        ]

@@ -1,0 +1,102 @@
+"""Channels by ccLoad's calls: list, add, show, change, delete, with its fields and numeric ids."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Final
+
+from flask import Blueprint, Response, request
+
+from app.core.channels.ccload import DIALECTS, meaning_of
+from app.core.model import Channel
+from app.gateway import Gateway
+from app.proxy.api.choices import now_ms
+from app.routes.admin.answers import AdminError, read_object
+from app.routes.admin.channels import find_channel, refuse_addresses, with_keys
+from app.routes.admin.guard import let_bearer_in
+from app.routes.ccload.channel_answers import CcloadAnswers
+from app.routes.ccload.envelope import answered
+from app.storage.catalog import channels
+from app.waiting import give_way
+
+Answer = Response | tuple[Response, int]
+
+AT_ONCE: Final = 50
+"""Channels that are answered before others have their turn; ccLoad's list has no pages."""
+_EXAMPLE: Final = '{"name": "one", "api_key": "sk-...", "url": "https://...", "models": ["..."]}'
+
+
+def add_channel_routes(ccload: Blueprint, gateway: Gateway) -> None:
+    let_in, catalog, answers = let_bearer_in(gateway), gateway.catalog, CcloadAnswers(gateway)
+    _add_changes(ccload, gateway, answers)
+
+    @ccload.before_request
+    def guard() -> None:
+        if request.path.startswith("/admin/"):
+            let_in()
+
+    @ccload.get("/admin/channels")
+    def list_channels() -> Answer:
+        """`?type=` one of ccLoad's; with penalties for failures, by what is left of the priority."""
+        found = [channel for channel in catalog.in_hand().channels if _is_of_type(channel)]
+        told: list[dict[str, Any]] = []
+        for begin in range(0, len(found), AT_ONCE):
+            told += answers.listed(found[begin : begin + AT_ONCE])
+            give_way()
+        if catalog.snapshot.settings.health_penalty:
+            told.sort(key=lambda one: -one["effective_priority"])
+        return answered(told, count=len(told))
+
+    @ccload.get("/admin/channels/<channel_id>")
+    def show_channel(channel_id: str) -> Answer:
+        return answered(answers.one(find_channel(gateway, channel_id)))
+
+
+def _add_changes(ccload: Blueprint, gateway: Gateway, answers: CcloadAnswers) -> None:
+    catalog, edits, check = gateway.catalog, gateway.key_edits, partial(refuse_addresses, gateway)
+
+    @ccload.post("/admin/channels")
+    def add_channel() -> Answer:
+        meant = meaning_of(read_object(_EXAMPLE))
+        if not meant.keys:
+            raise AdminError(400, "invalid", 'api_key is missing: say one, or several as "k1,k2"', "api_key")
+        channel = channels.add(catalog, meant.said, check)
+        with_keys(gateway, channel, lambda: edits.add(channel.id, meant.keys))
+        return answered(answers.one(channel), 201)
+
+    @ccload.put("/admin/channels/<channel_id>")
+    def update_channel(channel_id: str) -> Answer:
+        """What is not given stays. Rests end, as whoever saves a channel means to try it again."""
+        channel = find_channel(gateway, channel_id)
+        body = read_object(_EXAMPLE)
+        meant = meaning_of(body, channel.said)
+        [channel] = channels.update(catalog, {channel_id: meant.said}, check)
+        if meant.keys:
+            _become(gateway, channel, meant.keys)
+        if body.keys() != {"enabled"}:
+            gateway.choosing.health.end_rests(channel_id, now_ms())
+        return answered(answers.one(channel))
+
+    @ccload.delete("/admin/channels/<channel_id>")
+    def delete_channel(channel_id: str) -> Answer:
+        channels.delete(catalog, [channel_id])
+        edits.drop(channel_id)
+        return answered({"id": int(channel_id)})
+
+
+def _is_of_type(channel: Channel) -> bool:
+    """Types that nobody knows, such as `all`, mean all of them."""
+    dialect = DIALECTS.get(request.args.get("type", "").strip().lower())
+    return dialect is None or dialect in channel.dialects
+
+
+def _become(gateway: Gateway, channel: Channel, secrets: list[str]) -> None:
+    """These are the channel's keys from now on; those that it had already stay as they are. Raises RedisError."""
+    gateway.key_edits.add(channel.id, secrets)
+    kept, gone = set(secrets), []
+    ids = gateway.key_edits.ids(channel.id)
+    for key_id, secret in zip(ids, gateway.key_edits.export(channel.id), strict=True):
+        if secret not in kept:
+            gone.append(key_id)
+    if gone:
+        gateway.key_edits.delete(channel.id, gone)

@@ -1,0 +1,27 @@
+"""The one shape of its answers: `success`, and `data` with `count`, or `error`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, jsonify
+
+from app.core.channels.ccload import in_their_names
+from app.routes.admin.answers import as_admin_error
+
+
+def answered(data: Any, http_status: int = 200, **beside: Any) -> tuple[Response, int]:
+    """`beside`: what stands beside `data`."""
+    return jsonify(success=True, data=data, **beside), http_status
+
+
+def failed(error: Exception) -> tuple[Response, int, dict[str, str]]:
+    """Whatever failed. Beside `error` stands what the admin API tells: `code`, and `field` where one is to blame."""
+    known = as_admin_error(error)
+    text, field = str(known), known.field
+    if known.code != "unknown_field":  # that is one of theirs, or of nobody's
+        text, field = in_their_names(text, field)
+    told: dict[str, Any] = {"success": False, "error": text, "code": known.code}
+    if field:
+        told["field"] = field
+    return jsonify(told), known.status, known.headers

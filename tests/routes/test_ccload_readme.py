@@ -1,0 +1,162 @@
+"""Every call of ccLoad's README, as it stands there but for addresses, passwords and tokens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.api_calls import BEARER, TOKEN, Accounts
+from tests.support.gateway import GatewayProcess, Reply
+
+JSON = {"Content-Type": "application/json"}
+
+
+class Ccload:
+    """One who has logged in by its README."""
+
+    def __init__(self, gateway: GatewayProcess) -> None:
+        self.gateway = gateway
+        reply = gateway.request("POST", "/login", json.dumps({"password": gateway.admin_token}), JSON)
+        self.bearer = {"Authorization": f"Bearer {reply.json()['token']}"}
+
+    def ask(self, method: str, path: str, body: str | bytes | None = None, **fields: str) -> Reply:
+        return self.gateway.request(method, path, body, self.bearer | JSON | fields)
+
+
+@pytest.fixture
+def ccload(accounts: Accounts) -> Iterator[Ccload]:
+    """On a gateway without channels."""
+    user = Ccload(accounts.gateway)
+    yield user
+    assert user.ask("POST", "/logout").json()["success"] is True
+
+
+def with_address(body: str, accounts: Accounts) -> str:
+    """Its example, with our upstream in place of the providers."""
+    return body.replace("https://api.anthropic.com", accounts.upstream.url).replace(
+        "https://api.openai.com", accounts.upstream.url
+    )
+
+
+def calls_reach_a_key(accounts: Accounts, path: str, body: str, key: str, **fields: str) -> None:
+    """By the access token that a client shows."""
+    reply = accounts.gateway.request("POST", path, body, BEARER | fields)
+    assert reply.status == 200, reply.body
+    seen = accounts.upstream.seen[-1]
+    shown = {name.lower(): value for name, value in seen.fields}
+    assert shown.get("x-api-key", shown.get("authorization", "").removeprefix("Bearer ")) == key
+    assert TOKEN not in str(seen.fields)
+
+
+MESSAGES = """{
+    "model": "claude-sonnet-4-6",
+    "max_tokens": 1024,
+    "messages": [
+      {
+        "role": "user",
+        "content": "Hello, Claude!"
+      }
+    ]
+  }"""
+
+CHAT = """{
+    "model": "gpt-4o",
+    "messages": [
+      {
+        "role": "user",
+        "content": "Hello!"
+      }
+    ]
+  }"""
+
+
+def test_a_channel_with_models_as_names(ccload: Ccload, accounts: Accounts) -> None:
+    """Which ccLoad refuses, though its README says so. Then its call of Claude, with two credentials, is served."""
+    example = """{
+    "name": "Claude-API",
+    "api_key": "sk-ant-api03-xxx",
+    "url": "https://api.anthropic.com,https://api2.anthropic.com",
+    "priority": 10,
+    "rpm_limit": 0,
+    "max_concurrency": 0,
+    "models": ["claude-sonnet-4-6", "claude-opus-4-6"],
+    "enabled": true
+  }"""
+    added = ccload.ask("POST", "/admin/channels", example)
+    assert added.status == 201, added.body
+    channel = added.json()["data"]
+    assert channel["url"] == "https://api.anthropic.com,https://api2.anthropic.com"
+    moved = ccload.ask("PUT", f"/admin/channels/{channel['id']}", json.dumps({"url": accounts.upstream.url}))
+    assert moved.status == 200, moved.body
+    assert [one["name"] for one in ccload.ask("GET", "/admin/channels").json()["data"]] == ["Claude-API"]
+    fields = {"x-api-key": "your-claude-api-key", "anthropic-version": "2023-06-01"}
+    calls_reach_a_key(accounts, "/v1/messages", MESSAGES, "sk-ant-api03-xxx", **fields)
+
+
+def test_a_channel_with_urls_and_their_protocols(ccload: Ccload, accounts: Accounts) -> None:
+    """As the guide of its later versions has it."""
+    example = """{
+    "name": "Claude-API",
+    "api_key": "sk-ant-api03-xxx",
+    "urls": [
+      {"url": "https://api.anthropic.com", "protocols": ["anthropic"]},
+      {"url": "https://api2.anthropic.com"}
+    ],
+    "protocol_transform_mode": "auto",
+    "priority": 10,
+    "rpm_limit": 0,
+    "max_concurrency": 0,
+    "models": [{"model": "claude-sonnet-4-6"}, {"model": "claude-opus-4-6"}],
+    "enabled": true
+  }"""
+    added = ccload.ask("POST", "/admin/channels", example)
+    assert added.status == 201, added.body
+    channel = added.json()["data"]
+    assert (channel["channel_type"], len(channel["models"])) == ("anthropic", 2)
+
+
+def test_a_channel_of_an_openai_compatible_upstream(ccload: Ccload, accounts: Accounts) -> None:
+    """And the call of chat/completions that it serves."""
+    example = """{
+    "name": "OpenAI-Compatible",
+    "api_key": "sk-xxx",
+    "urls": [
+      {"url": "https://api.openai.com", "protocols": ["openai"]}
+    ],
+    "protocol_transform_mode": "auto",
+    "priority": 10,
+    "rpm_limit": 0,
+    "max_concurrency": 0,
+    "models": [{"model": "gpt-4o"}],
+    "enabled": true
+  }"""
+    added = ccload.ask("POST", "/admin/channels", with_address(example, accounts))
+    assert added.status == 201, added.body
+    calls_reach_a_key(accounts, "/v1/chat/completions", CHAT, "sk-xxx")
+
+
+def test_tokens_are_counted_here(ccload: Ccload, accounts: Accounts) -> None:
+    """For whoever shows an access token; its README leaves that out and says that it is needed."""
+    accounts.add("one", dialects=["anthropic"])
+    example = """{
+    "model": "claude-sonnet-4-6",
+    "messages": [
+      {"role": "user", "content": "Hello, how are you?"}
+    ],
+    "system": "You are a helpful assistant."
+  }"""
+    reply = accounts.gateway.request("POST", "/v1/messages/count_tokens", example, BEARER)
+    assert reply.status == 200
+    assert list(reply.json()) == ["input_tokens"]
+    without = accounts.gateway.request("POST", "/v1/messages/count_tokens", example, JSON)
+    assert (without.status, without.json()["error"]["type"]) == (401, "authentication_error")
+
+
+def test_without_a_token_nothing_is_served(ccload: Ccload, accounts: Accounts) -> None:
+    """All that begins with /v1 and /v1beta is 401, as there; health is anybody's."""
+    accounts.add("one")
+    for path in ("/v1/messages", "/v1/chat/completions", "/v1beta/models/m:generateContent"):
+        assert accounts.gateway.request("POST", path, MESSAGES, JSON).status == 401
+    assert accounts.gateway.request("GET", "/health").status == 200
