@@ -87,10 +87,11 @@ clean: ## remove what can be made again; .env and data stay
 docker-build: ## build the container image ai-api-gateway
 	docker build -t ai-api-gateway .
 
-docker-run: ## run that image on 127.0.0.1:8000, with ADMIN_TOKEN of the environment or .env (ARGS="-e NAME=value")
+docker-run: ## run that image on 127.0.0.1:8000, with the secrets of the environment or .env (ARGS="-e NAME=value")
 	@export ADMIN_TOKEN="$${ADMIN_TOKEN:-$$(sed -n 's/^ADMIN_TOKEN=//p' .env 2>/dev/null)}"; \
+	export ENCRYPTION_KEY="$${ENCRYPTION_KEY:-$$(sed -n 's/^ENCRYPTION_KEY=//p' .env 2>/dev/null)}"; \
 	exec docker run --rm --init --stop-timeout 45 -p 127.0.0.1:$${PORT:-8000}:8000 \
-	  -v ai-api-gateway-data:/home/gateway/app/data -e ADMIN_TOKEN $(ARGS) ai-api-gateway
+	  -v ai-api-gateway-data:/home/gateway/app/data -e ADMIN_TOKEN -e ENCRYPTION_KEY $(ARGS) ai-api-gateway
 
 # The setup. It runs when a lock file is newer than the last installation.
 

@@ -136,7 +136,9 @@ def _prepare_redis() -> int:
     from app.core.network.addresses import mask_url
     from app.storage.catalog.seeding import seed_first_time
     from app.storage.connections import RedisError, open_redis, wait_for_redis
+    from app.storage.keys.encryption import KeysUnreadable, check
     from app.storage.refusals import describe
+    from app.storage.secrets import Secrets
 
     url = deployment.redis_url
     if url is None:
@@ -147,6 +149,10 @@ def _prepare_redis() -> int:
             seed = partial(seed_first_time, client, DEFAULT_MAPPINGS)
             if wait_for_redis(seed, url, _say, patience_s=deployment.redis_patience_s):
                 _say(f"seeded {len(DEFAULT_MAPPINGS)} default mappings")
+            check(client, Secrets(deployment.encryption_keys))
+    except KeysUnreadable as error:
+        _say(str(error))
+        return 1
     except RedisError as error:
         _say(f"Redis at {mask_url(url)} {describe(error)}; giving up")
         return 1

@@ -33,7 +33,9 @@ from app.core.network.addresses import mask_url
 from app.signals import Interrupted, Signals
 from app.storage.connections import RedisError, open_redis, wait_for_redis
 from app.storage.embedded import EmbeddedRedis, EmbeddedRedisError, end, spawn
+from app.storage.keys.encryption import KeysUnreadable, check
 from app.storage.refusals import describe
+from app.storage.secrets import Secrets
 from app.telemetry.log_sink import sink_of
 from app.telemetry.standard_error import take_over_stderr
 
@@ -126,11 +128,13 @@ class Supervisor:
     def _start_redis(self) -> None:
         if self.config.redis_url is not None:
             _wait_for(self.config, self.config.redis_url)
+            _check_keys(self.config, self.config.redis_url)
             return
         chosen = {"REDIS_SERVER_BIN": self.config.redis_server_bin or ""}
         server = self.redis = EmbeddedRedis(self.config.data_dir, os.environ | chosen)
         server.start()
         server.wait_until_ready()
+        _check_keys(self.config, server.url)
         self.environ["API_PROXY_REDIS_URL"] = server.url
         self._tend_also("the embedded Redis", server.spawn, server.process)
 
@@ -191,6 +195,7 @@ class Supervisor:
                 f"  admin       {base}/admin",
                 f"  token       {token_place(self.config, os.environ)}",
                 f"  data        {data}",
+                f"  keys        {at_rest(self.config)}",
                 f"  way out     {str(self.config.forward_proxies) or 'direct'}",
                 f"  hot path    {'compiled' if IS_COMPILED else 'interpreted: `make compile` makes calls cheaper'}",
                 "  stop        Ctrl-C",
@@ -269,6 +274,24 @@ def _wait_for(config: Config, url: str) -> None:
             wait_for_redis(client.ping, url, _complain, patience_s=config.redis_patience_s)
     except RedisError as error:
         raise StartError(f"Redis at {mask_url(url)} {describe(error)}; giving up.") from None
+
+
+def _check_keys(config: Config, url: str) -> None:
+    """Said here once, rather than by each process in its turn."""
+    try:
+        with open_redis(url, tls_verify=config.redis_tls_verify) as client:
+            check(client, Secrets(config.encryption_keys))
+    except KeysUnreadable as error:
+        raise StartError(str(error)) from None
+    except RedisError as error:
+        raise StartError(f"Redis at {mask_url(url)} {describe(error)}; giving up.") from None
+
+
+def at_rest(config: Config) -> str:
+    """How keys of channels lie in Redis from now on."""
+    if config.encryption_keys and config.encryption_keys[0]:
+        return "encrypted with ENCRYPTION_KEY"
+    return "plain in Redis: set ENCRYPTION_KEY, then run `python scripts/encrypt_keys.py`"
 
 
 def _reachable(host: str) -> str:

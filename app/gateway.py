@@ -29,7 +29,7 @@ from app.storage.affinity.given_ids import GivenIds
 from app.storage.affinity.keeper import AffinityKeeper
 from app.storage.budgets.budgets import Budgets
 from app.storage.catalog.catalog import Catalog
-from app.storage.connections import Redis, open_redis
+from app.storage.connections import Redis, RedisError, open_redis
 from app.storage.costs.costs import Costs
 from app.storage.costs.keeper import CostsKeeper
 from app.storage.health.keeper import HealthKeeper
@@ -37,6 +37,7 @@ from app.storage.health.observed import Health
 from app.storage.health.stored import StoredHealth
 from app.storage.journal_files import folder_of
 from app.storage.keys.edits import KeyEdits
+from app.storage.keys.encryption import check
 from app.storage.keys.pools import KeyPools
 from app.storage.limits.channels import ChannelLimits
 from app.storage.limits.minutes import Minutes
@@ -44,6 +45,7 @@ from app.storage.limits.rates import Rates
 from app.storage.limits.slots import Slots
 from app.storage.limits.tokens import TokenLimits
 from app.storage.request_log.reading import RequestLog
+from app.storage.secrets import Secrets
 from app.storage.statistics.stats import Stats
 from app.telemetry.log_sink import LogSink, sink_of
 from app.telemetry.recorder import Recorder
@@ -61,6 +63,7 @@ FLUSH_S = 5.0
 class Gateway:
     config: Config
     redis: Redis
+    secrets: Secrets
     catalog: Catalog
     stats: Stats
     recorder: Recorder | None
@@ -78,7 +81,13 @@ class Gateway:
     budgets: Budgets
 
     def start(self) -> None:
-        """Loads the mappings and begins to watch and to record."""
+        """Loads the mappings and begins to watch and to record. Raises KeysUnreadable."""
+        try:
+            check(self.redis, self.secrets)
+        except RedisError:
+            pass  # the watch of the catalogue says so, and that of the keys what it cannot read
+        if not self.secrets.encrypts:
+            log.info("keys of channels are stored plain: ENCRYPTION_KEY encrypts them")
         if self.config.web_proxy == "open" and not only_here(self.config.host):
             log.warning("WEB_PROXY=open: whoever reaches %s may see web pages through this gateway", self.config.host)
         if self.config.web_proxy == "open" and self.config.egress_allow:
@@ -112,9 +121,8 @@ def build_gateway(config: Config) -> Gateway:
         open_redis, config.redis_url, tls_verify=config.redis_tls_verify, tcp_keepalive=config.tcp_keepalive
     )
     egress = EgressPolicy(config.egress_allow, config.egress_deny, config.egress_ports)
-    own = OwnAddress(config.host, config.port)
     tls = verifying_context(config.certificate_files)
-    dialer = Dialer(egress, own, config.tcp_keepalive, config.forward_proxies, tls)
+    dialer = Dialer(egress, OwnAddress(config.host, config.port), config.tcp_keepalive, config.forward_proxies, tls)
     quick = partial(connect, socket_timeout_s=READER_TIMEOUT_S)
     slots, minutes = Slots(quick()), Minutes(quick())
     admission = Admission(Rates(quick()), slots)
@@ -131,11 +139,12 @@ def build_gateway(config: Config) -> Gateway:
     engine.calls.observers = [observer.record for observer in (recorder, log_sink) if observer is not None]
     choosing = _build_choosing(quick, catalog, ChannelLimits(slots, minutes))
     catalog.on_change = partial(_notice, log_sink, choosing)
-    redis = connect()
+    redis, secrets = connect(), Secrets(config.encryption_keys)
     stored_health = StoredHealth(redis, "")
     return Gateway(
         config=config,
         redis=redis,
+        secrets=secrets,
         catalog=catalog,
         stats=Stats(quick(), enabled=config.enable_stats),
         recorder=recorder,

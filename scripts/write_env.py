@@ -1,4 +1,7 @@
-"""Prepares `make run`: adds a random ADMIN_TOKEN to `.env` where there is none, and keeps all else in it.
+"""Prepares `make run`: adds a random ADMIN_TOKEN and ENCRYPTION_KEY to `.env` where there is none; all else stays.
+
+An ENCRYPTION_KEY is added only while no channel has a key: those that are there lie plain, or are encrypted with
+another one that is missing here, and what becomes of them is the operator's word (scripts/encrypt_keys.py).
 
 Prints what the start is told besides, for `env`: WEB_PROXY=open, where nothing was said of it and nobody but this
 machine reaches the gateway. It is decided anew at each start and never written, since HOST may be another next time.
@@ -16,9 +19,15 @@ from dotenv import dotenv_values
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from app.config import ConfigError, env_file, load_config
+from app.config import Config, ConfigError, env_file, load_config
 from app.core.network.addresses import only_here
 from app.other_names import OTHER_NAMES
+from app.storage.connections import RedisError, open_redis
+from app.storage.embedded import EmbeddedRedis, EmbeddedRedisError, server_directory
+from app.storage.keys.encryption import holds_keys, noted
+
+PATIENCE_S = 2.0
+"""For a Redis that does not answer. The start itself waits for longer, and says so."""
 
 
 def complete(file: Path, environ: Mapping[str, str]) -> bool:
@@ -28,6 +37,40 @@ def complete(file: Path, environ: Mapping[str, str]) -> bool:
     if is_missing:
         _append(file, f"# The password of /admin.\nADMIN_TOKEN={secrets.token_urlsafe(24)}\n")
     return is_missing
+
+
+def complete_encryption(file: Path, environ: Mapping[str, str]) -> bool:
+    """Adds an encryption key where there is none and nothing is stored that it could not open."""
+    if "ENCRYPTION_KEY" in _said(file, environ):
+        return False
+    try:
+        is_wanted = _holds_nothing(load_config())
+    except (ConfigError, EmbeddedRedisError, RedisError):
+        return False  # the gateway says it
+    if is_wanted:
+        comment = "# Encrypts the keys of channels in Redis. Keep a copy elsewhere: without it they are lost."
+        _append(file, f"{comment}\nENCRYPTION_KEY={secrets.token_urlsafe(32)}\n")
+    return is_wanted
+
+
+def _holds_nothing(config: Config) -> bool:
+    """Whether Redis has no keys of channels, and no other gateway encrypts there. Our own Redis is started to look."""
+    if config.redis_url is not None:
+        return _is_without_keys(config.redis_url, config.redis_tls_verify)
+    if not server_directory(config.data_dir).exists():
+        return True
+    server = EmbeddedRedis(config.data_dir, os.environ | {"REDIS_SERVER_BIN": config.redis_server_bin or ""})
+    server.start()
+    try:
+        server.wait_until_ready()
+        return _is_without_keys(server.url)
+    finally:
+        server.stop()
+
+
+def _is_without_keys(url: str, tls_verify: bool = True) -> bool:
+    with open_redis(url, tls_verify=tls_verify, socket_timeout_s=PATIENCE_S) as client:
+        return not holds_keys(client) and not noted(client)
 
 
 def only_for_this_start(file: Path, environ: Mapping[str, str]) -> list[str]:
@@ -59,4 +102,6 @@ if __name__ == "__main__":
     env = env_file(os.environ)
     if complete(env, os.environ):
         print(f"Wrote a random ADMIN_TOKEN to {env}", file=sys.stderr)
+    if complete_encryption(env, os.environ):
+        print(f"Wrote a random ENCRYPTION_KEY to {env}; keep a copy of it elsewhere", file=sys.stderr)
     print(*only_for_this_start(env, os.environ))

@@ -119,24 +119,24 @@ def test_clean_leaves_what_cannot_be_made_again(clone: Path) -> None:
     assert [file.exists() for file in [*gone, clone / ".venv"]] == [False] * (len(gone) + 1)
 
 
-def test_the_image_is_run_with_the_token_that_make_run_wrote(clone: Path) -> None:
-    """`make docker-run` gives the engine ADMIN_TOKEN of the environment or .env by name, so that no list shows it."""
+def test_the_image_is_run_with_the_secrets_that_make_run_wrote(clone: Path) -> None:
+    """`make docker-run` gives the engine those of the environment or .env by name, so that no list shows them."""
     engine = clone / "engine/docker"
     engine.parent.mkdir()
-    engine.write_text('#!/bin/sh\necho "$ADMIN_TOKEN: $@"\n')
+    engine.write_text('#!/bin/sh\necho "$ADMIN_TOKEN $ENCRYPTION_KEY: $@"\n')
     engine.chmod(0o755)
     path = f"{engine.parent}:{os.environ['PATH']}"
-    (clone / ".env").write_text("# The password of /admin.\nADMIN_TOKEN=from-the-file\n")
+    (clone / ".env").write_text("# The password of /admin.\nADMIN_TOKEN=from-the-file\nENCRYPTION_KEY=new,old\n")
     told = make("docker-run", "ARGS=-e EGRESS_ALLOW=10.0.0.5", cwd=clone, PATH=path).stdout
-    assert told.startswith("from-the-file: run ")
+    assert told.startswith("from-the-file new,old: run ")
     assert told.count("from-the-file") == 1
     for part in (
         "-p 127.0.0.1:8000:8000",
         ":/home/gateway/app/data",
-        "-e ADMIN_TOKEN -e EGRESS_ALLOW=10.0.0.5 ai-api-gateway",
+        "-e ADMIN_TOKEN -e ENCRYPTION_KEY -e EGRESS_ALLOW=10.0.0.5 ai-api-gateway",
     ):
         assert part in told
-    assert make("docker-run", cwd=clone, PATH=path, ADMIN_TOKEN="mine").stdout.startswith("mine: run ")
+    assert make("docker-run", cwd=clone, PATH=path, ADMIN_TOKEN="mine").stdout.startswith("mine new,old: run ")
 
 
 def post_compile(clone: Path, path: str) -> subprocess.CompletedProcess[str]:

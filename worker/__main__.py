@@ -26,7 +26,9 @@ from rq.worker import WorkerStatus
 from app.config import ConfigError, load_config
 from app.core.network.addresses import mask_url
 from app.storage.connections import Redis, open_redis, wait_for_redis
+from app.storage.keys.encryption import check
 from app.storage.refusals import describe
+from app.storage.secrets import Secrets
 from app.telemetry.set_up import set_up_logging
 from app.telemetry.standard_error import take_over_stderr
 from worker.prices import PriceTableKeeper
@@ -91,6 +93,9 @@ def main() -> int:
     client = connect()
     try:
         wait_for_redis(client.ping, config.redis_url, log.warning)
+        check(client, Secrets(config.encryption_keys))
+    except ConfigError as error:
+        return _complain(str(error))
     except redis.RedisError as error:
         return _complain(f"Redis at {mask_url(config.redis_url)} {describe(error)}")
     # RQ changes the timeout of the client that it is given; ours keep theirs.

@@ -21,13 +21,15 @@ def test_the_environment_wins_over_the_env_file(launch: Launch, project: Path) -
     (project / ".env").write_text("PORT=1\nADMIN_TOKEN=from-the-file\n")
     gateway = launch().until_healthy()
     wait_until(lambda: "ADMIN_TOKEN in " + str(project / ".env") in gateway.said(), "the welcome", 20)
+    assert "\n  keys        plain in Redis: set ENCRYPTION_KEY, then run `python " in gateway.said()
     assert gateway.stop() == 0
 
 
-def test_the_banner_names_the_way_out_without_its_password(launch: Launch) -> None:
-    """Whoever starts the gateway sees through which proxy it reaches upstreams; no process says the password."""
-    gateway = launch(HTTPS_PROXY="http://me:hush@proxy.test:3128").until_healthy()
+def test_the_banner_names_the_way_out_and_how_keys_are_stored(launch: Launch) -> None:
+    """Whoever starts the gateway sees through which proxy it reaches upstreams; no process says a secret."""
+    gateway = launch(HTTPS_PROXY="http://me:hush@proxy.test:3128", ENCRYPTION_KEY="hush too").until_healthy()
     wait_until(lambda: "way out     http://proxy.test:3128 for https://\n" in gateway.said(), "the welcome", 20)
+    assert "\n  keys        encrypted with ENCRYPTION_KEY\n" in gateway.said()
     assert gateway.stop() == 0
     assert "hush" not in gateway.said()
 
