@@ -47,6 +47,7 @@ from app.storage.limits.tokens import TokenLimits
 from app.storage.request_log.reading import RequestLog
 from app.storage.secrets import Secrets
 from app.storage.statistics.stats import Stats
+from app.storage.tasks.tasks import Tasks
 from app.telemetry.log_sink import LogSink, sink_of
 from app.telemetry.recorder import Recorder
 from app.telemetry.standard_error import STDERR
@@ -79,6 +80,7 @@ class Gateway:
     key_edits: KeyEdits
     request_log: RequestLog
     budgets: Budgets
+    tasks: Tasks
 
     def start(self) -> None:
         """Loads the mappings and begins to watch and to record. Raises KeysUnreadable."""
@@ -129,11 +131,9 @@ def build_gateway(config: Config) -> Gateway:
     catalog = Catalog(connect(), config.limits, config.settings)
     budgets = _build_budgets(quick(), catalog)
     tokens = TokenAdmission(TokenLimits(slots, minutes, config.web_concurrency), BudgetAdmission(budgets))
-    transport = Transport(
-        dialer,
-        PoolLimits(config.pool_max_idle, config.pool_max_idle_total, config.pool_idle_timeout_s, config.pool_max_age_s),
+    engine = Engine(
+        Transport(dialer, _pool_limits(config)), admission, tokens, config.held_body_max_bytes, config.forwarded_fields
     )
-    engine = Engine(transport, admission, tokens, config.held_body_max_bytes, config.forwarded_fields)
     recorder = _build_recorder(config, connect(), engine) if config.enable_stats else None
     log_sink = sink_of(STDERR)
     engine.calls.observers = [observer.record for observer in (recorder, log_sink) if observer is not None]
@@ -157,6 +157,13 @@ def build_gateway(config: Config) -> Gateway:
         key_edits=KeyEdits(choosing.pools, choosing.health, stored_health),
         request_log=RequestLog(redis),
         budgets=budgets,
+        tasks=Tasks(redis, secrets),
+    )
+
+
+def _pool_limits(config: Config) -> PoolLimits:
+    return PoolLimits(
+        config.pool_max_idle, config.pool_max_idle_total, config.pool_idle_timeout_s, config.pool_max_age_s
     )
 
 

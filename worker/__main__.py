@@ -1,5 +1,5 @@
-"""`python -m worker`: the second process. An RQ worker that rolls up what the web processes recorded, and keeps the
-built-in table of prices.
+"""`python -m worker`: the second process. An RQ worker that rolls up what the web processes recorded, keeps the
+built-in table of prices, and has tasks done by a process of their own.
 
 It outlives Redis: while Redis is away it tries again, and it ends only when it is told to (SIGTERM, SIGINT)
 or when Redis is away at its start for longer than 30 s. Any number may run; see worker/ticker.py.
@@ -33,6 +33,7 @@ from app.telemetry.set_up import set_up_logging
 from app.telemetry.standard_error import take_over_stderr
 from worker.prices import PriceTableKeeper
 from worker.roll_up import prepare, roll_up
+from worker.tasks.keeper import TasksKeeper
 from worker.ticker import QUEUE, Ticker
 
 log = logging.getLogger("worker")
@@ -110,6 +111,8 @@ def _serve(client: Redis, rq_client: Redis) -> None:
     ticker.start()
     prices = PriceTableKeeper(client)
     prices.start()
+    tasks = TasksKeeper(client, lambda: ticker.holds_lease)
+    tasks.start()
     log.info("Worker ready")
     try:
         roll_up()  # at once: whatever waited for a worker
@@ -117,6 +120,7 @@ def _serve(client: Redis, rq_client: Redis) -> None:
             _end_on_signals()
             time.sleep(PAUSE_S)
     finally:
+        tasks.stop()
         prices.stop()
         ticker.stop()
         log.info("Worker stopped")

@@ -170,6 +170,7 @@ const WORDS = {
     'Redis answers but refuses: its memory is full, it is read only, or a permission is missing. Nothing was changed; the gateway’s log says which it is.',
     'Redis 有响应但拒绝操作：内存已满、处于只读状态或缺少权限。未作任何更改，具体原因见网关日志。',
   ],
+  error_task_running: ['A task of that kind runs for this channel already. Wait for its end, or cancel it.', '此渠道已有同类任务在运行，请等待其结束或将其取消。'],
   error_token_missing: ['Log in first.', '请先登录。'],
   error_token_wrong: ['This is not the admin token.', '管理令牌不正确。'],
   error_upstream_failed: ['The upstream did not list its models.', '上游没有返回模型列表。'],

@@ -25,6 +25,7 @@ from app.routes.admin.prices import add_price_routes
 from app.routes.admin.probes import add_probe_routes
 from app.routes.admin.root import build_root
 from app.routes.admin.settings import add_settings_routes
+from app.routes.admin.tasks.tasks import add_task_routes
 from app.routes.admin.tokens import add_token_routes
 from app.routes.api_door import ApiDoor
 from app.routes.ccload import build_ccload, is_ccloads
@@ -53,6 +54,7 @@ def build_flask(gateway: Gateway) -> Flask:
     add_key_routes(admin, gateway)
     add_outcome_rule_routes(admin, gateway)
     add_explain_route(admin, gateway)
+    add_task_routes(admin, gateway)
     add_probe_routes(admin, gateway)
     add_token_routes(admin, gateway)
     add_log_routes(admin, gateway)

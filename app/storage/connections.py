@@ -84,6 +84,14 @@ CONVERSATIONS = "apiproxy:{channels}:conversations:"  # + number of the slice: h
 CONVERSATIONS_NEWS = "apiproxy:{channels}:conversations_news"  # channel: what was stored of them, for all processes
 GIVEN_ID = "apiproxy:{channels}:given_id:"  # + digest of a token and an id that it was given -> "channel id, key id"
 
+# One tag for all tasks, so that one script may end any of them.
+TASKS = "apiproxy:{tasks}:of:"  # + task id: hash, what is told of it and who does it; see storage/tasks/stored.py
+TASKS_LAST_ID = "apiproxy:{tasks}:last_id"  # no id is given twice
+TASKS_OPEN = "apiproxy:{tasks}:open"  # sorted set of the ids of those that wait or run
+TASKS_BUSY = "apiproxy:{tasks}:busy"  # hash "kind channel id" -> id of the open task
+TASKS_ENDED = "apiproxy:{tasks}:ended"  # list of ids, the latest first
+TASKS_INPUT = "apiproxy:{tasks}:input:"  # + task id: list of sealed pieces, until it ends
+
 ADMIN_SESSION = "apiproxy:admin:session:"
 ADMIN_FAILURES = "apiproxy:admin:failures:"
 

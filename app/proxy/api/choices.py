@@ -95,6 +95,11 @@ class Choosing:
         finally:
             self._knows.set()
 
+    def wait_until_known(self) -> None:
+        """Until keys and rests have been read, where there are channels; for `LONGEST_BEGIN_S` at most."""
+        if self._has_begun and not self._knows.is_set():
+            self._knows.wait(LONGEST_BEGIN_S)
+
     def stop(self) -> None:
         """Stores what is left of health."""
         if self._has_begun:
@@ -112,8 +117,7 @@ class Choosing:
 
         The first calls of a process wait until it knows keys and rests. Raises ApiError when nobody can be tried.
         """
-        if self._has_begun and not self._knows.is_set():
-            self._knows.wait(LONGEST_BEGIN_S)
+        self.wait_until_known()
         wanted = Wanted(request.asked.served_by, request.model, only, without)
         if snapshot.settings is not self._settings:
             self._settings, self._preferences = snapshot.settings, preferences_of(snapshot.settings)

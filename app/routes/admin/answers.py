@@ -21,6 +21,7 @@ from app.storage.catalog.mappings import MappingExists, MappingNotFound
 from app.storage.connections import RedisError
 from app.storage.keys.edits import KeyNotFound
 from app.storage.refusals import describe, refusal_of, trouble_of
+from app.storage.tasks.task import TaskNotFound, TaskRunning
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ Code = Literal[
     "session_ended",
     "storage_away",
     "storage_refuses",
+    "task_running",
     "token_missing",
     "token_wrong",
     "unknown_field",
@@ -79,6 +81,8 @@ EXPECTED = (
     ChannelInUse,
     KeyNotFound,
     AccessTokenNotFound,
+    TaskNotFound,
+    TaskRunning,
     RedisError,
 )
 """What a route of the admin API may raise; `error_answer` words it."""
@@ -130,10 +134,12 @@ def as_admin_error(error: Exception) -> AdminError:
             return AdminError(400, "address_refused", str(error), "target")
         case MappingExists():
             return AdminError(400, "name_taken", str(error), "prefix")
-        case MappingNotFound() | ChannelNotFound() | KeyNotFound() | AccessTokenNotFound():
+        case MappingNotFound() | ChannelNotFound() | KeyNotFound() | AccessTokenNotFound() | TaskNotFound():
             return AdminError(404, "not_found", str(error))
         case ChannelNameTaken():
             return AdminError(409, "name_taken", str(error), "name")
+        case TaskRunning():
+            return AdminError(409, "task_running", str(error))
         case ChannelInUse():
             return AdminError(409, "in_use", str(error))
         case RedisError():

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Blueprint, Response, jsonify, request
 
@@ -21,6 +21,8 @@ from app.proxy.api.choices import now_ms
 from app.routes.admin.answers import AdminError, read_object
 from app.routes.admin.channel_answers import ChannelAnswers
 from app.routes.admin.lists import asked_words, page_size
+from app.routes.admin.tasks.imports import AT_ONCE, order_import
+from app.routes.admin.tasks.tasks import task_answer
 from app.storage.catalog import channels
 from app.storage.catalog.channels import ChannelNotFound
 from app.storage.connections import RedisError
@@ -30,6 +32,7 @@ LONGEST_REST_S = 31 * 86_400
 """By hand."""
 
 Answer = Response | tuple[Response, int]
+Given = TypeVar("Given")
 
 
 def add_channel_routes(admin: Blueprint, gateway: Gateway) -> None:
@@ -51,9 +54,13 @@ def add_channel_routes(admin: Blueprint, gateway: Gateway) -> None:
         said = body.get("keys")
         keys = [] if said is None or isinstance(said, dict) else keys_in(said, "keys")
         channel = channels.add(catalog, body, check)
-        if keys:
+        ordered = {}
+        if len(keys) > AT_ONCE:
+            task = with_keys(gateway, channel, lambda: order_import(gateway, channel.id, keys))
+            ordered = {"task": task_answer(task)}
+        elif keys:
             with_keys(gateway, channel, lambda: gateway.key_edits.add(channel.id, keys))
-        return jsonify(success=True, channel=answers.one(channel)), 201
+        return jsonify(success=True, channel=answers.one(channel), **ordered), 201
 
     @admin.get("/channels/<channel_id>")
     def show_channel(channel_id: str) -> Answer:
@@ -87,10 +94,10 @@ def find_channel(gateway: Gateway, channel_id: str) -> Channel:
     return channel
 
 
-def with_keys(gateway: Gateway, channel: Channel, give: Callable[[], object]) -> None:
+def with_keys(gateway: Gateway, channel: Channel, give: Callable[[], Given]) -> Given:
     """Gives a channel that was just added its keys; it goes again where that fails. Raises RedisError."""
     try:
-        give()
+        return give()
     except RedisError:
         with suppress(RedisError):
             channels.delete(gateway.catalog, [channel.id])

@@ -17,6 +17,8 @@ from app.routes.admin.answers import AdminError, read_object
 from app.routes.admin.channel_answers import ChannelAnswers, key_answer
 from app.routes.admin.channels import Answer, find_channel, rest_s
 from app.routes.admin.lists import asked_words, page_size
+from app.routes.admin.tasks.imports import AT_ONCE, order_import
+from app.routes.admin.tasks.tasks import task_answer
 from app.storage.keys.edits import KeyNotFound
 
 STATES = {state.value: state for state in KeyState}
@@ -46,7 +48,11 @@ def add_key_routes(admin: Blueprint, gateway: Gateway) -> None:
     @admin.post("/channels/<channel_id>/keys")
     def add_keys(channel_id: str) -> Answer:
         find(channel_id)
-        added = edits.add(channel_id, _given_keys())
+        keys = _given_keys()
+        if len(keys) > AT_ONCE:
+            task = order_import(gateway, channel_id, keys)
+            return jsonify(success=True, task=task_answer(task)), 202
+        added = edits.add(channel_id, keys)
         return jsonify(success=True, **added._asdict())
 
     @admin.put("/channels/<channel_id>/keys/<key_id>")

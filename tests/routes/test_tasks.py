@@ -1,0 +1,86 @@
+"""The admin API of tasks, where no worker takes them: what is ordered, told and cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.channels import add_channel, said_of_channel
+from tests.support.gateway import GatewayProcess
+
+pytestmark = pytest.mark.usefixtures("no_channels_stay", "no_tasks_stay")
+
+KEYS = [f"sk-canary-{number:04d}" for number in range(1001)]
+
+
+@pytest.fixture
+def no_tasks_stay(gateway: GatewayProcess) -> Iterator[None]:
+    yield
+    for task in gateway.admin("GET", "/api/tasks").json()["tasks"]:
+        gateway.admin("DELETE", f"/api/tasks/{task['id']}")
+
+
+def import_keys(gateway: GatewayProcess, channel: dict[str, Any], keys: object) -> Any:
+    return gateway.admin("POST", f"/api/channels/{channel['id']}/keys", {"keys": keys})
+
+
+def test_above_a_thousand_keys_are_added_by_a_task(gateway: GatewayProcess) -> None:
+    """It is told at once, found among all, and cancelled; it stays to be seen then."""
+    channel = add_channel(gateway)
+    assert import_keys(gateway, channel, KEYS[:1000]).json() == {
+        "success": True,
+        "added": 1000,
+        "duplicates": 0,
+        "total": 1000,
+    }
+    reply = import_keys(gateway, channel, KEYS)
+    task = reply.json()["task"]
+    assert (reply.status, reply.json()) == (202, {"success": True, "task": task})
+    assert task == {
+        "id": task["id"],
+        "kind": "import_keys",
+        "channel_id": channel["id"],
+        "state": "queued",
+        "done": 0,
+        "total": 1001,
+        "message": "",
+        "result": None,
+        "started_at_ms": None,
+        "ended_at_ms": None,
+    }
+    assert gateway.admin("GET", f"/api/tasks/{task['id']}").json() == {"success": True, "task": task}
+    assert task in gateway.admin("GET", "/api/tasks").json()["tasks"]
+    cancelled = gateway.admin("DELETE", f"/api/tasks/{task['id']}").json()["task"]
+    assert cancelled == task | {"state": "cancelled", "ended_at_ms": cancelled["ended_at_ms"]}
+    assert gateway.admin("DELETE", f"/api/tasks/{task['id']}").json()["task"] == cancelled
+    assert cancelled in gateway.admin("GET", "/api/tasks").json()["tasks"]
+
+
+def test_a_second_import_for_a_channel_is_refused_while_one_waits(gateway: GatewayProcess) -> None:
+    """With a code, and with the task that is in its way; few keys and other channels are taken meanwhile."""
+    channel = add_channel(gateway)
+    task = import_keys(gateway, channel, KEYS).json()["task"]
+    refused = import_keys(gateway, channel, KEYS)
+    assert (refused.status, refused.json()["code"]) == (409, "task_running")
+    assert f"task {task['id']} " in refused.json()["error"]
+    assert import_keys(gateway, channel, KEYS[:2]).status == 200
+    assert import_keys(gateway, add_channel(gateway, "two"), KEYS).status == 202
+
+
+def test_a_channel_comes_with_a_task_for_its_many_keys(gateway: GatewayProcess) -> None:
+    reply = gateway.admin("POST", "/api/channels", said_of_channel("one", keys="\n".join(KEYS)))
+    assert reply.status == 201
+    task, channel = reply.json()["task"], reply.json()["channel"]
+    assert (task["kind"], task["channel_id"], task["total"]) == ("import_keys", channel["id"], 1001)
+    few = gateway.admin("POST", "/api/channels", said_of_channel("two", keys=KEYS[:1000])).json()
+    assert few["channel"]["keys"]["total"] == 1000
+    assert "task" not in few
+
+
+def test_there_is_no_other_task(gateway: GatewayProcess) -> None:
+    for method in ("GET", "DELETE"):
+        reply = gateway.admin(method, "/api/tasks/987654321")
+        assert (reply.status, reply.json()["code"]) == (404, "not_found")
+    assert gateway.request("GET", "/api/tasks").status == 401

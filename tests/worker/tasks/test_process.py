@@ -1,0 +1,134 @@
+"""The tasks process: there while it is needed, started again when it dies, and gone with its worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Sequence
+from contextlib import suppress
+
+import pytest
+
+from app.core.model import Channel
+from app.gateway import Gateway
+from app.storage.connections import RedisError
+from app.storage.embedded import EmbeddedRedis
+from app.storage.tasks.task import OPEN, Task, TaskState
+from tests.support.launched import NEEDS_PROC
+from tests.support.waiting import wait_until
+from tests.support.worker_process import StartWorker, has_ended, tasks_process
+
+pytestmark = NEEDS_PROC
+
+KEYS = [f"sk-{number:032d}" for number in range(30_000)]
+
+
+def order(house: Gateway, channel: Channel, keys: Sequence[str] = KEYS) -> Task:
+    text = "\n".join(keys).encode()
+    pieces = [text[begin : begin + 65536] for begin in range(0, len(text), 65536)]
+    return house.tasks.order("import_keys", channel.id, {}, len(keys), pieces)
+
+
+def ended(house: Gateway, task: Task) -> Task:
+    def look() -> Task | None:
+        with suppress(RedisError):
+            found = house.tasks.get(task.id)
+            return found if found.ended_at_ms else None
+        return None
+
+    found: Task = wait_until(look, "the task ends", timeout_s=60)
+    return found
+
+
+def stored_keys(house: Gateway, channel: Channel) -> Sequence[str]:
+    return house.key_edits.export(channel.id)
+
+
+def begun(house: Gateway, task: Task) -> None:
+    wait_until(lambda: house.tasks.get(task.id).done, "the task gets on", timeout_s=30, pause_s=0.002)
+
+
+def test_keys_are_imported_and_none_is_there_twice(house: Gateway, channel: Channel, start_worker: StartWorker) -> None:
+    """Those of before and those given twice are told as duplicates."""
+    house.key_edits.add(channel.id, KEYS[:10])
+    start_worker()
+    found = ended(house, order(house, channel, [*KEYS[:3000], *KEYS[:5]]))
+    assert (found.state, found.done, found.total) == (TaskState.DONE, 3005, 3005)
+    assert found.result == {"added": 2990, "duplicates": 15, "total": 3000}
+    assert stored_keys(house, channel) == KEYS[:3000]
+
+
+def test_a_killed_tasks_process_is_replaced_and_the_task_goes_on(
+    house: Gateway, channel: Channel, start_worker: StartWorker
+) -> None:
+    """No key is there twice, none is missing, and it is told which were added: all but those that were there."""
+    house.key_edits.add(channel.id, KEYS[100:110])
+    worker, task = start_worker(), order(house, channel)
+    begun(house, task)
+    os.kill(tasks_process(worker.pid), signal.SIGKILL)
+    found = ended(house, task)
+    assert found.result == {"added": 29_990, "duplicates": 10, "total": 30_000}
+    assert sorted(stored_keys(house, channel)) == KEYS
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_what_a_stopped_or_killed_worker_leaves_another_takes_up(
+    house: Gateway, channel: Channel, start_worker: StartWorker, how: signal.Signals
+) -> None:
+    """And no process of its lives on."""
+    worker, task = start_worker(), order(house, channel)
+    begun(house, task)
+    pid = tasks_process(worker.pid)
+    worker.send_signal(how)
+    worker.wait(20)
+    wait_until(lambda: has_ended(pid), "the tasks process has ended")
+    assert house.tasks.get(task.id).state in OPEN
+    start_worker()
+    found = ended(house, task)
+    assert found.result == {"added": 30_000, "duplicates": 0, "total": 30_000}
+    assert sorted(stored_keys(house, channel)) == KEYS
+
+
+def test_two_workers_do_a_task_once(house: Gateway, channel: Channel, start_worker: StartWorker) -> None:
+    workers = [start_worker(), start_worker()]
+    found = ended(house, order(house, channel))
+    assert found.result == {"added": 30_000, "duplicates": 0, "total": 30_000}
+    assert sum(tasks_process(worker.pid) > 0 for worker in workers) == 1
+
+
+def test_a_running_task_is_cancelled_and_tells_what_it_did(
+    house: Gateway, channel: Channel, start_worker: StartWorker
+) -> None:
+    start_worker()
+    task = order(house, channel)
+    begun(house, task)
+    house.tasks.cancel(task.id)
+    found = ended(house, task)
+    assert found.state is TaskState.CANCELLED
+    assert found.result is not None
+    assert len(stored_keys(house, channel)) == found.result["added"] < len(KEYS)
+
+
+def test_no_process_is_there_without_a_task(house: Gateway, start_worker: StartWorker) -> None:
+    worker = start_worker()
+    assert worker.stderr is not None
+    while "ready" not in worker.stderr.readline():
+        pass
+    wait_until(lambda: house.redis.get("apiproxy:{stats}:rolled_at"), "it has rolled up")
+    assert tasks_process(worker.pid) == 0
+
+
+def test_redis_is_killed_in_the_middle(
+    house: Gateway, channel: Channel, start_worker: StartWorker, own_server: EmbeddedRedis
+) -> None:
+    start_worker()
+    task = order(house, channel)
+    begun(house, task)
+    assert own_server.process is not None
+    own_server.process.kill()
+    own_server.process.wait()
+    own_server.spawn()
+    own_server.wait_until_ready()
+    found = ended(house, task)
+    assert found.state is TaskState.DONE
+    assert sorted(stored_keys(house, channel)) == KEYS

@@ -1,0 +1,105 @@
+"""`python -m worker.tasks`: the tasks process. `python -m worker` starts it when a task waits; see keeper.py.
+
+It is apart from the roll-up, which must run every second, and patched by gevent, for it asks upstreams as a web process
+does. It ends when it has had nothing to do for a while, when it is told to (SIGTERM), and when its standard input
+closes: the other end is its worker's, whatever becomes of that.
+"""
+
+from __future__ import annotations
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import logging  # noqa: E402 - what is imported from here on is to be patched
+import signal  # noqa: E402
+import sys  # noqa: E402
+import time  # noqa: E402
+from dataclasses import replace  # noqa: E402
+from typing import Any  # noqa: E402
+
+import gevent  # noqa: E402
+import redis  # noqa: E402
+from gevent.event import Event  # noqa: E402
+from rq import SimpleWorker  # noqa: E402
+from rq.exceptions import StopRequested  # noqa: E402
+from rq.serializers import JSONSerializer  # noqa: E402
+
+from app.config import load_config  # noqa: E402
+from app.gateway import build_gateway  # noqa: E402
+from app.storage.connections import open_redis  # noqa: E402
+from app.telemetry.set_up import set_up_logging  # noqa: E402
+from app.telemetry.standard_error import take_over_stderr  # noqa: E402
+from worker.tasks.keeper import QUEUE  # noqa: E402
+from worker.tasks.runner import Runner, prepare  # noqa: E402
+
+log = logging.getLogger("worker.tasks")
+
+IDLE_S = 30.0
+"""Without a task the process ends after about this long: its memory is worth more than the second of its start."""
+PAUSE_S = 0.5
+READABLE = 1
+"""As libev says it. Nobody writes to our standard input, so then its other end has closed."""
+WORKER_TTL_S = 30
+
+
+class TasksWorker(SimpleWorker):
+    """RQ's worker in a greenlet of its own: signals are the process's business, and a full house fetches no job."""
+
+    max_connection_wait_time = 1.0
+    runner: Runner
+
+    def check_for_suspension(self, burst: bool) -> None:
+        while self.runner.is_full:
+            time.sleep(0.1)
+
+    def _install_signal_handlers(self) -> None:
+        pass
+
+    def subscribe(self) -> None:
+        """Not to RQ's remote commands: nobody sends any."""
+
+
+def main() -> int:
+    """The process's exit code."""
+    take_over_stderr()
+    config = load_config()
+    set_up_logging(config.log_level, config.log_format)
+    logging.getLogger("rq").setLevel(logging.CRITICAL)
+    stopping = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        gevent.signal_handler(number, stopping.set)
+    workers_end = gevent.get_hub().loop.io(sys.stdin.fileno(), READABLE)
+    workers_end.start(stopping.set)
+    gateway = build_gateway(replace(config, enable_stats=False))
+    gateway.start()
+    runner = prepare(gateway)
+    runner.start()
+    assert config.redis_url is not None  # noqa: S101 - build_gateway asks for it
+    client = open_redis(config.redis_url, tls_verify=config.redis_tls_verify, tcp_keepalive=config.tcp_keepalive)
+    jobs = gevent.spawn(_fetch_jobs, client, runner)
+    try:
+        while not stopping.wait(PAUSE_S):
+            if runner.is_idle and time.monotonic() - runner.idle_since_s > IDLE_S:
+                break
+    finally:
+        jobs.kill(StopRequested, timeout=2)
+        runner.stop()
+        gateway.stop()
+    return 0
+
+
+def _fetch_jobs(client: Any, runner: Runner) -> None:
+    """RQ's loop, again and again: it ends whenever Redis is away."""
+    while True:
+        worker = TasksWorker([QUEUE], connection=client, serializer=JSONSerializer, worker_ttl=WORKER_TTL_S)
+        worker.runner = runner
+        try:
+            worker.work(logging_level="CRITICAL")
+        except redis.RedisError as error:
+            log.debug("RQ's loop ended and begins anew: %s", error)
+        gevent.sleep(PAUSE_S)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

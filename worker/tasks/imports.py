@@ -1,0 +1,55 @@
+"""Many keys are added to a channel."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Any, Final
+
+from app.core.channels.keys import InvalidKey, keys_in
+from app.core.snapshot import CHANNELS
+from worker.tasks.running import Running, TaskFailed
+
+CHUNK: Final = 2_000
+"""Keys that are added between two words about it."""
+
+
+def import_keys(running: Running) -> dict[str, Any]:
+    """Each is there once, however often this is begun; and each that this added is told as added."""
+    try:
+        keys = keys_in(b"".join(running.input()).decode(), "text")
+    except InvalidKey as error:
+        raise TaskFailed(str(error)) from None
+    unique = list(dict.fromkeys(keys))
+    stored = running.gateway.choosing.pools.stored
+    begun, added = running.place, running.place.get("added", 0)
+    running.tell(running.done, len(keys))
+    for begin in range(begun.get("next", 0), len(unique), CHUNK):
+        if running.cancelled:
+            break
+        _check_channel(running)
+        chunk = unique[begin : begin + CHUNK]
+        # Of a process that was killed nobody knows whether it added this chunk, but for the ids that were given since.
+        after = begun["last_id"] if begun.get("next") == begin else stored.look().last_id
+        running.save({"next": begin, "added": added, "last_id": after})
+        if begun.get("next") == begin:
+            added += _added_before(running, chunk, after)
+        added += running.gateway.key_edits.add(running.channel_id, chunk).added
+        running.tell(begin + len(chunk), message=f"{added:,} keys added")
+    if not running.cancelled:
+        running.tell(len(keys))
+    total = len(running.gateway.choosing.pools.of(running.channel_id).ids)
+    return {"added": added, "duplicates": running.done - added, "total": total}
+
+
+def _check_channel(running: Running) -> None:
+    if running.channel_id not in CHANNELS.of(running.gateway.catalog.snapshot).by_id:
+        raise TaskFailed(f"channel {running.channel_id} was deleted meanwhile")
+
+
+def _added_before(running: Running, chunk: Sequence[str], after: int) -> int:
+    pools = running.gateway.choosing.pools
+    pools.load()
+    pool = pools.of(running.channel_id)
+    new = {pool.secret_at(place) for place in range(bisect_right(pool.ids, after), len(pool.ids))}
+    return sum(key in new for key in chunk)

@@ -1,0 +1,119 @@
+"""Sees to it that tasks are done: gives those that wait to RQ, and starts the process that does them.
+
+A task waits when it was ordered, and again when whoever did it has been silent for too long. So what a kill leaves, of
+any process or of Redis, is taken up by the same look.
+"""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+import redis
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from app.storage.connections import Redis
+from app.storage.tasks.stored import StoredTasks
+
+log = logging.getLogger(__name__)
+
+QUEUE: Final = "apiproxy-tasks"
+JOB: Final = "worker.tasks.runner.begin"
+LOOK_S: Final = 0.5
+JOB_TRACE_S: Final = 60
+"""How long a job that failed, or that nobody fetched, can be looked at."""
+STOP_S: Final = 9.0
+"""How long the process may take to leave its tasks in order."""
+BACKOFF_S: Final = (0.0, 1.0, 2.0, 5.0, 15.0, 30.0)
+"""The pauses before a process that died is started again."""
+STEADY_S: Final = 60.0
+"""One that lived as long starts again without a pause."""
+
+
+class TasksKeeper(threading.Thread):
+    """A thread of the worker."""
+
+    def __init__(self, redis_client: Redis, holds_lease: Callable[[], bool]) -> None:
+        """`holds_lease`: of several workers one keeps the tasks, too."""
+        super().__init__(name="tasks", daemon=True)
+        self._stored = StoredTasks(redis_client)
+        self._queue = Queue(QUEUE, connection=redis_client, serializer=JSONSerializer)
+        self._holds_lease = holds_lease
+        self._stopping = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started_at_s = 0.0
+        self._deaths = 0
+
+    def run(self) -> None:
+        while not self._stopping.wait(LOOK_S):
+            try:
+                self.look()
+            except redis.RedisError:
+                pass  # the ticker says so
+            except Exception:
+                log.exception("Tasks wait: they could not be looked after")
+
+    def stop(self) -> None:
+        """Ends the thread and the process; what runs goes on in another worker's, or in that of the next start."""
+        self._stopping.set()
+        self.join(timeout=1)
+        process = self._process
+        if process is None:
+            return
+        self._close()
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            log.warning("The tasks process does not end; killing it")
+            process.kill()
+            process.wait()
+
+    def look(self) -> None:
+        """Raises redis.RedisError."""
+        self._note_death()
+        if not self._holds_lease():
+            return
+        waiting = self._stored.waiting()
+        if not waiting:
+            return
+        if not self._queue.count:  # else those were given already
+            for id in waiting:
+                self._queue.enqueue(JOB, id, job_timeout=-1, result_ttl=0, ttl=JOB_TRACE_S, failure_ttl=JOB_TRACE_S)
+        if self._process is None and time.monotonic() >= self._due_at_s():
+            self._start()
+
+    def _start(self) -> None:
+        command = [sys.executable, "-m", "worker.tasks"]
+        # Its input closes with us, however we end; and a Ctrl-C of our terminal is for us alone.
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, process_group=0)  # noqa: S603
+        self._started_at_s = time.monotonic()
+
+    def _note_death(self) -> None:
+        if self._process is None or self._process.poll() is None:
+            return
+        code = self._process.returncode
+        self._close()
+        self._process = None
+        if code == 0:
+            self._deaths = 0
+            return
+        lived_s = time.monotonic() - self._started_at_s
+        self._deaths = 1 if lived_s > STEADY_S else self._deaths + 1
+        log.warning("The tasks process ended unexpectedly (%s); it is started again for what waits", _ending(code))
+
+    def _due_at_s(self) -> float:
+        return self._started_at_s + BACKOFF_S[min(self._deaths, len(BACKOFF_S) - 1)]
+
+    def _close(self) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+
+
+def _ending(code: int) -> str:
+    return f"code {code}" if code > 0 else f"killed by signal {-code}"

@@ -1,0 +1,16 @@
+"""Which kinds of tasks there are, and what does each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from worker.tasks.imports import import_keys
+from worker.tasks.running import Running
+
+Kind = Callable[[Running], Mapping[str, Any]]
+"""Does the task and returns its result; of one that was cancelled, what it did until then. Raises TaskFailed."""
+
+KINDS: dict[str, Kind] = {
+    "import_keys": import_keys,
+}
