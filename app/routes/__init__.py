@@ -16,6 +16,7 @@ from app.routes.admin.answers import MAX_BODY_BYTES, error_answer
 from app.routes.admin.channel_acts import add_channel_act_routes
 from app.routes.admin.channels import add_channel_routes
 from app.routes.admin.explain import add_explain_route
+from app.routes.admin.files.channel_files import add_channel_file_routes
 from app.routes.admin.guard import build_admin
 from app.routes.admin.keys import add_key_routes
 from app.routes.admin.logs import add_log_routes
@@ -51,6 +52,7 @@ def build_flask(gateway: Gateway) -> Flask:
     add_settings_routes(admin, gateway)
     add_channel_routes(admin, gateway)
     add_channel_act_routes(admin, gateway)
+    add_channel_file_routes(admin, gateway)
     add_key_routes(admin, gateway)
     add_outcome_rule_routes(admin, gateway)
     add_explain_route(admin, gateway)

@@ -27,3 +27,11 @@ def asked_words(name: str, choices: Collection[str]) -> list[str]:
         if word not in choices:
             raise AdminError(400, "invalid", f"{name} must be of {', '.join(choices)}, not {word!r}", name)
     return words
+
+
+def asked_flag(name: str, *, default: bool) -> bool:
+    """`true` or `false`. Raises AdminError."""
+    text = request.args.get(name, "").strip().lower() or str(default).lower()
+    if text not in ("true", "false", "1", "0"):
+        raise AdminError(400, "invalid", f"{name} must be true or false, not {text[:60]!r}", name)
+    return text in ("true", "1")

@@ -47,18 +47,11 @@ def add(catalog: Catalog, said: Any, check: Check) -> Channel:
     """Raises Invalid, ChannelNameTaken, RedisError, and what `check` does."""
     catalog.look()
     for _ in range(TRIES):
-        now_ms = _now_ms()
-        ids, names, last = catalog.table(TEXTS), catalog.table(NAMES), catalog.table(LAST_ID).get(_LAST, "")
-        channel_id = str(max(map(_number, (*ids, *names.values(), last)), default=0) + 1)
-        channel = _parsed(catalog, channel_id, said, now_ms, now_ms)
+        last, first_new = last_id(catalog)
+        channel = parsed(catalog, str(first_new), said)
         check(channel)
-        _refuse_taken(names, channel)
-        edits = [
-            Edit("same", LAST_ID, _LAST, last),
-            Edit("put", LAST_ID, _LAST, channel_id),
-            Edit("add", NAMES, comparable(channel.name), channel_id),
-            Edit("add", TEXTS, channel_id, _text(channel)),
-        ]
+        _refuse_taken(catalog.table(NAMES), channel)
+        edits = [*giving_ids(last, first_new), *adding(channel)]
         if catalog.change(CHANNELS, "added", edits):
             return channel
     raise _lost()
@@ -77,18 +70,13 @@ def update(catalog: Catalog, changes: MappingOf[str, Any], check: Check = _anyth
     for _ in range(TRIES):
         edits: list[Edit] = []
         channels = []
-        noun: Noun[Part] | None = CHANNELS
         for channel_id, change in changes.items():
-            before = _stored(catalog, channel_id)
-            said, created_at_ms = _read(before)
-            channel = _parsed(catalog, channel_id, merged(said, change), created_at_ms, _now_ms())
+            said, created_at_ms = said_of(catalog, channel_id)
+            channel = parsed(catalog, channel_id, merged(said, change), created_at_ms)
             check(channel)
             channels.append(channel)
-            edits += Edit("same", TEXTS, channel_id, before), Edit("put", TEXTS, channel_id, _text(channel))
-            edits += _renaming(catalog, channel)
-            if followers := _following(catalog, str(said.get("name", "")), channel.name):
-                noun, edits = None, edits + followers
-        if not edits or catalog.change(noun, "updated", edits):
+            edits += changing(catalog, channel)
+        if not edits or catalog.change(noun_of(edits), "updated", edits):
             return channels
     raise _lost()
 
@@ -119,6 +107,48 @@ def mappings_to(catalog: Catalog, name: str) -> list[str]:
         for prefix, target in catalog.table(TARGETS).items()
         if target.startswith(CHANNEL_TARGET) and comparable(target.removeprefix(CHANNEL_TARGET)) == wanted
     ]
+
+
+def last_id(catalog: Catalog) -> tuple[str, int]:
+    """What is stored as the last id, and the one to give next."""
+    ids, names, last = catalog.table(TEXTS), catalog.table(NAMES), catalog.table(LAST_ID).get(_LAST, "")
+    return last, max(map(_number, (*ids, *names.values(), last)), default=0) + 1
+
+
+def giving_ids(last: str, last_given: int) -> list[Edit]:
+    return [Edit("same", LAST_ID, _LAST, last), Edit("put", LAST_ID, _LAST, str(last_given))]
+
+
+def adding(channel: Channel) -> list[Edit]:
+    return [
+        Edit("add", NAMES, comparable(channel.name), channel.id),
+        Edit("add", TEXTS, channel.id, _text(channel)),
+    ]
+
+
+def changing(catalog: Catalog, channel: Channel) -> list[Edit]:
+    """Of one that is there; mappings follow its name. Raises ChannelNotFound, ChannelNameTaken."""
+    before = _stored(catalog, channel.id)
+    edits = [Edit("same", TEXTS, channel.id, before), Edit("put", TEXTS, channel.id, _text(channel))]
+    edits += _renaming(catalog, channel)
+    return edits + _following(catalog, str(_read(before)[0].get("name", "")), channel.name)
+
+
+def noun_of(edits: Sequence[Edit]) -> Noun[Part] | None:
+    """Whose change it is; None: of several nouns at once."""
+    return None if any(edit.table == TARGETS for edit in edits) else CHANNELS
+
+
+def said_of(catalog: Catalog, channel_id: str) -> tuple[dict[str, Any], int]:
+    """What was said of one, and when it was said first. Raises ChannelNotFound."""
+    return _read(_stored(catalog, channel_id))
+
+
+def parsed(catalog: Catalog, channel_id: str, said: Any, created_at_ms: int | None = None) -> Channel:
+    """The channel that it would be, changed now; None: it is a new one. Raises Invalid."""
+    limits, now_ms = catalog.snapshot.limits, _now_ms()
+    created_at_ms = now_ms if created_at_ms is None else created_at_ms
+    return parse_channel(channel_id, said, limits, created_at_ms=created_at_ms, updated_at_ms=now_ms)
 
 
 def _renaming(catalog: Catalog, channel: Channel) -> list[Edit]:
@@ -162,11 +192,6 @@ def _read(text: str) -> tuple[dict[str, Any], int]:
         return dict(stored["said"]), int(stored["created_at_ms"])
     except (ValueError, TypeError, KeyError):
         return {}, 0
-
-
-def _parsed(catalog: Catalog, channel_id: str, said: Any, created_at_ms: int, updated_at_ms: int) -> Channel:
-    limits = catalog.snapshot.limits
-    return parse_channel(channel_id, said, limits, created_at_ms=created_at_ms, updated_at_ms=updated_at_ms)
 
 
 def _text(channel: Channel) -> str:

@@ -1,0 +1,141 @@
+"""Channels with their keys as a CSV file, out and in. Whoever is given one is written down."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+
+from flask import Blueprint, Response, jsonify, request
+
+from app.core.channels.csv_keys import KEYS_A_STEP, write_keys
+from app.core.channels.csv_reading import ChannelRow, Heading, is_blank, read_heading, read_row
+from app.core.channels.csv_writing import COLUMNS, write_row
+from app.core.channels.keys import StoredKey
+from app.core.errors import AddressRefused, Invalid
+from app.core.model import Channel
+from app.gateway import Gateway
+from app.routes.admin.answers import AdminError
+from app.routes.admin.channels import Answer
+from app.routes.admin.files.uploads import read_upload
+from app.routes.admin.lists import asked_flag
+from app.storage.channel_import import ChannelImport, Decision, LineError
+from app.waiting import give_way
+from app.wire.csv_files import BOM, read_records, write_record
+
+MOST_LINES: Final = 10_000
+"""Of one file."""
+EXAMPLE: Final = "curl -F file=@channels.csv"
+
+audit = logging.getLogger("audit")
+audit.setLevel(logging.INFO)  # whatever LOG_LEVEL says
+
+
+def add_channel_file_routes(admin: Blueprint, gateway: Gateway) -> None:
+    @admin.get("/channels/export")
+    def export_channels() -> Answer:
+        return export_answer(gateway)
+
+    @admin.post("/channels/import")
+    def import_channels() -> Answer:
+        return jsonify(success=True, **import_answer(gateway))
+
+
+def export_answer(gateway: Gateway) -> Response:
+    """All channels, the first to be tried first. Raises AdminError, RedisError."""
+    secrets = asked_flag("secrets", default=True)
+    gateway.choosing.pools.load()
+    channels = gateway.catalog.look().channels
+    what = "with their keys" if secrets else "with hints of their keys"
+    audit.info("%d channels were exported, %s, to %s", len(channels), what, _who())
+    name = time.strftime("channels-%Y%m%d-%H%M%S.csv")
+    fields = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(_written(gateway, channels, secrets), content_type="text/csv; charset=utf-8", headers=fields)
+
+
+def import_answer(gateway: Gateway) -> dict[str, Any]:
+    """What became of the file that was sent, or with `?preview=true` would. Raises AdminError, Invalid, RedisError."""
+    preview = asked_flag("preview", default=False)
+    heading, rows, errors, blank = _read_file(read_upload("file", EXAMPLE))
+    work = ChannelImport(
+        gateway.catalog, gateway.choosing.pools, gateway.key_edits, lambda channel: _check(gateway, channel), give_way
+    )
+    decision = work.decide(rows) if preview else work.take(rows)
+    answer = _answer(decision, errors, blank)
+    if not preview:
+        audit.info(
+            "channels were imported by %s: %d created, %d updated, %d lines skipped",
+            *(_who(), answer["created"], answer["updated"], answer["skipped"]),
+        )
+    return {"preview": preview, **answer, "notes": list(heading.notes)}
+
+
+def _read_file(data: bytes) -> tuple[Heading, list[ChannelRow], list[LineError], int]:
+    """Its heading, the lines that make sense, what is wrong with others, and how many are blank."""
+    records = read_records(data, give_way)
+    first = next(records, None)
+    if first is None:
+        raise AdminError(400, "invalid", f"the file is empty: its first line must name the columns ({EXAMPLE})", "file")
+    heading = read_heading(first)
+    rows: list[ChannelRow] = []
+    errors: list[LineError] = []
+    blank = 0
+    for number, record in enumerate(records, 1):
+        if number > MOST_LINES:
+            raise AdminError(400, "invalid", f"the file has more than {MOST_LINES:,} lines; send fewer at once", "file")
+        if is_blank(record):
+            blank += 1
+            continue
+        try:
+            rows.append(read_row(heading, record, give_way))
+        except Invalid as error:
+            errors.append(LineError(record.line, str(error)))
+    return heading, rows, errors, blank
+
+
+def _check(gateway: Gateway, channel: Channel) -> None:
+    for place, url in enumerate(channel.urls):
+        try:
+            gateway.dialer.check(url.upstream)
+        except AddressRefused as error:
+            raise Invalid(str(error), f"urls[{place}].url") from None
+
+
+def _answer(decision: Decision, errors: list[LineError], blank: int) -> dict[str, Any]:
+    """`updated`: lines whose channel was there, `unchanged`: those of them that are as the line says already."""
+    errors = sorted([*errors, *decision.errors])
+    created, unchanged = decision.count("created"), decision.count("unchanged")
+    updated = decision.count("updated") + unchanged
+    skipped = len(errors) + blank
+    return {
+        "created": created,
+        "updated": updated,
+        "unchanged": unchanged,
+        "skipped": skipped,
+        "processed": created + updated + skipped,
+        "errors": [error._asdict() for error in errors],
+        "changes": [change._asdict() for change in decision.changes],
+    }
+
+
+def _written(gateway: Gateway, channels: tuple[Channel, ...], secrets: bool) -> Iterator[bytes]:
+    yield BOM + write_record(COLUMNS).encode()
+    for channel in channels:
+        keys = write_keys(_keys_of(gateway, channel.id), secrets=secrets, pause=give_way)
+        yield write_record(write_row(channel, keys, secrets=secrets)).encode()
+        give_way()
+
+
+def _keys_of(gateway: Gateway, channel_id: str) -> Iterator[StoredKey]:
+    """As they are now, though others may change them while we pause."""
+    pool = gateway.choosing.pools.of(channel_id)
+    ids = pool.ids[:]
+    for begin in range(0, len(ids), KEYS_A_STEP):
+        for id in ids[begin : begin + KEYS_A_STEP]:
+            if (place := pool.place_of(id)) >= 0:
+                yield pool.stored_at(place)._replace(secret=pool.secret_at(place))
+
+
+def _who() -> str:
+    return request.remote_addr or "an unknown address"
