@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from app.core.channels.csv_keys import KEYS_A_STEP, KeyCells
+from app.core.channels.csv_keys import KEYS_A_STEP, FileKey, KeyCells
 from app.core.channels.csv_reading import ChannelRow
 from app.core.channels.definition import FIELDS, comparable, merged
-from app.core.channels.keys import StoredKey
 from app.core.errors import Invalid
 from app.core.model import Channel
 from app.storage.catalog.catalog import Catalog
@@ -55,10 +54,11 @@ class KeysAfter(NamedTuple):
     """The keys that a channel shall have, where it has others now."""
 
     channel_id: str
-    added: list[StoredKey]
-    changed: list[StoredKey]
+    added: list[FileKey]
+    changed: dict[str, FileKey]
+    """By id."""
     removed: list[str]
-    """By their ids."""
+    """By id."""
 
 
 @dataclass
@@ -127,7 +127,7 @@ class ChannelImport:
             said = {}
             channel = parsed(self._catalog, str(decision._next_id), _for_new(row))
         self._check(channel)
-        keys = self._keys_after(channel.id, row.keys) if row.keys is not None else KeysAfter(channel.id, [], [], [])
+        keys = self._keys_after(channel.id, row.keys) if row.keys is not None else KeysAfter(channel.id, [], {}, [])
         fields = tuple(field for field in FIELDS if field not in said or said[field] != channel.said[field])
         decision._lines[name] = row.line
         if not channel_id:
@@ -145,26 +145,26 @@ class ChannelImport:
 
     def _keys_after(self, channel_id: str, cells: KeyCells) -> KeysAfter:
         before = self._keys_of(channel_id)
-        after = KeysAfter(channel_id, [], [], [])
+        after = KeysAfter(channel_id, [], {}, [])
         for place, secret in enumerate(cells.secrets):
-            known = before.pop(secret, None)
+            key_id, known = before.pop(secret, ("", None))
             key = cells.at(place, known)
             if known is None:
                 after.added.append(key)
             elif key != known:
-                after.changed.append(key)
+                after.changed[key_id] = key
             if place % KEYS_A_STEP == 0:
                 self._pause()
-        after.removed.extend(str(key.id) for key in before.values())
+        after.removed.extend(key_id for key_id, _ in before.values())
         return after
 
-    def _keys_of(self, channel_id: str) -> dict[str, StoredKey]:
-        """Those that it has, by their texts."""
+    def _keys_of(self, channel_id: str) -> dict[str, tuple[str, FileKey]]:
+        """Those that it has, with their ids, by their texts."""
         pool = self._pools.of(channel_id)
-        found: dict[str, StoredKey] = {}
+        found: dict[str, tuple[str, FileKey]] = {}
         for place in range(len(pool.ids)):
-            secret = pool.secret_at(place)
-            found[secret] = pool.stored_at(place)._replace(secret=secret)
+            key, secret = pool.stored_at(place), pool.secret_at(place)
+            found[secret] = str(key.id), FileKey(secret, key.note, key.models, key.enabled)
             if place % KEYS_A_STEP == 0:
                 self._pause()
         return found
@@ -173,20 +173,19 @@ class ChannelImport:
         edits, channel_id = self._key_edits, keys.channel_id
         for said, secrets in _alike(keys.added).items():
             edits.add(channel_id, secrets, said.note, said.models)
-        self._pools.load()
-        ids = {secret: key.id for secret, key in self._keys_of(channel_id).items()} if keys.added else {}
-        for key in keys.changed:
-            edits.change(channel_id, str(key.id), key.note, key.models, key.enabled)
-        disabled = [str(ids[key.secret]) for key in keys.added if not key.enabled]
-        if disabled:
-            edits.enable(channel_id, disabled, False)
+        if any(not key.enabled for key in keys.added):
+            self._pools.load()
+            known = self._keys_of(channel_id)
+            edits.enable(channel_id, [known[key.secret][0] for key in keys.added if not key.enabled], False)
+        for key_id, key in keys.changed.items():
+            edits.change(channel_id, key_id, key.note, key.models, key.enabled)
         if keys.removed:
             edits.delete(channel_id, keys.removed)
 
 
-def _alike(keys: Iterable[StoredKey]) -> dict[StoredKey, list[str]]:
+def _alike(keys: Iterable[FileKey]) -> dict[FileKey, list[str]]:
     """Their texts, by what else is said of them."""
-    found: dict[StoredKey, list[str]] = {}
+    found: dict[FileKey, list[str]] = {}
     for key in keys:
         found.setdefault(key._replace(secret="", enabled=True), []).append(key.secret)
     return found

@@ -14,9 +14,8 @@ import orjson
 DIALECTS: Final = {"anthropic": "anthropic", "codex": "responses", "openai": "openai", "gemini": "gemini"}
 """By its channel types; it calls them protocols, too."""
 TYPES: Final = {dialect: type for type, dialect in DIALECTS.items()}
-DEFAULT_TYPE: Final = "anthropic"
-KEY_STRATEGIES: Final = ("sequential", "round_robin")
-"""The first is the one that an empty cell means."""
+USUAL_TYPE: Final = "anthropic"
+USUAL_KEY_STRATEGY: Final = "sequential"
 
 _YES: Final = frozenset("1 true yes y on t 启用 enabled 是".split())
 _NO: Final = frozenset("0 false no n off f 禁用 disabled 停用 否".split())
@@ -141,14 +140,15 @@ def guessed_dialects(urls: Iterable[str], models: Iterable[str]) -> tuple[str, .
 
 def _listed_url(entry: Any) -> ListedUrl:
     if isinstance(entry, str):
-        return _exact_url(entry[:-1], ()) if entry.endswith("#") else ListedUrl(entry)
+        return _exact_url(entry[:-1], ()) if entry.endswith("#") else ListedUrl(entry.rstrip("/"))
     if not isinstance(entry, dict) or not isinstance(entry.get("url"), str):
         raise ValueError('must have a url in each entry, such as {"url": "https://api.anthropic.com"}')
     protocols = entry.get("protocols") or []
     if not isinstance(protocols, list) or not all(isinstance(protocol, str) for protocol in protocols):
         raise ValueError("must name the protocols of a url in a list")
     dialects = tuple(dict.fromkeys(dialect_of(protocol) for protocol in protocols))
-    return _exact_url(entry["url"], dialects) if entry.get("exact") is True else ListedUrl(entry["url"], dialects)
+    url = entry["url"].strip().rstrip("/")
+    return _exact_url(url, dialects) if entry.get("exact") is True else ListedUrl(url, dialects)
 
 
 def _exact_url(url: str, dialects: tuple[str, ...]) -> ListedUrl:

@@ -14,12 +14,7 @@ from typing import Any, Final, NamedTuple
 from app.core.channels.definition import KEY_STRATEGIES, MAX_MODELS, MAX_PRIORITY, MAX_URLS
 from app.core.channels.keys import keys_in
 from app.core.said import Said
-
-DIALECTS: Final = {"anthropic": "anthropic", "codex": "responses", "openai": "openai", "gemini": "gemini"}
-"""By ccLoad's name of its type."""
-TYPES: Final = {dialect: type for type, dialect in DIALECTS.items()}
-USUAL_TYPE: Final = "anthropic"
-USUAL_KEY_STRATEGY: Final = "sequential"
+from app.wire.ccload import DIALECTS, USUAL_KEY_STRATEGY, USUAL_TYPE
 
 FIELDS: Final = (
     "name channel_type api_key url urls models priority enabled key_strategy rpm_limit max_concurrency "

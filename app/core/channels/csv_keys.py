@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from app.core.channels.keys import InvalidKey, StoredKey, hint_of, keys_in
+from app.core.channels.keys import InvalidKey, hint_of, keys_in
 from app.wire.csv_files import nothing
 
 KEYS_A_STEP: Final = 1000
@@ -24,6 +24,15 @@ HINT_MARK: Final = "…"
 """In a hint, and in no key."""
 
 
+class FileKey(NamedTuple):
+    """A key as a file says it."""
+
+    secret: str
+    note: str = ""
+    models: tuple[str, ...] = ()
+    enabled: bool = True
+
+
 class KeyCells(NamedTuple):
     """The keys that a channel shall have, each once; the rest by their places. None: nothing is said of it."""
 
@@ -32,9 +41,9 @@ class KeyCells(NamedTuple):
     models: list[tuple[str, ...]] | None = None
     enabled: list[bool] | None = None
 
-    def at(self, place: int, before: StoredKey | None = None) -> StoredKey:
+    def at(self, place: int, before: FileKey | None = None) -> FileKey:
         """One of them; what is not said is as it was `before`."""
-        key = before if before is not None else StoredKey(0, self.secrets[place])
+        key = before if before is not None else FileKey(self.secrets[place])
         if self.notes is not None:
             key = key._replace(note=self.notes[place])
         if self.models is not None:
@@ -62,7 +71,7 @@ def read_keys(cells: MappingOf[str, str], pause: Callable[[], object] = nothing)
 
 
 def write_keys(
-    keys: Iterable[StoredKey], *, secrets: bool = True, pause: Callable[[], object] = nothing
+    keys: Iterable[FileKey], *, secrets: bool = True, pause: Callable[[], object] = nothing
 ) -> dict[str, str]:
     """The cells of some keys, by their columns. Without `secrets` hints stand for them."""
     texts: list[str] = []

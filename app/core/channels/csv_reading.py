@@ -197,7 +197,7 @@ def _read_urls(cells: _Cells) -> tuple[list[dict[str, Any]], list[str]]:
     dialects = [_our_dialect(word) for word in _of("dialects", ccload.list_of, cells.text("dialects"))]
     type = cells.text("channel_type")
     if not dialects and (type or cells.has("channel_type")):
-        dialects = [_of("channel_type", ccload.dialect_of, type or ccload.DEFAULT_TYPE)]
+        dialects = [_of("channel_type", ccload.dialect_of, type or ccload.USUAL_TYPE)]
     urls = _read_our_urls(cells)
     if urls is None:
         column = "urls" if cells.text("urls") else "url"
@@ -255,7 +255,7 @@ def _read_choices(cells: _Cells, said: dict[str, Any]) -> None:
     if cells.has("enabled"):
         said["enabled"] = _flag(cells, "enabled", default=True)
     if cells.has("key_strategy"):
-        said["key_strategy"] = cells.text("key_strategy").lower() or ccload.KEY_STRATEGIES[0]
+        said["key_strategy"] = cells.text("key_strategy").lower() or ccload.USUAL_KEY_STRATEGY
     if cells.has("scheduled_check_model") or cells.has("scheduled_check_enabled"):
         checks = _flag(cells, "scheduled_check_enabled", default=bool(cells.text("scheduled_check_model")))
         said["check_model"] = (cells.text("scheduled_check_model") or _first_model(said)) if checks else ""

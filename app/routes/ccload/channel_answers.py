@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from app.core.channels.ccload import TYPES
 from app.core.channels.keys import KeyState
 from app.core.model import Channel
 from app.gateway import Gateway
 from app.proxy.api.choices import now_ms
 from app.routes.admin.channel_answers import ChannelAnswers
 from app.storage.health.channel import CHANNEL
+from app.wire.ccload import TYPES
 
 MOST_KEYS: Final = 100
 """Resting keys of one channel that the list names."""

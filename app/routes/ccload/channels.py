@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, request
 
-from app.core.channels.ccload import DIALECTS, meaning_of
+from app.core.channels.ccload import meaning_of
 from app.core.model import Channel
 from app.gateway import Gateway
 from app.proxy.api.choices import now_ms
@@ -18,6 +18,7 @@ from app.routes.ccload.channel_answers import CcloadAnswers
 from app.routes.ccload.envelope import answered
 from app.storage.catalog import channels
 from app.waiting import give_way
+from app.wire.ccload import DIALECTS
 
 Answer = Response | tuple[Response, int]
 

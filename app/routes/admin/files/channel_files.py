@@ -9,10 +9,9 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, jsonify, request
 
-from app.core.channels.csv_keys import KEYS_A_STEP, write_keys
+from app.core.channels.csv_keys import KEYS_A_STEP, FileKey, write_keys
 from app.core.channels.csv_reading import ChannelRow, Heading, is_blank, read_heading, read_row
 from app.core.channels.csv_writing import COLUMNS, write_row
-from app.core.channels.keys import StoredKey
 from app.core.errors import AddressRefused, Invalid
 from app.core.model import Channel
 from app.gateway import Gateway
@@ -127,14 +126,15 @@ def _written(gateway: Gateway, channels: tuple[Channel, ...], secrets: bool) -> 
         give_way()
 
 
-def _keys_of(gateway: Gateway, channel_id: str) -> Iterator[StoredKey]:
+def _keys_of(gateway: Gateway, channel_id: str) -> Iterator[FileKey]:
     """As they are now, though others may change them while we pause."""
     pool = gateway.choosing.pools.of(channel_id)
     ids = pool.ids[:]
     for begin in range(0, len(ids), KEYS_A_STEP):
         for id in ids[begin : begin + KEYS_A_STEP]:
             if (place := pool.place_of(id)) >= 0:
-                yield pool.stored_at(place)._replace(secret=pool.secret_at(place))
+                key = pool.stored_at(place)
+                yield FileKey(pool.secret_at(place), key.note, key.models, key.enabled)
 
 
 def _who() -> str:
