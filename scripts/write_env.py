@@ -22,8 +22,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from app.config import Config, ConfigError, env_file, load_config
 from app.core.network.addresses import only_here
 from app.other_names import OTHER_NAMES
-from app.storage.connections import RedisError, open_redis
-from app.storage.embedded import EmbeddedRedis, EmbeddedRedisError, server_directory
+from app.storage.at_hand import redis_at_hand
+from app.storage.connections import RedisError
+from app.storage.embedded import EmbeddedRedisError, server_directory
 from app.storage.keys.encryption import holds_keys, noted
 
 PATIENCE_S = 2.0
@@ -54,22 +55,10 @@ def complete_encryption(file: Path, environ: Mapping[str, str]) -> bool:
 
 
 def _holds_nothing(config: Config) -> bool:
-    """Whether Redis has no keys of channels, and no other gateway encrypts there. Our own Redis is started to look."""
-    if config.redis_url is not None:
-        return _is_without_keys(config.redis_url, config.redis_tls_verify)
-    if not server_directory(config.data_dir).exists():
+    """Whether Redis has no keys of channels, and no other gateway encrypts there."""
+    if config.redis_url is None and not server_directory(config.data_dir).exists():
         return True
-    server = EmbeddedRedis(config.data_dir, os.environ | {"REDIS_SERVER_BIN": config.redis_server_bin or ""})
-    server.start()
-    try:
-        server.wait_until_ready()
-        return _is_without_keys(server.url)
-    finally:
-        server.stop()
-
-
-def _is_without_keys(url: str, tls_verify: bool = True) -> bool:
-    with open_redis(url, tls_verify=tls_verify, socket_timeout_s=PATIENCE_S) as client:
+    with redis_at_hand(config, PATIENCE_S) as client:
         return not holds_keys(client) and not noted(client)
 
 

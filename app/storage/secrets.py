@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 from binascii import Error, a2b_base64, b2a_base64
 from collections.abc import Sequence
 from typing import Any, Final
@@ -17,6 +18,8 @@ from typing import Any, Final
 PREFIX: Final = "sealed "
 ROUNDS: Final = 600_000
 """Of PBKDF2 with SHA-256, as OWASP advises: an encryption key may be a sentence that somebody thought of."""
+_RANDOM: Final = re.compile(r"[A-Za-z0-9_-]{43}=?|[A-Za-z0-9+/]{43}=|[0-9a-fA-F]{64}")
+"""32 bytes as generators write them (base64, hex), which nobody guesses: one round will do, and starts are quick."""
 _SALT: Final = b"AI gateway, keys of channels"
 _ID_HEX: Final = 8
 _ID_END: Final = len(PREFIX) + _ID_HEX
@@ -33,7 +36,7 @@ class Secrets:
     def __init__(self, encryption_keys: Sequence[str] = (), rounds: int = ROUNDS) -> None:
         """The first encrypts, all decrypt. An empty one in the first place: new secrets are stored plain.
 
-        It takes some 0.1 s for each key.
+        `rounds` are for keys that may be guessed; they take some 0.1 s each.
         """
         self._keys = [_EncryptionKey(text, rounds) for text in encryption_keys if text]
         self._by_id = {key.id: key for key in self._keys}
@@ -101,7 +104,8 @@ class _EncryptionKey:
     """One encryption key, and what is made of it."""
 
     def __init__(self, encryption_key: str, rounds: int) -> None:
-        master = hashlib.pbkdf2_hmac("sha256", encryption_key.encode(), _SALT, rounds)
+        needed = 1 if _RANDOM.fullmatch(encryption_key) else rounds
+        master = hashlib.pbkdf2_hmac("sha256", encryption_key.encode(), _SALT, needed)
         self.id = _derived(master, b"id").hex()[:_ID_HEX]
         self._begin = f"{PREFIX}{self.id} "
         self._digest_key = _derived(master, b"digest")

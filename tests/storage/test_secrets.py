@@ -123,3 +123,19 @@ def test_cryptography_is_loaded_with_the_first_secret_only() -> None:
         "ours.seal('x', '1'); assert 'cryptography' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("key", "is_stretched"),
+    [
+        ("0123456789abcdef" * 4, False),
+        ("aB3_-" * 8 + "xyz", False),
+        ("aB3_-" * 8 + "xyz=", False),
+        ("aB3+/" * 8 + "xyz=", False),
+        ("a sentence of forty-three characters, I hope", True),
+        ("0123456789abcdef" * 3, True),
+    ],
+)
+def test_what_may_be_guessed_takes_long_to_try(key: str, is_stretched: bool) -> None:
+    """Each try costs as many rounds; what is spelled as 32 random bytes are needs none."""
+    assert (Secrets([key], rounds=1).first_id != Secrets([key], rounds=2).first_id) == is_stretched
