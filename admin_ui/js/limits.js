@@ -13,7 +13,7 @@ const ORDER = ['connect_timeout', 'first_byte_timeout', 'idle_timeout', 'total_t
   'cooldown_rate_limit_s', 'cooldown_min_s', 'cooldown_max_s', 'blacklist_threshold', 'empty_is_error',
   'resting_fallback', 'time_zone', 'health_penalty', 'health_penalty_weight', 'health_window_s', 'health_min_samples', 'slow_penalty_weight',
   'route_headers', 'log_requests', 'meter_mappings', 'openai_include_usage', 'anonymous_channels', 'budget_default_output_tokens', 'budget_unpriced',
-  'budget_local_usd', 'budget_cut_streams', 'global_max_concurrency', 'budget_when_redis_away',
+  'budget_local_usd', 'budget_cut_streams', 'global_max_concurrency', 'budget_when_redis_away', 'public_cost',
   'proxy_url', 'require_token'];
 const place = (name) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
 

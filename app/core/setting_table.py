@@ -202,6 +202,7 @@ GATEWAY_SETTINGS = {
             False,
             "Whether streams of chat/completions from channels are asked for their usage, which clients do not see",
         ),
+        Setting("public_cost", Flag(), False, "Whether /public/summary, which anybody may ask, tells what calls cost"),
     )
 }
 """What only makes sense for the whole gateway."""

@@ -82,6 +82,7 @@ class Settings:
     empty_is_error: bool = False
     meter_mappings: str = "tokens"
     openai_include_usage: bool = False
+    public_cost: bool = False
 
     def with_overrides(self, overrides: MappingOf[str, Value]) -> Settings:
         """These with the gateway's settings among `overrides` in their place."""

@@ -15,8 +15,8 @@ from app.core.usage import ESTIMATED, NOT_TOLD, REPORTED, Usage
 
 SLICES: Final = 48
 MINUTE_MS: Final = 60_000
-_GOOD: Final = frozenset({Outcome.OK.value, Outcome.ANSWERED_HERE.value})
-_NEITHER: Final = frozenset(
+GOOD: Final = frozenset({Outcome.OK.value, Outcome.ANSWERED_HERE.value})
+NEITHER: Final = frozenset(
     {Outcome.CLIENT_GONE.value, Outcome.REFUSED.value, Outcome.ENDED.value, Outcome.INTERRUPTED.value}
 )
 _COUNTS: Final = ("input", "cached", "cache_write_5m", "cache_write_1h", "output", "reasoning")
@@ -45,9 +45,9 @@ class RowSums:
 
     def _add_call(self, row: LogRow) -> None:
         self._requests += 1
-        is_error = row.outcome not in _GOOD and row.outcome not in _NEITHER
+        is_error = row.outcome not in GOOD and row.outcome not in NEITHER
         self._errors += is_error
-        self._good += row.outcome in _GOOD
+        self._good += row.outcome in GOOD
         self._nano += row.cost_nano or 0
         if row.usage is not None:
             self._add_usage(Usage(*row.usage[: len(Usage._fields)]))

@@ -10,6 +10,7 @@ from app.routes.ccload.channels import add_channel_routes
 from app.routes.ccload.envelope import failed
 from app.routes.ccload.login import add_login_routes
 from app.routes.ccload.pages import add_page_routes
+from app.routes.ccload.public import add_public_routes
 
 
 def build_ccload(gateway: Gateway) -> Blueprint:
@@ -17,6 +18,7 @@ def build_ccload(gateway: Gateway) -> Blueprint:
     ccload = Blueprint("ccload", __name__)
     add_login_routes(ccload, gateway)
     add_channel_routes(ccload, gateway)
+    add_public_routes(ccload, gateway)
     add_page_routes(ccload)
     for kind in EXPECTED:
         ccload.register_error_handler(kind, failed)

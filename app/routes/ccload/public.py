@@ -1,0 +1,117 @@
+"""What anybody may ask by ccLoad's calls: sums of calls, types of channels, the version. No names, no keys."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any, Final
+
+from flask import Blueprint, Response, request
+
+from app.config import ROOT
+from app.core.channels.ccload import TYPES
+from app.core.money.amounts import NANO
+from app.core.request_log.by_dialect import DialectSum, DialectSums
+from app.core.statistics.ranges import Range, range_of
+from app.gateway import Gateway
+from app.proxy.api.choices import now_ms
+from app.routes.ccload.envelope import answered
+from app.routes.public import STATS_ACCESS
+from app.storage.request_log.latest_sums import LatestSums
+
+Answer = Response | tuple[Response, int]
+
+RANGES: Final = "today yesterday day_before_yesterday this_week last_week this_month last_month".split()
+CURRENT: Final = ("today", "this_week", "this_month")
+"""They end now."""
+CACHING: Final = ("anthropic", "responses")
+"""Dialects of which what caches did is told, as there."""
+CHANNEL_TYPES: Final = (
+    ("anthropic", "Claude Code", "Anthropic's Messages", ["/v1/messages"], "prefix"),
+    ("codex", "Codex", "OpenAI's Responses", ["/v1/responses"], "prefix"),
+    ("openai", "OpenAI", "OpenAI's API and those like it", ["/v1/"], "prefix"),
+    ("gemini", "Google Gemini", "Gemini's API", ["/v1beta/"], "prefix"),
+)
+MS: Final = 1000
+
+
+def add_public_routes(ccload: Blueprint, gateway: Gateway) -> None:
+    sums = LatestSums(gateway.request_log)
+
+    @ccload.get("/public/summary")
+    def summary() -> Answer:
+        """Of a range of days by the gateway's time zone; of one that nobody knows, today's."""
+        settings = gateway.catalog.snapshot.settings
+        name = request.args.get("range", "")
+        name = name if name in RANGES else "today"
+        now = now_ms()
+        told = summary_of(sums.read(now), name, now, settings.time_zone, with_cost=settings.public_cost)
+        return _for_anybody(told)
+
+    @ccload.get("/public/version")
+    def version() -> Answer:
+        """Nothing is asked of the network, so there never is an update."""
+        own = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+        return _for_anybody({"version": own, "has_update": False, "latest_version": own, "release_url": ""})
+
+    @ccload.get("/public/channel-types")
+    def channel_types() -> Answer:
+        names = ("value", "display_name", "description", "path_patterns", "match_type")
+        return _for_anybody([dict(zip(names, type, strict=True)) for type in CHANNEL_TYPES])
+
+
+def _for_anybody(data: Any) -> Answer:
+    response, status = answered(data)
+    response.headers.update(STATS_ACCESS)
+    return response, status
+
+
+def summary_of(sums: DialectSums, name: str, now: int, time_zone: str, *, with_cost: bool) -> dict[str, Any]:
+    span = _span(name, now, time_zone)
+    by_dialect = sums.between(span.from_ms, span.to_ms)
+    types = {
+        type: _of_type(type, by_dialect.get(dialect, DialectSum()), dialect in CACHING, with_cost=with_cost)
+        for dialect, type in TYPES.items()
+    }
+    requests = sum(one["total_requests"] for one in types.values())
+    seconds = max(1.0, (span.to_ms - span.from_ms) / MS)
+    recent = sums.of_last_minute if name == "today" else 0
+    peak = max(sums.peak(span.from_ms, span.to_ms), recent)
+    rates = {"peak_rpm": peak, "avg_rpm": requests * 60 / seconds, "recent_rpm": recent}
+    return {
+        "total_requests": requests,
+        "success_requests": sum(one["success_requests"] for one in types.values()),
+        "error_requests": sum(one["error_requests"] for one in types.values()),
+        "range": name,
+        "duration_seconds": round(seconds, 3),
+        "rpm_stats": {
+            **{rate: round(value, 3) for rate, value in rates.items()},
+            **{rate.replace("rpm", "qps"): round(value / 60, 4) for rate, value in rates.items()},
+        },
+        "is_today": name == "today",
+        "by_type": types,
+        "covered_from_ms": max(span.from_ms, sums.whole_since_ms),
+    }
+
+
+def _span(name: str, now: int, time_zone: str) -> Range:
+    if name == "day_before_yesterday":
+        yesterday = range_of("yesterday", now, time_zone)
+        return range_of("yesterday", yesterday.from_ms, time_zone)
+    span = range_of(name, now, time_zone)
+    return span._replace(to_ms=now) if name in CURRENT else span
+
+
+def _of_type(type: str, of_it: DialectSum, is_caching: bool, *, with_cost: bool) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "channel_type": type,
+        "total_requests": of_it.good + of_it.errors,
+        "success_requests": of_it.good,
+        "error_requests": of_it.errors,
+        "total_input_tokens": of_it.input,
+        "total_output_tokens": of_it.output,
+    }
+    if is_caching:
+        told |= {"total_cache_read_tokens": of_it.cached, "total_cache_creation_tokens": of_it.written}
+    if with_cost:
+        told["total_cost"] = of_it.nano / NANO
+    return told
