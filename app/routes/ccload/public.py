@@ -8,7 +8,6 @@ from typing import Any, Final
 from flask import Blueprint, Response, request
 
 from app.config import ROOT
-from app.core.channels.ccload import TYPES
 from app.core.money.amounts import NANO
 from app.core.request_log.by_dialect import DialectSum, DialectSums
 from app.core.statistics.ranges import Range, range_of
@@ -17,6 +16,7 @@ from app.proxy.api.choices import now_ms
 from app.routes.ccload.envelope import answered
 from app.routes.public import STATS_ACCESS
 from app.storage.request_log.latest_sums import LatestSums
+from app.wire.ccload import TYPES
 
 Answer = Response | tuple[Response, int]
 
