@@ -137,9 +137,10 @@ def build_gateway(config: Config) -> Gateway:
     recorder = _build_recorder(config, connect(), engine) if config.enable_stats else None
     log_sink = sink_of(STDERR)
     engine.calls.observers = [observer.record for observer in (recorder, log_sink) if observer is not None]
-    choosing = _build_choosing(quick, catalog, ChannelLimits(slots, minutes))
+    secrets = Secrets(config.encryption_keys)
+    choosing = _build_choosing(quick, secrets, catalog, ChannelLimits(slots, minutes))
     catalog.on_change = partial(_notice, log_sink, choosing)
-    redis, secrets = connect(), Secrets(config.encryption_keys)
+    redis = connect()
     stored_health = StoredHealth(redis, "")
     return Gateway(
         config=config,
@@ -180,11 +181,13 @@ def _build_budgets(redis: Redis, catalog: Catalog) -> Budgets:
     return Budgets(redis, is_known=is_known)
 
 
-def _build_choosing(connect: Callable[[], Redis], catalog: Catalog, limits: ChannelLimits) -> Choosing:
+def _build_choosing(
+    connect: Callable[[], Redis], secrets: Secrets, catalog: Catalog, limits: ChannelLimits
+) -> Choosing:
     def channels() -> dict[str, Channel] | None:
         return {channel.id: channel for channel in catalog.snapshot.channels} if catalog.loaded else None
 
-    pools = KeyPools(connect())
+    pools = KeyPools(connect(), secrets)
     costs = Costs()
     health = Health(pools, limits, costs)
     affinity = Affinity(Conversations(), GivenIds(connect()))

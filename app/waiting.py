@@ -6,12 +6,15 @@ starts and destroys a Timeout; on a small request that is a tenth of all its cos
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import Any, Final
 
 import gevent
 from gevent import socket
 from gevent.ssl import SSLSocket, SSLWantReadError, SSLWantWriteError
 
+TURN_S: Final = 0.002
+"""After so long others have their turn. No step takes longer than that by much."""
 _TLS: Final = SSLSocket
 """What a TLS connection's socket is. Asked by `is`: isinstance looks for hooks of the type first."""
 
@@ -65,6 +68,19 @@ def give_way() -> None:
     """
     hub = gevent.get_hub()
     hub.wait(hub.loop.timer(0))
+
+
+class Turns:
+    """Lets others run every few milliseconds while long work is done in steps."""
+
+    def __init__(self) -> None:
+        self._began_s = perf_counter()
+
+    def passed(self) -> None:
+        """A step is done."""
+        if perf_counter() - self._began_s > TURN_S:
+            give_way()
+            self._began_s = perf_counter()
 
 
 def send_at_once(sock: Any, data: bytes) -> int:

@@ -99,7 +99,12 @@ app/storage/costs/costs.py
 app/storage/health/channel.py
 app/storage/health/observed.py
 app/storage/journal.py
+app/storage/keys/classes.py
+app/storage/keys/packed.py
 app/storage/keys/pool.py
+app/storage/keys/rests.py
+app/storage/keys/rounds.py
+app/storage/keys/rows.py
 app/storage/secrets.py
 app/storage/statistics/envelopes.py
 app/telemetry/log_sink.py

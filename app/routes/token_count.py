@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from typing import Final
 
 from app.core.errors import ApiError
 from app.core.model import AccessToken, Snapshot
@@ -14,13 +12,10 @@ from app.proxy.api.request import ApiRequest
 from app.proxy.engine import Engine, break_off
 from app.proxy.held_body import SPOOL_BYTES, HeldBody, too_large
 from app.proxy.messages import Inbound, Reply
-from app.waiting import give_way
+from app.waiting import Turns
 from app.wire.bodies.reading import decoded
 from app.wire.dialects.asked import Asked
 from app.wire.http.headers import Headers, find
-
-_TURN_S: Final = 0.002
-"""After so long others have their turn. No step takes longer than that by much."""
 
 
 def count_tokens(
@@ -52,7 +47,7 @@ def _answer(request: ApiRequest, snapshot: Snapshot) -> bytes:
         request.body.bound(snapshot.limits.max_body_bytes)
     if request.members is None or request.members.is_form:
         raise _unreadable("it is no JSON, by its Content-Type or because it is empty")
-    turns = _Turns()
+    turns = Turns()
     try:
         content = _content(request, max_bytes, turns)
         counting = answer(content, _shape_of(request.asked), request.model)
@@ -73,7 +68,7 @@ def _shape_of(asked: Asked) -> str:
     return "anthropic" if asked.needs_model else "responses"
 
 
-def _content(request: ApiRequest, max_bytes: int, turns: _Turns) -> bytes | bytearray:
+def _content(request: ApiRequest, max_bytes: int, turns: Turns) -> bytes | bytearray:
     """The body without its coding; a long one grows piece by piece, as joining it would take 16 ms at once."""
     pieces = _pieces(request.body)
     if request.is_coded:
@@ -97,15 +92,3 @@ def _pieces(held: HeldBody) -> Iterator[bytes]:
 
 def _unreadable(what: str) -> ApiError:
     return ApiError(400, "invalid_json", f"the tokens of this body cannot be counted: {what}")
-
-
-class _Turns:
-    """Lets others run every few milliseconds."""
-
-    def __init__(self) -> None:
-        self._began_s = time.perf_counter()
-
-    def passed(self) -> None:
-        if time.perf_counter() - self._began_s > _TURN_S:
-            give_way()
-            self._began_s = time.perf_counter()

@@ -63,6 +63,7 @@ CHANNEL_KEYS = "apiproxy:{channels}:keys:"  # + channel id: hash key id -> JSON 
 CHANNEL_KEY_DIGESTS = "apiproxy:{channels}:key_digests:"  # + channel id: hash digest of a key's text -> its id
 CHANNEL_KEYS_VERSION = "apiproxy:{channels}:keys_version"  # grows with every change of any channel's keys
 CHANNEL_KEYS_VERSIONS = "apiproxy:{channels}:keys_versions"  # hash channel id -> that of the last change of its keys
+CHANNEL_KEYS_LOG = "apiproxy:{channels}:keys_log"  # list "version channel id": whose key changed
 CHANNEL_KEYS_LAST_ID = "apiproxy:{channels}:keys_last_id"  # of any channel; no id is given twice
 CHANNEL_KEYS_SEALED_BY = "apiproxy:{channels}:keys_sealed_by"  # set: ids of encryption keys that were at work
 CHANNEL_KEYS_NEWS = "apiproxy:{channels}:keys_news"  # channel: whose keys changed

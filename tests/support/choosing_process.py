@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from app.core.channels.keys import StoredKey
 from app.core.judging.outcome import Outcome, Verdict
 from app.core.model import Channel, Snapshot
 from app.core.settings import Limits, Settings
@@ -27,8 +26,9 @@ from app.storage.keys.pools import KeyPools
 from app.storage.limits.channels import ChannelLimits
 from app.storage.limits.minutes import Minutes
 from app.storage.limits.slots import Slots
+from app.storage.secrets import Secrets
 from app.wire.dialects.asked import dialect_of
-from tests.support.keeping import LIMITED, now_ms
+from tests.support.keeping import LIMITED, now_ms, put_keys
 
 NOWHERE = "redis://127.0.0.1:1"
 
@@ -49,10 +49,10 @@ class ChoosingProcess:
             for name in keys
         }
         self.overrides: list[dict[str, Any]] = []
-        pools = KeyPools(self.redis)
+        pools = KeyPools(self.redis, Secrets())
         first = 1
         for name, count in keys.items():
-            pools.of(name).load([StoredKey(id, f"sk-{id}") for id in range(first, first + count)], 1, now_ms())
+            put_keys(pools.of(name), range(first, first + count))
             first += count
         limits = ChannelLimits(Slots(self.redis), Minutes(self.redis))
         costs = Costs()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
-from app.core.channels.keys import Key
+from app.core.channels.keys import Key, StoredKey
 from app.core.judging.outcome import Blame, Outcome, Verdict
 from app.core.model import Channel, ChannelUrl, ModelEntry, Upstream
 from app.core.settings import Settings
@@ -18,7 +18,9 @@ from app.storage.health.keeper import HealthKeeper
 from app.storage.health.observed import Health
 from app.storage.health.stored import StoredHealth
 from app.storage.keys.edits import KeyEdits
+from app.storage.keys.pool import KeyPool
 from app.storage.keys.pools import KeyPools
+from app.storage.secrets import Secrets
 
 URLS = ("https://a.example", "https://b.example")
 OK = Verdict(Outcome.OK)
@@ -29,6 +31,7 @@ DOWN = Verdict(Outcome.SERVER_ERROR, Blame.URL, again=True)
 OVERLOADED = Verdict(Outcome.OVERLOADED, Blame.MODEL, again=True)
 EMPTY = Verdict(Outcome.EMPTY, Blame.CHANNEL, again=True)
 SETTINGS = Settings()
+PLAIN = Secrets()
 BAD_REQUEST = Verdict(Outcome.BAD_REQUEST, Blame.CLIENT)
 
 
@@ -43,12 +46,18 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def put_keys(pool: KeyPool, ids: Iterable[int], at_ms: int | None = None) -> None:
+    """Gives a pool keys that are stored nowhere."""
+    for id in ids:
+        pool.put(StoredKey(id, f"sk-{id}"), now_ms() if at_ms is None else at_ms)
+
+
 class KeepingProcess:
     """`start` it, and `end` it as a process ends that is not killed."""
 
-    def __init__(self, redis_url: str, channels: dict[str, Channel] | None = None) -> None:
+    def __init__(self, redis_url: str, channels: dict[str, Channel] | None = None, secrets: Secrets = PLAIN) -> None:
         self.redis = open_redis(redis_url, socket_timeout_s=0.5)
-        self.pools = KeyPools(self.redis)
+        self.pools = KeyPools(self.redis, secrets)
         self.health = Health(self.pools)
         self.keeper = HealthKeeper(self.redis, self.health, self.pools, lambda: channels)
         self.edits = KeyEdits(self.pools, self.health, StoredHealth(self.redis, "reader"))
@@ -98,8 +107,10 @@ def new_process(own_server: EmbeddedRedis, own_redis: object) -> Iterator[Callab
     """Starts what one process would have, with a client of its own."""
     started: list[KeepingProcess] = []
 
-    def start(redis_url: str = own_server.url, channels: dict[str, Channel] | None = None) -> KeepingProcess:
-        started.append(KeepingProcess(redis_url, channels).start())
+    def start(
+        redis_url: str = own_server.url, channels: dict[str, Channel] | None = None, secrets: Secrets = PLAIN
+    ) -> KeepingProcess:
+        started.append(KeepingProcess(redis_url, channels, secrets).start())
         return started[-1]
 
     yield start

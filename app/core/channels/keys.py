@@ -48,10 +48,11 @@ class KeyCounts(NamedTuple):
 
 
 class StoredKey(NamedTuple):
-    """A key as the operator said it."""
+    """A key as it is stored."""
 
     id: int
-    secret: str
+    sealed: str
+    """Its secret as `storage.secrets` seals it: plain where nothing is encrypted."""
     note: str = ""
     models: tuple[str, ...] = ()
     """Those that it is kept for; empty: all of the channel's."""

@@ -26,6 +26,7 @@ _PLACES: Final = Struct("!8Q")
 """From so many a conversation looks."""
 _STEPS: Final = 100
 """So many keys are looked at from each: where nearly all rest, turns find the few that do not."""
+_ARC: Final = 512
 _ROUND: Final = 2**64
 _SPREAD: Final = 0x9E3779B97F4A7C15
 _GATHER: Final[int] = pow(_SPREAD, -1, _ROUND)
@@ -93,7 +94,37 @@ class Ring:
 
     def __init__(self, ids: Iterable[int]) -> None:
         """`ids` from 1 to 2 ** 64 - 1."""
-        self._places = array("Q", sorted([id * _SPREAD % _ROUND for id in ids]))
+        places = sorted([id * _SPREAD % _ROUND for id in ids])
+        self._arcs = [array("Q", places[begin : begin + _ARC // 2]) for begin in range(0, len(places), _ARC // 2)]
+        """The places in their order, cut into short pieces, so that a key comes or goes at the same cost among many."""
+        self._ends = array("Q", [arc[-1] for arc in self._arcs])
+        """The last place of each."""
+
+    def add(self, id: int) -> None:
+        """A key that is not there."""
+        place = id * _SPREAD % _ROUND
+        if not self._arcs:
+            self._arcs.append(array("Q"))
+            self._ends.append(place)
+        at = min(bisect_left(self._ends, place), len(self._arcs) - 1)
+        arc = self._arcs[at]
+        arc.insert(bisect_left(arc, place), place)
+        if len(arc) > _ARC:
+            self._arcs[at : at + 1] = [arc[: _ARC // 2], arc[_ARC // 2 :]]
+            self._ends.insert(at, arc[_ARC // 2 - 1])
+            at += 1
+        self._ends[at] = self._arcs[at][-1]
+
+    def remove(self, id: int) -> None:
+        """A key that is there."""
+        place = id * _SPREAD % _ROUND
+        at = bisect_left(self._ends, place)
+        arc = self._arcs[at]
+        del arc[bisect_left(arc, place)]
+        if arc:
+            self._ends[at] = arc[-1]
+        else:
+            del self._arcs[at], self._ends[at]
 
     def preferred(self, conversation: str, is_fit: Callable[[int], bool]) -> int:
         """The id of the key that a conversation prefers; 0 where none near its places is fit."""
@@ -106,12 +137,23 @@ class Ring:
 
     def _next_fit(self, place: int, is_fit: Callable[[int], bool]) -> int:
         """The place of the next fit key round the circle; -1 where none of the next few is."""
-        places = self._places
-        begin = bisect_left(places, place)
-        for step in range(min(len(places), _STEPS)):
-            found = places[(begin + step) % len(places)]
+        if not self._arcs:
+            return -1
+        at = bisect_left(self._ends, place) % len(self._arcs)
+        arc = self._arcs[at]
+        step = bisect_left(arc, place) if place <= self._ends[at] else 0
+        first = -1
+        for _ in range(_STEPS):
+            if step == len(arc):
+                at, step = (at + 1) % len(self._arcs), 0
+                arc = self._arcs[at]
+            found = arc[step]
+            if found == first:
+                return -1
             if is_fit(found * _GATHER % _ROUND):
                 return found
+            first = found if first < 0 else first
+            step += 1
         return -1
 
 

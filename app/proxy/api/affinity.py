@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from app.core.choosing.affinity import FIELDS, Ring, conversation_of, prefix_of
+from app.core.choosing.affinity import FIELDS, conversation_of, prefix_of
 from app.core.choosing.matching import Candidate
 from app.core.settings import Settings
 from app.proxy.api.request import ApiRequest
@@ -27,8 +27,6 @@ class Affinity:
     def __init__(self, conversations: Conversations, ids: GivenIds) -> None:
         self.conversations = conversations
         self.ids = ids
-        self._rings: dict[str, tuple[int, Ring]] = {}
-        """By channel, with the version of its keys that it was made of."""
 
     def follow(self, settings: Settings) -> None:
         self.conversations.ttl_ms = round(settings.affinity_ttl_s * 1000)
@@ -47,12 +45,6 @@ class Affinity:
             bond.is_by_id = True
             bond.channel_id, bond.key_id = knower
         return bond
-
-    def ring_of(self, pool: KeyPool) -> Ring:
-        found = self._rings.get(pool.channel_id)
-        if found is None or found[0] != pool.version:
-            found = self._rings[pool.channel_id] = (pool.version, Ring(pool.ids))
-        return found[1]
 
 
 def _conversation(request: ApiRequest, values: dict[str, bytes]) -> str:
@@ -86,9 +78,9 @@ class Bond:
             place = pool.place_of(int(self.key_id))
             if place >= 0 and pool.is_fit_for(place, models):
                 return self.key_id
-        if not self._conversation or strategy == SEQUENTIAL or len(pool.ids) < 2:
+        if not self._conversation or strategy == SEQUENTIAL or len(pool) < 2:
             return ""
-        preferred = self._affinity.ring_of(pool).preferred(self._conversation, partial(_is_fit, pool, models))
+        preferred = pool.ring.preferred(self._conversation, partial(_is_fit, pool, models))
         return str(preferred) if preferred else ""
 
     def served(self, channel_id: str, key_id: str) -> None:

@@ -14,7 +14,7 @@ from app.core.model import Channel
 from app.gateway import Gateway
 from app.proxy.api.choices import now_ms, preferences_of
 from app.storage.health.channel import LastError
-from app.storage.keys.edits import ListedKey
+from app.storage.keys.listing import ListedKey
 
 
 class ChannelAnswers:

@@ -41,9 +41,9 @@ def add_key_routes(admin: Blueprint, gateway: Gateway) -> None:
         states, q, after = _asked_states(), request.args.get("q", "").strip(), request.args.get("after", "")
         if after and not (after.isascii() and after.isdecimal() and len(after) < 20):
             raise AdminError(400, "invalid", "after must be what the answer before said as its next", "after")
-        found, following = edits.page(channel_id, states, q, after, page_size())
-        count = edits.count(channel_id, states, q)
-        return jsonify(success=True, count=count, keys=[key_answer(key) for key in found], next=following or None)
+        page = edits.page(channel_id, states, q, after, page_size())
+        keys = [key_answer(key) for key in page.keys]
+        return jsonify(success=True, count=page.total, keys=keys, next=page.following or None)
 
     @admin.post("/channels/<channel_id>/keys")
     def add_keys(channel_id: str) -> Answer:
@@ -129,10 +129,9 @@ def _add_secret_routes(admin: Blueprint, gateway: Gateway) -> None:
     @admin.get("/channels/<channel_id>/keys/export")
     def export_keys(channel_id: str) -> Answer:
         channel = find(channel_id)
-        states = _asked_states()
-        secrets = edits.export(channel_id, states)
-        audit.info("%d keys of channel %s %r were exported to %s", len(secrets), *_who(channel))
-        text = "".join(f"{secret}\n" for secret in secrets)
+        ids = edits.ids(channel_id, _asked_states())
+        audit.info("%d keys of channel %s %r are exported to %s", len(ids), *_who(channel))
+        text = ("".join(f"{key.secret}\n" for key in keys) for keys in edits.export(channel_id, ids))
         fields = {"Content-Disposition": f'attachment; filename="keys-{channel_id}.txt"'}
         return Response(text, mimetype="text/plain", headers=fields)
 
@@ -184,16 +183,14 @@ def _meant(gateway: Gateway, channel_id: str, said: Said) -> list[str]:
     if sum(said.any(name) is not None for name in ("ids", "state", "all")) != 1:
         raise AdminError(400, "invalid", "say for which keys: either ids, or state, or all as true", "ids")
     if said.any("state") is not None:
-        return list(gateway.key_edits.ids(channel_id, [STATES[said.choice("state", None, STATES)]]))
-    known = gateway.key_edits.ids(channel_id)
+        return gateway.key_edits.ids(channel_id, [STATES[said.choice("state", None, STATES)]])
     if said.any("all") is not None:
         if said.any("all") is not True:
             raise AdminError(400, "invalid", "all must be true", "all")
-        return list(known)
+        return gateway.key_edits.ids(channel_id)
     ids = [str(one) for one in said.items("ids", 1_000_000)]
-    there = set(known)
-    for place, one in enumerate(ids):
-        if one not in there:
-            # Not as it was sent: it may be a key that somebody took for an id.
-            raise AdminError(404, "not_found", f"ids[{place}] is no key of it; nothing was changed", f"ids[{place}]")
+    place = gateway.key_edits.unknown(channel_id, ids)
+    if place >= 0:
+        # Not as it was sent: it may be a key that somebody took for an id.
+        raise AdminError(404, "not_found", f"ids[{place}] is no key of it; nothing was changed", f"ids[{place}]")
     return ids

@@ -6,12 +6,13 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from app.core.channels.keys import KeyState, hint_of
+from app.core.channels.keys import KeyState
 from app.core.snapshot import CHANNELS
 from app.gateway import Gateway
 from app.proxy.api.choices import now_ms
 from app.routes.admin.answers import EXPECTED, error_answer
 from app.routes.admin.guard import let_bearer_in
+from app.storage.keys.listing import hint_at
 
 
 def build_root(gateway: Gateway) -> Blueprint:
@@ -65,7 +66,7 @@ def _blacklisted(gateway: Gateway) -> list[dict[str, Any]]:
                 {
                     "id": key_id,
                     "channel": names[channel_id],
-                    "keyPreview": hint_of(pool.secret_at(place)),
+                    "keyPreview": hint_at(pool, place),
                     "reason": f"{trouble.outcome}: {trouble.text}" if trouble.text else trouble.outcome,
                     "since_ms": trouble.blacklisted_ms,
                 }

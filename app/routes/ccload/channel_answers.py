@@ -81,12 +81,12 @@ class CcloadAnswers:
     def _key_cooldowns(self, channel: Channel) -> list[dict[str, int]]:
         """Of the first keys that rest, by their places among the channel's keys."""
         now, pool = now_ms(), self._gateway.choosing.pools.of(channel.id)
-        keys, _ = self._gateway.key_edits.page(channel.id, [KeyState.RESTING], limit=MOST_KEYS)
+        page = self._gateway.key_edits.page(channel.id, [KeyState.RESTING], limit=MOST_KEYS)
         return [
             {
-                "key_index": pool.place_of(int(key.id)),
+                "key_index": pool.number_of(int(key.id)),
                 "cooldown_until": key.trouble.until_ms // 1000,
                 "cooldown_remaining_ms": max(0, key.trouble.until_ms - now),
             }
-            for key in keys
+            for key in page.keys
         ]

@@ -94,10 +94,8 @@ def _is_of_type(channel: Channel) -> bool:
 def _become(gateway: Gateway, channel: Channel, secrets: list[str]) -> None:
     """These are the channel's keys from now on; those that it had already stay as they are. Raises RedisError."""
     gateway.key_edits.add(channel.id, secrets)
-    kept, gone = set(secrets), []
-    ids = gateway.key_edits.ids(channel.id)
-    for key_id, secret in zip(ids, gateway.key_edits.export(channel.id), strict=True):
-        if secret not in kept:
-            gone.append(key_id)
+    kept, gone = set(secrets), list[str]()
+    for keys in gateway.key_edits.export(channel.id, gateway.key_edits.ids(channel.id)):
+        gone += [key.id for key in keys if key.secret not in kept]
     if gone:
         gateway.key_edits.delete(channel.id, gone)

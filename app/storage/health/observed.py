@@ -33,7 +33,10 @@ from app.storage.health.channel import (
 from app.storage.keys.pool import KeyPool
 from app.storage.keys.pools import KeyPools
 from app.unpatched import unpatched
+from app.waiting import Turns
 
+AT_ONCE = 250
+"""Rests that are ended in one step."""
 MODELS_KEPT = 1000
 """Of a channel, with trouble. A channel that serves all models is asked for any name."""
 WINDOW_MS = 1_800_000
@@ -77,6 +80,8 @@ class Health:
         self._betterments = 0
         self._returns: list[tuple[int, str]] = []
         """A heap of when the next key of which channel is back."""
+        self._expected: dict[str, int] = {}
+        """The same by channel; what stands otherwise in the heap is passed over."""
         self._now_ms = 0
         pools.on_load = self._reloaded
 
@@ -90,9 +95,15 @@ class Health:
         self._now_ms = now_ms
         while self._returns and self._returns[0][0] <= now_ms:
             with self.lock:
-                pool = self._pools.of(heapq.heappop(self._returns)[1])
+                at_ms, channel_id = heapq.heappop(self._returns)
+                if self._expected.get(channel_id) != at_ms:
+                    continue
+                del self._expected[channel_id]
+                pool = self._pools.of(channel_id)
                 self._betterments += pool.settle(now_ms)
                 self._expect_return(pool)
+                if 0 < pool.next_return_ms <= now_ms:
+                    return  # very many are back: the next choice goes on
 
     def channel_rest(self, channel: Channel) -> Rest:
         health = self.channels.get(channel.id)
@@ -198,23 +209,28 @@ class Health:
 
     def end_rests(self, channel_id: str, now_ms: int) -> int:
         """By hand: of the channel, its urls, models and keys; who is blacklisted stays so. How many rested."""
-        return self._restore(channel_id, now_ms, lambda name, trouble: not trouble.blacklisted_ms)
+        with self.lock:
+            health = self.channels.get(channel_id)
+            subjects = list(health.subjects.items()) if health is not None else []
+        turns, ended = Turns(), 0
+        for begin in range(0, len(subjects), AT_ONCE):
+            names = [name for name, of in subjects[begin : begin + AT_ONCE] if not of.trouble.blacklisted_ms]
+            with self.lock:
+                ended += self._restore(health, names, now_ms) if health is not None else 0
+            turns.passed()
+        return ended
 
     def restore(self, channel_id: str, now_ms: int, key_ids: Iterable[str]) -> int:
         """By hand: ends rests of keys and takes them off the blacklist. How many were in trouble."""
-        names = {KEY + key_id for key_id in key_ids}
-        return self._restore(channel_id, now_ms, lambda name, trouble: name in names)
-
-    def _restore(self, channel_id: str, now_ms: int, is_meant: Callable[[str, Trouble], bool]) -> int:
         with self.lock:
             health = self.channels.get(channel_id)
-            if health is None:
-                return 0
-            found = {name: subject.trouble for name, subject in health.subjects.items()}
-            meant = {name: trouble for name, trouble in found.items() if is_meant(name, trouble)}
-            for name in meant:
-                self._happen(health, name, Restored(now_ms), now_ms)
-            return sum(trouble.blacklisted_ms > 0 or trouble.until_ms > now_ms for trouble in meant.values())
+            return self._restore(health, [KEY + key_id for key_id in key_ids], now_ms) if health is not None else 0
+
+    def _restore(self, health: ChannelHealth, names: Iterable[str], now_ms: int) -> int:
+        meant = {name: health.subjects[name].trouble for name in names if name in health.subjects}
+        for name in meant:
+            self._happen(health, name, Restored(now_ms), now_ms)
+        return sum(trouble.blacklisted_ms > 0 or trouble.until_ms > now_ms for trouble in meant.values())
 
     # --- what the API tells ---
 
@@ -304,16 +320,14 @@ class Health:
             self._expect_return(pool)
 
     def _expect_return(self, pool: KeyPool) -> None:
-        if pool.next_return_ms:
-            heapq.heappush(self._returns, (pool.next_return_ms, pool.channel_id))
+        at_ms, expected_ms = pool.next_return_ms, self._expected.get(pool.channel_id, 0)
+        if at_ms and (not expected_ms or at_ms < expected_ms):
+            self._expected[pool.channel_id] = at_ms
+            heapq.heappush(self._returns, (at_ms, pool.channel_id))
 
     def _reloaded(self, pool: KeyPool) -> None:
-        """Its keys were read anew: those that were unknown may be in trouble already."""
+        """Some of its keys are new or others: those may rest already."""
         with self.lock:
-            health = self.channels.get(pool.channel_id)
-            for name, subject in (health.subjects if health is not None else {}).items():
-                if name.startswith(KEY) and name[1:].isdecimal():
-                    pool.set_trouble(int(name[1:]), subject.trouble, self._now_ms)
             self._expect_return(pool)
 
 

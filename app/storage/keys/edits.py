@@ -1,28 +1,31 @@
 """What an operator does to the keys of a channel: list, add, change, delete, restore, reveal.
 
 Each is decided on what this process knows, and made by one script only while that is still so; else it is decided
-anew. It is known here when it returns, and to all processes within a second.
+anew. It is known here when it returns, and to all processes within a second. Of many keys some are changed at a time.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
-from app.core.channels.keys import KeyState, StoredKey, hint_of
-from app.core.judging.troubles import Trouble
+from app.core.channels.keys import Key, KeyState, StoredKey
 from app.storage.connections import RedisError
 from app.storage.health.observed import Health
-from app.storage.health.stored import KeyUsage, StoredHealth
+from app.storage.health.stored import StoredHealth
+from app.storage.keys.listing import ListedKey, found_in, ids_in, listed, stored_in
 from app.storage.keys.pool import KeyPool
 from app.storage.keys.pools import KeyPools
 from app.storage.keys.stored import Edit
+from app.storage.keys.whole import PIECE
+from app.waiting import Turns
 
 TRIES = 5
 PAGE = 100
-CHUNK = 5000
-"""Keys that one script takes, so that it blocks Redis for a few milliseconds."""
+LONGEST_ID = 19
+"""Digits."""
 
 
 class KeyNotFound(ValueError):
@@ -36,20 +39,16 @@ class Added(NamedTuple):
     total: int
 
 
-class ListedKey(NamedTuple):
-    """A key as the API tells it: without its text."""
-
-    id: str
-    hint: str
-    note: str
-    state: KeyState
-    trouble: Trouble
-    models: tuple[str, ...]
-    usage: KeyUsage
+class Page(NamedTuple):
+    keys: list[ListedKey]
+    following: str
+    """Where the next page begins; empty: there is none."""
+    total: int
+    """Keys on all pages together."""
 
 
 class KeyEdits:
-    """Raises RedisError where Redis does not answer; nothing is changed then, or all."""
+    """Raises RedisError where Redis does not answer; nothing is changed then, or only the first of very many keys."""
 
     def __init__(self, pools: KeyPools, health: Health, stored_health: StoredHealth) -> None:
         self._pools = pools
@@ -65,50 +64,51 @@ class KeyEdits:
         q: str = "",
         after: str = "",
         limit: int = PAGE,
-    ) -> tuple[list[ListedKey], str]:
-        """A page of keys in the order in which they were added, and where the next begins; empty: there is none.
+    ) -> Page:
+        """Some keys in the order in which they were added.
 
         `q` is a part of a hint or a note, or a whole key. `after` is what the page before told.
         """
         pool = self._pool(channel_id)
-        begin = pool.place_of(int(after)) + 1 if after.isdecimal() and pool.place_of(int(after)) >= 0 else 0
-        if after.isdecimal() and not begin:  # it was deleted meanwhile
-            begin = sum(id <= int(after) for id in pool.ids)
-        places: list[int] = []
-        for place in range(begin, len(pool.ids)):
-            if states and pool.state_at(place) not in states:
-                continue
-            if q and not _is_meant(pool.stored_at(place), q):
-                continue
-            places.append(place)
-            if len(places) > limit:
-                break
-        more = len(places) > limit
-        keys = [(pool.stored_at(place), pool.state_at(place)) for place in places[:limit]]
-        return self._listed(channel_id, pool, keys), str(keys[-1][0].id) if more else ""
-
-    def count(self, channel_id: str, states: Collection[KeyState] = (), q: str = "") -> int:
-        """How many `page` tells, on all pages together."""
-        pool = self._pools.of(channel_id)
-        if not states and not q:
-            return len(pool.ids)
-        places = [place for place in range(len(pool.ids)) if not states or pool.state_at(place) in states]
-        return sum(_is_meant(pool.stored_at(place), q) for place in places) if q else len(places)
+        found = found_in(pool, states, q, self._pools.stored.find(channel_id, q) if q else 0)
+        begin = pool.place_from(int(after) + 1) if after.isdecimal() else 0
+        places = list(islice((place for place in _marked(found, begin) if pool.is_there(place)), limit + 1))
+        more, places = len(places) > limit, places[:limit]
+        following = str(pool.ids[places[-1]]) if more else ""
+        return Page(listed(pool, places, self._stored_health), following, found.count(1))
 
     def get(self, channel_id: str, key_id: str) -> ListedKey:
         """Raises KeyNotFound."""
         pool, place = self._find(channel_id, key_id)
-        return self._listed(channel_id, pool, [(pool.stored_at(place), pool.state_at(place))])[0]
+        return listed(pool, [place], self._stored_health)[0]
 
     def reveal(self, channel_id: str, key_id: str) -> str:
-        """Its whole text. Whoever asks must write that down. Raises KeyNotFound."""
+        """Its whole text. Whoever asks must write that down. Raises KeyNotFound, and CannotOpen."""
         pool, place = self._find(channel_id, key_id)
         return pool.secret_at(place)
 
-    def export(self, channel_id: str, states: Collection[KeyState] = ()) -> Sequence[str]:
-        """The whole texts."""
-        pool = self._pool(channel_id)
-        return [pool.secret_at(place) for place in range(len(pool.ids)) if not states or pool.state_at(place) in states]
+    def export(self, channel_id: str, key_ids: Sequence[str]) -> Iterator[list[Key]]:
+        """These keys with their texts, some at a time; without those that were deleted, and that cannot be opened."""
+        turns = Turns()
+        for begin in range(0, len(key_ids), PIECE):
+            pool = self._pools.of(channel_id)
+            places = [pool.place_of(_number(key_id)) for key_id in key_ids[begin : begin + PIECE]]
+            yield [key for place in places if place >= 0 and (key := pool.key_at(place)) is not None]
+            turns.passed()
+
+    def ids(self, channel_id: str, states: Collection[KeyState] = ()) -> list[str]:
+        """Of all keys, or of those in these states."""
+        return ids_in(self._pool(channel_id), states)
+
+    def unknown(self, channel_id: str, key_ids: Sequence[str]) -> int:
+        """The place of the first of these ids that the channel does not have; -1: it has them all."""
+        pool, turns = self._pool(channel_id), Turns()
+        for place, key_id in enumerate(key_ids):
+            if pool.place_of(_number(key_id)) < 0:
+                return place
+            if not place % PIECE:
+                turns.passed()
+        return -1
 
     def _pool(self, channel_id: str) -> KeyPool:
         """As Redis has it now: whoever asks may just have changed it in another process."""
@@ -117,43 +117,42 @@ class KeyEdits:
 
     def _find(self, channel_id: str, key_id: str) -> tuple[KeyPool, int]:
         pool = self._pool(channel_id)
-        place = pool.place_of(int(key_id)) if key_id.isdecimal() and len(key_id) < 20 else -1
+        place = pool.place_of(_number(key_id))
         if place < 0:
             raise KeyNotFound(f"the channel has no key {key_id}")
         return pool, place
-
-    def _listed(self, channel_id: str, pool: KeyPool, keys: Sequence[tuple[StoredKey, KeyState]]) -> list[ListedKey]:
-        usage = self._stored_health.key_usage(channel_id, [str(key.id) for key, _ in keys])
-        return [
-            ListedKey(
-                str(key.id),
-                hint_of(key.secret),
-                key.note,
-                state,
-                pool.trouble_of(key.id),
-                key.models,
-                usage[str(key.id)],
-            )
-            for key, state in keys
-        ]
 
     # --- changing ---
 
     def add(self, channel_id: str, secrets: Sequence[str], note: str = "", models: Iterable[str] = ()) -> Added:
         """`secrets` are as `core.keys.keys_in` tells them; doubles count as duplicates."""
-        keys = [StoredKey(0, secret, note, tuple(models)) for secret in dict.fromkeys(secrets)]
-        added, total = 0, len(self._pools.of(channel_id).ids)
-        for begin in range(0, len(keys), CHUNK):
+        new = StoredKey(0, "", note, tuple(models))
+        pieces = (secrets[begin : begin + PIECE] for begin in range(0, len(secrets), PIECE))
+        return self._add(channel_id, ([(secret, new) for secret in piece] for piece in pieces))
+
+    def copy(self, channel_id: str, to_channel_id: str, states: Collection[KeyState] = ()) -> Added:
+        """Their texts, notes, models; whether they are enabled. What was observed of them is not copied."""
+        pool, secrets = self._pool(channel_id), self._pools.stored.secrets
+        pieces = (
+            [(secrets.open(key.sealed, channel_id), key._replace(sealed="")) for key in keys]
+            for keys in stored_in(pool, states)
+        )
+        return self._add(to_channel_id, pieces)
+
+    def _add(self, channel_id: str, pieces: Iterable[Sequence[tuple[str, StoredKey]]]) -> Added:
+        turns, given, added, total = Turns(), 0, 0, len(self._pools.of(channel_id))
+        for piece in pieces:
+            given += len(piece)
             for _ in range(TRIES):
-                known = self._pools.load()
-                more, total = self._pools.stored.add(channel_id, known, keys[begin : begin + CHUNK])
+                more, total = self._pools.stored.add(channel_id, self._pools.load(), piece)
                 if more >= 0:
                     added += more
                     break
             else:
                 raise _lost()
+            turns.passed()
         self._pools.load()
-        return Added(added, len(secrets) - added, total)
+        return Added(added, given - added, total)
 
     def change(
         self,
@@ -172,9 +171,10 @@ class KeyEdits:
 
     def delete(self, channel_id: str, key_ids: Iterable[str]) -> int:
         """How many there were."""
-        gone = list(key_ids)
-        deleted = self._edit(channel_id, gone, lambda key: None)
-        self._stored_health.forget_keys(channel_id, gone)
+        deleted, waiting = 0, iter(key_ids)
+        while gone := list(islice(waiting, PIECE)):
+            deleted += self._edit(channel_id, gone, lambda key: None)
+            self._stored_health.forget_keys(channel_id, gone)
         return deleted
 
     def enable(self, channel_id: str, key_ids: Iterable[str], enabled: bool = True) -> int:
@@ -183,25 +183,11 @@ class KeyEdits:
 
     def restore(self, channel_id: str, key_ids: Iterable[str]) -> int:
         """Ends rests and takes keys off the blacklist; disabled ones stay so. How many were resting or blacklisted."""
-        return self._health.restore(channel_id, _now_ms(), key_ids)
-
-    def ids(self, channel_id: str, states: Collection[KeyState] = ()) -> Sequence[str]:
-        """Of all keys, or of those in these states."""
-        pool = self._pool(channel_id)
-        places = range(len(pool.ids))
-        return [str(pool.ids[place]) for place in places if not states or pool.state_at(place) in states]
-
-    def copy(self, channel_id: str, to_channel_id: str, states: Collection[KeyState] = ()) -> Added:
-        """Their texts, notes, models; whether they are enabled. What was observed of them is not copied."""
-        pool = self._pool(channel_id)
-        places = [place for place in range(len(pool.ids)) if not states or pool.state_at(place) in states]
-        keys = [pool.stored_at(place) for place in places]
-        for _ in range(TRIES):
-            added, total = self._pools.stored.add(to_channel_id, self._pools.load(), keys)
-            if added >= 0:
-                self._pools.load()
-                return Added(added, len(keys) - added, total)
-        raise _lost()
+        turns, restored, waiting = Turns(), 0, iter(key_ids)
+        while some := list(islice(waiting, PIECE)):
+            restored += self._health.restore(channel_id, _now_ms(), some)
+            turns.passed()
+        return restored
 
     def drop(self, channel_id: str) -> None:
         """All keys of a channel that is deleted."""
@@ -212,14 +198,13 @@ class KeyEdits:
         raise _lost()
 
     def _edit(self, channel_id: str, key_ids: Iterable[str], become: Callable[[StoredKey], StoredKey | None]) -> int:
-        wanted = [int(key_id) for key_id in dict.fromkeys(key_ids) if key_id.isdecimal() and len(key_id) < 20]
-        changed = 0
-        for begin in range(0, len(wanted), CHUNK):
+        turns, changed, waiting = Turns(), 0, iter(key_ids)
+        while some := list(islice(waiting, PIECE)):
+            wanted = dict.fromkeys(_number(key_id) for key_id in some)
             for _ in range(TRIES):
                 known = self._pools.load()
                 pool = self._pools.of(channel_id)
-                places = [place for id in wanted[begin : begin + CHUNK] if (place := pool.place_of(id)) >= 0]
-                before = [pool.stored_at(place) for place in places]
+                before = [pool.stored_at(place) for id in wanted if (place := pool.place_of(id)) >= 0]
                 edits = [Edit(key, after) for key in before if (after := become(key)) != key]
                 made = self._pools.stored.change(channel_id, known, edits) if edits else 1
                 if made > 0:
@@ -227,12 +212,21 @@ class KeyEdits:
                     break
             else:
                 raise _lost()
+            turns.passed()
         self._pools.load()
         return changed
 
 
-def _is_meant(key: StoredKey, q: str) -> bool:
-    return q == key.secret or q.lower() in key.note.lower() or q.lower() in hint_of(key.secret).lower()
+def _marked(marks: bytes, begin: int) -> Iterator[int]:
+    place = marks.find(1, begin)
+    while place >= 0:
+        yield place
+        place = marks.find(1, place + 1)
+
+
+def _number(key_id: str) -> int:
+    """0 for what is no id."""
+    return int(key_id) if key_id.isdecimal() and len(key_id) <= LONGEST_ID else 0
 
 
 def _lost() -> RedisError:

@@ -1,43 +1,39 @@
 """The keys of one channel as a process knows them, chosen without asking anybody.
 
-A pool holds no object for a key: its secret lies among those of all others in one text, its state is a byte in a row.
-So the next fit key is found by a search for a byte, which passes over tens of thousands of others in a microsecond.
-Keys that are kept for the same models are of one class; the byte of a fit key is its class, that of any other is 0.
+A pool holds no object for a key: its secret is opened when it is used, its state is a byte in a row, and whatever is
+asked of many keys is a count that is kept, the top of a heap, or a search for a byte.
 """
 
 from __future__ import annotations
 
-import heapq
 from array import array
-from bisect import bisect_left
 from collections.abc import Iterable
-from random import randrange
 from typing import Final, NamedTuple
 
 from app.core.channels.keys import Key, KeyCounts, KeyState, StoredKey
+from app.core.choosing.affinity import Ring
 from app.core.choosing.standing import Keys
 from app.core.judging.troubles import NONE, Trouble
+from app.storage.keys.classes import MIXED, Classes
+from app.storage.keys.rests import Rests
+from app.storage.keys.rounds import Rounds
+from app.storage.keys.rows import Rows
+from app.storage.secrets import CannotOpen, Secrets
 
 SEQUENTIAL: Final = "sequential"
+MOST_RETURNS: Final = 1000
+"""Keys that come back at once, at most: a call waits for no more."""
+_MOST_CLOSED: Final = 10
+"""Keys in a row that cannot be opened, after which a call looks no further."""
 _STATES: Final = tuple(KeyState)
 _ACTIVE: Final = _STATES.index(KeyState.ACTIVE)
 _RESTING: Final = _STATES.index(KeyState.RESTING)
 _BLACKLISTED: Final = _STATES.index(KeyState.BLACKLISTED)
 _DISABLED: Final = _STATES.index(KeyState.DISABLED)
-_FOR_ALL: Final = 1
-"""The class of keys that are kept for no model."""
-_MIXED: Final = 255
-"""The class of all keys whose models no class was left for; theirs are looked up."""
+_GONE: Final = len(_STATES)
+"""No state: the place of a key that was removed."""
 _REMEMBERED: Final = 1000
-"""Sets of models whose classes are remembered. They come from callers."""
-
-
-class _Said(NamedTuple):
-    """What the operator said of a key beside its secret; most keys have none."""
-
-    note: str
-    models: tuple[str, ...]
-    enabled: bool
+"""Sets of models of which something is remembered. They come from callers."""
 
 
 class _Backs(NamedTuple):
@@ -54,40 +50,48 @@ class _Backs(NamedTuple):
 class KeyPool:
     """The keys of one channel. What is asked on a call's path is at hand as a number."""
 
-    def __init__(self, channel_id: str) -> None:
+    def __init__(self, channel_id: str, secrets: Secrets) -> None:
         self.channel_id = channel_id
         self.version = 0
-        """That of what was read last."""
-        self.ids = array("Q")
-        """Ascending, so in the order in which they were added."""
-        self._ends = array("I")
-        self._secrets = b""
-        self._said: dict[int, _Said] = {}
+        """That of the last change that is known."""
+        self.ring = Ring(())
+        """By which conversations find their keys."""
+        self._secrets = secrets
+        self._rows = Rows()
         self._troubles: dict[int, Trouble] = {}
-        """Of the keys that have any, by id."""
+        """By id, of the keys that have any; also of keys that are not known yet."""
         self._states = bytearray()
         self._classes = bytearray()
-        self._fit = bytearray()
-        """At each key's place its class while it is fit, else 0."""
-        self._models: list[frozenset[str]] = []
-        """By class."""
-        self._counts = [0] * len(_STATES)
-        self._fit_count: dict[int, int] = {}
-        self._usable_count: dict[int, int] = {}
-        """By class."""
-        self._classes_for: dict[tuple[str, ...], bytes] = {}
-        self._backs_for: dict[tuple[str, ...], _Backs] = {}
+        """Both at each key's place."""
+        self._classing = Classes()
+        self._rounds = Rounds(self._rows, self._classing)
+        self._counts = [0] * (len(_STATES) + 1)
+        self._usable: dict[int, int] = {}
+        """How many are active or rest, by class."""
         self._keys_for: dict[tuple[str, ...], Keys] = {}
-        """Both by models, as long as no trouble changes."""
-        self._cursors: dict[bytes, int] = {}
-        self._returns: list[tuple[int, int]] = []
-        """A heap of when and who; what is no longer so is passed over."""
+        """By models, as long as nothing changes."""
+        self._rests = Rests()
+        self._successor: KeyPool | None = None
+        """One that is being filled to take its place."""
 
     # --- what is told ---
 
+    def __len__(self) -> int:
+        return len(self._states) - self._counts[_GONE]
+
     @property
     def counts(self) -> KeyCounts:
-        return KeyCounts(len(self.ids), *self._counts)
+        return KeyCounts(len(self), *self._counts[:_GONE])
+
+    @property
+    def is_sparse(self) -> bool:
+        """Much of its memory is of no key any more: it should be read anew."""
+        return self._rows.is_sparse
+
+    @property
+    def ids(self) -> array[int]:
+        """By their places; also of those that were removed."""
+        return self._rows.ids
 
     def keys(self, models: tuple[str, ...]) -> Keys:
         """How many may be used for a model, by any of its names."""
@@ -101,57 +105,50 @@ class KeyPool:
 
     def _count(self, models: tuple[str, ...]) -> Keys:
         fit = usable = 0
-        for one in self._classes_of(models):
-            fit += self._fit_count.get(one, 0)
-            usable += self._usable_count.get(one, 0)
+        for one in self._classing.serving(models):
+            fit += self._rounds.counts.get(one, 0)
+            usable += self._usable.get(one, 0)
         if fit or not usable:
             return Keys(fit, usable)
         backs = self._backs(models)
         return Keys(fit, usable, backs.first_ms, backs.first_guessed_ms)
 
-    def first_back(self, models: tuple[str, ...]) -> Key | None:
-        """Of those that rest the first to be back, for a call that nobody else can serve; none whose rest was told."""
-        place = self._backs(models).guessed_place
-        return Key(str(self.ids[place]), self.secret_at(place)) if place >= 0 else None
-
-    def _backs(self, models: tuple[str, ...]) -> _Backs:
-        backs = self._backs_for.get(models)
-        if backs is None:
-            if len(self._backs_for) >= _REMEMBERED:
-                self._backs_for.clear()
-            backs = self._backs_for[models] = self._find_backs(models)
-        return backs
-
-    def _find_backs(self, models: tuple[str, ...]) -> _Backs:
-        """It looks at all that rest."""
-        classes = self._classes_of(models)
-        first_ms = guessed_ms = 0
-        guessed_place = -1
-        for id, trouble in self._troubles.items():
-            place = self.place_of(id)
-            if place < 0 or self._states[place] != _RESTING or not self._serves(place, classes, models):
-                continue
-            until_ms = trouble.until_ms
-            first_ms = min(first_ms or until_ms, until_ms)
-            if not trouble.is_told() and (guessed_place < 0 or until_ms < guessed_ms):
-                guessed_ms, guessed_place = until_ms, place
-        return _Backs(first_ms, guessed_ms, guessed_place)
-
     def place_of(self, id: int) -> int:
         """-1 where there is no such key."""
-        place = bisect_left(self.ids, id)
-        return place if place < len(self.ids) and self.ids[place] == id else -1
+        place = self._rows.place_of(id)
+        return place if place >= 0 and self._states[place] != _GONE else -1
+
+    def number_of(self, id: int) -> int:
+        """How many keys stand before this one."""
+        return self.marks().count(1, 0, self._rows.place_from(id))
+
+    def is_there(self, place: int) -> bool:
+        """False: the key was removed."""
+        return self._states[place] != _GONE
+
+    def place_from(self, id: int) -> int:
+        """Of the first key with this id or a larger one."""
+        return self._rows.place_from(id)
+
+    def marks(self, states: Iterable[KeyState] = ()) -> bytes:
+        """At each place 1 where a key is in one of these states, or in any where none is named; else 0."""
+        table = bytearray(256)
+        for state in tuple(states) or _STATES:
+            table[_STATES.index(state)] = 1
+        return bytes(self._states.translate(table))
 
     def secret_at(self, place: int) -> str:
-        begin = self._ends[place - 1] if place else 0
-        return self._secrets[begin : self._ends[place]].decode()
+        """Raises CannotOpen."""
+        return self._secrets.open(self._rows.sealed_at(place), self.channel_id)
 
     def stored_at(self, place: int) -> StoredKey:
-        id = self.ids[place]
-        said = self._said.get(id)
-        return StoredKey(id, self.secret_at(place), *said) if said else StoredKey(id, self.secret_at(place))
+        return self._rows.stored_at(place)
+
+    def note_at(self, place: int) -> str:
+        return self._rows.said_of(self._rows.ids[place]).note
 
     def state_at(self, place: int) -> KeyState:
+        """Of a place where there is a key."""
         return _STATES[self._states[place]]
 
     def trouble_of(self, id: int) -> Trouble:
@@ -165,157 +162,147 @@ class KeyPool:
 
     def next_fit(self, sequential: bool, models: tuple[str, ...], tried: list[int]) -> int:
         """Its place; -1: there is none that was not tried. Round robin goes on behind it next time."""
-        classes = self._classes_of(models)
-        start = 0 if sequential else self._cursor(classes)
-        for _ in range(len(tried) + 1):
-            place = self._seek(classes, models, start)
-            if place < 0:
-                return -1
-            start = place + 1
-            if self.ids[place] not in tried:
-                self._cursors[classes] = start
-                return place
-        return -1
+        return self._rounds.next(sequential, models, tried)
 
     def is_fit_for(self, place: int, models: tuple[str, ...]) -> bool:
-        return bool(self._fit[place]) and self._serves(place, self._classes_of(models), models)
+        return self._rounds.is_fit_for(place, models)
 
-    def _seek(self, classes: bytes, models: tuple[str, ...], start: int) -> int:
-        """The first fit place from `start` on, round the end; -1: there is none."""
-        if len(classes) == 1:
-            place = self._fit.find(classes, start)
-            return place if place >= 0 else self._fit.find(classes, 0, start)
-        for begin, end in ((start, len(self._fit)), (0, start)):
-            found = [self._find(one, models, begin, end) for one in classes if self._fit_count.get(one)]
-            places = [place for place in found if place >= 0]
-            if places:
-                return min(places)
-        return -1
+    def first_back(self, models: tuple[str, ...]) -> Key | None:
+        """Of those that rest the first to be back, for a call that nobody else can serve; none whose rest was told."""
+        place = self._backs(models).guessed_place
+        return self.key_at(place) if place >= 0 else None
 
-    def _find(self, one: int, models: tuple[str, ...], begin: int, end: int) -> int:
-        place = self._fit.find(one, begin, end)
-        while one == _MIXED and place >= 0 and not self._names_one(place, models):
-            place = self._fit.find(one, place + 1, end)
-        return place
+    def key_at(self, place: int) -> Key | None:
+        """None where its secret cannot be opened."""
+        try:
+            return Key(str(self._rows.ids[place]), self.secret_at(place))
+        except CannotOpen:
+            return None
 
-    def _serves(self, place: int, classes: bytes, models: tuple[str, ...]) -> bool:
-        one = self._classes[place]
-        return one in classes and (one != _MIXED or self._names_one(place, models))
+    # --- who is back first ---
 
-    def _names_one(self, place: int, models: tuple[str, ...]) -> bool:
-        return not set(models).isdisjoint(self._said[self.ids[place]].models)
+    def _backs(self, models: tuple[str, ...]) -> _Backs:
+        first_ms = guessed_ms = 0
+        guessed_place = -1
+        for one in self._classing.serving(models):
+            for told in (True, False):
+                until_ms, place = self._first_of(one, told, models)
+                if place < 0:
+                    continue
+                first_ms = min(first_ms or until_ms, until_ms)
+                if not told and (guessed_place < 0 or until_ms < guessed_ms):
+                    guessed_ms, guessed_place = until_ms, place
+        return _Backs(first_ms, guessed_ms, guessed_place)
 
-    def _classes_of(self, models: tuple[str, ...]) -> bytes:
-        classes = self._classes_for.get(models)
-        if classes is None:
-            if len(self._classes_for) >= _REMEMBERED:
-                self._classes_for.clear()
-            named = [one for one in range(_FOR_ALL + 1, len(self._models)) if not self._models[one].isdisjoint(models)]
-            mixed = [_MIXED] if _MIXED in self._usable_count else []
-            classes = self._classes_for[models] = bytes([_FOR_ALL, *named, *mixed])
-        return classes
+    def _first_of(self, one: int, told: bool, models: tuple[str, ...]) -> tuple[int, int]:
+        """When the first of a class is back, and its place; -1: none of it rests."""
+        if one == MIXED:
+            places = [(ms, self._resting_place(ms, id, one, told)) for ms, id in self._rests.all_of(one, told)]
+            return min(((ms, at) for ms, at in places if at >= 0 and self._rows.names_one(at, models)), default=(0, -1))
+        while (rest := self._rests.first(one, told)) is not None:
+            place = self._resting_place(rest.until_ms, rest.id, one, told)
+            if place >= 0:
+                return rest.until_ms, place
+            self._rests.drop_first(one, told)
+        return 0, -1
 
-    def _cursor(self, classes: bytes) -> int:
-        """Where the round stands; each process begins somewhere else."""
-        cursor = self._cursors.get(classes)
-        if cursor is None:
-            cursor = self._cursors[classes] = randrange(len(self.ids)) if self.ids else 0
-        return cursor
+    def _resting_place(self, until_ms: int, id: int, one: int, told: bool) -> int:
+        """-1: it is no longer so that this key rests until then."""
+        place, trouble = self._rows.place_of(id), self._troubles.get(id, NONE)
+        is_so = place >= 0 and self._states[place] == _RESTING and self._classes[place] == one
+        return place if is_so and trouble.until_ms == until_ms and trouble.is_told() == told else -1
 
     # --- what changes ---
 
     def set_trouble(self, id: int, trouble: Trouble, now_ms: int) -> bool:
         """True when its state is another one now."""
-        self._forget_counts()
         if trouble == NONE:
             self._troubles.pop(id, None)
         else:
             self._troubles[id] = trouble
+        if self._successor is not None:
+            self._successor.set_trouble(id, trouble, now_ms)
         place = self.place_of(id)
-        return place >= 0 and self._judge(place, now_ms)
+        return place >= 0 and self._judge(place, self._classes[place], now_ms)
 
     def settle(self, now_ms: int) -> bool:
-        """Brings back who has rested long enough. True when somebody came."""
-        came = False
-        while self._returns and self._returns[0][0] <= now_ms:
-            place = self.place_of(heapq.heappop(self._returns)[1])
-            came |= place >= 0 and self._judge(place, now_ms)
+        """Brings back who has rested long enough, so many at a time. True when somebody came."""
+        came, left = False, MOST_RETURNS
+        while left and (id := self._rests.pop_over(now_ms)):
+            place = self.place_of(id)
+            came |= place >= 0 and self._judge(place, self._classes[place], now_ms)
+            left -= 1
         return came
 
     @property
     def next_return_ms(self) -> int:
         """When to settle next; 0: nobody rests."""
-        return self._returns[0][0] if self._returns else 0
+        return self._rests.next_ms
 
-    def _judge(self, place: int, now_ms: int) -> bool:
-        id, old = self.ids[place], self._states[place]
-        trouble, said = self._troubles.get(id, NONE), self._said.get(id)
-        if said is not None and not said.enabled:
+    def put(self, key: StoredKey, now_ms: int) -> None:
+        """A key as it is stored now: a new one, or another than before."""
+        place = self._rows.place_of(key.id)
+        if place < 0:
+            place = self._rows.insert(key.id)
+            self._make_room(place)
+        if self._states[place] == _GONE:
+            self.ring.add(key.id)
+        self._rows.fill(place, key)
+        self._judge(place, self._classing.of(key.models), now_ms)
+
+    def remove(self, id: int) -> None:
+        """Does nothing where there is none."""
+        place = self.place_of(id)
+        if place >= 0:
+            self._become(place, _GONE, 0)
+            self._rows.empty(place)
+            self.ring.remove(id)
+
+    def begin_successor(self) -> KeyPool:
+        """An empty pool, to be filled with what is stored; it hears of all troubles."""
+        self._successor = KeyPool(self.channel_id, self._secrets)
+        self._successor._troubles = self._troubles
+        return self._successor
+
+    def hand_over(self) -> None:
+        """Its successor goes on with the rounds of this one."""
+        if self._successor is not None:
+            self._successor._rounds.go_on(self._rounds)
+
+    def _make_room(self, place: int) -> None:
+        self._rounds.insert(place)
+        self._classes.insert(place, 0)
+        self._states.insert(place, _GONE)
+        self._counts[_GONE] += 1
+
+    def _judge(self, place: int, one: int, now_ms: int) -> bool:
+        """Of a key of this class. True when its state is another one now."""
+        id = self._rows.ids[place]
+        trouble = self._troubles.get(id, NONE)
+        if not self._rows.said_of(id).enabled:
             state = _DISABLED
         elif trouble.blacklisted_ms:
             state = _BLACKLISTED
         else:
             state = _RESTING if trouble.until_ms > now_ms else _ACTIVE
         if state == _RESTING:
-            heapq.heappush(self._returns, (trouble.until_ms, id))
-        if state == old:
-            return False
-        one = self._classes[place]
-        self._states[place] = state
-        self._counts[old] -= 1
-        self._counts[state] += 1
-        self._fit_count[one] += (state == _ACTIVE) - (old == _ACTIVE)
-        self._usable_count[one] += (state <= _RESTING) - (old <= _RESTING)
-        self._fit[place] = one if state == _ACTIVE else 0
-        self._forget_counts()
-        return True
+            self._rests.add(one, trouble.is_told(), trouble.until_ms, id)
+        return self._become(place, state, one)
 
-    def _forget_counts(self) -> None:
-        self._backs_for.clear()
+    def _become(self, place: int, state: int, one: int) -> bool:
+        """True when its state is another one now."""
         self._keys_for.clear()
-
-    def load(self, keys: Iterable[StoredKey], version: int, now_ms: int) -> None:
-        """Takes what is stored; `keys` by ascending ids. Troubles stay with those who still are there."""
-        at = {classes: self.ids[cursor - 1] for classes, cursor in self._cursors.items() if 0 < cursor <= len(self.ids)}
-        ids, ends, secrets, end = array("Q"), array("I"), [], 0
-        self._said = {}
-        for key in keys:
-            secret = key.secret.encode()
-            end += len(secret)
-            ids.append(key.id)
-            ends.append(end)
-            secrets.append(secret)
-            if key[2:] != ("", (), True):
-                self._said[key.id] = _Said(*key[2:])
-        self.ids, self._ends, self._secrets = ids, ends, b"".join(secrets)
-        self.version = version
-        self._classify()
-        self._cursors = {classes: bisect_left(ids, id + 1) for classes, id in at.items()}
-        for id in [id for id in self._troubles if self.place_of(id) < 0]:
-            del self._troubles[id]
-        self._returns = []
-        for id in {*self._said, *self._troubles}:
-            if (place := self.place_of(id)) >= 0:
-                self._judge(place, now_ms)
-
-    def _classify(self) -> None:
-        """Everybody's class; all are fit until they are judged."""
-        self._models = [frozenset(), frozenset()]
-        classes: dict[frozenset[str], int] = {self._models[_FOR_ALL]: _FOR_ALL}
-        self._classes = bytearray([_FOR_ALL]) * len(self.ids)
-        for id, said in self._said.items():
-            models = frozenset(said.models)
-            if models not in classes and len(self._models) < _MIXED:
-                classes[models] = len(self._models)
-                self._models.append(models)
-            self._classes[self.place_of(id)] = classes.get(models, _MIXED)
-        self._fit = bytearray(self._classes)
-        self._states = bytearray(len(self.ids))
-        self._fit_count = {one: self._classes.count(one) for one in set(self._classes)}
-        self._usable_count = dict(self._fit_count)
-        self._counts = [len(self.ids), 0, 0, 0]
-        self._classes_for.clear()
-        self._forget_counts()
+        before, class_before = self._states[place], self._classes[place]
+        self._counts[before] -= 1
+        self._counts[state] += 1
+        if before <= _RESTING:
+            self._usable[class_before] -= 1
+        if state <= _RESTING:
+            self._usable[one] = self._usable.get(one, 0) + 1
+        self._states[place] = state
+        self._classes[place] = one
+        self._rounds.mark(place, one if state == _ACTIVE else 0)
+        return state != before
 
 
 class Turn:
@@ -332,15 +319,21 @@ class Turn:
 
     def next(self) -> Key | None:
         """The next fit key; None when there is none that this call has not had."""
+        for _ in range(_MOST_CLOSED):
+            place = self._next_place()
+            if place < 0:
+                return None
+            self._tried.append(self._pool.ids[place])
+            key = self._pool.key_at(place)
+            if key is not None:
+                return key
+        return None
+
+    def _next_place(self) -> int:
         pool = self._pool
-        place = -1
         if self._first:
             wanted = pool.place_of(int(self._first)) if self._first.isdecimal() else -1
-            place = wanted if wanted >= 0 and pool.is_fit_for(wanted, self._models) else -1
             self._first = ""
-        if place < 0:
-            place = pool.next_fit(self._sequential, self._models, self._tried)
-        if place < 0:
-            return None
-        self._tried.append(pool.ids[place])
-        return Key(str(pool.ids[place]), pool.secret_at(place))
+            if wanted >= 0 and pool.is_fit_for(wanted, self._models):
+                return wanted
+        return pool.next_fit(self._sequential, self._models, self._tried)

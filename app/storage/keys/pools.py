@@ -1,7 +1,8 @@
-"""The keys of all channels as this process knows them: read from Redis when they changed, and written back when lost.
+"""The keys of all channels as this process knows them: they follow what is changed in Redis.
 
 The operator said them, but they are no part of the Snapshot: there may be very many, and one changes at a time.
-What Redis lost, those write back who know more: a process that serves keys is right until a newer word is heard.
+A change is heard from the log and costs the same among many keys as among few; who has missed too much reads whole.
+All that is long is done in steps, so no call waits for it.
 """
 
 from __future__ import annotations
@@ -9,14 +10,17 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-from app.core.channels.keys import KeyCounts, StoredKey
+from app.core.channels.keys import KeyCounts
 from app.storage.connections import CHANNEL_KEYS_NEWS, Redis, RedisError
 from app.storage.keys.pool import KeyPool
-from app.storage.keys.stored import Look, StoredKeys
+from app.storage.keys.stored import ALL, Change, StoredKeys
+from app.storage.keys.whole import PIECE, all_keys, write_back
 from app.storage.refusals import describe
+from app.storage.secrets import Secrets
 from app.storage.threads import Threads
+from app.waiting import Turns
 
 log = logging.getLogger(__name__)
 
@@ -26,15 +30,14 @@ POLL_S = 4.0
 class KeyPools:
     """One for each process: `start` it after any fork. Threads of the watch are greenlets where gevent has patched."""
 
-    def __init__(self, redis_client: Redis) -> None:
-        self.stored = StoredKeys(redis_client)
+    def __init__(self, redis_client: Redis, secrets: Secrets) -> None:
+        self.stored = StoredKeys(redis_client, secrets)
         self.loads = 0
-        """Grows whenever keys were read anew."""
+        """Grows whenever keys have changed."""
         self.loaded = False
         """False until what is stored was read for the first time."""
         self.on_load: Callable[[KeyPool], object] = lambda pool: None
-        """Told of each pool that was read anew."""
-        self._redis = redis_client
+        """Told of each pool that has changed."""
         self._pools: dict[str, KeyPool] = {}
         self._version = 0
         self._last_id = 0
@@ -44,7 +47,7 @@ class KeyPools:
     def of(self, channel_id: str) -> KeyPool:
         """An empty pool where the channel has no keys."""
         pool = self._pools.get(channel_id)
-        return pool if pool is not None else self._pools.setdefault(channel_id, KeyPool(channel_id))
+        return pool if pool is not None else self._pools.setdefault(channel_id, self._new(channel_id))
 
     def counts(self) -> KeyCounts:
         """Of all channels together."""
@@ -63,41 +66,77 @@ class KeyPools:
         self._threads.stop()
 
     def load(self) -> int:
-        """Reads what changed; what Redis has lost is written back. The version that is known now. Raises RedisError."""
+        """Follows what changed until now; what Redis has lost is written back. The version that is known then.
+
+        Raises RedisError.
+        """
         with self._load_lock:
-            if self.loaded and self.stored.version() == self._version:
-                return self._version
-            look = self.stored.look()
-            if look.version < self._version:
-                self._write_back(look)
-                look = self.stored.look()
-            for channel_id, pool in list(self._pools.items()):
-                if channel_id not in look.versions and len(pool.ids):
-                    self._take(pool, [], 0)
-            for channel_id, version in look.versions.items():
-                pool = self.of(channel_id)
-                if version != pool.version:
-                    found, keys = self.stored.read(channel_id)
-                    self._take(pool, keys, found)
-            self._version, self._last_id, self.loaded = look.version, max(self._last_id, look.last_id), True
-            for channel_id in [id for id, pool in self._pools.items() if id not in look.versions and not len(pool.ids)]:
-                del self._pools[channel_id]
+            turns = Turns()
+            target: int | None = None
+            while not self.loaded or target is None or self._version < target:
+                version, changes = self.stored.since(self._version, PIECE) if self.loaded else (0, None)
+                if version < self._version or changes is None:
+                    self._read(turns)
+                    target = None  # what changed while it was read is followed, too
+                    continue
+                target = version if target is None else target
+                for channel_id in dict.fromkeys(change.channel_id for change in changes):
+                    self._follow(channel_id, [one for one in changes if one.channel_id == channel_id], turns)
+                self._version += len(changes)
+                turns.passed()
             return self._version
 
-    def _take(self, pool: KeyPool, keys: Iterable[StoredKey], version: int) -> None:
-        pool.load(keys, version, int(time.time() * 1000))
-        self.on_load(pool)
-        self.loads += 1
+    def _follow(self, channel_id: str, changes: list[Change], turns: Turns) -> None:
+        pool, version = self.of(channel_id), changes[-1].version
+        ids = list(dict.fromkeys(change.key_id for change in changes))
+        if ALL in ids or pool.is_sparse:
+            self._read_channel(channel_id, version, turns)
+            if ALL in ids and not len(self.of(channel_id)):
+                del self._pools[channel_id]
+            return
+        known = {key.id: key for key in self.stored.read(channel_id, ids)}
+        now_ms = _now_ms()
+        for id in ids:
+            if id in known:
+                pool.put(known[id], now_ms)
+            else:
+                pool.remove(id)
+        pool.version = version
+        self._last_id = max(self._last_id, *ids)
+        self._changed(pool)
 
-    def _write_back(self, found: Look) -> None:
-        written = 0
-        for channel_id, pool in list(self._pools.items()):
-            if pool.version and found.versions.get(channel_id, 0) <= pool.version:
-                keys = [pool.stored_at(place) for place in range(len(pool.ids))]
-                written += len(keys) * self.stored.write_back(channel_id, pool.version, keys)
-        if self.stored.end_write_back(self._version, self._last_id):
-            text = "Redis lost keys of channels (version %d after %d); what was lost is written back, %d keys by us"
-            log.warning(text, found.version, self._version, written)
+    def _read(self, turns: Turns) -> None:
+        """All that is not known as it is now."""
+        look = self.stored.look()
+        if look.version < self._version:
+            write_back(self.stored, list(self._pools.values()), look, self._version, self._last_id, turns)
+            look = self.stored.look()
+        for channel_id in [channel_id for channel_id in self._pools if channel_id not in look.versions]:
+            del self._pools[channel_id]
+            self.loads += 1
+        for channel_id, version in look.versions.items():
+            if version != self.of(channel_id).version:
+                self._read_channel(channel_id, version, turns)
+        self._version, self._last_id, self.loaded = look.version, max(self._last_id, look.last_id), True
+
+    def _read_channel(self, channel_id: str, version: int, turns: Turns) -> None:
+        pool = self.of(channel_id)
+        successor = pool.begin_successor()
+        for keys in all_keys(self.stored, channel_id, turns):
+            now_ms = _now_ms()
+            for key in keys:
+                successor.put(key, now_ms)
+        successor.version = version
+        pool.hand_over()
+        self._pools[channel_id] = successor
+        self._changed(successor)
+
+    def _changed(self, pool: KeyPool) -> None:
+        self.loads += 1
+        self.on_load(pool)
+
+    def _new(self, channel_id: str) -> KeyPool:
+        return KeyPool(channel_id, self.stored.secrets)
 
     def _listen(self) -> None:
         self._threads.listen(self.load, lambda message: self.load())
@@ -108,3 +147,7 @@ class KeyPools:
                 self.load()
             except RedisError:
                 pass  # the watch of the catalogue says so
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,14 +1,15 @@
-"""Keys of channels as Redis keeps them: read at one instant, changed by one script, written back by one script.
+"""Keys of channels as Redis keeps them: read in pieces, changed by one script, written back by one script.
 
-All changes share one version; each channel has that of its last change, so a look at one number tells that nothing did.
+All changes share one version, and each channel has that of its last change. Who knows a version hears from the log
+what changed since; a look at one number tells that nothing did.
 A change says which version it was decided on, and is not made when Redis has lost that meanwhile.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from uuid import uuid4
 
 import orjson
 
@@ -17,94 +18,26 @@ from app.storage.connections import (
     CHANNEL_KEY_DIGESTS,
     CHANNEL_KEYS,
     CHANNEL_KEYS_LAST_ID,
+    CHANNEL_KEYS_LOG,
     CHANNEL_KEYS_NEWS,
     CHANNEL_KEYS_VERSION,
     CHANNEL_KEYS_VERSIONS,
     Redis,
 )
+from app.storage.keys import scripts
+from app.storage.secrets import CannotOpen, Secrets
 
-_SHARED = (CHANNEL_KEYS_VERSION, CHANNEL_KEYS_NEWS, CHANNEL_KEYS_VERSIONS, CHANNEL_KEYS_LAST_ID)
-# KEYS of all: those above, the channel's keys, its digests. ARGV of changes: the version that is known, the channel.
-_GUARD = "if (tonumber(redis.call('GET', KEYS[1]) or '0') or 0) < tonumber(ARGV[1]) then return {-1, 0} end\n"
-_TELL = """
-redis.call('HSET', KEYS[3], ARGV[2], redis.call('INCR', KEYS[1]))
-redis.call('PUBLISH', KEYS[2], ARGV[2])
-"""
-# Then of each key its digest and JSON. Returns how many were not there yet, and how many there are now.
-_ADD = (
-    _GUARD
-    + """
-local added = 0
-for i = 3, #ARGV, 2 do
-    if redis.call('HEXISTS', KEYS[6], ARGV[i]) == 0 then
-        local id = redis.call('INCR', KEYS[4])
-        redis.call('HSET', KEYS[6], ARGV[i], id)
-        redis.call('HSET', KEYS[5], id, ARGV[i + 1])
-        added = added + 1
-    end
-end
-if added > 0 then
-"""
-    + _TELL
-    + "end return {added, redis.call('HLEN', KEYS[5])}"
+ALL = 0
+"""In place of an id: all keys of the channel."""
+ASIDE_S = 60
+"""How long keys that are written aside are kept, should their process die."""
+_SHARED = (
+    CHANNEL_KEYS_VERSION,
+    CHANNEL_KEYS_NEWS,
+    CHANNEL_KEYS_VERSIONS,
+    CHANNEL_KEYS_LAST_ID,
+    CHANNEL_KEYS_LOG,
 )
-# Then of each key its id, the JSON that it has, the new one (empty: it goes), its digest. All or nothing.
-_CHANGE = (
-    _GUARD
-    + """
-for i = 3, #ARGV, 4 do
-    if redis.call('HGET', KEYS[5], ARGV[i]) ~= ARGV[i + 1] then return {0, 0} end
-end
-for i = 3, #ARGV, 4 do
-    if ARGV[i + 2] == '' then
-        redis.call('HDEL', KEYS[5], ARGV[i])
-        redis.call('HDEL', KEYS[6], ARGV[i + 3])
-    else
-        redis.call('HSET', KEYS[5], ARGV[i], ARGV[i + 2])
-    end
-end
-"""
-    + _TELL
-    + "return {1, redis.call('HLEN', KEYS[5])}"
-)
-_DROP = (
-    _GUARD
-    + """
-redis.call('DEL', KEYS[5], KEYS[6])
-redis.call('INCR', KEYS[1])
-redis.call('HDEL', KEYS[3], ARGV[2])
-redis.call('PUBLISH', KEYS[2], ARGV[2])
-return {1, 0}
-"""
-)
-# ARGV: the channel. One text is parsed far faster than as many as there are keys.
-_READ = """
-local lines = {}
-local fields = redis.call('HGETALL', KEYS[5])
-for i = 1, #fields, 2 do lines[#lines + 1] = fields[i] .. ' ' .. fields[i + 1] end
-return {redis.call('HGET', KEYS[3], ARGV[1]) or '0', table.concat(lines, '\\n')}
-"""
-# ARGV: the version of this channel's keys, the channel; then of each key its id, JSON and digest. What is newer stays.
-_WRITE_BACK = """
-local version = tonumber(redis.call('HGET', KEYS[3], ARGV[2]) or '0') or 0
-local lost = #ARGV > 2 and redis.call('EXISTS', KEYS[5]) == 0
-if version > tonumber(ARGV[1]) or (version == tonumber(ARGV[1]) and not lost) then return 0 end
-redis.call('DEL', KEYS[5], KEYS[6])
-for i = 3, #ARGV, 3 do
-    redis.call('HSET', KEYS[5], ARGV[i], ARGV[i + 1])
-    redis.call('HSET', KEYS[6], ARGV[i + 2], ARGV[i])
-end
-redis.call('HSET', KEYS[3], ARGV[2], ARGV[1])
-return 1
-"""
-# ARGV: the version and the last id that are known. Only now nothing is missing any more.
-_WRITTEN_BACK = """
-if (tonumber(redis.call('GET', KEYS[1]) or '0') or 0) >= tonumber(ARGV[1]) then return 0 end
-redis.call('SET', KEYS[1], string.format('%.0f', ARGV[1] + 1))
-if (tonumber(redis.call('GET', KEYS[4]) or '0') or 0) < tonumber(ARGV[2]) then redis.call('SET', KEYS[4], ARGV[2]) end
-redis.call('PUBLISH', KEYS[2], '')
-return 1
-"""
 
 
 class Look(NamedTuple):
@@ -114,6 +47,15 @@ class Look(NamedTuple):
     last_id: int
     versions: dict[str, int]
     """By channel."""
+
+
+class Change(NamedTuple):
+    """A line of the log."""
+
+    version: int
+    channel_id: str
+    key_id: int
+    """ALL: every key of the channel."""
 
 
 class Edit(NamedTuple):
@@ -126,11 +68,11 @@ class Edit(NamedTuple):
 class StoredKeys:
     """Raises RedisError, whatever it is asked."""
 
-    def __init__(self, client: Redis) -> None:
+    def __init__(self, client: Redis, secrets: Secrets) -> None:
+        self.secrets = secrets
         self._redis = client
 
-    def version(self) -> int:
-        return _number(self._redis.get(CHANNEL_KEYS_VERSION))
+    # --- reading ---
 
     def look(self) -> Look:
         pipe = self._redis.pipeline()
@@ -140,54 +82,113 @@ class StoredKeys:
         found = {channel.decode(): _number(stored) for channel, stored in versions.items()}
         return Look(_number(version), _number(last_id), found)
 
-    def read(self, channel_id: str) -> tuple[int, list[StoredKey]]:
-        """The version of a channel's keys, and the keys by their ids. What makes no sense is left out."""
-        version, text = self._eval(_READ, channel_id, channel_id)
-        keys = [key for line in text.splitlines() if (key := _read(*line.split(b" ", 1))) is not None]
-        return _number(version), sorted(keys)
+    def since(self, known: int, most: int) -> tuple[int, list[Change] | None]:
+        """The version, and what changed first after the known one; None where nobody can tell that any more."""
+        version, text = self._eval(scripts.SINCE, "", known, most)
+        if int(version) <= known:
+            return int(version), []
+        changes = [change for line in text.splitlines() if (change := _change(line)) is not None]
+        is_whole = [change.version for change in changes] == list(range(known + 1, known + 1 + len(changes)))
+        return int(version), changes if changes and is_whole else None
 
-    def add(self, channel_id: str, known: int, keys: Sequence[StoredKey]) -> tuple[int, int]:
+    def ids(self, channel_id: str, cursor: int, most: int) -> tuple[int, list[int]]:
+        """About so many ids of keys, and the cursor for more; 0: these were the last. One may come twice."""
+        following, text = self._eval(scripts.IDS, channel_id, cursor, most)
+        return int(following), [int(one) for one in text.split() if one.isdigit() and len(one) < 20]
+
+    def read(self, channel_id: str, ids: Sequence[int]) -> list[StoredKey]:
+        """Those of these keys that are there. What makes no sense is left out."""
+        found: list[Any] = self._redis.hmget(CHANNEL_KEYS + channel_id, [str(id) for id in ids]) if ids else []
+        pairs = zip(ids, found, strict=True)
+        return [key for id, stored in pairs if stored is not None and (key := _read(id, stored)) is not None]
+
+    def find(self, channel_id: str, secret: str) -> int:
+        """The id of the key with this text; 0: there is none."""
+        found = self._redis.hmget(CHANNEL_KEY_DIGESTS + channel_id, list(self.secrets.digests(secret)))
+        return next((_number(id) for id in found if id is not None), 0)
+
+    # --- changing ---
+
+    def add(self, channel_id: str, known: int, keys: Iterable[tuple[str, StoredKey]]) -> tuple[int, int]:
         """How many were added, of those that were not there, and how many there are now. Ids are given here.
 
-        (-1, 0): Redis has fallen behind what is `known`.
+        `keys` with their secrets, which need not be sealed yet. (-1, 0): Redis has fallen behind what is `known`.
         """
-        arguments = [part for key in keys for part in (digest(key.secret), _written(key))]
-        added, total = self._eval(_ADD, channel_id, known, channel_id, *arguments)
+        arguments: list[str | bytes | int] = []
+        each = 0
+        for secret, key in keys:
+            digests = self.secrets.digests(secret)
+            each = len(digests)
+            sealed = key if key.sealed else key._replace(sealed=self.secrets.seal(secret, channel_id))
+            arguments += written(sealed), *digests
+        added, total = self._eval(scripts.ADD, channel_id, known, channel_id, each, *arguments)
         return int(added), int(total)
 
-    def change(self, channel_id: str, known: int, edits: Iterable[Edit]) -> int:
+    def change(self, channel_id: str, known: int, edits: Sequence[Edit]) -> int:
         """1: all were made; 0: none, as one is no longer what it was; -1: Redis has fallen behind."""
         arguments: list[str | bytes | int] = []
+        goes = any(after is None for _, after in edits)
+        each = len(self.secrets.digests("")) if goes else 0
         for before, after in edits:
-            new = _written(after) if after is not None else b""
-            arguments += before.id, _written(before), new, digest(before.secret)
-        return int(self._eval(_CHANGE, channel_id, known, channel_id, *arguments)[0])
+            arguments += before.id, written(before), written(after) if after is not None else b""
+            arguments += self._digests(channel_id, before, each) if after is None else [""] * each
+        return int(self._eval(scripts.CHANGE, channel_id, known, channel_id, each, *arguments)[0])
 
     def drop(self, channel_id: str, known: int) -> int:
         """All keys of a channel."""
-        return int(self._eval(_DROP, channel_id, known, channel_id)[0])
+        return int(self._eval(scripts.DROP, channel_id, known, channel_id)[0])
 
-    def write_back(self, channel_id: str, version: int, keys: Iterable[StoredKey]) -> bool:
-        """Stores the keys of a channel as they were at `version`. False when they are there already."""
-        arguments = [part for key in keys for part in (key.id, _written(key), digest(key.secret))]
-        return bool(self._eval(_WRITE_BACK, channel_id, version, channel_id, *arguments))
+    # --- writing back ---
+
+    def is_lost(self, channel_id: str, version: int) -> bool:
+        """Whether what was there at that version is missing, and nothing newer is there."""
+        return bool(self._eval(scripts.LOST + "return {1}", channel_id, version, channel_id)[0])
+
+    def write_aside(self, channel_id: str, name: str, keys: Iterable[StoredKey]) -> None:
+        """Some of a channel's keys, not to be seen yet. `name` is of whoever writes."""
+        said, digests = {}, {}
+        for key in keys:
+            said[key.id] = written(key)
+            for digest in self._digests(channel_id, key, 1):
+                digests[digest] = key.id
+        pipe = self._redis.pipeline()
+        for aside, mapping in zip(_asides(channel_id, name), (said, digests), strict=True):
+            pipe.hset(aside, mapping=mapping)  # type: ignore[arg-type]
+            pipe.expire(aside, ASIDE_S)
+        pipe.execute()
+
+    def write_back(self, channel_id: str, version: int, name: str) -> bool:
+        """Puts those in place that were written aside, as they were at `version`. False: nothing is missing."""
+        asides = _asides(channel_id, name)
+        done = bool(self._eval(scripts.WRITE_BACK, channel_id, version, channel_id, more_keys=asides)[0])
+        self._redis.unlink(*asides)
+        return done
 
     def end_write_back(self, version: int, last_id: int) -> bool:
-        return bool(self._eval(_WRITTEN_BACK, "", version, last_id))
+        return bool(self._eval(scripts.WRITTEN_BACK, "", version, last_id)[0])
 
-    def _eval(self, script: str, channel_id: str, *arguments: str | bytes | int) -> list[bytes]:
-        keys = (*_SHARED, CHANNEL_KEYS + channel_id, CHANNEL_KEY_DIGESTS + channel_id)
+    def _digests(self, channel_id: str, key: StoredKey, count: int) -> Sequence[str]:
+        """The first of those under which it may be found; as many empty ones where nobody can open it."""
+        try:
+            return self.secrets.digests(self.secrets.open(key.sealed, channel_id))[:count]
+        except CannotOpen:
+            return [""] * count
+
+    def _eval(
+        self, script: str, channel_id: str, *arguments: str | bytes | int, more_keys: Sequence[str] = ()
+    ) -> list[bytes]:
+        keys = (*_SHARED, CHANNEL_KEYS + channel_id, CHANNEL_KEY_DIGESTS + channel_id, *more_keys)
         return self._redis.eval(script, len(keys), *keys, *arguments)  # type: ignore[no-any-return]
 
 
-def digest(secret: str) -> str:
-    """By which a key is found again without its text."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+def new_name() -> str:
+    """Of whoever writes keys aside."""
+    return uuid4().hex
 
 
-def _written(key: StoredKey) -> bytes:
+def written(key: StoredKey) -> bytes:
     """As it is stored: always the same for the same key, for changes compare it."""
-    said: dict[str, object] = {"value": key.secret}
+    said: dict[str, object] = {"value": key.sealed}
     if key.note:
         said["note"] = key.note
     if key.models:
@@ -197,14 +198,24 @@ def _written(key: StoredKey) -> bytes:
     return orjson.dumps(said)
 
 
-def _read(id: bytes, stored: bytes) -> StoredKey | None:
+def _asides(channel_id: str, name: str) -> tuple[str, str]:
+    return f"{CHANNEL_KEYS}{channel_id}:{name}", f"{CHANNEL_KEY_DIGESTS}{channel_id}:{name}"
+
+
+def _read(id: int, stored: bytes) -> StoredKey | None:
     try:
         said = orjson.loads(stored)
         models = tuple(map(str, said.get("models", ())))
-        return StoredKey(
-            int(id), str(said["value"]), str(said.get("note", "")), models, bool(said.get("enabled", True))
-        )
+        return StoredKey(id, str(said["value"]), str(said.get("note", "")), models, bool(said.get("enabled", True)))
     except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def _change(line: bytes) -> Change | None:
+    try:
+        version, channel_id, key_id = line.split(b" ")
+        return Change(int(version), channel_id.decode(), int(key_id))
+    except ValueError:
         return None
 
 

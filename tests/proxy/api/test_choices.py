@@ -10,7 +10,6 @@ from typing import Any, Final
 import pytest
 import redis
 
-from app.core.channels.keys import StoredKey
 from app.core.choosing.matching import Serving
 from app.core.errors import ApiError
 from app.core.judging.outcome import Blame, Outcome, Verdict
@@ -32,6 +31,7 @@ from app.storage.limits.channels import ChannelLimits
 from app.storage.limits.minutes import Minutes
 from app.storage.limits.slots import Slots
 from app.wire.dialects.asked import dialect_of
+from tests.support.keeping import PLAIN, put_keys
 from tests.support.standing import channel
 
 NOBODY: Final = SimpleNamespace(buffer=b"")
@@ -45,8 +45,8 @@ class Room:
 
     def __init__(self, **said: Any) -> None:
         self.channel: Channel = channel("1", **said)
-        self.pools = KeyPools(redis.Redis(port=1))
-        self.pools.of("1").load([StoredKey(1, "sk-1"), StoredKey(2, "sk-2")], 1, now_ms())
+        self.pools = KeyPools(redis.Redis(port=1), PLAIN)
+        put_keys(self.pools.of("1"), (1, 2))
         limits = ChannelLimits(Slots(redis.Redis(port=1)), Minutes(redis.Redis(port=1)))
         costs = Costs()
         self.health = Health(self.pools, limits, costs)

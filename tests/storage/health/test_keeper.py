@@ -221,7 +221,7 @@ def test_what_is_no_more_is_forgotten(new_process: New, own_redis: Redis) -> Non
     wait_until(lambda: other.health.channel_rest(channels["2"]).until_ms and other.key_until("1"), "it is known", 3.0)
     ours.edits.delete("1", ["1"])
     del channels["2"]
-    wait_until(lambda: len(other.pools.of("1").ids) == 1, "it is known", KNOWN_S)
+    wait_until(lambda: len(other.pools.of("1")) == 1, "it is known", KNOWN_S)
     ours.keeper._forget()
     wait_until(lambda: own_redis.hlen(CHANNEL_TROUBLES) == 1, "only the blacklisted key is left", KNOWN_S)
     assert not own_redis.exists(CHANNEL_USAGE + "2")

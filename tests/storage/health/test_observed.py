@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.core.channels.keys import KeyCounts, StoredKey
+from app.core.channels.keys import KeyCounts
 from app.core.choosing.standing import NO_REST, Keys, Rest
 from app.storage.embedded import EmbeddedRedis
 from app.storage.health.channel import SLICE_MS
@@ -19,6 +19,7 @@ from tests.support.keeping import (
     URLS,
     KeepingProcess,
     channel,
+    put_keys,
 )
 
 T = 1_800_000_000_000
@@ -28,7 +29,7 @@ CHANNEL = channel()
 def alone(own_server: EmbeddedRedis, keys: int = 3) -> KeepingProcess:
     """A process that was not started, so that nothing is told to anybody."""
     process = KeepingProcess(own_server.url)
-    process.pools.of("1").load([StoredKey(id, f"sk-{id}") for id in range(1, keys + 1)], 1, T)
+    put_keys(process.pools.of("1"), range(1, keys + 1), T)
     process.health.settle(T)
     return process
 

@@ -12,6 +12,7 @@ from app.core.judging.outcome import Blame, Outcome, Verdict
 from app.core.judging.troubles import NONE, Failed, Rested, apply
 from app.core.settings import Settings
 from app.storage.keys.pool import KeyPool
+from app.storage.secrets import Secrets
 
 T = 1_800_000_000_000
 BLACKLISTED = apply(
@@ -20,8 +21,9 @@ BLACKLISTED = apply(
 
 
 def pool_of(count: int, others: Iterable[StoredKey] = ()) -> KeyPool:
-    pool = KeyPool("1")
-    pool.load([StoredKey(id, f"sk-{id:04}") for id in range(1, count + 1)] + list(others), 1, T)
+    pool = KeyPool("1", Secrets())
+    for key in [StoredKey(id, f"sk-{id:04}") for id in range(1, count + 1)] + list(others):
+        pool.put(key, T)
     return pool
 
 
@@ -115,7 +117,7 @@ def test_with_no_fit_key_it_tells_when_the_first_is_back_and_when_the_first_of_t
     assert pool.keys(()) == Keys(0, 2, back_ms=T + 500, guessed_back_ms=T + 60_000)
     pool.settle(T + 500)
     rest(pool, 1, 900)
-    pool.load([StoredKey(2, "sk-2")], 2, T)
+    pool.remove(1)
     assert pool.keys(()) == Keys(0, 1, back_ms=T + 60_000, guessed_back_ms=T + 60_000)
 
 
@@ -143,10 +145,14 @@ def test_the_round_goes_on_and_troubles_stay_when_keys_are_read_anew() -> None:
     pool = pool_of(6)
     before = used(pool, 3)
     rest(pool, 6, 1000)
-    kept = [StoredKey(id, f"sk-{id:04}") for id in range(1, 8) if id != 5]
-    pool.load(kept, 2, T)
-    assert pool.counts == KeyCounts(6, 5, 1)
-    after = used(pool, 5)
+    successor = pool.begin_successor()
+    for id in (1, 2, 3, 4, 6, 7):
+        successor.put(StoredKey(id, f"sk-{id:04}"), T)
+    rest(pool, 4, 1000)
+    pool.set_trouble(4, NONE, T)
+    pool.hand_over()
+    assert successor.counts == KeyCounts(6, 5, 1)
+    after = used(successor, 5)
     assert sorted(after) == [1, 2, 3, 4, 7]
     expected = [id for id in [*range(before[-1] + 1, 8), *range(1, before[-1] + 1)] if id in (1, 2, 3, 4, 7)]
     assert after == expected

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
-from app.core.channels.keys import KeyCounts, KeyState
-from app.storage.connections import CHANNEL_KEYS, CHANNEL_KEYS_LAST_ID, CHANNEL_KEYS_VERSION, Redis, RedisError
+from app.core.channels.keys import KeyCounts, KeyState, StoredKey
+from app.storage.connections import (
+    CHANNEL_KEYS,
+    CHANNEL_KEYS_LAST_ID,
+    CHANNEL_KEYS_LOG,
+    CHANNEL_KEYS_VERSION,
+    CHANNEL_KEYS_VERSIONS,
+    Redis,
+    RedisError,
+)
 from app.storage.embedded import EmbeddedRedis
 from app.storage.keys.edits import Added, KeyNotFound
-from tests.support.keeping import INVALID, LIMITED, KeepingProcess
+from app.storage.secrets import Secrets
+from tests.support.keeping import INVALID, LIMITED, KeepingProcess, now_ms
 from tests.support.own_redis import kill, revive
 from tests.support.waiting import wait_until
 
@@ -20,7 +29,11 @@ New = Callable[..., KeepingProcess]
 def secrets(process: KeepingProcess, of: str = "1") -> list[str]:
     """As the process knows them without asking."""
     pool = process.pools.of(of)
-    return [pool.secret_at(place) for place in range(len(pool.ids))]
+    return [pool.secret_at(place) for place, mark in enumerate(pool.marks()) if mark]
+
+
+def exported(process: KeepingProcess, of: str = "1") -> list[str]:
+    return [key.secret for keys in process.edits.export(of, process.edits.ids(of)) for key in keys]
 
 
 def test_keys_that_one_process_adds_others_have_within_a_second(new_process: New) -> None:
@@ -94,7 +107,7 @@ def test_whoever_edits_knows_what_was_changed_a_moment_ago_elsewhere(new_process
     ours, other = new_process(), new_process()
     for number in range(10):
         ours.edits.add("1", [f"sk-{number}"])
-        assert other.edits.export("1")[-1] == f"sk-{number}"
+        assert exported(other)[-1] == f"sk-{number}"
 
 
 def test_a_list_tells_states_and_never_a_text(new_process: New) -> None:
@@ -103,7 +116,7 @@ def test_a_list_tells_states_and_never_a_text(new_process: New) -> None:
     first, second, third = ours.edits.ids("1")
     ours.note(LIMITED._replace(text="sk-aaaaaaaaaaaa1111 is too fast"), key=first, status=429)
     ours.note(INVALID, key=second)
-    keys, after = ours.edits.page("1")
+    keys, after, _ = ours.edits.page("1")
     assert ([key.state for key in keys], after) == ([KeyState.RESTING, KeyState.BLACKLISTED, KeyState.ACTIVE], "")
     assert keys[0].trouble.text == "sk-a…1111 is too fast"
     assert "aaaaa" not in repr(keys)
@@ -117,7 +130,8 @@ def test_a_list_is_read_by_pages_states_and_words(new_process: New) -> None:
     ids = ours.edits.ids("1")
     pages, after = [], "0"
     while after:
-        keys, after = ours.edits.page("1", after=after, limit=2)
+        keys, after, total = ours.edits.page("1", after=after, limit=2)
+        assert total == 6
         pages.append([key.id for key in keys])
     assert pages == [ids[:2], ids[2:4], ids[4:]]
     ours.note(LIMITED, key=ids[2])
@@ -229,3 +243,121 @@ def test_what_makes_no_sense_is_left_out(new_process: New, own_redis: Redis) -> 
     ours.edits.add("1", ["sk-1"])
     own_redis.hset(CHANNEL_KEYS + "1", mapping={"7000": "{", "x": '{"value": "sk-x"}', "7001": "[]", "7002": "{}"})
     assert secrets(new_process()) == ["sk-1"]
+
+
+def test_a_change_of_one_key_is_heard_without_the_others(new_process: New) -> None:
+    """Whatever it is: no channel is read whole, and nothing but that key is asked for."""
+    ours, other = new_process(), new_process()
+    ours.edits.add("1", [f"sk-{number}" for number in range(300)])
+    wait_until(lambda: len(other.pools.of("1")) == 300, "the other has heard")
+    first, second, *_ = ours.edits.ids("1")
+    asked: list[object] = []
+    read = other.pools.stored.read
+    other.pools.stored.read = lambda channel_id, ids: asked.append(ids) or read(channel_id, ids)  # type: ignore[method-assign, func-returns-value]
+    other.pools.stored.look = _not_wanted  # type: ignore[method-assign]
+    other.pools.stored.ids = _not_wanted  # type: ignore[method-assign]
+    ours.edits.change("1", first, note="mine", models=["m"], enabled=False)
+    ours.edits.delete("1", [second])
+    ours.edits.add("1", ["sk-new"])
+    wait_until(lambda: secrets(other)[-1] == "sk-new", "the other has heard")
+    assert secrets(other) == secrets(ours)
+    assert other.pools.of("1").stored_at(0)[2:] == ("mine", ("m",), False)
+    assert len(other.pools.of("1")) == 300
+    assert sum(map(len, asked)) <= 3  # type: ignore[arg-type]
+
+
+def _not_wanted(*arguments: object) -> object:
+    raise AssertionError("keys were read whole")
+
+
+def test_who_has_missed_more_than_the_log_tells_reads_whole(
+    new_process: New, own_redis: Redis, own_server: EmbeddedRedis
+) -> None:
+    """Also where an older gateway counted versions without telling the log."""
+    ours, other = new_process(), KeepingProcess(own_server.url)
+    ours.edits.add("1", ["sk-1"])
+    other.pools.load()
+    ours.edits.add("1", ["sk-2", "sk-3"])
+    own_redis.ltrim(CHANNEL_KEYS_LOG, -1, -1)
+    other.pools.load()
+    assert secrets(other) == ["sk-1", "sk-2", "sk-3"]
+    own_redis.hset(CHANNEL_KEYS + "1", "900", '{"value": "sk-old"}')
+    own_redis.hset(CHANNEL_KEYS_VERSIONS, "1", own_redis.incr(CHANNEL_KEYS_VERSION))
+    ours.edits.add("1", ["sk-4"])
+    for process in (ours, other):
+        process.pools.load()
+        assert sorted(secrets(process)) == ["sk-1", "sk-2", "sk-3", "sk-4", "sk-old"]
+    other.end()
+
+
+def test_what_changes_while_a_pool_is_read_whole_is_in_it_in_the_end(
+    new_process: New, own_server: EmbeddedRedis
+) -> None:
+    ours, later = new_process(), KeepingProcess(own_server.url)
+    ours.edits.add("1", [f"sk-{number}" for number in range(600)])
+    ids, read, done = ours.edits.ids("1"), later.pools.stored.read, []
+
+    def read_late(channel_id: str, wanted: Sequence[int]) -> list[StoredKey]:
+        if not done:
+            done.append(ours.edits.delete("1", [ids[0], ids[599]]))
+            ours.edits.change("1", ids[1], note="mine")
+            ours.edits.add("1", ["sk-late"])
+        return read(channel_id, wanted)
+
+    later.pools.stored.read = read_late  # type: ignore[method-assign]
+    later.pools.load()
+    assert secrets(later) == secrets(ours)
+    assert later.pools.of("1").stored_at(later.pools.of("1").place_of(int(ids[1]))).note == "mine"
+    later.end()
+
+
+def test_troubles_that_are_heard_while_a_pool_is_read_anew_hold_in_it(new_process: New) -> None:
+    """And those that it had before."""
+    ours = new_process()
+    ours.edits.add("1", ["sk-1", "sk-2", "sk-3"])
+    ids, pool = ours.edits.ids("1"), ours.pools.of("1")
+    ours.note(INVALID, key=ids[0])
+    successor = pool.begin_successor()
+    for place in range(3):
+        successor.put(pool.stored_at(place), now_ms())
+    ours.note(LIMITED, key=ids[1])
+    assert successor.counts == KeyCounts(3, 1, 1, 1) == pool.counts
+
+
+def test_keys_that_came_and_went_leave_no_memory_behind(new_process: New) -> None:
+    """A pool that holds more of deleted keys than of others is read anew."""
+    ours = new_process()
+    ours.edits.add("1", [f"{number:0>400}" for number in range(500)])
+    ids = ours.edits.ids("1")
+    ours.edits.delete("1", ids[:-3])
+    ours.edits.delete("1", ids[-3:-2])
+    assert list(ours.pools.of("1").ids) == [int(id) for id in ids[-2:]]
+    assert secrets(ours) == [f"{number:0>400}" for number in (498, 499)]
+
+
+def test_sealed_keys_are_found_by_their_digest_and_opened_when_used(new_process: New, own_redis: Redis) -> None:
+    """Redis and the pool hold no text of a key; doubles and whole keys are found, also under an old digest."""
+    key = "sk-canary-0123456789"
+    new_process(secrets=Secrets(["old"], 1)).edits.add("1", [key])
+    ours = new_process(secrets=Secrets(["new", "old"], 1))
+    assert ours.edits.add("1", [key, "sk-other"]) == Added(1, 1, 2)
+    stored = b"".join(own_redis.hvals(CHANNEL_KEYS + "1"))
+    assert b"canary" not in stored + repr(ours.pools.of("1").stored_at(0)).encode()
+    assert ours.pools.of("1").stored_at(0).sealed.encode() in stored
+    assert [one.hint for one in ours.edits.page("1", q=key).keys] == ["sk-c…6789"]
+    assert next(ours.pools.of("1").turn("sequential").next().secret for _ in "1") == key  # type: ignore[union-attr]
+    assert ours.edits.copy("1", "2") == Added(2, 0, 2), "a text is bound to its channel, so it is sealed anew"
+    assert secrets(ours, "2") == [key, "sk-other"]
+    ours.edits.delete("1", ours.edits.ids("1"))
+    assert ours.edits.add("1", [key]) == Added(1, 0, 1), "its digests went with it"
+
+
+def test_sealed_keys_are_written_back_when_lost(new_process: New, own_redis: Redis) -> None:
+    ours = new_process(secrets=Secrets(["key"], 1))
+    ours.edits.add("1", [f"sk-{number}" for number in range(300)])
+    own_redis.flushall()
+    ours.pools.load()
+    later = new_process(secrets=Secrets(["key"], 1))
+    assert secrets(later) == [f"sk-{number}" for number in range(300)]
+    assert later.edits.add("1", ["sk-7", "sk-x"]) == Added(1, 1, 301), "doubles are known"
+    assert not own_redis.keys(f"{CHANNEL_KEYS}*:*"), "nothing is left of what was written aside"

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from app.core.channels.keys import StoredKey
 from app.core.choosing.standing import Full
 from app.storage.connections import Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
@@ -14,7 +13,7 @@ from app.storage.keys.pool import KeyPool
 from app.storage.limits.channels import ChannelLimits, Place, Taken
 from app.storage.limits.minutes import Minutes
 from app.storage.limits.slots import Slots
-from tests.support.keeping import channel, now_ms
+from tests.support.keeping import PLAIN, channel, now_ms, put_keys
 
 New = Callable[[], ChannelLimits]
 
@@ -40,8 +39,8 @@ def new_limits(own_server: EmbeddedRedis, own_redis: Redis) -> Iterator[New]:
 
 
 def pool(keys: int = 3) -> KeyPool:
-    pool = KeyPool("1")
-    pool.load([StoredKey(id, f"sk-{id}") for id in range(1, keys + 1)], 1, 0)
+    pool = KeyPool("1", PLAIN)
+    put_keys(pool, range(1, keys + 1), 0)
     return pool
 
 

@@ -1,0 +1,49 @@
+"""Which keys of a channel rest until when: who is back first is at hand, however many rest."""
+
+from __future__ import annotations
+
+import heapq
+from typing import NamedTuple
+
+
+class Rest(NamedTuple):
+    until_ms: int
+    id: int
+
+
+class Rests:
+    """Heaps, one for each class of keys, and for rests that were told and those that we guessed.
+
+    What is no longer so stays in them until somebody comes by it.
+    """
+
+    def __init__(self) -> None:
+        self._heaps: dict[tuple[int, bool], list[Rest]] = {}
+
+    @property
+    def next_ms(self) -> int:
+        """When the first of all is over; 0: there is none."""
+        return min([heap[0].until_ms for heap in self._heaps.values() if heap], default=0)
+
+    def add(self, one: int, told: bool, until_ms: int, id: int) -> None:
+        heap = self._heaps.get((one, told))
+        if heap is None:
+            heap = self._heaps[one, told] = []
+        heapq.heappush(heap, Rest(until_ms, id))
+
+    def first(self, one: int, told: bool) -> Rest | None:
+        heap = self._heaps.get((one, told))
+        return heap[0] if heap else None
+
+    def drop_first(self, one: int, told: bool) -> None:
+        heapq.heappop(self._heaps[one, told])
+
+    def all_of(self, one: int, told: bool) -> list[Rest]:
+        return self._heaps.get((one, told), [])
+
+    def pop_over(self, now_ms: int) -> int:
+        """The id of one whose rest may be over, which is taken out; 0: there is none."""
+        for heap in self._heaps.values():
+            if heap and heap[0].until_ms <= now_ms:
+                return heapq.heappop(heap).id
+        return 0

@@ -1,0 +1,136 @@
+"""The scripts by which keys of channels are changed in Redis, each at one instant.
+
+KEYS of all: the shared version, the channel of news, the versions by channel, the last id, the log of changes, the
+channel's keys, its digests. ARGV of changes: the version that is known, the channel; then what each says.
+
+The log tells of each change whose key it was, as "version, channel, id": what that key is now, whoever reads it asks.
+Id 0 stands for all keys of the channel. An older gateway beside us counts versions without telling the log; so whoever
+misses a version there reads whole.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+LOGGED: Final = 100_000
+"""So many changes are told one by one. Whoever missed more reads all keys anew. They take 2 MB."""
+
+_GUARD = "if (tonumber(redis.call('GET', KEYS[1]) or '0') or 0) < tonumber(ARGV[1]) then return {-1, 0} end\n"
+_TOLD = """
+local function changed(id)
+    local version = string.format('%.0f', redis.call('INCR', KEYS[1]))
+    redis.call('RPUSH', KEYS[5], version .. ' ' .. ARGV[2] .. ' ' .. id)
+end
+"""
+_TELL = f"""
+redis.call('LTRIM', KEYS[5], -{LOGGED}, -1)
+redis.call('HSET', KEYS[3], ARGV[2], redis.call('GET', KEYS[1]))
+redis.call('PUBLISH', KEYS[2], ARGV[2])
+"""
+# How many digests each secret has. Then of each key its JSON and its digests, the one to be stored first.
+# Returns how many were not there yet, and how many there are now.
+ADD: Final = (
+    _GUARD
+    + _TOLD
+    + """
+local added, each = 0, tonumber(ARGV[3])
+for i = 4, #ARGV, each + 1 do
+    local known = false
+    for j = i + 1, i + each do
+        if redis.call('HEXISTS', KEYS[7], ARGV[j]) == 1 then known = true end
+    end
+    if not known then
+        local id = string.format('%.0f', redis.call('INCR', KEYS[4]))
+        redis.call('HSET', KEYS[7], ARGV[i + 1], id)
+        redis.call('HSET', KEYS[6], id, ARGV[i])
+        changed(id)
+        added = added + 1
+    end
+end
+if added > 0 then
+"""
+    + _TELL
+    + "end return {added, redis.call('HLEN', KEYS[6])}"
+)
+# How many digests each has. Then of each key its id, the JSON that it has, the new one (empty: it goes), and the
+# digests that go with it. All or nothing.
+CHANGE: Final = (
+    _GUARD
+    + _TOLD
+    + """
+local each = tonumber(ARGV[3])
+for i = 4, #ARGV, 3 + each do
+    if redis.call('HGET', KEYS[6], ARGV[i]) ~= ARGV[i + 1] then return {0, 0} end
+end
+for i = 4, #ARGV, 3 + each do
+    if ARGV[i + 2] == '' then
+        redis.call('HDEL', KEYS[6], ARGV[i])
+    else
+        redis.call('HSET', KEYS[6], ARGV[i], ARGV[i + 2])
+    end
+    for j = i + 3, i + 2 + each do
+        if redis.call('HGET', KEYS[7], ARGV[j]) == ARGV[i] then redis.call('HDEL', KEYS[7], ARGV[j]) end
+    end
+    changed(ARGV[i])
+end
+"""
+    + _TELL
+    + "return {1, redis.call('HLEN', KEYS[6])}"
+)
+DROP: Final = (
+    _GUARD
+    + _TOLD
+    + """
+redis.call('UNLINK', KEYS[6], KEYS[7])
+changed(0)
+"""
+    + _TELL
+    + """
+redis.call('HDEL', KEYS[3], ARGV[2])
+return {1, 0}
+"""
+)
+# ARGV: the version that is known, and how many lines of the log are wanted.
+# Returns the version, and the lines that follow; none where the log does not reach back so far.
+SINCE: Final = """
+local version = tonumber(redis.call('GET', KEYS[1]) or '0') or 0
+local first = redis.call('LLEN', KEYS[5]) - (version - tonumber(ARGV[1]))
+if version <= tonumber(ARGV[1]) or first < 0 then return {version, ''} end
+return {version, table.concat(redis.call('LRANGE', KEYS[5], first, first + ARGV[2] - 1), '\\n')}
+"""
+# ARGV: a cursor of HSCAN, and how many are wanted. Returns the next cursor, and ids without their texts.
+IDS: Final = """
+local found = redis.call('HSCAN', KEYS[6], ARGV[1], 'COUNT', ARGV[2])
+local ids = {}
+for i = 1, #found[2], 2 do ids[#ids + 1] = found[2][i] end
+return {found[1], table.concat(ids, ' ')}
+"""
+# KEYS: those of all, then the keys and digests that were written aside. ARGV: the version of this channel's keys, the
+# channel. What is newer stays. Returns 1 where they were missing.
+LOST: Final = """
+local version = tonumber(redis.call('HGET', KEYS[3], ARGV[2]) or '0') or 0
+if version > tonumber(ARGV[1]) then return {0} end
+if version == tonumber(ARGV[1]) and redis.call('EXISTS', KEYS[6]) == 1 then return {0} end
+"""
+WRITE_BACK: Final = (
+    LOST
+    + """
+redis.call('UNLINK', KEYS[6], KEYS[7])
+for i = 8, 9 do
+    if redis.call('EXISTS', KEYS[i]) == 1 then
+        redis.call('RENAME', KEYS[i], KEYS[i - 2])
+        redis.call('PERSIST', KEYS[i - 2])
+    end
+end
+redis.call('HSET', KEYS[3], ARGV[2], ARGV[1])
+return {1}
+"""
+)
+# ARGV: the version and the last id that are known. Only now nothing is missing any more.
+WRITTEN_BACK: Final = """
+if (tonumber(redis.call('GET', KEYS[1]) or '0') or 0) >= tonumber(ARGV[1]) then return {0} end
+redis.call('SET', KEYS[1], string.format('%.0f', ARGV[1] + 1))
+if (tonumber(redis.call('GET', KEYS[4]) or '0') or 0) < tonumber(ARGV[2]) then redis.call('SET', KEYS[4], ARGV[2]) end
+redis.call('PUBLISH', KEYS[2], '')
+return {1}
+"""
