@@ -111,7 +111,21 @@ def urls_of(text: str) -> list[ListedUrl]:
         entries = _json(text, list, 'must be a list such as [{"url": "https://api.anthropic.com"}]')
     else:
         entries = [line.strip() for line in text.splitlines() if line.strip()]
-    return [_listed_url(entry) for entry in entries]
+    return [listed_url(entry) for entry in entries]
+
+
+def listed_url(entry: Any) -> ListedUrl:
+    """One of several: a text, with `#` behind an exact one, or an object. Raises ValueError."""
+    if isinstance(entry, str):
+        return _exact_url(entry[:-1], ()) if entry.endswith("#") else ListedUrl(entry.rstrip("/"))
+    if not isinstance(entry, dict) or not isinstance(entry.get("url"), str):
+        raise ValueError('must have a url in each entry, such as {"url": "https://api.anthropic.com"}')
+    protocols = entry.get("protocols") or []
+    if not isinstance(protocols, list) or not all(isinstance(protocol, str) for protocol in protocols):
+        raise ValueError("must name the protocols of a url in a list")
+    dialects = tuple(dict.fromkeys(dialect_of(protocol) for protocol in protocols))
+    url = entry["url"].strip().rstrip("/")
+    return _exact_url(url, dialects) if entry.get("exact") is True else ListedUrl(url, dialects)
 
 
 def guessed_dialects(urls: Iterable[str], models: Iterable[str]) -> tuple[str, ...]:
@@ -136,19 +150,6 @@ def guessed_dialects(urls: Iterable[str], models: Iterable[str]) -> tuple[str, .
             if "codex" in name or name.startswith(("gpt-5", "o3", "o4")):
                 found.add("responses")
     return tuple(dialect for dialect in ("anthropic", "openai", "responses", "gemini") if dialect in found)
-
-
-def _listed_url(entry: Any) -> ListedUrl:
-    if isinstance(entry, str):
-        return _exact_url(entry[:-1], ()) if entry.endswith("#") else ListedUrl(entry.rstrip("/"))
-    if not isinstance(entry, dict) or not isinstance(entry.get("url"), str):
-        raise ValueError('must have a url in each entry, such as {"url": "https://api.anthropic.com"}')
-    protocols = entry.get("protocols") or []
-    if not isinstance(protocols, list) or not all(isinstance(protocol, str) for protocol in protocols):
-        raise ValueError("must name the protocols of a url in a list")
-    dialects = tuple(dict.fromkeys(dialect_of(protocol) for protocol in protocols))
-    url = entry["url"].strip().rstrip("/")
-    return _exact_url(url, dialects) if entry.get("exact") is True else ListedUrl(url, dialects)
 
 
 def _exact_url(url: str, dialects: tuple[str, ...]) -> ListedUrl:

@@ -134,21 +134,33 @@ def _read_quoted(data: bytes, place: int, separator: int, pause: Callable[[], ob
         end = data.find(b'"', place)
         if end < 0:
             raise _Broken("a cell begins with a quote and has no other: close it, or double the quotes within it")
-        if data[end + 1 : end + 2] != b'"':
+        if data[end + 1 : end + 2] == b'"':
+            parts.append(data[place : end + 1])
+            place = end + 2
+        elif data[end - 1 : end] == b"\\" and not _ends_cell(data, end + 1, separator):
+            parts.append(data[place : end - 1] + b'"')  # as ccLoad's README has it
+            place = end + 1
+        else:
             break
-        parts.append(data[place : end + 1])
-        place = end + 2
         if len(parts) == _QUOTES_A_STEP:
             whole.append(b"".join(parts))
             parts.clear()
             pause()
     parts.append(data[place:end])
-    after = end + 1
-    while data[after : after + 1] in (b" ", b"\r"):
-        after += 1
-    if after < len(data) and data[after] not in (separator, _LINE_FEED):
+    if not _ends_cell(data, end + 1, separator):
         raise _Broken("a quote stands within a cell that is quoted: double it")
-    return _text((*whole, b"".join(parts)), pause), after
+    return _text((*whole, b"".join(parts)), pause), _behind_blanks(data, end + 1)
+
+
+def _ends_cell(data: bytes, place: int, separator: int) -> bool:
+    after = _behind_blanks(data, place)
+    return after >= len(data) or data[after] in (separator, _LINE_FEED)
+
+
+def _behind_blanks(data: bytes, place: int) -> int:
+    while data[place : place + 1] in (b" ", b"\r"):
+        place += 1
+    return place
 
 
 def _text(parts: Sequence[bytes], pause: Callable[[], object]) -> str:

@@ -131,6 +131,15 @@ def test_several_urls_stand_in_one_text_or_in_a_list(gateway: GatewayProcess) ->
     assert [url["dialects"] for url in both["urls"]] == [["openai"], ["responses"]]
 
 
+def test_an_exact_address_of_a_call_is_the_base_of_its_dialect(gateway: GatewayProcess) -> None:
+    """One that ends with a call that we know; what each speaks is found out where nobody says it."""
+    exact = {"url": "https://x.example/api/paas/v4/chat/completions", "exact": True}
+    [url] = ours(gateway, add(gateway, url="", urls=[exact]))["urls"]
+    assert (url["url"], url["exact"]) == ("https://x.example/api/paas/v4", True)
+    guessed = add(gateway, name="guessed", url="", urls=["https://x.example"], models=["gemini-3-pro"])
+    assert guessed["channel_type"] == "gemini"
+
+
 def test_what_is_not_given_stays(gateway: GatewayProcess) -> None:
     """What only our own calls say, too, and the keys."""
     urls = [{"url": "https://one.example", "weight": 7, "exact": True}]
@@ -164,6 +173,18 @@ def test_keys_that_are_given_are_the_keys(gateway: GatewayProcess) -> None:
     assert (kept["id"], kept["note"]) == (second, "kept")
     put(gateway, channel, api_key="")
     assert secrets_of(gateway, channel) == ["sk-2", "sk-4"]
+
+
+def test_more_keys_than_a_request_changes_are_told_where_they_go(gateway: GatewayProcess) -> None:
+    """With a new channel a task adds them; the keys of one that is there are exchanged at once or not at all."""
+    many = ",".join(f"sk-{number}" for number in range(1_001))
+    channel = add(gateway)
+    refusal = put(gateway, channel, api_key=many)
+    assert (refusal.status, refusal.json()["field"]) == (400, "api_key")
+    assert secrets_of(gateway, channel) == ["sk-1"]
+    reply = gateway.admin("POST", "/admin/channels", LEAST | {"name": "many", "api_key": many}).json()
+    assert (reply["task"]["kind"], reply["task"]["total"]) == ("import_keys", 1_001)
+    gateway.admin("DELETE", f"/api/tasks/{reply['task']['id']}")
 
 
 def test_a_switch_leaves_rests_and_a_saved_channel_ends_them(gateway: GatewayProcess) -> None:
@@ -219,8 +240,8 @@ def test_a_deleted_channel_is_gone_with_its_keys(gateway: GatewayProcess) -> Non
         ({"available_time_start": "08:00"}, "available_time_end"),
         ({"available_time_start": "8", "available_time_end": "9"}, "available_time_start"),
         ({"urls": ["https://two.example"]}, "url"),
-        ({"url": "", "urls": [{"url": "https://x.example/v1/search", "exact": True}]}, "urls[0].exact"),
-        ({"url": "", "urls": [{"url": "https://x.example", "protocols": ["grpc"]}]}, "urls[0].protocols[0]"),
+        ({"url": "", "urls": [{"url": "https://x.example/v1/search", "exact": True}]}, "urls[0]"),
+        ({"url": "", "urls": [{"url": "https://x.example", "protocols": ["grpc"]}]}, "urls[0]"),
         ({"protocol_transform_mode": "local"}, "protocol_transform_mode"),
         ({"protocol_transforms": ["openai"]}, "protocol_transforms"),
         ({"websockets": True}, "websockets"),

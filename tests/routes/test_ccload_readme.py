@@ -137,6 +137,48 @@ def test_a_channel_of_an_openai_compatible_upstream(ccload: Ccload, accounts: Ac
     calls_reach_a_key(accounts, "/v1/chat/completions", CHAT, "sk-xxx")
 
 
+def send_file(ccload: Ccload, text: str) -> Reply:
+    """As `curl -F "file=@channels.csv"` does."""
+    edge = "------------------------d74496d66958873e"
+    head = f'--{edge}\r\nContent-Disposition: form-data; name="file"; filename="channels.csv"\r\n'
+    body = f"{head}Content-Type: text/csv\r\n\r\n{text}\r\n--{edge}--\r\n"
+    fields = {"Content-Type": f"multipart/form-data; boundary={edge}"}
+    return ccload.ask("POST", "/admin/channels/import", body.encode(), **fields)
+
+
+CSV = r"""name,api_key,url,priority,models,enabled
+Claude-API-1,sk-ant-xxx,https://api.anthropic.com,10,"[\"claude-sonnet-4-6\"]",true
+Claude-API-2,sk-ant-yyy,https://api.anthropic.com,5,"[\"claude-opus-4-6\"]",true
+"""
+
+
+def test_channels_come_in_and_go_out_as_csv(ccload: Ccload) -> None:
+    """Models as JSON with quotes that are escaped by backslashes, of which ccLoad makes names with brackets."""
+    told = send_file(ccload, CSV).json()
+    assert (told["success"], told["data"]["created"], told["data"]["errors"]) == (True, 2, [])
+    assert (told["data"]["processed"], told["data"]["redis_sync_enabled"]) == (2, False)
+    channels = ccload.ask("GET", "/admin/channels").json()["data"]
+    assert [(one["name"], one["priority"]) for one in channels] == [("Claude-API-1", 10), ("Claude-API-2", 5)]
+    assert [one["models"][0]["model"] for one in channels] == ["claude-sonnet-4-6", "claude-opus-4-6"]
+    file = ccload.ask("GET", "/admin/channels/export")
+    assert 'attachment; filename="channels-' in (file.field("content-disposition") or "")
+    text = file.body.decode("utf-8-sig")
+    assert "sk-ant-xxx" in text
+    again = send_file(ccload, text).json()["data"]
+    assert (again["created"], again["updated"], again["errors"]) == (0, 2, [])
+
+
+def test_a_line_that_cannot_be_is_told_as_a_text(ccload: Ccload) -> None:
+    """The others are taken; what is no file is 400, in the envelope."""
+    told = send_file(ccload, "name,api_key,url,models\nbad,k,ftp://x.example,m\ngood,k,https://x.example,m\n").json()[
+        "data"
+    ]
+    assert (told["created"], told["skipped"]) == (1, 1)
+    assert told["errors"][0].startswith("line 2: ")
+    missing = ccload.ask("POST", "/admin/channels/import", "{}")
+    assert (missing.status, missing.json()["success"], missing.json()["field"]) == (400, False, "file")
+
+
 def test_tokens_are_counted_here(ccload: Ccload, accounts: Accounts) -> None:
     """For whoever shows an access token; its README leaves that out and says that it is needed."""
     accounts.add("one", dialects=["anthropic"])

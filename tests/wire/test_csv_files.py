@@ -33,6 +33,13 @@ def test_quoted_cells_hold_separators_quotes_and_lines() -> None:
     assert cells('a,b\n"1,2","say ""hi""\nthere"\n') == [["a", "b"], ["1,2", 'say "hi"\nthere']]
 
 
+def test_a_backslash_escapes_a_quote_that_ends_no_cell() -> None:
+    """As in the example of ccLoad's README; a backslash at a cell's end is one, and doubled quotes keep theirs."""
+    assert cells('a,b\n"[\\"m \\" n\\"]",x\n') == [["a", "b"], ['["m " n"]', "x"]]
+    assert cells('a,b\n"C:\\",x\n') == [["a", "b"], ["C:\\", "x"]]
+    assert cells('a,b\n"{""k"":""v\\"" w""}",x\n') == [["a", "b"], ['{"k":"v\\" w"}', "x"]]
+
+
 def test_blanks_around_cells_are_dropped_and_those_within_quotes_stay() -> None:
     assert cells('a,b\n x , " y " \n') == [["a", "b"], ["x", " y "]]
 

@@ -13,8 +13,9 @@ from typing import Any, Final, NamedTuple
 
 from app.core.channels.definition import KEY_STRATEGIES, MAX_MODELS, MAX_PRIORITY, MAX_URLS
 from app.core.channels.keys import keys_in
+from app.core.errors import InvalidChannel
 from app.core.said import Said
-from app.wire.ccload import DIALECTS, USUAL_KEY_STRATEGY, USUAL_TYPE
+from app.wire.ccload import DIALECTS, USUAL_KEY_STRATEGY, USUAL_TYPE, ListedUrl, guessed_dialects, listed_url
 
 FIELDS: Final = (
     "name channel_type api_key url urls models priority enabled key_strategy rpm_limit max_concurrency "
@@ -65,7 +66,7 @@ def meaning_of(value: Any, before: MappingOf[str, Any] | None = None) -> Meant:
     for name, ours in (("daily_cost_limit", "cost_per_day_usd"), ("cost_multiplier", "cost_multiplier")):
         if said.any(name) is not None:
             meant[ours] = _decimal(said, name)
-    meant |= _key_strategy(said, before) | _hours(said) | _check(said, meant, before) | _where(said, before)
+    meant |= _key_strategy(said, before) | _hours(said) | _check(said, meant, before) | _where(said, meant, before)
     text = said.any("api_key")
     return Meant(meant, [] if text in (None, "") else list(dict.fromkeys(keys_in(text, "api_key"))))
 
@@ -152,63 +153,72 @@ def _check(said: Said, meant: MappingOf[str, Any], before: MappingOf[str, Any] |
 # --- its addresses, and what they speak ---
 
 
-def _where(said: Said, before: MappingOf[str, Any] | None) -> dict[str, Any]:
+def _where(said: Said, meant: MappingOf[str, Any], before: MappingOf[str, Any] | None) -> dict[str, Any]:
     """`dialects` and `urls`, as far as they are said."""
     urls = _urls(said)
     dialects = _spoken(said, urls)
     if before is None:
-        dialects = dialects or [DIALECTS[USUAL_TYPE]]
+        dialects = dialects or _usual_dialects(said, urls, meant)
     else:
         if not dialects or dialects == before["dialects"][:1]:  # of several, the first is shown
             dialects = list(before["dialects"])
         if not urls and dialects == before["dialects"]:
             return {}
     known = {url["url"].rstrip("/"): url for url in before["urls"]} if before else {}
-    wanted = urls or [(url, []) for url in known]
-    return {"dialects": dialects, "urls": [_entry(url, own, known.get(url, {}), dialects) for url, own in wanted]}
+    wanted = urls or [ListedUrl(url) for url in known]
+    return {"dialects": dialects, "urls": [_entry(url, known.get(url.url, {}), dialects) for url in wanted]}
 
 
-def _spoken(said: Said, urls: list[tuple[str, list[str]]]) -> list[str]:
+def _spoken(said: Said, urls: list[ListedUrl]) -> list[str]:
     """The dialects that are said of the channel or of one of its urls."""
-    type = _type(said, "channel_type", said.any("channel_type"))
+    type = _type(said, "channel_type")
     spoken = [DIALECTS[type]] if type else []
-    return list(dict.fromkeys(spoken + [dialect for _, dialects in urls for dialect in dialects]))
+    return list(dict.fromkeys([*spoken, *(dialect for url in urls for dialect in url.dialects)]))
 
 
-def _entry(url: str, own: list[str], known: MappingOf[str, Any], dialects: list[str]) -> dict[str, Any]:
+def _usual_dialects(said: Said, urls: list[ListedUrl], meant: MappingOf[str, Any]) -> list[str]:
+    """Its later versions, which have a list of `urls`, find out by themselves what these speak."""
+    if said.any("urls") is not None:
+        names = [str(model["name"]) for model in meant.get("models", ())]
+        if guessed := guessed_dialects([url.url for url in urls], names):
+            return list(guessed)
+    return [DIALECTS[USUAL_TYPE]]
+
+
+def _entry(url: ListedUrl, known: MappingOf[str, Any], dialects: list[str]) -> dict[str, Any]:
     """One of `urls`; what ccLoad has no word for stays as it is known."""
     kept = [dialect for dialect in known.get("dialects", ()) if dialect in dialects]
-    return {"url": url, **known, "dialects": own or kept}
+    entry = {"url": url.url, **known, "dialects": list(url.dialects) or kept}
+    return {**entry, "exact": True} if url.exact else entry
 
 
-def _urls(said: Said) -> list[tuple[str, list[str]]]:
-    """Each once, without a slash at its end, and the dialects that are said of it alone."""
+def _urls(said: Said) -> list[ListedUrl]:
+    """Each once, the first of doubles."""
     if said.any("urls") is not None:
         if said.any("url"):
             raise said.wrong("url", "is said twice: say either url or urls")
-        found = list(said.each("urls", MAX_URLS, _url))
+        found = said.each("urls", MAX_URLS, _url)
     else:
-        found = [(url.rstrip("/"), []) for url in re.split(r"[\s,]+", said.text("url", "", 8192, lines=True)) if url]
-    each: dict[str, list[str]] = {}
-    for url, dialects in found:
-        each.setdefault(url, dialects)
-    return list(each.items())
+        texts = [text for text in re.split(r"[\s,]+", said.text("url", "", 8192, lines=True)) if text]
+        found = tuple(_url(text, "url") for text in texts)
+    each: dict[str, ListedUrl] = {}
+    for url in found:
+        each.setdefault(url.url, url)
+    return list(each.values())
 
 
-def _url(value: Any, path: str) -> tuple[str, list[str]]:
-    if isinstance(value, str):
-        value = {"url": value}
-    said = Said(value, path, ("url", "exact", "protocols"))
-    if said.flag("exact", False):
-        advice = "say the base URL; one whose API does not begin at /v1 is made exact at /api/channels"
-        raise said.wrong("exact", f"cannot be: a channel has no address of a single call; {advice}")
-    url = said.text("url", None, 2048).rstrip("/")
-    types = said.items("protocols", len(DIALECTS))
-    return url, [DIALECTS[_type(said, f"protocols[{place}]", type)] for place, type in enumerate(types)]
+def _url(value: Any, path: str) -> ListedUrl:
+    if not isinstance(value, str):
+        Said(value, path, ("url", "exact", "protocols"))  # or there is a field that nobody knows
+    try:
+        return listed_url(value)
+    except ValueError as error:
+        raise InvalidChannel(f"{path} {error}", path) from None
 
 
-def _type(said: Said, name: str, value: Any) -> str:
+def _type(said: Said, name: str) -> str:
     """Empty where none is said."""
+    value = said.any(name)
     type = value.strip().lower() if isinstance(value, str) else value
     if type in (None, ""):
         return ""

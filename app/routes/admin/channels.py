@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -54,12 +54,7 @@ def add_channel_routes(admin: Blueprint, gateway: Gateway) -> None:
         said = body.get("keys")
         keys = [] if said is None or isinstance(said, dict) else keys_in(said, "keys")
         channel = channels.add(catalog, body, check)
-        ordered = {}
-        if len(keys) > AT_ONCE:
-            task = with_keys(gateway, channel, lambda: order_import(gateway, channel.id, keys))
-            ordered = {"task": task_answer(task)}
-        elif keys:
-            with_keys(gateway, channel, lambda: gateway.key_edits.add(channel.id, keys))
+        ordered = give_first_keys(gateway, channel, keys)
         return jsonify(success=True, channel=answers.one(channel), **ordered), 201
 
     @admin.get("/channels/<channel_id>")
@@ -92,6 +87,15 @@ def find_channel(gateway: Gateway, channel_id: str) -> Channel:
     if channel is None:
         raise ChannelNotFound(f"there is no channel {channel_id}")
     return channel
+
+
+def give_first_keys(gateway: Gateway, channel: Channel, keys: Sequence[str]) -> dict[str, Any]:
+    """To a channel that was just added; what is answered besides: the task that does it. Raises RedisError."""
+    if len(keys) > AT_ONCE:
+        return {"task": task_answer(with_keys(gateway, channel, lambda: order_import(gateway, channel.id, keys)))}
+    if keys:
+        with_keys(gateway, channel, lambda: gateway.key_edits.add(channel.id, keys))
+    return {}
 
 
 def with_keys(gateway: Gateway, channel: Channel, give: Callable[[], Given]) -> Given:

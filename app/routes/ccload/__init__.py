@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from app.gateway import Gateway
 from app.routes.admin.answers import EXPECTED
+from app.routes.admin.guard import let_bearer_in
 from app.routes.ccload.channels import add_channel_routes
 from app.routes.ccload.envelope import failed
 from app.routes.ccload.login import add_login_routes
 from app.routes.ccload.pages import add_page_routes
 from app.routes.ccload.public import add_public_routes
 
+_OPEN_ENDPOINTS = frozenset(
+    f"ccload.{name}" for name in ("login", "logout", "page", "summary", "version", "channel_types")
+)
+
 
 def build_ccload(gateway: Gateway) -> Blueprint:
-    """Its routes under /admin ask for a Bearer: the admin's token, or that of a login."""
+    """All but these ask for a Bearer: the admin's token, or that of a login."""
     ccload = Blueprint("ccload", __name__)
+    check_bearer = let_bearer_in(gateway)
+
+    @ccload.before_request
+    def let_in() -> None:
+        if request.endpoint not in _OPEN_ENDPOINTS:
+            check_bearer()
+
     add_login_routes(ccload, gateway)
     add_channel_routes(ccload, gateway)
     add_public_routes(ccload, gateway)

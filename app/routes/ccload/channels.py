@@ -12,8 +12,9 @@ from app.core.model import Channel
 from app.gateway import Gateway
 from app.proxy.api.choices import now_ms
 from app.routes.admin.answers import AdminError, read_object
-from app.routes.admin.channels import find_channel, refuse_addresses, with_keys
-from app.routes.admin.guard import let_bearer_in
+from app.routes.admin.channels import find_channel, give_first_keys, refuse_addresses
+from app.routes.admin.files.channel_files import export_answer, import_answer
+from app.routes.admin.tasks.imports import AT_ONCE
 from app.routes.ccload.channel_answers import CcloadAnswers
 from app.routes.ccload.envelope import answered
 from app.storage.catalog import channels
@@ -22,27 +23,23 @@ from app.wire.ccload import DIALECTS
 
 Answer = Response | tuple[Response, int]
 
-AT_ONCE: Final = 50
+LISTED_AT_ONCE: Final = 50
 """Channels that are answered before others have their turn; ccLoad's list has no pages."""
 _EXAMPLE: Final = '{"name": "one", "api_key": "sk-...", "url": "https://...", "models": ["..."]}'
 
 
 def add_channel_routes(ccload: Blueprint, gateway: Gateway) -> None:
-    let_in, catalog, answers = let_bearer_in(gateway), gateway.catalog, CcloadAnswers(gateway)
+    catalog, answers = gateway.catalog, CcloadAnswers(gateway)
     _add_changes(ccload, gateway, answers)
-
-    @ccload.before_request
-    def guard() -> None:
-        if request.path.startswith("/admin/"):
-            let_in()
+    _add_files(ccload, gateway)
 
     @ccload.get("/admin/channels")
     def list_channels() -> Answer:
         """`?type=` one of ccLoad's; with penalties for failures, by what is left of the priority."""
         found = [channel for channel in catalog.in_hand().channels if _is_of_type(channel)]
         told: list[dict[str, Any]] = []
-        for begin in range(0, len(found), AT_ONCE):
-            told += answers.listed(found[begin : begin + AT_ONCE])
+        for begin in range(0, len(found), LISTED_AT_ONCE):
+            told += answers.listed(found[begin : begin + LISTED_AT_ONCE])
             give_way()
         if catalog.snapshot.settings.health_penalty:
             told.sort(key=lambda one: -one["effective_priority"])
@@ -51,6 +48,19 @@ def add_channel_routes(ccload: Blueprint, gateway: Gateway) -> None:
     @ccload.get("/admin/channels/<channel_id>")
     def show_channel(channel_id: str) -> Answer:
         return answered(answers.one(find_channel(gateway, channel_id)))
+
+
+def _add_files(ccload: Blueprint, gateway: Gateway) -> None:
+    @ccload.get("/admin/channels/export")
+    def export_channels() -> Answer:
+        return export_answer(gateway)
+
+    @ccload.post("/admin/channels/import")
+    def import_channels() -> Answer:
+        """`errors` are texts, as there; nothing is synchronised, as there is one place where channels are."""
+        told = import_answer(gateway)
+        errors = [f"line {error['line']}: {error['message']}" for error in told["errors"]]
+        return answered({**told, "errors": errors, "redis_sync_enabled": False})
 
 
 def _add_changes(ccload: Blueprint, gateway: Gateway, answers: CcloadAnswers) -> None:
@@ -62,8 +72,8 @@ def _add_changes(ccload: Blueprint, gateway: Gateway, answers: CcloadAnswers) ->
         if not meant.keys:
             raise AdminError(400, "invalid", 'api_key is missing: say one, or several as "k1,k2"', "api_key")
         channel = channels.add(catalog, meant.said, check)
-        with_keys(gateway, channel, lambda: edits.add(channel.id, meant.keys))
-        return answered(answers.one(channel), 201)
+        ordered = give_first_keys(gateway, channel, meant.keys)
+        return answered(answers.one(channel), 201, **ordered)
 
     @ccload.put("/admin/channels/<channel_id>")
     def update_channel(channel_id: str) -> Answer:
@@ -71,6 +81,9 @@ def _add_changes(ccload: Blueprint, gateway: Gateway, answers: CcloadAnswers) ->
         channel = find_channel(gateway, channel_id)
         body = read_object(_EXAMPLE)
         meant = meaning_of(body, channel.said)
+        if len(meant.keys) > AT_ONCE:
+            advice = f"add more by POST /api/channels/{channel_id}/keys; nothing was changed"
+            raise AdminError(400, "invalid", f"api_key names more than {AT_ONCE:,} keys: {advice}", "api_key")
         [channel] = channels.update(catalog, {channel_id: meant.said}, check)
         if meant.keys:
             _become(gateway, channel, meant.keys)
