@@ -100,7 +100,7 @@ class ApiDoor:
         else:
             reply = served.reply
             status, body = f"{reply.status} {reply.reason}", reply.body
-            fields = [field for field in reply.headers if not _is_ours(lower(field[0]))]
+            fields = _of_upstream(reply.headers)
             if is_from_browser(
                 environ.get("HTTP_SEC_FETCH_DEST"),
                 environ.get("HTTP_ACCEPT"),
@@ -210,9 +210,14 @@ def _asks_websocket(environ: Environ) -> bool:
 # --- what is added to answers ---
 
 
-def _is_ours(name: str) -> bool:
-    """Of an upstream's fields those that would speak for us; an account's cookie is none of the caller's."""
-    return name.startswith(_OWN_BEGIN) or name == "set-cookie"
+def _of_upstream(fields: Headers) -> Headers:
+    """Without those that would speak for us; an account's cookie is none of the caller's. A list of its own."""
+    passed: Headers = []
+    for field in fields:
+        name = lower(field[0])
+        if name != "set-cookie" and not name.startswith(_OWN_BEGIN):
+            passed.append(field)
+    return passed
 
 
 def _route_fields(channel: str, attempts: int | None, upstream_model: str) -> Headers:

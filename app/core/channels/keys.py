@@ -86,6 +86,13 @@ class Key:
         """The same of what stands in the head of an answer, which has no room for the hint's ellipsis."""
         return text.replace(self.secret, self.hint.replace("…", "...")) if self.secret in text else text
 
+    def masked_fields(self, fields: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        secret = self.secret
+        for _, value in fields:
+            if secret in value:
+                return [(name, self.masked_field(value)) for name, value in fields]
+        return fields
+
     def masked_bytes(self, data: bytes) -> bytes:
         secret = self.secret.encode()
         return data.replace(secret, self.hint.encode()) if secret in data else data

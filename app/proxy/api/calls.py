@@ -187,13 +187,8 @@ def _relayed(
     relay = Relay(chosen.exchange, chosen.held, call.watch, settle)
     if stages:
         relay.pass_through(*stages)
-    fields = header_fields.to_client(answer.headers, answer.connection)
-    return Reply(
-        answer.status,
-        key.masked_field(answer.reason),
-        [(name, key.masked_field(value)) for name, value in fields],
-        relay,
-    )
+    fields = key.masked_fields(header_fields.to_client(answer.headers, answer.connection))
+    return Reply(answer.status, key.masked_field(answer.reason), fields, relay)
 
 
 def _words(verdict: Verdict, body: Relay | Tunnel) -> str:

@@ -65,11 +65,9 @@ def _phrase(status: int) -> str:
 
 def _fields(real: Failed, status: int, outcome: Outcome, back_s: int | None, *, is_head: bool) -> Headers:
     answer_fields = header_fields.to_client(real.headers, find(real.headers, "connection") or "")
-    fields = [
-        (name, real.of.key.masked_field(value))
-        for name, value in answer_fields
-        if is_head or header_fields.lower(name) != "content-length"
-    ]
+    if not is_head:
+        answer_fields = [field for field in answer_fields if header_fields.lower(field[0]) != "content-length"]
+    fields = real.of.key.masked_fields(answer_fields)
     wait_s = real.verdict.told_rest_s or 0.0
     if status == 429 and find(fields, "retry-after") is None:
         wait_s = max(1, back_s if back_s is not None else LONGEST_RETRY_S)
