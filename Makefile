@@ -10,7 +10,7 @@ PIP_INSTALL := $(PY) -m pip install --disable-pip-version-check --require-hashes
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev compile test soak test-servers coverage bench lint fmt seed health stats lock clean docker-build docker-run
+.PHONY: help run dev compile test soak test-servers coverage bench lint fmt seed health stats blacklist reset-keys lock clean docker-build docker-run
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,12 @@ health: $(VENV)/installed-run ## ask the running gateway how it is
 
 stats: $(VENV)/installed-run ## show the running gateway's statistics
 	@$(PY) scripts/show.py stats
+
+blacklist: $(VENV)/installed-run ## show which keys are out of their pools, and why
+	@$(PY) scripts/show.py blacklist
+
+reset-keys: $(VENV)/installed-run ## bring those keys back, end the rests of keys, and read KEYS_FILE again
+	@$(PY) scripts/show.py reset-keys
 
 LOCK := $(PY) -m piptools compile --quiet --generate-hashes --no-strip-extras --allow-unsafe --no-header \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options

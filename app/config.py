@@ -19,6 +19,7 @@ from dotenv import dotenv_values
 
 from app.certificate_files import CertificateFiles, certificate_bundle, certificate_file, certificate_folder
 from app.core.channels.time_zones import zone_of
+from app.core.channels.urls import parse_url
 from app.core.network.addresses import only_here
 from app.core.network.egress import Entry, Ports, parse_entries, parse_ports
 from app.core.network.forward_proxies import VARIABLES, ForwardProxies, parse_forward_proxies
@@ -26,7 +27,7 @@ from app.core.setting_table import SETTINGS
 from app.core.settings import Limits, Settings, check_setting
 from app.other_names import OTHER_NAMES, PASSED_OVER, CannotBe, Renamed, by_our_names
 from app.tcp_keepalive import TcpKeepalive
-from app.variables import boolean, integer, listen_address, one_of, seconds
+from app.variables import boolean, integer, keys_file, listen_address, one_of, seconds
 from app.wire.redis_url import check_redis_url
 
 T = TypeVar("T")
@@ -71,6 +72,14 @@ def _encryption_keys(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(keys)) if any(keys) else ()
 
 
+def _base_urls(text: str) -> tuple[str, ...]:
+    """Base URLs with commas between, each once."""
+    urls = tuple(dict.fromkeys(url for part in text.split(",") if (url := part.strip())))
+    for url in urls:
+        parse_url({"url": url}, "", ("openai",), Limits(), None)
+    return urls
+
+
 def variable(name: str, parse: Callable[[str], Any], default: Any, *, repr: bool = True) -> Any:
     """A field of Config for which one variable speaks."""
     return field(default=default, repr=repr, metadata={"name": name, "parse": parse})
@@ -97,6 +106,12 @@ class Config:
     """Access tokens to channels that nobody has to create."""
     encryption_keys: tuple[str, ...] = variable("ENCRYPTION_KEY", _encryption_keys, (), repr=False)
     """The first encrypts keys of channels in Redis, all decrypt; an empty first one (`off`): none encrypts."""
+    keys_file: Path | None = variable("KEYS_FILE", keys_file(ROOT), ROOT / "keys.txt")
+    """Whose keys the channel `keys-file` has. The default need not be there; None: nobody looks."""
+    openai_base_urls: tuple[str, ...] = variable("OPENAI_BASE_URL", _base_urls, (), repr=False)
+    """Where those keys lead. None: to OpenAI."""
+    start_index: int | None = variable("START_INDEX", integer(0, 100_000_000), None)
+    """Which key of each channel, counted from 0, a web process tries first. None: any."""
     host: str = variable("HOST", listen_address, "127.0.0.1")
     """0.0.0.0 in the Dockerfile, the Procfile and the compose file."""
     port: int = variable("PORT", integer(0, 65535), 8000)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from socket import gethostname
 
 from app.config import Config, ConfigError
 from app.core.callers.tickets import Tickets
@@ -39,6 +40,10 @@ from app.storage.journal_files import folder_of
 from app.storage.keys.edits import KeyEdits
 from app.storage.keys.encryption import check
 from app.storage.keys.pools import KeyPools
+from app.storage.keys_file.channel import KeysFileChannel
+from app.storage.keys_file.keeper import KeysFileKeeper
+from app.storage.keys_file.record import KeysFileRecord
+from app.storage.keys_file.taking import Taking
 from app.storage.limits.channels import ChannelLimits
 from app.storage.limits.minutes import Minutes
 from app.storage.limits.rates import Rates
@@ -81,6 +86,8 @@ class Gateway:
     request_log: RequestLog
     budgets: Budgets
     tasks: Tasks
+    keys_file: KeysFileKeeper | None
+    """None where KEYS_FILE is off."""
 
     def start(self) -> None:
         """Loads the mappings and begins to watch and to record. Raises KeysUnreadable."""
@@ -101,9 +108,13 @@ class Gateway:
         self.engine.tokens.start()
         if self.recorder is not None:
             self.recorder.start()
+        if self.keys_file is not None:
+            self.keys_file.start()
 
     def stop(self) -> None:
         """Sends the last events. Called when the process ends, after its last request."""
+        if self.keys_file is not None:
+            self.keys_file.stop()
         self.catalog.stop()
         self.choosing.stop()
         self.engine.tokens.stop()
@@ -122,26 +133,24 @@ def build_gateway(config: Config) -> Gateway:
     connect = partial(
         open_redis, config.redis_url, tls_verify=config.redis_tls_verify, tcp_keepalive=config.tcp_keepalive
     )
-    egress = EgressPolicy(config.egress_allow, config.egress_deny, config.egress_ports)
-    tls = verifying_context(config.certificate_files)
-    dialer = Dialer(egress, OwnAddress(config.host, config.port), config.tcp_keepalive, config.forward_proxies, tls)
+    dialer = _build_dialer(config)
     quick = partial(connect, socket_timeout_s=READER_TIMEOUT_S)
     slots, minutes = Slots(quick()), Minutes(quick())
     admission = Admission(Rates(quick()), slots)
     catalog = Catalog(connect(), config.limits, config.settings)
     budgets = _build_budgets(quick(), catalog)
     tokens = TokenAdmission(TokenLimits(slots, minutes, config.web_concurrency), BudgetAdmission(budgets))
-    engine = Engine(
-        Transport(dialer, _pool_limits(config)), admission, tokens, config.held_body_max_bytes, config.forwarded_fields
-    )
+    transport = _build_transport(config, dialer)
+    engine = Engine(transport, admission, tokens, config.held_body_max_bytes, config.forwarded_fields)
     recorder = _build_recorder(config, connect(), engine) if config.enable_stats else None
     log_sink = sink_of(STDERR)
     engine.calls.observers = [observer.record for observer in (recorder, log_sink) if observer is not None]
-    secrets = Secrets(config.encryption_keys)
-    choosing = _build_choosing(quick, secrets, catalog, ChannelLimits(slots, minutes))
+    redis, secrets = connect(), Secrets(config.encryption_keys)
+    pools = KeyPools(quick(), secrets, config.start_index)
+    choosing = _build_choosing(quick, pools, catalog, ChannelLimits(slots, minutes))
     catalog.on_change = partial(_notice, log_sink, choosing)
-    redis = connect()
     stored_health = StoredHealth(redis, "")
+    key_edits = KeyEdits(pools, choosing.health, stored_health)
     return Gateway(
         config=config,
         redis=redis,
@@ -155,17 +164,25 @@ def build_gateway(config: Config) -> Gateway:
         engine=engine,
         choosing=choosing,
         stored_health=stored_health,
-        key_edits=KeyEdits(choosing.pools, choosing.health, stored_health),
+        key_edits=key_edits,
         request_log=RequestLog(redis),
         budgets=budgets,
         tasks=Tasks(redis, secrets),
+        keys_file=_build_keys_file(config, connect(), catalog, pools, key_edits, dialer),
     )
 
 
-def _pool_limits(config: Config) -> PoolLimits:
-    return PoolLimits(
+def _build_dialer(config: Config) -> Dialer:
+    egress = EgressPolicy(config.egress_allow, config.egress_deny, config.egress_ports)
+    own, tls = OwnAddress(config.host, config.port), verifying_context(config.certificate_files)
+    return Dialer(egress, own, config.tcp_keepalive, config.forward_proxies, tls)
+
+
+def _build_transport(config: Config, dialer: Dialer) -> Transport:
+    limits = PoolLimits(
         config.pool_max_idle, config.pool_max_idle_total, config.pool_idle_timeout_s, config.pool_max_age_s
     )
+    return Transport(dialer, limits)
 
 
 def _notice(log_sink: LogSink, choosing: Choosing, snapshot: Snapshot) -> None:
@@ -181,13 +198,10 @@ def _build_budgets(redis: Redis, catalog: Catalog) -> Budgets:
     return Budgets(redis, is_known=is_known)
 
 
-def _build_choosing(
-    connect: Callable[[], Redis], secrets: Secrets, catalog: Catalog, limits: ChannelLimits
-) -> Choosing:
+def _build_choosing(connect: Callable[[], Redis], pools: KeyPools, catalog: Catalog, limits: ChannelLimits) -> Choosing:
     def channels() -> dict[str, Channel] | None:
         return {channel.id: channel for channel in catalog.snapshot.channels} if catalog.loaded else None
 
-    pools = KeyPools(connect(), secrets)
     costs = Costs()
     health = Health(pools, limits, costs)
     affinity = Affinity(Conversations(), GivenIds(connect()))
@@ -198,6 +212,21 @@ def _build_choosing(
         CostsKeeper(connect(), costs, lambda: catalog.snapshot.channels),
     )
     return Choosing(health, pools, limits, affinity, costs, keepers)
+
+
+def _build_keys_file(
+    config: Config, redis: Redis, catalog: Catalog, pools: KeyPools, edits: KeyEdits, dialer: Dialer
+) -> KeysFileKeeper | None:
+    def check(channel: Channel) -> None:
+        for url in channel.urls:
+            dialer.check(url.upstream)
+
+    path = config.keys_file
+    if path is None:
+        return None
+    record = KeysFileRecord(redis, f"{gethostname()} {path}")
+    channel = KeysFileChannel(catalog, config.openai_base_urls, check)
+    return KeysFileKeeper(path, Taking(record, channel, pools, edits))
 
 
 def _build_recorder(config: Config, redis: Redis, engine: Engine) -> Recorder:

@@ -8,11 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
+from app.core.setting_table import SETTINGS
+from app.variables import boolean, integer
+
 
 class OtherName(NamedTuple):
     ours: str
     becomes: Callable[[str], str] = str.strip
     """The value as ours has it. Raises ValueError, which says what would do."""
+    also: tuple[OtherName, ...] = ()
+    """Others of ours that it says, too."""
 
 
 class Renamed(NamedTuple):
@@ -35,6 +40,25 @@ def _certificates_are_checked(text: str) -> str:
     raise ValueError(f"certificates are always checked; leave it out, {advice}")
 
 
+def _whether(text: str) -> str:
+    return str(boolean(text)).lower()
+
+
+def _attempts(retries: str) -> str:
+    return str(integer(0, 99)(retries) + 1)
+
+
+def _keys(retries: str) -> str:
+    """There each attempt has a key of its own, also where there is but one channel."""
+    return str(max(int(str(SETTINGS["max_keys_per_channel"].default)), int(_attempts(retries))))
+
+
+def _seconds(text: str) -> str:
+    """Milliseconds with early versions, seconds with later ones; nobody means less than a second."""
+    number = integer(1, 86_400_000)(text)
+    return f"{number / 1000 if number >= 1000 else number:g}"
+
+
 OTHER_NAMES: Final[Mapping[str, OtherName]] = {
     "CCLOAD_PASS": OtherName("ADMIN_TOKEN"),
     "CCLOAD_API_TOKENS": OtherName("AUTH_KEY", _without_descriptions),
@@ -47,6 +71,10 @@ OTHER_NAMES: Final[Mapping[str, OtherName]] = {
     "CCLOAD_COOLDOWN_RATE_LIMIT_SEC": OtherName("COOLDOWN_RATE_LIMIT_S"),
     "CCLOAD_COOLDOWN_MIN_SEC": OtherName("COOLDOWN_MIN_S"),
     "CCLOAD_COOLDOWN_MAX_SEC": OtherName("COOLDOWN_MAX_S"),
+    "ENABLE_CORS": OtherName("CORS", _whether),
+    "MAX_SOCKETS": OtherName("POOL_MAX_IDLE"),
+    "MAX_RETRIES": OtherName("MAX_ATTEMPTS", _attempts, (OtherName("MAX_KEYS_PER_CHANNEL", _keys),)),
+    "REQUEST_TIMEOUT": OtherName("FIRST_BYTE_TIMEOUT", _seconds, (OtherName("FIRST_USEFUL_TIMEOUT", _seconds),)),
     "CCLOAD_ALLOW_INSECURE_TLS": OtherName("", _certificates_are_checked),
 }
 
@@ -70,22 +98,26 @@ class CannotBe(ValueError):
         self.name = name
 
 
+def _take(found: Renamed, name: str, other: OtherName, text: str) -> None:
+    ours = other.ours
+    try:
+        value = other.becomes(text)
+    except ValueError as error:
+        raise CannotBe(name, str(error)) from None
+    if ours and ours not in found.values:
+        found.values[ours], found.spelled[ours] = value, name
+    elif ours and ours == OTHER_NAMES[name].ours and found.values[ours] != value:
+        found.doubts.append(f"{name} is passed over, for {found.spelled.get(ours, ours)} says something else")
+
+
 def by_our_names(values: Mapping[str, str]) -> Renamed:
     """Raises CannotBe."""
     found = Renamed({name: value for name, value in values.items() if name not in OTHER_NAMES}, {}, [])
-    for name, (ours, becomes) in OTHER_NAMES.items():
+    for name, other in OTHER_NAMES.items():
         if name not in values:
             continue
-        try:
-            value = becomes(values[name])
-        except ValueError as error:
-            raise CannotBe(name, str(error)) from None
-        if not ours:
-            continue
-        if ours not in found.values:
-            found.values[ours], found.spelled[ours] = value, name
-        elif found.values[ours] != value:
-            found.doubts.append(f"{name} is passed over, for {found.spelled.get(ours, ours)} says something else")
+        for one in (other, *other.also):
+            _take(found, name, one, values[name])
     for name, why in PASSED_OVER.items():
         if name in values:
             found.doubts.append(f"{name} is passed over: {why}")

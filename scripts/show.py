@@ -1,7 +1,8 @@
-"""Asks a gateway how it is: `python scripts/show.py health`, `stats` or `worker`.
+"""Asks a gateway: `python scripts/show.py health`, `stats`, `worker`, `blacklist` or `reset-keys`.
 
-The first two ask the web server at HOST and PORT and show its answer; 0 for a 200, else 1. The third asks Redis when a
-worker last rolled up; 0 when that is not long ago. All three are fit for a container's health check.
+All but `worker` ask the web server at HOST and PORT and show its answer; 0 for a 200, else 1. `worker` asks Redis when
+a worker last rolled up; 0 when that is not long ago. These three are fit for a container's health check. The last two
+are the admin's: which keys are out of their pools; brings them back, and reads KEYS_FILE again.
 """
 
 from __future__ import annotations
@@ -15,7 +16,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from app.config import Config, ConfigError, load_config
 
+PAGES = {"health": "/health", "stats": "/stats", "blacklist": "/blacklist", "reset-keys": "/reset-keys"}
+ADMINS = ("blacklist", "reset-keys")
 TIMEOUT_S = 5.0
+ADMIN_TIMEOUT_S = 60.0
+"""A hundred thousand keys take a while."""
 ROLLED_LATELY_S = 30
 """A worker without work rolls up every 5 s still."""
 
@@ -24,22 +29,30 @@ _HERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to ask one t
 
 def main(arguments: list[str]) -> int:
     """The command. Returns its exit code."""
-    if arguments not in (["health"], ["stats"], ["worker"]):
-        print("usage: python scripts/show.py health|stats|worker", file=sys.stderr)
+    if len(arguments) != 1 or arguments[0] not in (*PAGES, "worker"):
+        print(f"usage: python scripts/show.py {'|'.join((*PAGES, 'worker'))}", file=sys.stderr)
         return 1
     try:
         config = load_config()
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1
-    return show_worker(config) if arguments == ["worker"] else show_page(config, f"/{arguments[0]}")
+    [what] = arguments
+    if what == "worker":
+        return show_worker(config)
+    if what not in ADMINS:
+        return show_page(config, PAGES[what])
+    if config.admin_token is None:
+        print("The admin is shut: set ADMIN_TOKEN, in the environment or in .env, and start again.", file=sys.stderr)
+        return 1
+    return show_page(config, PAGES[what], {"Authorization": f"Bearer {config.admin_token}"}, ADMIN_TIMEOUT_S)
 
 
-def show_page(config: Config, path: str) -> int:
+def show_page(config: Config, path: str, fields: dict[str, str] | None = None, timeout_s: float = TIMEOUT_S) -> int:
     """Prints what the web server says."""
     host = _HERE.get(config.host, config.host)
     try:
-        status, body = _get(host, config.port, path)
+        status, body = _get(host, config.port, path, fields or {}, timeout_s)
     except (OSError, http.client.HTTPException) as error:
         print(f"No gateway answers at {host}:{config.port}: {error}", file=sys.stderr)
         return 1
@@ -69,10 +82,10 @@ def show_worker(config: Config) -> int:
     return 0 if age_s <= ROLLED_LATELY_S else 1
 
 
-def _get(host: str, port: int, path: str) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
+def _get(host: str, port: int, path: str, fields: dict[str, str], timeout_s: float) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers=fields)
         response = connection.getresponse()
         return response.status, response.read()
     finally:

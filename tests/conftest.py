@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from app.core.network.forward_proxies import VARIABLES
 from app.storage.connections import open_redis
-from tests.support.environ import NO_ENV_FILE
+from tests.support.environ import NO_ENV_FILE, NO_KEYS_FILE
 from tests.support.gateway import GatewayProcess
 from tests.support.leftovers import nothing_is_left_running
 from tests.support.own_redis import running_redis
@@ -26,7 +26,7 @@ HERE = Path(__file__).parent
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
 
-os.environ |= NO_ENV_FILE
+os.environ |= NO_ENV_FILE | NO_KEYS_FILE
 for name in VARIABLES:  # a tester's own proxy leads to nothing that these tests ask
     os.environ.pop(name, None)
 

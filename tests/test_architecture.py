@@ -18,7 +18,7 @@ BESIDE = {
     "compiled": set(),
     "config": {"certificate_files", "core", "other_names", "tcp_keepalive", "variables", "wire"},
     "servers": {"client_gone", "waiting", "wire"},
-    "other_names": set(),
+    "other_names": {"core", "variables"},
     "signals": set(),
     "tcp_keepalive": set(),
     "unpatched": set(),

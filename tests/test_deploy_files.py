@@ -46,6 +46,8 @@ VERBS = [
     "seed",
     "health",
     "stats",
+    "blacklist",
+    "reset-keys",
     "clean",
     "docker-build",
     "docker-run",
@@ -54,6 +56,7 @@ VERBS = [
 OTHER_NAMES = {
     "admin_token_name": (),
     "auth_keys": ("AUTH_KEY",),
+    "openai_base_urls": ("OPENAI_BASE_URL",),
     "encryption_keys": ("ENCRYPTION_KEY",),
     "redis_url": ("API_PROXY_REDIS_URL", "REDIS_URL"),
     "graceful_timeout_s": ("GRACEFUL_TIMEOUT",),

@@ -39,6 +39,80 @@ def test_ccloads_variables_say_what_ours_say() -> None:
     assert config.doubts == ()
 
 
+def test_gpt_loads_variables_say_what_ours_say() -> None:
+    """Those of its README's first version; what has no meaning here changes nothing."""
+    config = load_config(
+        {
+            "PORT": "3000",
+            "HOST": "0.0.0.0",
+            "START_INDEX": "7",
+            "BLACKLIST_THRESHOLD": "1",
+            "MAX_RETRIES": "3",
+            "OPENAI_BASE_URL": "https://api.openai.com, https://two.example/v1,",
+            "REQUEST_TIMEOUT": "30000",
+            "AUTH_KEY": "sk-123456",
+            "ENABLE_CORS": "false",
+            "MAX_SOCKETS": "50",
+            "LOG_LEVEL": "info",
+            "LOG_FORMAT": "text",
+            "BUFFER_SIZE": "32768",
+        }
+    )
+    assert (config.port, config.host, config.start_index, config.auth_keys) == (3000, "0.0.0.0", 7, ("sk-123456",))
+    assert (config.settings.blacklist_threshold, config.settings.max_attempts) == (1, 4)
+    assert config.settings.max_keys_per_channel == 4
+    assert (config.limits.first_byte_timeout, config.settings.first_useful_timeout) == (30, 30)
+    assert (config.cors, config.pool_max_idle) == (False, 50)
+    assert config.openai_base_urls == ("https://api.openai.com", "https://two.example/v1")
+    assert config.doubts == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("REQUEST_TIMEOUT", "1000", (1, 1)),
+        ("REQUEST_TIMEOUT", "999", (999, 999)),
+        ("REQUEST_TIMEOUT", "1500", (1.5, 1.5)),
+        ("MAX_RETRIES", "0", (1, 3)),
+        ("MAX_RETRIES", "99", (100, 100)),
+    ],
+)
+def test_its_figures_are_turned_into_ours(name: str, value: str, expected: tuple[float, float]) -> None:
+    """Milliseconds from 1,000 on; each of its attempts has a key of its own."""
+    config = load_config({name: value})
+    figures = {
+        "REQUEST_TIMEOUT": (config.limits.first_byte_timeout, config.settings.first_useful_timeout),
+        "MAX_RETRIES": (config.settings.max_attempts, config.settings.max_keys_per_channel),
+    }
+    assert figures[name] == expected
+
+
+def test_what_is_said_by_our_own_name_goes_first() -> None:
+    """It is told where both are said and mean something else."""
+    config = load_config({"MAX_RETRIES": "9", "MAX_ATTEMPTS": "2", "ENABLE_CORS": "true", "CORS": "true"})
+    assert (config.settings.max_attempts, config.settings.max_keys_per_channel) == (2, 10)
+    assert config.doubts == ("MAX_RETRIES is passed over, for MAX_ATTEMPTS says something else",)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MAX_RETRIES", "100"),
+        ("MAX_RETRIES", "many"),
+        ("REQUEST_TIMEOUT", "0"),
+        ("ENABLE_CORS", "perhaps"),
+        ("MAX_SOCKETS", "-1"),
+        ("START_INDEX", "-1"),
+        ("OPENAI_BASE_URL", "api.openai.com"),
+        ("KEYS_FILE", "no-such-file.txt"),
+        ("KEYS_FILE", "app"),
+    ],
+)
+def test_what_cannot_be_stops_the_start_and_is_named(name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^{name}\b"):
+        load_config({name: value})
+
+
 @pytest.mark.parametrize("value", ["1", "true", "yes"])
 def test_certificates_are_always_checked(value: str) -> None:
     """Whoever wants it otherwise is told what to do instead."""

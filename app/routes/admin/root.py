@@ -34,6 +34,7 @@ def build_root(gateway: Gateway) -> Blueprint:
 
     @root.route("/reset-keys", methods=["GET", "POST"])
     def reset_keys() -> Response:
+        of_file = gateway.keys_file.read_again() if gateway.keys_file is not None else ""
         gateway.choosing.health.settle(now_ms())
         cleared = 0
         for channel in gateway.catalog.in_hand().channels:
@@ -41,6 +42,7 @@ def build_root(gateway: Gateway) -> Blueprint:
             cleared += gateway.key_edits.restore(channel.id, ids)
         total = gateway.choosing.pools.counts().total
         text = f"{cleared} of {total} keys were restored; those that an operator has disabled stay so"
+        text = f"{text}. {of_file}" if of_file else text
         return jsonify(success=True, message=text, clearedCount=cleared, totalKeys=total)
 
     for kind in EXPECTED:

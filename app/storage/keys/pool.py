@@ -50,13 +50,15 @@ class _Backs(NamedTuple):
 class KeyPool:
     """The keys of one channel. What is asked on a call's path is at hand as a number."""
 
-    def __init__(self, channel_id: str, secrets: Secrets) -> None:
+    def __init__(self, channel_id: str, secrets: Secrets, start_index: int | None = None) -> None:
+        """`start_index`: the place at which its rounds begin; None: anywhere."""
         self.channel_id = channel_id
         self.version = 0
         """That of the last change that is known."""
         self.ring = Ring(())
         """By which conversations find their keys."""
         self._secrets = secrets
+        self._start_index = start_index
         self._rows = Rows()
         self._troubles: dict[int, Trouble] = {}
         """By id, of the keys that have any; also of keys that are not known yet."""
@@ -64,7 +66,7 @@ class KeyPool:
         self._classes = bytearray()
         """Both at each key's place."""
         self._classing = Classes()
-        self._rounds = Rounds(self._rows, self._classing)
+        self._rounds = Rounds(self._rows, self._classing, start_index)
         self._counts = [0] * (len(_STATES) + 1)
         self._usable: dict[int, int] = {}
         """How many are active or rest, by class."""
@@ -260,7 +262,7 @@ class KeyPool:
 
     def begin_successor(self) -> KeyPool:
         """An empty pool, to be filled with what is stored; it hears of all troubles."""
-        self._successor = KeyPool(self.channel_id, self._secrets)
+        self._successor = KeyPool(self.channel_id, self._secrets, self._start_index)
         self._successor._troubles = self._troubles
         return self._successor
 

@@ -30,7 +30,8 @@ POLL_S = 4.0
 class KeyPools:
     """One for each process: `start` it after any fork. Threads of the watch are greenlets where gevent has patched."""
 
-    def __init__(self, redis_client: Redis, secrets: Secrets) -> None:
+    def __init__(self, redis_client: Redis, secrets: Secrets, start_index: int | None = None) -> None:
+        """`start_index`: at which key of a channel its rounds begin; None: each process begins somewhere else."""
         self.stored = StoredKeys(redis_client, secrets)
         self.loads = 0
         """Grows whenever keys have changed."""
@@ -38,6 +39,7 @@ class KeyPools:
         """False until what is stored was read for the first time."""
         self.on_load: Callable[[KeyPool], object] = lambda pool: None
         """Told of each pool that has changed."""
+        self._start_index = start_index
         self._pools: dict[str, KeyPool] = {}
         self._version = 0
         self._last_id = 0
@@ -136,7 +138,7 @@ class KeyPools:
         self.on_load(pool)
 
     def _new(self, channel_id: str) -> KeyPool:
-        return KeyPool(channel_id, self.stored.secrets)
+        return KeyPool(channel_id, self.stored.secrets, self._start_index)
 
     def _listen(self) -> None:
         self._threads.listen(self.load, lambda message: self.load())

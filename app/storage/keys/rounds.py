@@ -11,11 +11,13 @@ from app.storage.keys.rows import Rows
 class Rounds:
     """Of one channel's keys. Those that serve the same models take turns."""
 
-    def __init__(self, rows: Rows, classing: Classes) -> None:
+    def __init__(self, rows: Rows, classing: Classes, start_index: int | None) -> None:
+        """`start_index`: the place at which they begin; None: anywhere."""
         self.counts: dict[int, int] = {}
         """How many are fit, by class."""
         self._rows = rows
         self._classing = classing
+        self._start_index = start_index
         self._fit = bytearray()
         """At each key's place its class while it is fit, else 0."""
         self._cursors: dict[bytes, int] = {}
@@ -62,10 +64,11 @@ class Rounds:
         return -1
 
     def _cursor(self, classes: bytes) -> int:
-        """Where the round stands; each process begins somewhere else."""
+        """Where the round stands; each process begins somewhere else, unless it is said where."""
         cursor = self._cursors.get(classes)
         if cursor is None:
-            cursor = self._cursors[classes] = randrange(len(self._fit)) if self._fit else 0
+            size, begin = len(self._fit), self._start_index
+            cursor = self._cursors[classes] = 0 if not size else randrange(size) if begin is None else begin % size
         return cursor
 
     def _seek(self, classes: bytes, models: tuple[str, ...], start: int) -> int:

@@ -107,6 +107,14 @@ class StoredKeys:
         found = self._redis.hmget(CHANNEL_KEY_DIGESTS + channel_id, list(self.secrets.digests(secret)))
         return next((_number(id) for id in found if id is not None), 0)
 
+    def find_all(self, channel_id: str, secrets: Sequence[str]) -> list[int]:
+        """The same of many: the id of each."""
+        digests = [self.secrets.digests(secret) for secret in secrets]
+        each = len(digests[0]) if digests else 0
+        wanted = [one for found in digests for one in found]
+        ids = [_number(id) for id in self._redis.hmget(CHANNEL_KEY_DIGESTS + channel_id, wanted)] if wanted else []
+        return [max(ids[begin : begin + each]) for begin in range(0, len(ids), each)] if each else []
+
     # --- changing ---
 
     def add(self, channel_id: str, known: int, keys: Iterable[tuple[str, StoredKey]]) -> tuple[int, int]:

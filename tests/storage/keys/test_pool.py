@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from time import process_time
 
+import pytest
+
 from app.core.channels.keys import KeyCounts, KeyState, StoredKey
 from app.core.choosing.standing import Keys
 from app.core.judging.outcome import Blame, Outcome, Verdict
@@ -20,8 +22,8 @@ BLACKLISTED = apply(
 )
 
 
-def pool_of(count: int, others: Iterable[StoredKey] = ()) -> KeyPool:
-    pool = KeyPool("1", Secrets())
+def pool_of(count: int, others: Iterable[StoredKey] = (), start_index: int | None = None) -> KeyPool:
+    pool = KeyPool("1", Secrets(), start_index)
     for key in [StoredKey(id, f"sk-{id:04}") for id in range(1, count + 1)] + list(others):
         pool.put(key, T)
     return pool
@@ -46,6 +48,12 @@ def test_round_robin_keeps_all_keys_within_one_call_of_each_other() -> None:
 
 def test_each_process_begins_somewhere_else() -> None:
     assert len({used(pool_of(1000), 1)[0] for _ in range(20)}) > 10
+
+
+@pytest.mark.parametrize(("start_index", "expected"), [(0, [1, 2, 3]), (2, [3, 1, 2]), (4, [2, 3, 1])])
+def test_a_process_begins_where_it_is_said(start_index: int, expected: list[int]) -> None:
+    """START_INDEX counts from 0, and goes round where there are fewer keys."""
+    assert used(pool_of(3, start_index=start_index), 3) == expected
 
 
 def test_sequential_takes_the_first_that_is_fit() -> None:
