@@ -83,14 +83,12 @@ const PAGE = 500;
 /** As many of a list as fit in `most`, page by page, and how many there are. */
 async function readList(path, noun, asked, most) {
   const found = [];
-  let count = 0, after = '';
+  let page = { next: '' };
   do {
-    const page = await call('GET', `${path}?${asking({ ...asked, limit: Math.min(PAGE, most - found.length), after })}`);
+    page = await call('GET', `${path}?${asking({ ...asked, limit: Math.min(PAGE, most - found.length), after: page.next })}`);
     found.push(...page[noun]);
-    count = page.count;
-    after = page.next;
-  } while (after && found.length < most);
-  return { [noun]: found, count };
+  } while (page.next && found.length < most);
+  return { ...page, [noun]: found };
 }
 
 /** asked: dialect, model, state, q; each may be empty. */

@@ -50,6 +50,13 @@ class ChannelAnswers:
             answers.append(answer(channel, observed))
         return answers
 
+    def listed(self, channels: Sequence[Channel], count: int, following: str | None) -> dict[str, Any]:
+        """A page of them, of so many, and how their keys lie in Redis. Raises RedisError."""
+        secrets, pools = self._gateway.secrets, self._gateway.choosing.pools
+        at_rest = {"encrypted": secrets.encrypts, "out_of_line": pools.out_of_line()}
+        answered = self.all(channels)
+        return {"success": True, "count": count, "channels": answered, "next": following, "keys_at_rest": at_rest}
+
     def resting_until_ms(self, channel: Channel) -> int:
         """Its own rest or, with no fit key, that of the key which is back first; 0: it does not rest."""
         choosing, now = self._gateway.choosing, now_ms()

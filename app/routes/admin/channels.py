@@ -46,7 +46,7 @@ def add_channel_routes(admin: Blueprint, gateway: Gateway) -> None:
         page = found[begin : begin + size]
         more = len(found) > begin + size
         following = _place(page[-1]) if more else None
-        return jsonify(success=True, count=len(found), channels=answers.all(page), next=following)
+        return jsonify(answers.listed(page, len(found), following))
 
     @admin.post("/channels")
     def add_channel() -> Answer:

@@ -55,6 +55,12 @@ def noted(client: Redis) -> set[str]:
     return set(map(_text, client.smembers(CHANNEL_KEYS_SEALED_BY)))
 
 
+def forget_others(client: Redis, secrets: Secrets) -> None:
+    """All that is stored is sealed by the key that encrypts now, or plain."""
+    if others := noted(client) - {secrets.first_id}:
+        client.srem(CHANNEL_KEYS_SEALED_BY, *others)
+
+
 def holds_keys(client: Redis) -> bool:
     """Whether any channel has a key."""
     return any(client.hlen(CHANNEL_KEYS + channel_id) for channel_id in channel_ids(client))
@@ -67,7 +73,7 @@ def channel_ids(client: Redis) -> list[str]:
 
 def sealed_by(client: Redis, ids: Collection[str]) -> dict[str, dict[str, int]]:
     """How many keys each of these encryption keys has sealed, by the names of channels."""
-    names = _names(client)
+    names = channel_names(client)
     counts: dict[str, dict[str, int]] = {}
     for channel_id in channel_ids(client):
         for stored in _stored_texts(client, channel_id):
@@ -85,7 +91,8 @@ def _stored_texts(client: Redis, channel_id: str) -> Iterator[str]:
             pass  # it is no key for anybody
 
 
-def _names(client: Redis) -> dict[str, str]:
+def channel_names(client: Redis) -> dict[str, str]:
+    """By their ids."""
     names = {}
     for channel_id, text in client.hgetall(CHANNELS_SET).items():
         try:

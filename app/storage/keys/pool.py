@@ -73,6 +73,8 @@ class KeyPool:
         self._keys_for: dict[tuple[str, ...], Keys] = {}
         """By models, as long as nothing changes."""
         self._rests = Rests()
+        self.out_of_line = 0
+        """Keys that are stored otherwise than ENCRYPTION_KEY says: plain ones, or those of another key."""
         self._successor: KeyPool | None = None
         """One that is being filled to take its place."""
 
@@ -249,16 +251,23 @@ class KeyPool:
             self._make_room(place)
         if self._states[place] == _GONE:
             self.ring.add(key.id)
+        else:
+            self.out_of_line -= self._is_out_of_line(place)
         self._rows.fill(place, key)
+        self.out_of_line += self._is_out_of_line(place)
         self._judge(place, self._classing.of(key.models), now_ms)
 
     def remove(self, id: int) -> None:
         """Does nothing where there is none."""
         place = self.place_of(id)
         if place >= 0:
+            self.out_of_line -= self._is_out_of_line(place)
             self._become(place, _GONE, 0)
             self._rows.empty(place)
             self.ring.remove(id)
+
+    def _is_out_of_line(self, place: int) -> int:
+        return int(not self._secrets.is_current(self._rows.sealed_at(place)))
 
     def begin_successor(self) -> KeyPool:
         """An empty pool, to be filled with what is stored; it hears of all troubles."""

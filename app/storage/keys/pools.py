@@ -56,6 +56,10 @@ class KeyPools:
         counted = [pool.counts for pool in list(self._pools.values())]
         return KeyCounts(*map(sum, zip(*counted, strict=True))) if counted else KeyCounts()
 
+    def out_of_line(self) -> int:
+        """Keys of all channels that are stored otherwise than ENCRYPTION_KEY says."""
+        return sum(pool.out_of_line for pool in list(self._pools.values()))
+
     def start(self) -> None:
         """Reads all keys and begins to watch. Does not fail when Redis is away; the watch mends that."""
         try:
@@ -109,6 +113,7 @@ class KeyPools:
 
     def _read(self, turns: Turns) -> None:
         """All that is not known as it is now."""
+        self.stored.note_encryption()
         look = self.stored.look()
         if look.version < self._version:
             write_back(self.stored, list(self._pools.values()), look, self._version, self._last_id, turns)

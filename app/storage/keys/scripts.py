@@ -77,6 +77,31 @@ end
     + _TELL
     + "return {1, redis.call('HLEN', KEYS[6])}"
 )
+# How many digests each may have had. Then of each key its id, the JSON that it has, the one with its secret sealed
+# anew, the digest by which it is found from now on, and those that go. A key that is no longer so stays as it is.
+# Returns how many were sealed.
+RESEAL: Final = (
+    _TOLD
+    + """
+local done, each = 0, tonumber(ARGV[3])
+for i = 4, #ARGV, 4 + each do
+    local id, digest = ARGV[i], ARGV[i + 3]
+    if redis.call('HGET', KEYS[6], id) == ARGV[i + 1] then
+        redis.call('HSET', KEYS[6], id, ARGV[i + 2])
+        for j = i + 4, i + 3 + each do
+            if redis.call('HGET', KEYS[7], ARGV[j]) == id then redis.call('HDEL', KEYS[7], ARGV[j]) end
+        end
+        local found = redis.call('HGET', KEYS[7], digest)
+        if not found or redis.call('HEXISTS', KEYS[6], found) == 0 then redis.call('HSET', KEYS[7], digest, id) end
+        changed(id)
+        done = done + 1
+    end
+end
+if done > 0 then
+"""
+    + _TELL
+    + "end return {done}"
+)
 DROP: Final = (
     _GUARD
     + _TOLD

@@ -25,6 +25,7 @@ from app.storage.connections import (
     Redis,
 )
 from app.storage.keys import scripts
+from app.storage.keys.encryption import note
 from app.storage.secrets import CannotOpen, Secrets
 
 ALL = 0
@@ -117,6 +118,10 @@ class StoredKeys:
 
     # --- changing ---
 
+    def note_encryption(self) -> None:
+        """Says with which key secrets are sealed from now on."""
+        note(self._redis, self.secrets)
+
     def add(self, channel_id: str, known: int, keys: Iterable[tuple[str, StoredKey]]) -> tuple[int, int]:
         """How many were added, of those that were not there, and how many there are now. Ids are given here.
 
@@ -141,6 +146,30 @@ class StoredKeys:
             arguments += before.id, written(before), written(after) if after is not None else b""
             arguments += self._digests(channel_id, before, each) if after is None else [""] * each
         return int(self._eval(scripts.CHANGE, channel_id, known, channel_id, each, *arguments)[0])
+
+    def reseal(self, channel_id: str, keys: Iterable[tuple[str, StoredKey]]) -> int:
+        """Stores secrets as they are sealed now, of keys that are still so. How many were."""
+        arguments: list[str | bytes | int] = []
+        each = 0
+        for secret, key in keys:
+            digest, *others = self.secrets.digests(secret)
+            each = len(others)
+            anew = key._replace(sealed=self.secrets.seal(secret, channel_id))
+            arguments += key.id, written(key), written(anew), digest, *others
+        return int(self._eval(scripts.RESEAL, channel_id, "", channel_id, each, *arguments)[0])
+
+    def drop_stale_digests(self, channel_id: str) -> None:
+        """Those of keys that are no longer there."""
+        cursor = -1
+        while cursor:
+            found: Any
+            cursor, found = self._redis.hscan(CHANNEL_KEY_DIGESTS + channel_id, max(cursor, 0), count=1000)
+            pipe = self._redis.pipeline(transaction=False)
+            for id in found.values():
+                pipe.hexists(CHANNEL_KEYS + channel_id, id)
+            stale = [digest for digest, is_there in zip(found, pipe.execute(), strict=True) if not is_there]
+            if stale:
+                self._redis.hdel(CHANNEL_KEY_DIGESTS + channel_id, *stale)
 
     def drop(self, channel_id: str, known: int) -> int:
         """All keys of a channel."""
