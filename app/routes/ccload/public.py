@@ -89,7 +89,7 @@ def summary_of(sums: DialectSums, name: str, now: int, time_zone: str, *, with_c
         },
         "is_today": name == "today",
         "by_type": types,
-        "covered_from_ms": max(span.from_ms, sums.whole_since_ms),
+        "whole_since_ms": sums.whole_since_ms or None,
     }
 
 
