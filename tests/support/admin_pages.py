@@ -66,6 +66,17 @@ def row_of(page: Page, name: str) -> Locator:
     return page.get_by_role("row").filter(has=page.get_by_role("rowheader").filter(has_text=name))
 
 
+def expect_to_fit(page: Page, what: str = "") -> None:
+    """Nothing is wider than the window, whatever its width, in either theme, nor than the dialog that is open."""
+    for width in (360, 820, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        for scheme in ("dark", "light"):
+            page.emulate_media(color_scheme=scheme)
+            wide = "one => one.scrollWidth > one.clientWidth"
+            found = page.evaluate(f"[document.documentElement, ...document.querySelectorAll('dialog')].some({wide})")
+            assert not found, (what, width, scheme)
+
+
 def expect_blamed(field: Locator, says: str | re.Pattern[str]) -> None:
     """The field is marked, has the focus, and what is wrong with it is said by an element that it names."""
     expect(field).to_have_attribute("aria-invalid", "true")
