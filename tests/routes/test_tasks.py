@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from app.storage.connections import Redis
+from app.storage.secrets import Secrets
+from app.storage.tasks.tasks import Tasks
 from tests.support.channels import add_channel, said_of_channel
 from tests.support.gateway import GatewayProcess
 
@@ -77,6 +81,64 @@ def test_a_channel_comes_with_a_task_for_its_many_keys(gateway: GatewayProcess) 
     few = gateway.admin("POST", "/api/channels", said_of_channel("two", keys=KEYS[:1000])).json()
     assert few["channel"]["keys"]["total"] == 1000
     assert "task" not in few
+
+
+MANY = [f"sk-long-{number:06d}" for number in range(30_000)]
+TEXT = "\n".join(MANY)
+AS_FILE = b'--b\r\nContent-Disposition: form-data; name="file"; filename="k.txt"\r\n\r\n%s\r\n--b--\r\n'
+
+
+@pytest.mark.parametrize(
+    ("type", "body", "input"),
+    [
+        ("application/json", json.dumps({"text": TEXT}).encode(), json.dumps(TEXT).encode()),
+        ("application/json", b"\xef\xbb\xbf" + json.dumps({"keys": MANY}, indent=1).encode(), None),
+        ("multipart/form-data; boundary=b", AS_FILE % TEXT.encode(), TEXT.encode()),
+        ("text/plain", TEXT.encode(), TEXT.encode()),
+    ],
+)
+def test_a_long_text_waits_for_its_task_as_it_came(
+    gateway: GatewayProcess, redis_client: Redis, type: str, body: bytes, input: bytes | None
+) -> None:
+    """Nobody reads it before: how many keys there are is told when it has begun."""
+    channel = add_channel(gateway)
+    fields = {"Authorization": f"Bearer {gateway.admin_token}", "Content-Type": type}
+    reply = gateway.request("POST", f"/api/channels/{channel['id']}/keys", body, fields)
+    assert reply.status == 202
+    assert reply.json()["task"]["total"] == 0
+    waiting = b"".join(Tasks(redis_client, Secrets()).input(reply.json()["task"]["id"]))
+    assert waiting == input if input is not None else json.loads(waiting) == MANY
+
+
+def test_a_long_text_with_few_keys_is_read_at_once(gateway: GatewayProcess) -> None:
+    """As long ones are, such as accounts of services."""
+    channel, keys = add_channel(gateway), ["k" * 5000 + str(number) for number in range(50)]
+    assert import_keys(gateway, channel, keys).json()["added"] == 50
+    assert import_keys(gateway, channel, "\n".join(keys)).json()["duplicates"] == 50
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ('{"keys": [%s], "more": 1}', "unknown_field"),
+        ('{"keys": [%s]', "bad_json"),
+        ('{"keys": [%s], "text": "sk-1"}', "invalid"),
+        ('{"keys": [%s]} more', "bad_json"),
+    ],
+)
+def test_a_long_body_that_cannot_be_is_refused_at_once(gateway: GatewayProcess, body: str, code: str) -> None:
+    channel = add_channel(gateway)
+    fields = {"Authorization": f"Bearer {gateway.admin_token}", "Content-Type": "application/json"}
+    said = body % ",".join(f'"{key}"' for key in MANY)
+    reply = gateway.request("POST", f"/api/channels/{channel['id']}/keys", said, fields)
+    assert (reply.status, reply.json()["code"]) == (400, code)
+
+
+def test_a_channel_comes_with_a_long_text_of_keys(gateway: GatewayProcess, redis_client: Redis) -> None:
+    reply = gateway.admin("POST", "/api/channels", said_of_channel("long", keys=MANY, note="mine"))
+    assert (reply.status, reply.json()["channel"]["note"]) == (201, "mine")
+    waiting = b"".join(Tasks(redis_client, Secrets()).input(reply.json()["task"]["id"]))
+    assert json.loads(waiting) == MANY
 
 
 def test_there_is_no_other_task(gateway: GatewayProcess) -> None:

@@ -72,33 +72,34 @@ def main() -> int:
     workers_end = gevent.get_hub().loop.io(sys.stdin.fileno(), READABLE)
     workers_end.start(stopping.set)
     gateway = build_gateway(replace(config, enable_stats=False))
-    gateway.start()
-    runner = prepare(gateway)
+    gateway.catalog.start()
+    gateway.engine.admission.start()
+    runner = prepare(gateway, sys.argv[1] if len(sys.argv) > 1 else "")
     runner.start()
     assert config.redis_url is not None  # noqa: S101 - build_gateway asks for it
     client = open_redis(config.redis_url, tls_verify=config.redis_tls_verify, tcp_keepalive=config.tcp_keepalive)
-    jobs = gevent.spawn(_fetch_jobs, client, runner)
+    jobs = gevent.spawn(_fetch_jobs, client, runner, stopping)
     try:
         while not stopping.wait(PAUSE_S):
             if runner.is_idle and time.monotonic() - runner.idle_since_s > IDLE_S:
-                break
+                stopping.set()
     finally:
-        jobs.kill(StopRequested, timeout=2)
         runner.stop()
+        jobs.kill(StopRequested, timeout=1)
         gateway.stop()
     return 0
 
 
-def _fetch_jobs(client: Any, runner: Runner) -> None:
+def _fetch_jobs(client: Any, runner: Runner, stopping: Event) -> None:
     """RQ's loop, again and again: it ends whenever Redis is away."""
-    while True:
+    while not stopping.is_set():
         worker = TasksWorker([QUEUE], connection=client, serializer=JSONSerializer, worker_ttl=WORKER_TTL_S)
         worker.runner = runner
         try:
             worker.work(logging_level="CRITICAL")
         except redis.RedisError as error:
             log.debug("RQ's loop ended and begins anew: %s", error)
-        gevent.sleep(PAUSE_S)
+        stopping.wait(PAUSE_S)
 
 
 if __name__ == "__main__":

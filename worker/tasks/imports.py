@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any, Final
 
-from app.core.channels.keys import InvalidKey, keys_in
+from app.core.channels.given_keys import keys_in_file, keys_in_json
+from app.core.channels.keys import InvalidKey
 from app.core.snapshot import CHANNELS
+from app.waiting import give_way
 from worker.tasks.running import Running, TaskFailed
 
 CHUNK: Final = 2_000
@@ -16,10 +17,7 @@ CHUNK: Final = 2_000
 
 def import_keys(running: Running) -> dict[str, Any]:
     """Each is there once, however often this is begun; and each that this added is told as added."""
-    try:
-        keys = keys_in(b"".join(running.input()).decode(), "text")
-    except InvalidKey as error:
-        raise TaskFailed(str(error)) from None
+    keys = _keys_of(running)
     unique = list(dict.fromkeys(keys))
     stored = running.gateway.choosing.pools.stored
     begun, added = running.place, running.place.get("added", 0)
@@ -38,8 +36,26 @@ def import_keys(running: Running) -> dict[str, Any]:
         running.tell(begin + len(chunk), message=f"{added:,} keys added")
     if not running.cancelled:
         running.tell(len(keys))
-    total = len(running.gateway.choosing.pools.of(running.channel_id).ids)
+    total = len(running.gateway.choosing.pools.of(running.channel_id))
     return {"added": added, "duplicates": running.done - added, "total": total}
+
+
+def _keys_of(running: Running) -> list[str]:
+    """As the request gave them. Raises TaskFailed."""
+    given, field = b"".join(running.input()), running.arguments["field"]
+    try:
+        match running.arguments["format"]:
+            case "file":
+                keys = keys_in_file(given, field, give_way)
+            case "json":
+                keys = keys_in_json(given, field)
+            case _:
+                keys = given.decode().split()
+    except InvalidKey as error:
+        raise TaskFailed(str(error)) from None
+    if not keys:
+        raise TaskFailed(f"{field} holds no key")
+    return keys
 
 
 def _check_channel(running: Running) -> None:
@@ -51,5 +67,6 @@ def _added_before(running: Running, chunk: Sequence[str], after: int) -> int:
     pools = running.gateway.choosing.pools
     pools.load()
     pool = pools.of(running.channel_id)
-    new = {pool.secret_at(place) for place in range(bisect_right(pool.ids, after), len(pool.ids))}
+    places = range(pool.place_from(after + 1), len(pool.ids))
+    new = {key.secret for place in places if pool.is_there(place) and (key := pool.key_at(place)) is not None}
     return sum(key in new for key in chunk)

@@ -11,8 +11,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
+from uuid import uuid4
 
 import redis
 from rq import Queue
@@ -32,6 +33,8 @@ STOP_S: Final = 9.0
 """How long the process may take to leave its tasks in order."""
 BACKOFF_S: Final = (0.0, 1.0, 2.0, 5.0, 15.0, 30.0)
 """The pauses before a process that died is started again."""
+SILENT_S: Final = 60.0
+"""So long a process may have tasks and not tell how far they are."""
 STEADY_S: Final = 60.0
 """One that lived as long starts again without a pause."""
 
@@ -47,8 +50,12 @@ class TasksKeeper(threading.Thread):
         self._holds_lease = holds_lease
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
-        self._started_at_s = 0.0
+        self._name = ""
+        """Of the process: what it has claimed bears it."""
+        self._started_at_s = self._heard_at_s = 0.0
         self._deaths = 0
+        self._dead = ""
+        """The name of one that died and may have left something."""
 
     def run(self) -> None:
         while not self._stopping.wait(LOOK_S):
@@ -77,19 +84,34 @@ class TasksKeeper(threading.Thread):
     def look(self) -> None:
         """Raises redis.RedisError."""
         self._note_death()
+        if self._dead:
+            self._stored.abandon(self._dead)
+            self._dead = ""
         if not self._holds_lease():
             return
         waiting = self._stored.waiting()
+        self._watch(waiting.values())
         if not waiting:
             return
         if not self._queue.count:  # else those were given already
             for id in waiting:
                 self._queue.enqueue(JOB, id, job_timeout=-1, result_ttl=0, ttl=JOB_TRACE_S, failure_ttl=JOB_TRACE_S)
-        if self._process is None and time.monotonic() >= self._due_at_s():
+        if self._process is None and not self._stopping.is_set() and time.monotonic() >= self._due_at_s():
             self._start()
 
+    def _watch(self, silent: Collection[str]) -> None:
+        """Kills the process where it lives and says nothing any more, so that another takes its place."""
+        now_s = time.monotonic()
+        if self._process is None or self._name not in silent:
+            self._heard_at_s = now_s
+        elif now_s - self._heard_at_s > SILENT_S:
+            self._heard_at_s = now_s
+            log.warning("The tasks process has said nothing for %.0f s; killing it", SILENT_S)
+            self._process.kill()
+
     def _start(self) -> None:
-        command = [sys.executable, "-m", "worker.tasks"]
+        self._name = uuid4().hex
+        command = [sys.executable, "-m", "worker.tasks", self._name]
         # Its input closes with us, however we end; and a Ctrl-C of our terminal is for us alone.
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, process_group=0)  # noqa: S603
         self._started_at_s = time.monotonic()
@@ -99,7 +121,7 @@ class TasksKeeper(threading.Thread):
             return
         code = self._process.returncode
         self._close()
-        self._process = None
+        self._process, self._dead = None, self._name
         if code == 0:
             self._deaths = 0
             return

@@ -34,9 +34,11 @@ STOP_S: Final = 5.0
 class Runner:
     """One for the tasks process."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, process: str) -> None:
+        """`process`: by what name its worker abandons what it had, once it is dead."""
         self.idle_since_s = time.monotonic()
         self._gateway = gateway
+        self._process = process
         self._stored = StoredTasks(gateway.redis)
         self._running: dict[str, tuple[Running, threading.Thread]] = {}
         self._stopping = threading.Event()
@@ -57,7 +59,7 @@ class Runner:
         """Claims the task and returns while it runs; nothing, where somebody has it. Raises RedisError."""
         if self._stopping.is_set() or self.is_full or id in self._running:
             return
-        fields = self._stored.claim(id, HOLD_MS, BEGINNINGS)
+        fields = self._stored.claim(id, HOLD_MS, BEGINNINGS, self._process)
         if not fields:
             return
         running = Running(self._stored, self._gateway, id, fields)
@@ -150,10 +152,10 @@ def _whose(running: Running) -> str:
 _runner: Runner | None = None
 
 
-def prepare(gateway: Gateway) -> Runner:
+def prepare(gateway: Gateway, process: str) -> Runner:
     """Says what the jobs of this process work on."""
     global _runner
-    _runner = Runner(gateway)
+    _runner = Runner(gateway, process)
     return _runner
 
 

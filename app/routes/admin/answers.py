@@ -106,6 +106,11 @@ def read_object(example: str, *, known: tuple[str, ...] = ()) -> dict[str, Any]:
     body = read_json()
     if not isinstance(body, dict):
         raise AdminError(400, "bad_json", f"Invalid request body: send a JSON object such as {example}")
+    return known_fields(body, known)
+
+
+def known_fields(body: dict[str, Any], known: tuple[str, ...]) -> dict[str, Any]:
+    """The object itself. Raises AdminError where a field stands in it that is not among those that are known."""
     for name in body:
         if known and name not in known:
             raise AdminError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 from flask import Blueprint, Response, jsonify, request
 
 from app.core.channels.definition import DIALECTS
-from app.core.channels.keys import keys_in
 from app.core.errors import AddressRefused
 from app.core.model import Channel
 from app.core.said import Said
@@ -21,12 +20,14 @@ from app.proxy.api.choices import now_ms
 from app.routes.admin.answers import AdminError, read_object
 from app.routes.admin.channel_answers import ChannelAnswers
 from app.routes.admin.lists import asked_words, page_size
-from app.routes.admin.tasks.imports import AT_ONCE, order_import
+from app.routes.admin.tasks.imports import GivenKeys, order_import, read_keys_of
+from app.routes.admin.tasks.long_objects import read_long_object
 from app.routes.admin.tasks.tasks import task_answer
 from app.storage.catalog import channels
 from app.storage.catalog.channels import ChannelNotFound
 from app.storage.connections import RedisError
 
+EXAMPLE = '{"name": "one", "dialects": ["openai"], "urls": [{"url": "https://..."}], "models": [...]}'
 STATES = ("enabled", "disabled", "resting")
 LONGEST_REST_S = 31 * 86_400
 """By hand."""
@@ -50,11 +51,10 @@ def add_channel_routes(admin: Blueprint, gateway: Gateway) -> None:
 
     @admin.post("/channels")
     def add_channel() -> Answer:
-        body = _body()
-        said = body.get("keys")
-        keys = [] if said is None or isinstance(said, dict) else keys_in(said, "keys")
+        body, long = read_long_object(EXAMPLE, ("keys",))
+        given = read_keys_of(body, long)
         channel = channels.add(catalog, body, check)
-        ordered = give_first_keys(gateway, channel, keys)
+        ordered = give_first_keys(gateway, channel, given)
         return jsonify(success=True, channel=answers.one(channel), **ordered), 201
 
     @admin.get("/channels/<channel_id>")
@@ -63,7 +63,7 @@ def add_channel_routes(admin: Blueprint, gateway: Gateway) -> None:
 
     @admin.put("/channels/<channel_id>")
     def update_channel(channel_id: str) -> Answer:
-        body = _body()
+        body = read_object(EXAMPLE)
         if isinstance(body.get("keys"), str | list):
             text = f"keys are added by POST /api/channels/{channel_id}/keys, and deleted there; nothing was changed"
             raise AdminError(400, "invalid", text, "keys")
@@ -89,13 +89,14 @@ def find_channel(gateway: Gateway, channel_id: str) -> Channel:
     return channel
 
 
-def give_first_keys(gateway: Gateway, channel: Channel, keys: Sequence[str]) -> dict[str, Any]:
+def give_first_keys(gateway: Gateway, channel: Channel, given: GivenKeys | None) -> dict[str, Any]:
     """To a channel that was just added; what is answered besides: the task that does it. Raises RedisError."""
-    if len(keys) > AT_ONCE:
-        return {"task": task_answer(with_keys(gateway, channel, lambda: order_import(gateway, channel.id, keys)))}
-    if keys:
-        with_keys(gateway, channel, lambda: gateway.key_edits.add(channel.id, keys))
-    return {}
+    if given is None:
+        return {}
+    if given.few:
+        with_keys(gateway, channel, lambda: gateway.key_edits.add(channel.id, given.few))
+        return {}
+    return {"task": task_answer(with_keys(gateway, channel, lambda: order_import(gateway, channel.id, given)))}
 
 
 def with_keys(gateway: Gateway, channel: Channel, give: Callable[[], Given]) -> Given:
@@ -123,10 +124,6 @@ def refuse_addresses(gateway: Gateway, channel: Channel) -> None:
             gateway.dialer.check(url.upstream)
         except AddressRefused as error:
             raise AdminError(400, "address_refused", str(error), f"urls[{place}].url") from None
-
-
-def _body() -> dict[str, Any]:
-    return read_object('{"name": "one", "dialects": ["openai"], "urls": [{"url": "https://..."}], "models": [...]}')
 
 
 def _asked_for(all_of_them: tuple[Channel, ...], answers: ChannelAnswers) -> list[Channel]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from app.core.channels.keys import KeyState, keys_in
+from app.core.channels.keys import KeyState
 from app.core.model import Channel
 from app.core.said import Said
 from app.gateway import Gateway
@@ -17,7 +17,7 @@ from app.routes.admin.answers import AdminError, read_object
 from app.routes.admin.channel_answers import ChannelAnswers, key_answer
 from app.routes.admin.channels import Answer, find_channel, rest_s
 from app.routes.admin.lists import asked_words, page_size
-from app.routes.admin.tasks.imports import AT_ONCE, order_import
+from app.routes.admin.tasks.imports import order_import, read_given_keys
 from app.routes.admin.tasks.tasks import task_answer
 from app.storage.keys.edits import KeyNotFound
 
@@ -48,12 +48,10 @@ def add_key_routes(admin: Blueprint, gateway: Gateway) -> None:
     @admin.post("/channels/<channel_id>/keys")
     def add_keys(channel_id: str) -> Answer:
         find(channel_id)
-        keys = _given_keys()
-        if len(keys) > AT_ONCE:
-            task = order_import(gateway, channel_id, keys)
-            return jsonify(success=True, task=task_answer(task)), 202
-        added = edits.add(channel_id, keys)
-        return jsonify(success=True, **added._asdict())
+        given = read_given_keys()
+        if given.few:
+            return jsonify(success=True, **edits.add(channel_id, given.few)._asdict())
+        return jsonify(success=True, task=task_answer(order_import(gateway, channel_id, given))), 202
 
     @admin.put("/channels/<channel_id>/keys/<key_id>")
     def update_key(channel_id: str, key_id: str) -> Answer:
@@ -142,31 +140,6 @@ def _who(channel: Channel) -> tuple[str, str, str]:
 
 def _asked_states() -> list[KeyState]:
     return [STATES[word] for word in asked_words("state", STATES)]
-
-
-def _given_keys() -> list[str]:
-    """The keys of the body: a file, or JSON with `text` or `keys`. Raises AdminError and InvalidKey."""
-    if request.mimetype == "multipart/form-data":
-        file = request.files.get("file")
-        if file is None:
-            raise AdminError(400, "invalid", "file is missing: send the keys as a file of that name", "file")
-        name, said = "file", _text_of(file.read())
-    else:
-        body = read_object('{"text": "one key a line"} or {"keys": ["one", "two"]}', known=("text", "keys"))
-        if len(body) != 1:
-            raise AdminError(400, "invalid", "say either text or keys", "text")
-        [(name, said)] = body.items()
-    found = keys_in(said, name)
-    if not found:
-        raise AdminError(400, "invalid", f"{name} holds no key", name)
-    return found
-
-
-def _text_of(data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise AdminError(400, "invalid", "file must be a text with a key in each line", "file") from None
 
 
 def _models(said: Said) -> tuple[str, ...]:

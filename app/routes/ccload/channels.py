@@ -14,7 +14,7 @@ from app.proxy.api.choices import now_ms
 from app.routes.admin.answers import AdminError, read_object
 from app.routes.admin.channels import find_channel, give_first_keys, refuse_addresses
 from app.routes.admin.files.channel_files import export_answer, import_answer
-from app.routes.admin.tasks.imports import AT_ONCE
+from app.routes.admin.tasks.imports import AT_ONCE, counted_keys
 from app.routes.ccload.channel_answers import CcloadAnswers
 from app.routes.ccload.envelope import answered
 from app.storage.catalog import channels
@@ -72,7 +72,7 @@ def _add_changes(ccload: Blueprint, gateway: Gateway, answers: CcloadAnswers) ->
         if not meant.keys:
             raise AdminError(400, "invalid", 'api_key is missing: say one, or several as "k1,k2"', "api_key")
         channel = channels.add(catalog, meant.said, check)
-        ordered = give_first_keys(gateway, channel, meant.keys)
+        ordered = give_first_keys(gateway, channel, counted_keys(meant.keys, "api_key"))
         return answered(answers.one(channel), 201, **ordered)
 
     @ccload.put("/admin/channels/<channel_id>")

@@ -48,7 +48,7 @@ return ''
 _END = """
 local function finish(state)
     redis.call('HSET', KEYS[1], 'state', state, 'ended_at_ms', now)
-    redis.call('HDEL', KEYS[1], 'claim', 'until_ms', 'arguments', 'place')
+    redis.call('HDEL', KEYS[1], 'claim', 'until_ms', 'process', 'arguments', 'place')
     redis.call('PEXPIRE', KEYS[1], ARGV[2])
     redis.call('ZREM', KEYS[2], ARGV[1])
     local busy = redis.call('HGET', KEYS[1], 'busy')
@@ -57,7 +57,7 @@ local function finish(state)
     redis.call('LPUSH', KEYS[5], ARGV[1])
 end
 """
-# ARGV: 3 how long the claim holds, ms; 4 how often one may begin without getting on.
+# ARGV: 3 how long the claim holds, ms; 4 how often one may begin without getting on; 5 the process that claims.
 # Returns nothing where there is nothing to claim, else the task's fields; its number is `claim`.
 _CLAIM = (
     _NOW
@@ -76,7 +76,7 @@ if redis.call('HINCRBY', KEYS[1], 'begun', 1) > tonumber(ARGV[4]) then
     return {}
 end
 redis.call('HINCRBY', KEYS[1], 'claims', 1)
-redis.call('HSET', KEYS[1], 'state', 'running', 'until_ms', now + ARGV[3])
+redis.call('HSET', KEYS[1], 'state', 'running', 'until_ms', now + ARGV[3], 'process', ARGV[5])
 redis.call('HSET', KEYS[1], 'claim', redis.call('HGET', KEYS[1], 'claims'))
 redis.call('HSETNX', KEYS[1], 'started_at_ms', now)
 return redis.call('HGETALL', KEYS[1])
@@ -98,9 +98,14 @@ return 1
 # ARGV: 3 the claim. The next may claim it at once.
 _GIVE_BACK = """
 if redis.call('HGET', KEYS[1], 'claim') ~= ARGV[3] then return 0 end
-redis.call('HDEL', KEYS[1], 'claim', 'until_ms', 'begun')
+redis.call('HDEL', KEYS[1], 'claim', 'until_ms', 'process', 'begun')
 redis.call('HSET', KEYS[1], 'state', 'queued')
 return 1
+"""
+# ARGV: 3 the process. What it had, now that it is dead.
+_ABANDON = """
+if redis.call('HGET', KEYS[1], 'process') ~= ARGV[3] then return 0 end
+return redis.call('HDEL', KEYS[1], 'claim', 'until_ms', 'process')
 """
 # ARGV: 3 the claim, 4 the state; then fields and values. Returns 0: it is another's.
 _FINISH = (
@@ -138,9 +143,12 @@ class StoredTasks:
         other: bytes = self._eval(_ORDER, id, busy, "busy", busy, *_flat(fields))
         return other.decode()
 
-    def claim(self, id: str, hold_ms: int, most: int) -> dict[str, str]:
-        """The fields of a task that nobody else has; empty: there is none."""
-        found = [part.decode() for part in self._eval(_CLAIM, id, KEPT_MS, hold_ms, most)]
+    def claim(self, id: str, hold_ms: int, most: int, process: str = "") -> dict[str, str]:
+        """The fields of a task that nobody else has; empty: there is none.
+
+        It fails where it was begun `most` times and never got on.
+        """
+        found = [part.decode() for part in self._eval(_CLAIM, id, KEPT_MS, hold_ms, most, process)]
         return dict(zip(found[::2], found[1::2], strict=True))
 
     def tell(self, id: str, claim: str, hold_ms: int, fields: dict[str, object], got_on: bool) -> int:
@@ -150,6 +158,11 @@ class StoredTasks:
     def give_back(self, id: str, claim: str) -> None:
         self._eval(_GIVE_BACK, id, KEPT_MS, claim)
 
+    def abandon(self, process: str) -> None:
+        """Whatever a dead process had claimed may be claimed at once."""
+        for id in self._open_ids():
+            self._eval(_ABANDON, id, KEPT_MS, process)
+
     def finish(self, id: str, claim: str, state: TaskState, fields: dict[str, object]) -> bool:
         """False: the task is another's now, or gone."""
         return bool(self._eval(_FINISH, id, KEPT_MS, claim, state.value, *_flat(fields)))
@@ -157,17 +170,18 @@ class StoredTasks:
     def cancel(self, id: str) -> None:
         self._eval(_CANCEL, id, KEPT_MS)
 
-    def waiting(self) -> list[str]:
-        """Those that somebody should claim, the oldest first."""
+    def waiting(self) -> dict[str, str]:
+        """Those that somebody should claim, the oldest first, and which process has them and is silent, if any."""
         ids = self._open_ids()
         if not ids:
-            return []
+            return {}
         pipe = self.redis.pipeline(transaction=False)
         pipe.time()
         for id in ids:
-            pipe.hmget(TASKS + id, "until_ms")
+            pipe.hmget(TASKS + id, "until_ms", "process")
         time, *found = pipe.execute()
-        return [id for id, [until_ms] in zip(ids, found, strict=True) if int(until_ms or 0) <= _ms(time)]
+        pairs = zip(ids, found, strict=True)
+        return {id: (process or b"").decode() for id, (until_ms, process) in pairs if int(until_ms or 0) <= _ms(time)}
 
     def get(self, id: str) -> Task | None:
         return self._read([id])[0]

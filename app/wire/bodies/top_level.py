@@ -47,11 +47,17 @@ _AFTER_ALL: Final = 7
 
 
 class TopLevel(Members):
-    """Reads a JSON object. The values are JSON texts; those longer than MAX_VALUE_BYTES are left out."""
+    """Reads a JSON object. The values are JSON texts; those longer than MAX_VALUE_BYTES are left out.
+
+    Of these `left_out` says where the last that was wanted stands.
+    """
 
     def __init__(self, wanted: frozenset[str] = frozenset()) -> None:
         """`wanted`: names of members whose values are kept, besides `model` and `stream`."""
         super().__init__(wanted, False)
+        self.left_out = ""
+        """Its name."""
+        self.left_out_start = self.left_out_end = 0
         self._state = _BEFORE
         self._data = b""
         """What is being read: the latest piece, after what could not be read before it came."""
@@ -297,6 +303,8 @@ class TopLevel(Members):
         self._state = _AFTER_VALUE
         key = self._key
         if not key or not written or len(written) > MAX_VALUE_BYTES:
+            if key:
+                self.left_out, self.left_out_start, self.left_out_end = key, self._value_start, end
             return
         if key == "model":
             self.model = _text(written)

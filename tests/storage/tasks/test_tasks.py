@@ -30,13 +30,13 @@ def test_an_order_waits_with_what_was_said(tasks: Tasks, stored: StoredTasks) ->
     assert (ordered.state, ordered.done, ordered.total, ordered.result) == (TaskState.QUEUED, 0, 12, None)
     assert (ordered.started_at_ms, ordered.ended_at_ms) == (None, None)
     assert tasks.list() == [ordered]
-    assert stored.waiting() == [ordered.id]
+    assert list(stored.waiting()) == [ordered.id]
     claimed = stored.claim(ordered.id, HOLD_MS, 5)
     assert (claimed["kind"], claimed["channel_id"], claimed["arguments"]) == ("import_keys", "7", '{"note":"mine"}')
     running = tasks.get(ordered.id)
     assert running.state is TaskState.RUNNING
     assert running.started_at_ms
-    assert stored.waiting() == []
+    assert not stored.waiting()
 
 
 def test_of_a_kind_one_is_open_for_a_channel(tasks: Tasks, stored: StoredTasks) -> None:
@@ -57,7 +57,7 @@ def test_one_process_has_a_task_and_who_lost_it_changes_it_no_more(tasks: Tasks,
     """A silent process loses it; whoever takes it up begins where the last word was, and is the only one heard."""
     id = tasks.order("import_keys", "7", {}, 10).id
     old = stored.claim(id, 1, 5)
-    wait_until(lambda: stored.waiting() == [id], "the claim has ended")
+    wait_until(lambda: list(stored.waiting()) == [id], "the claim has ended")
     assert tasks.get(id).state is TaskState.QUEUED
     assert "in the middle" in tasks.get(id).message
     assert stored.tell(id, old["claim"], HOLD_MS, {"done": 4, "place": '{"next":4}'}, got_on=True) == 1
@@ -85,7 +85,7 @@ def test_a_task_that_kills_its_process_again_and_again_fails(tasks: Tasks, store
         wait_until(lambda: stored.claim(id, 1, 3), "it is begun")
     wait_until(lambda: stored.claim(id, 1, 3) == {} and tasks.get(id).state is TaskState.FAILED, "it is given up")
     assert "ended 3 times" in tasks.get(id).message
-    assert stored.waiting() == []
+    assert not stored.waiting()
 
 
 def test_an_input_is_sealed_while_the_task_is_open_and_gone_then(
@@ -102,7 +102,7 @@ def test_an_input_is_sealed_while_the_task_is_open_and_gone_then(
     assert tasks.cancel(waits).state is TaskState.CANCELLED
     orphan = tasks.order("import_keys", "3", {}, pieces=given).id
     stored.claim(orphan, 1, 5)
-    wait_until(lambda: stored.waiting() == [orphan], "its process is taken for dead")
+    wait_until(lambda: list(stored.waiting()) == [orphan], "its process is taken for dead")
     assert tasks.cancel(orphan).state is TaskState.CANCELLED
     tasks.order("import_keys", "4", {})
     with pytest.raises(TaskRunning):
@@ -126,6 +126,17 @@ def test_what_a_stop_leaves_is_claimed_at_once(tasks: Tasks, stored: StoredTasks
     stored.give_back(id, stored.claim(id, HOLD_MS, 5)["claim"])
     assert tasks.get(id).state is TaskState.QUEUED
     assert stored.claim(id, HOLD_MS, 5)
+
+
+def test_what_a_dead_process_had_is_claimed_at_once(tasks: Tasks, stored: StoredTasks) -> None:
+    """And nothing that others have; that it was begun in vain is not forgotten."""
+    id, other = tasks.order("import_keys", "7", {}).id, tasks.order("import_keys", "8", {}).id
+    stored.claim(id, HOLD_MS, 1, "one")
+    stored.claim(other, HOLD_MS, 1, "two")
+    stored.abandon("one")
+    assert stored.waiting() == {id: ""}
+    assert stored.claim(id, HOLD_MS, 1, "three") == {}
+    assert tasks.get(id).state is TaskState.FAILED
 
 
 def test_ended_tasks_are_kept_for_a_day_and_not_without_number(
