@@ -42,16 +42,10 @@ class Secrets:
         self._by_id = {key.id: key for key in self._keys}
         self._first = self._keys[0] if self._keys and encryption_keys[0] else None
         self.encrypts = self._first is not None
-
-    @property
-    def ids(self) -> frozenset[str]:
-        """Of the keys that decrypt."""
-        return frozenset(self._by_id)
-
-    @property
-    def first_id(self) -> str:
+        self.first_id = self._first.id if self._first is not None else ""
         """Of the key that encrypts; empty: none does."""
-        return self._first.id if self._first is not None else ""
+        self.ids = frozenset(self._by_id)
+        """Of the keys that decrypt."""
 
     def seal(self, secret: str, bound_to: str) -> str:
         """What is stored of a secret of `bound_to`, such as a channel's id. ASCII."""

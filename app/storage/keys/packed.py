@@ -26,6 +26,11 @@ def packed(stored: str) -> bytes:
     return stored.encode()
 
 
+def id_in(small: bytes) -> str:
+    """Of the encryption key with which it is sealed; empty: it is plain."""
+    return small[len(_MARK) : _HEAD].hex() if small[:1] == _MARK else id_of(small.decode())
+
+
 def unpacked(small: bytes) -> str:
     """What is stored."""
     if small[:1] != _MARK:

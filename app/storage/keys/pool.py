@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
 from app.core.channels.keys import Key, KeyCounts, KeyState, StoredKey
 from app.core.choosing.affinity import Ring
 from app.core.choosing.standing import Keys
 from app.core.judging.troubles import NONE, Trouble
 from app.storage.keys.classes import MIXED, Classes
-from app.storage.keys.rests import Rests
+from app.storage.keys.rests import Backs, Rests
 from app.storage.keys.rounds import Rounds
 from app.storage.keys.rows import Rows
 from app.storage.secrets import CannotOpen, Secrets
@@ -36,17 +36,6 @@ _REMEMBERED: Final = 1000
 """Sets of models of which something is remembered. They come from callers."""
 
 
-class _Backs(NamedTuple):
-    """Of the keys that rest; 0 and -1: there is none."""
-
-    first_ms: int
-    """When the first is back."""
-    first_guessed_ms: int
-    """The same of those whose rest we guessed."""
-    guessed_place: int
-    """Which of them that is."""
-
-
 class KeyPool:
     """The keys of one channel. What is asked on a call's path is at hand as a number."""
 
@@ -59,7 +48,7 @@ class KeyPool:
         """By which conversations find their keys."""
         self._secrets = secrets
         self._start_index = start_index
-        self._rows = Rows()
+        self._rows = Rows(secrets)
         self._troubles: dict[int, Trouble] = {}
         """By id, of the keys that have any; also of keys that are not known yet."""
         self._states = bytearray()
@@ -73,8 +62,6 @@ class KeyPool:
         self._keys_for: dict[tuple[str, ...], Keys] = {}
         """By models, as long as nothing changes."""
         self._rests = Rests()
-        self.out_of_line = 0
-        """Keys that are stored otherwise than ENCRYPTION_KEY says: plain ones, or those of another key."""
         self._successor: KeyPool | None = None
         """One that is being filled to take its place."""
 
@@ -91,6 +78,16 @@ class KeyPool:
     def is_sparse(self) -> bool:
         """Much of its memory is of no key any more: it should be read anew."""
         return self._rows.is_sparse
+
+    @property
+    def out_of_line(self) -> int:
+        """Keys that are stored otherwise than ENCRYPTION_KEY says."""
+        return self._rows.out_of_line
+
+    @property
+    def foreign(self) -> int:
+        """Keys whose stored secret nothing in ENCRYPTION_KEY opens. Those that were read before are used still."""
+        return self._rows.closed + len(self._rows.kept)
 
     @property
     def ids(self) -> array[int]:
@@ -185,7 +182,7 @@ class KeyPool:
 
     # --- who is back first ---
 
-    def _backs(self, models: tuple[str, ...]) -> _Backs:
+    def _backs(self, models: tuple[str, ...]) -> Backs:
         first_ms = guessed_ms = 0
         guessed_place = -1
         for one in self._classing.serving(models):
@@ -196,7 +193,7 @@ class KeyPool:
                 first_ms = min(first_ms or until_ms, until_ms)
                 if not told and (guessed_place < 0 or until_ms < guessed_ms):
                     guessed_ms, guessed_place = until_ms, place
-        return _Backs(first_ms, guessed_ms, guessed_place)
+        return Backs(first_ms, guessed_ms, guessed_place)
 
     def _first_of(self, one: int, told: bool, models: tuple[str, ...]) -> tuple[int, int]:
         """When the first of a class is back, and its place; -1: none of it rests."""
@@ -251,34 +248,29 @@ class KeyPool:
             self._make_room(place)
         if self._states[place] == _GONE:
             self.ring.add(key.id)
-        else:
-            self.out_of_line -= self._is_out_of_line(place)
         self._rows.fill(place, key)
-        self.out_of_line += self._is_out_of_line(place)
         self._judge(place, self._classing.of(key.models), now_ms)
 
     def remove(self, id: int) -> None:
         """Does nothing where there is none."""
         place = self.place_of(id)
         if place >= 0:
-            self.out_of_line -= self._is_out_of_line(place)
             self._become(place, _GONE, 0)
             self._rows.empty(place)
             self.ring.remove(id)
-
-    def _is_out_of_line(self, place: int) -> int:
-        return int(not self._secrets.is_current(self._rows.sealed_at(place)))
 
     def begin_successor(self) -> KeyPool:
         """An empty pool, to be filled with what is stored; it hears of all troubles."""
         self._successor = KeyPool(self.channel_id, self._secrets, self._start_index)
         self._successor._troubles = self._troubles
+        self._successor._rows.former = self._rows
         return self._successor
 
     def hand_over(self) -> None:
         """Its successor goes on with the rounds of this one."""
         if self._successor is not None:
             self._successor._rounds.go_on(self._rounds)
+            self._successor._rows.former = None
 
     def _make_room(self, place: int) -> None:
         self._rounds.insert(place)
@@ -292,7 +284,7 @@ class KeyPool:
         trouble = self._troubles.get(id, NONE)
         if not self._rows.said_of(id).enabled:
             state = _DISABLED
-        elif trouble.blacklisted_ms:
+        elif trouble.blacklisted_ms or not self._rows.opens_at(place):
             state = _BLACKLISTED
         else:
             state = _RESTING if trouble.until_ms > now_ms else _ACTIVE

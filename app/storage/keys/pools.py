@@ -25,6 +25,10 @@ from app.waiting import Turns
 log = logging.getLogger(__name__)
 
 POLL_S = 4.0
+FOREIGN = (
+    "%d keys of channel %s are encrypted with another ENCRYPTION_KEY than that of this process, "
+    "which goes on with what it read before: give it the same, and restart it"
+)
 
 
 class KeyPools:
@@ -43,6 +47,8 @@ class KeyPools:
         self._pools: dict[str, KeyPool] = {}
         self._version = 0
         self._last_id = 0
+        self._foreign: set[str] = set()
+        """Channels with keys that are encrypted with another key than ours, of which the log has been told."""
         self._load_lock = threading.Lock()
         self._threads = Threads("keys", redis_client, CHANNEL_KEYS_NEWS)
 
@@ -140,6 +146,9 @@ class KeyPools:
 
     def _changed(self, pool: KeyPool) -> None:
         self.loads += 1
+        if pool.foreign and pool.channel_id not in self._foreign:
+            log.error(FOREIGN, pool.foreign, pool.channel_id)
+        (self._foreign.add if pool.foreign else self._foreign.discard)(pool.channel_id)
         self.on_load(pool)
 
     def _new(self, channel_id: str) -> KeyPool:

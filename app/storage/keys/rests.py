@@ -6,6 +6,17 @@ import heapq
 from typing import NamedTuple
 
 
+class Backs(NamedTuple):
+    """Of the keys that rest; 0 and -1: there is none."""
+
+    first_ms: int
+    """When the first is back."""
+    first_guessed_ms: int
+    """The same of those whose rest we guessed."""
+    guessed_place: int
+    """Which of them that is."""
+
+
 class Rest(NamedTuple):
     until_ms: int
     id: int

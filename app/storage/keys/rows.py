@@ -11,7 +11,8 @@ from bisect import bisect_left
 from typing import Final, NamedTuple
 
 from app.core.channels.keys import StoredKey
-from app.storage.keys.packed import packed, unpacked
+from app.storage.keys.packed import id_in, packed, unpacked
+from app.storage.secrets import Secrets
 
 _SPARE_BYTES: Final = 65_536
 """So much may always lie there unused."""
@@ -31,9 +32,18 @@ NOTHING: Final = Said()
 class Rows:
     """By their places, which follow the ids. A key that was removed leaves its place empty."""
 
-    def __init__(self) -> None:
+    def __init__(self, secrets: Secrets) -> None:
         self.ids = array("Q")
         """Ascending, so in the order in which they were added."""
+        self.out_of_line = 0
+        """Keys that are stored otherwise than ENCRYPTION_KEY says: plain, or encrypted with another one."""
+        self.closed = 0
+        """Of them those that nothing in ENCRYPTION_KEY opens."""
+        self.kept: set[int] = set()
+        """Keys whose stored text nothing in ENCRYPTION_KEY opens, and which stay here as they were before."""
+        self.former: Rows | None = None
+        """What was known before all keys were read anew, while they are."""
+        self._secrets = secrets
         self._begins = array("I")
         self._sizes = array("H")
         self._texts = bytearray()
@@ -79,8 +89,10 @@ class Rows:
         return place
 
     def fill(self, place: int, key: StoredKey) -> None:
-        text = packed(key.sealed)
-        if text != self._text_at(place):
+        before, text = self._text_at(place), self._readable(place, key)
+        if text != before:
+            self._count(before, -1)
+            self._count(text, 1)
             self._unused_bytes += self._sizes[place]
             self._begins[place] = len(self._texts)
             self._sizes[place] = len(text)
@@ -92,9 +104,36 @@ class Rows:
             self._said.pop(key.id, None)
 
     def empty(self, place: int) -> None:
+        self._count(self._text_at(place), -1)
+        self.kept.discard(self.ids[place])
         self._unused_bytes += self._sizes[place]
         self._sizes[place] = 0
         self._said.pop(self.ids[place], None)
+
+    def opens_at(self, place: int) -> bool:
+        """False: nothing in ENCRYPTION_KEY opens it."""
+        return self._opens(self._text_at(place))
+
+    def _readable(self, place: int, key: StoredKey) -> bytes:
+        """What to know of its secret. The text of a key never changes, so one that was read before will do."""
+        text, id = packed(key.sealed), key.id
+        self.kept.discard(id)
+        if not self._opens(text):
+            former = self.former.place_of(id) if self.former is not None else -1
+            known = self._text_at(place) or (self.former._text_at(former) if self.former and former >= 0 else b"")
+            if known and self._opens(known):
+                self.kept.add(id)
+                return known
+        return text
+
+    def _opens(self, text: bytes) -> bool:
+        id = id_in(text)
+        return not id or id in self._secrets.ids
+
+    def _count(self, text: bytes, by: int) -> None:
+        if text:
+            self.out_of_line += by * (id_in(text) != self._secrets.first_id)
+            self.closed += by * (not self._opens(text))
 
     def _text_at(self, place: int) -> bytes:
         begin = self._begins[place]
