@@ -67,6 +67,7 @@ class HeaderRule(NamedTuple):
     """`set`, `remove` or `append`."""
     name: str
     value: str
+    """Of `remove`: the entry of the field's list to take out; empty: all of the field goes."""
 
 
 class BodyRule(NamedTuple):

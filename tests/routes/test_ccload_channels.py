@@ -14,6 +14,8 @@ pytestmark = pytest.mark.usefixtures("no_channels_stay")
 
 LEAST: dict[str, Any] = {"name": "one", "api_key": "sk-1", "url": "https://one.example", "models": ["m"]}
 
+RULES = "custom_request_rules"
+
 
 def add(gateway: GatewayProcess, **said: Any) -> dict[str, Any]:
     """As it is answered."""
@@ -247,7 +249,15 @@ def test_a_deleted_channel_is_gone_with_its_keys(gateway: GatewayProcess) -> Non
         ({"websockets": True}, "websockets"),
         ({"auth_type": "oauth"}, "auth_type"),
         ({"cooldown_detection_rules": {"rules": []}}, "cooldown_detection_rules"),
-        ({"custom_request_rules": {"headers": []}}, "custom_request_rules"),
+        ({RULES: {"query": []}}, f"{RULES}.query"),
+        (
+            {"custom_request_rules": {"headers": [{"action": "remove", "name": "x-api-key"}]}},
+            "custom_request_rules.headers[0].name",
+        ),
+        (
+            {"custom_request_rules": {"body": [{"action": "append", "path": "a"}]}},
+            "custom_request_rules.body[0].action",
+        ),
         ({"dialects": ["openai"]}, "dialects"),
     ],
 )

@@ -137,6 +137,35 @@ def test_a_channel_of_an_openai_compatible_upstream(ccload: Ccload, accounts: Ac
     calls_reach_a_key(accounts, "/v1/chat/completions", CHAT, "sk-xxx")
 
 
+def test_rules_of_requests_are_followed(ccload: Ccload, accounts: Accounts) -> None:
+    """README's typical example: fields and values overridden, appended, and one entry of a list taken out."""
+    rules = """{
+  "custom_request_rules": {
+    "headers": [
+      { "action": "override", "name": "User-Agent", "value": "claude-cli/1.0 (custom)" },
+      { "action": "remove",   "name": "Anthropic-Beta", "value": "context-1m-2025-08-07" },
+      { "action": "append",   "name": "Accept", "value": "application/json" }
+    ],
+    "body": [
+      { "action": "override", "path": "thinking", "value": {"type":"adaptive"} },
+      { "action": "override", "path": "max_tokens", "value": 4096 },
+      { "action": "remove",   "path": "stop_sequences" }
+    ]
+  }
+}"""
+    channel = accounts.add("one", dialects=["anthropic"])
+    changed = ccload.ask("PUT", f"/admin/channels/{channel}", rules)
+    assert changed.status == 200, changed.body
+    body = json.dumps(json.loads(MESSAGES) | {"model": "m", "stop_sequences": ["x"]})
+    fields = {"anthropic-beta": "a-2025, context-1m-2025-08-07", "accept": "*/*", "anthropic-version": "2023-06-01"}
+    calls_reach_a_key(accounts, "/v1/messages", body, "sk-upstream-0001", **fields)
+    seen = accounts.upstream.seen[-1]
+    shown = [seen.field(name) for name in ("user-agent", "anthropic-beta", "accept")]
+    assert shown == ["claude-cli/1.0 (custom)", "a-2025", "*/*, application/json"]
+    sent = json.loads(seen.body)
+    assert (sent["thinking"], sent["max_tokens"], "stop_sequences" in sent) == ({"type": "adaptive"}, 4096, False)
+
+
 def send_file(ccload: Ccload, text: str) -> Reply:
     """As `curl -F "file=@channels.csv"` does."""
     edge = "------------------------d74496d66958873e"

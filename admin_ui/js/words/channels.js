@@ -136,7 +136,7 @@ export const CHANNEL_WORDS = {
   checkModel: ['Model for checks', '检测用模型'],
   headersAndBody: ['Header and body rules', '请求头与请求体规则'],
   header_rules: ['Headers', '请求头'],
-  header_rulesHint: ['In values {client_ip}, {now_ms}, {channel} and {request_id} are filled in.', '值中的 {client_ip}、{now_ms}、{channel}、{request_id} 会被替换。'],
+  header_rulesHint: ['In values {client_ip}, {now_ms}, {channel} and {request_id} are filled in. To remove with a value takes that one entry out of a list.', '值中的 {client_ip}、{now_ms}、{channel}、{request_id} 会被替换。移除时若填写值，则只从列表中去掉该项。'],
   body_rules: ['Body', '请求体'],
   body_rulesHint: ['A path has dots, such as generationConfig.temperature; a value is JSON, or else a text.', '路径用点分隔，如 generationConfig.temperature；值为 JSON，否则视为文本。'],
   ruleAction: ['What to do', '操作'],

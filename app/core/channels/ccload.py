@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from app.core.channels.definition import KEY_STRATEGIES, MAX_MODELS, MAX_PRIORITY, MAX_URLS
+from app.core.channels.edits import MAX_RULES
 from app.core.channels.keys import keys_in
 from app.core.errors import InvalidChannel
 from app.core.said import Said
@@ -38,6 +39,7 @@ _THEIRS: Final = {
     "hours": "available_time_start",
     "upstream_name": "redirect_model",
 }
+_RULES: Final = {"header_rules": "headers", "body_rules": "body"}
 _MOST_CALLS: Final = 1_000_000
 
 
@@ -66,7 +68,13 @@ def meaning_of(value: Any, before: MappingOf[str, Any] | None = None) -> Meant:
     for name, ours in (("daily_cost_limit", "cost_per_day_usd"), ("cost_multiplier", "cost_multiplier")):
         if said.any(name) is not None:
             meant[ours] = _decimal(said, name)
-    meant |= _key_strategy(said, before) | _hours(said) | _check(said, meant, before) | _where(said, meant, before)
+    meant |= (
+        _key_strategy(said, before)
+        | _hours(said)
+        | _rules(said)
+        | _check(said, meant, before)
+        | _where(said, meant, before)
+    )
     text = said.any("api_key")
     return Meant(meant, [] if text in (None, "") else list(dict.fromkeys(keys_in(text, "api_key"))))
 
@@ -75,6 +83,8 @@ def in_their_names(complaint: str, path: str) -> tuple[str, str]:
     """A complaint about a field of ours, which it may begin with: the same about the field that they know."""
     theirs = re.sub(r"^urls\[\d+\]\.url$|^urls$", "url", path)
     theirs = re.sub(r"^(models\[\d+\])\.name$", r"\1.model", theirs)
+    for ours, name in _RULES.items():
+        theirs = re.sub(rf"^{ours}\b", f"custom_request_rules.{name}", theirs)
     for ours, name in _THEIRS.items():
         theirs = re.sub(rf"\b{ours}$", name, theirs)
     return theirs + complaint.removeprefix(path) if path and complaint.startswith(path) else complaint, theirs
@@ -92,9 +102,6 @@ def _refuse_what_is_other(said: Said) -> None:
     if said.any("cooldown_detection_rules"):
         advice = "such rules hold for all channels: PUT them to /api/outcome-rules"
         raise said.wrong("cooldown_detection_rules", f"cannot be said of one channel: {advice}")
-    if said.any("custom_request_rules"):
-        advice = "PUT header_rules and body_rules to /api/channels/<id>, with set where it says override"
-        raise said.wrong("custom_request_rules", f"cannot be said here: {advice}")
 
 
 def _model(value: Any, path: str) -> dict[str, str] | None:
@@ -114,6 +121,19 @@ def _decimal(said: Said, name: str) -> str:
         raise said.wrong(name, "must be a number from 0")
     text = format(Decimal(repr(value)), "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _rules(said: Said) -> dict[str, Any]:
+    """Edits of fields and bodies. What can be one `parse_channel` judges."""
+    if not said.has("custom_request_rules"):
+        return {}
+    rules = Said(said.any("custom_request_rules") or {}, "custom_request_rules", ("headers", "body"))
+    return {ours: [_rule(rule) for rule in rules.items(name, MAX_RULES)] for ours, name in _RULES.items()}
+
+
+def _rule(value: Any) -> Any:
+    is_override = isinstance(value, dict) and value.get("action") == "override"
+    return {**value, "action": "set"} if is_override else value
 
 
 def _key_strategy(said: Said, before: MappingOf[str, Any] | None) -> dict[str, str]:

@@ -42,9 +42,7 @@ def _header_rule(value: Any, path: str) -> HeaderRule:
     if name.lower() in PROTECTED:
         raise said.wrong("name", f"must not be {name!r}: credentials and framing are the gateway's to say")
     text = said.any("value")
-    if action == "remove":
-        if text not in (None, ""):
-            raise said.wrong("value", "must be left out: a field is removed whole")
+    if action == "remove" and text is None:
         return HeaderRule(action, name, "")
     if not isinstance(text, str):
         raise said.wrong("value", "must be a text")
@@ -92,7 +90,8 @@ def edit_fields(fields: Headers, rules: tuple[HeaderRule, ...], filled_in: dict[
     """The fields with the rules applied, one after the other.
 
     `filled_in`: what stands for `{client_ip}`, `{now_ms}`, `{channel}`, `{request_id}`; it must fit into a field.
-    `append` adds to the list that a field holds (RFC 9110, 5.3), or the field.
+    `append` adds to the list that a field holds (RFC 9110, 5.3), or the field; `remove` with a value takes just that
+    entry out of the list, and the field where nothing is left.
     """
     for rule in rules:
         name = rule.name.lower()
@@ -103,8 +102,23 @@ def edit_fields(fields: Headers, rules: tuple[HeaderRule, ...], filled_in: dict[
             value = f"{before}, {value}" if before else value
             fields = [*fields[: places[-1]], (spelled, value), *fields[places[-1] + 1 :]]
             continue
+        if rule.action == "remove" and value:
+            fields = _without_entry(fields, places, value)
+            continue
         kept = [field for place, field in enumerate(fields) if place not in places]
         if rule.action != "remove":
             kept.insert(places[0] if places else len(kept), (rule.name, value))
         fields = kept
     return fields
+
+
+def _without_entry(fields: Headers, places: list[int], entry: str) -> Headers:
+    """Fields that do not hold it stay as they are written."""
+    kept: Headers = []
+    for place, field in enumerate(fields):
+        entries = [one.strip() for one in field[1].split(",")] if place in places else []
+        if entry not in entries:
+            kept.append(field)
+        elif rest := [one for one in entries if one != entry]:
+            kept.append((field[0], ", ".join(rest)))
+    return kept

@@ -174,7 +174,7 @@ SET = {"action": "set", "name": "X-A", "value": "b"}
         ({"header_rules": [{**SET, "name": "X A"}]}, "header_rules[0].name"),
         ({"header_rules": [{**SET, "value": "b\r\nX-B: c"}]}, "header_rules[0].value"),
         ({"header_rules": [{**SET, "value": 5}]}, "header_rules[0].value"),
-        ({"header_rules": [SET, {**SET, "action": "remove"}]}, "header_rules[1].value"),
+        ({"header_rules": [SET, {**SET, "action": "remove", "value": "a\nb"}]}, "header_rules[1].value"),
         ({"body_rules": [{"action": "append", "path": "a"}]}, "body_rules[0].action"),
         ({"body_rules": [{"action": "set", "path": "a"}]}, "body_rules[0].value"),
         ({"body_rules": [{"action": "set", "path": "a..b", "value": 1}]}, "body_rules[0].path"),

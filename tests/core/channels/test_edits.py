@@ -25,6 +25,11 @@ FILLED_IN = {"client_ip": "192.0.2.1", "now_ms": "5", "channel": "%E4%B8%BB", "r
          {5: ("X-New", "192.0.2.1 5 %E4%B8%BB r-1 {other}")}),
         (HeaderRule("append", "X-New", "a"), {5: ("X-New", "a")}),
         (HeaderRule("remove", "X-New", ""), {}),
+        (HeaderRule("remove", "Anthropic-Beta", "x"), {2: ("anthropic-beta", "y")}),
+        (HeaderRule("remove", "anthropic-beta", "z"), {}),
+        (HeaderRule("remove", "anthropic-beta", "x,y"), {}),
+        (HeaderRule("remove", "X-Two", "2"), {4: None}),
+        (HeaderRule("remove", "X-New", "a"), {}),
     ],
 )  # fmt: skip
 def test_a_rule_edits_one_field_and_leaves_the_rest(

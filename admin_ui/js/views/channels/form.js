@@ -70,7 +70,7 @@ function bodyRule({ action, path, value: text }) {
   return action === 'set' ? { action, path, value: value(text) } : { action, path };
 }
 
-const headerRule = ({ action, name, value: text }) => (action === 'remove' ? { action, name } : { action, name, value: text });
+const headerRule = ({ action, name, value: text }) => ({ action, name, value: text ?? '' });
 
 /** What a form says. known: the settings that a channel may have of its own. */
 export function channelOf(form, known) {

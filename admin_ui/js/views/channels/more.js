@@ -72,9 +72,9 @@ export function Connection({ form, error, known, onForm }) {
 export function HeadersAndBody({ form, error, onForm }) {
   return html`
     <${Folded} title=${t('headersAndBody')} said=${form.header_rules.length + form.body_rules.length} blamed=${blames(error, ['header_rules', 'body_rules'])}>
-      <${Rules} list="header_rules" named="name" actions=${['set', 'append', 'remove']} rules=${form.header_rules} error=${error}
+      <${Rules} list="header_rules" named="name" actions=${['set', 'append', 'remove']} valued=${['set', 'append', 'remove']} rules=${form.header_rules} error=${error}
         onRules=${(header_rules) => onForm({ header_rules })} />
-      <${Rules} list="body_rules" named="path" actions=${['set', 'remove']} rules=${form.body_rules} error=${error}
+      <${Rules} list="body_rules" named="path" actions=${['set', 'remove']} valued=${['set']} rules=${form.body_rules} error=${error}
         onRules=${(body_rules) => onForm({ body_rules })} />
     <//>`;
 }

@@ -11,8 +11,8 @@ function Part({ at, text, label, placeholder, error, onText }) {
       aria-invalid=${wrong} aria-describedby=${wrong ? `${at}-wrong` : null} onInput=${(event) => onText(event.target.value)} />`;
 }
 
-/** Edits of a request. list: 'header_rules' or 'body_rules'; named: the part that says where, 'name' or 'path'. */
-export function Rules({ list, named, actions, rules, error, onRules }) {
+/** Edits of a request. list: 'header_rules' or 'body_rules'; named: the part that says where, 'name' or 'path'; valued: the actions that have a value. */
+export function Rules({ list, named, actions, valued, rules, error, onRules }) {
   const change = (place, part, text) => onRules(rules.map((rule, index) => (index === place ? { ...rule, [part]: text } : rule)));
   return html`
     <fieldset class="rules">
@@ -30,7 +30,7 @@ export function Rules({ list, named, actions, rules, error, onRules }) {
                 </select>
                 <${Part} at="${at}.${named}" text=${rule[named]} label=${t(`rule_${named}`)} placeholder=${t(`rule_${named}`)} error=${error}
                   onText=${(text) => change(place, named, text)} />
-                ${rule.action !== 'remove' && html`
+                ${valued.includes(rule.action) && html`
                   <${Part} at="${at}.value" text=${rule.value} label=${t('value')} placeholder=${t('value')} error=${error}
                     onText=${(text) => change(place, 'value', text)} />`}
                 <button type="button" class="bare remove" aria-label=${t('removeRule', { place: place + 1 })} title=${t('removeRule', { place: place + 1 })}
