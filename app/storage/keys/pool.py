@@ -146,7 +146,7 @@ class KeyPool:
         return self._rows.stored_at(place)
 
     def note_at(self, place: int) -> str:
-        return self._rows.said_of(self._rows.ids[place]).note
+        return self._rows.note_of(self._rows.ids[place])
 
     def state_at(self, place: int) -> KeyState:
         """Of a place where there is a key."""
@@ -282,7 +282,7 @@ class KeyPool:
         """Of a key of this class. True when its state is another one now."""
         id = self._rows.ids[place]
         trouble = self._troubles.get(id, NONE)
-        if not self._rows.said_of(id).enabled:
+        if not self._rows.is_enabled(id):
             state = _DISABLED
         elif trouble.blacklisted_ms or not self._rows.opens_at(place):
             state = _BLACKLISTED

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from typing import Final, NamedTuple
+from typing import Final
 
 from app.core.channels.keys import StoredKey
 from app.storage.keys.packed import id_in, packed, unpacked
@@ -16,17 +16,6 @@ from app.storage.secrets import Secrets
 
 _SPARE_BYTES: Final = 65_536
 """So much may always lie there unused."""
-
-
-class Said(NamedTuple):
-    """What the operator said of a key beside its secret."""
-
-    note: str = ""
-    models: tuple[str, ...] = ()
-    enabled: bool = True
-
-
-NOTHING: Final = Said()
 
 
 class Rows:
@@ -48,8 +37,13 @@ class Rows:
         self._sizes = array("H")
         self._texts = bytearray()
         self._unused_bytes = 0
-        self._said: dict[int, Said] = {}
-        """Of the keys of which anything was said; most have none."""
+        self._notes: dict[int, str] = {}
+        self._models: dict[int, tuple[str, ...]] = {}
+        self._disabled: dict[int, bool] = {}
+        """All three by id, and of the keys that have any: of dictionaries of plain values the garbage collector knows
+        that it need not look into them."""
+        self._same: dict[tuple[str, ...], tuple[str, ...]] = {}
+        """Each set of models once."""
 
     @property
     def is_sparse(self) -> bool:
@@ -71,14 +65,18 @@ class Rows:
 
     def stored_at(self, place: int) -> StoredKey:
         id = self.ids[place]
-        return StoredKey(id, self.sealed_at(place), *self._said.get(id, NOTHING))
+        models, enabled = self._models.get(id, ()), self.is_enabled(id)
+        return StoredKey(id, self.sealed_at(place), self.note_of(id), models, enabled)
 
-    def said_of(self, id: int) -> Said:
-        return self._said.get(id, NOTHING)
+    def note_of(self, id: int) -> str:
+        return self._notes.get(id, "")
+
+    def is_enabled(self, id: int) -> bool:
+        return id not in self._disabled
 
     def names_one(self, place: int, models: tuple[str, ...]) -> bool:
         """Whether the key is kept for one of these."""
-        return not set(models).isdisjoint(self.said_of(self.ids[place]).models)
+        return not set(models).isdisjoint(self._models.get(self.ids[place], ()))
 
     def insert(self, id: int) -> int:
         """An empty place: behind all others, unless somebody stored it late."""
@@ -97,18 +95,25 @@ class Rows:
             self._begins[place] = len(self._texts)
             self._sizes[place] = len(text)
             self._texts += text
-        said = Said(key.note, key.models, key.enabled)
-        if said != NOTHING:
-            self._said[key.id] = said
-        else:
-            self._said.pop(key.id, None)
+        self._forget(key.id)
+        if key.note:
+            self._notes[key.id] = key.note
+        if key.models:
+            self._models[key.id] = self._same.setdefault(key.models, key.models)
+        if not key.enabled:
+            self._disabled[key.id] = True
 
     def empty(self, place: int) -> None:
         self._count(self._text_at(place), -1)
         self.kept.discard(self.ids[place])
         self._unused_bytes += self._sizes[place]
         self._sizes[place] = 0
-        self._said.pop(self.ids[place], None)
+        self._forget(self.ids[place])
+
+    def _forget(self, id: int) -> None:
+        self._notes.pop(id, None)
+        self._models.pop(id, None)
+        self._disabled.pop(id, None)
 
     def opens_at(self, place: int) -> bool:
         """False: nothing in ENCRYPTION_KEY opens it."""

@@ -1,0 +1,133 @@
+"""What very many keys cost: memory, one change among them, and how long others wait while something is done to all."""
+
+from __future__ import annotations
+
+import gc
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from statistics import median
+
+import pytest
+
+from app import waiting
+from app.core.channels.keys import KeyState, StoredKey
+from app.storage.embedded import EmbeddedRedis
+from app.storage.keys.pool import KeyPool
+from app.storage.secrets import Secrets
+from tests.support.keeping import INVALID, KeepingProcess, now_ms
+
+pytestmark = pytest.mark.xdist_group("many keys")
+
+MANY = 8_000
+STEP_S = 0.015
+"""CPU time of one step, where a machine is three times slower than one that takes 5 ms."""
+SEALING = Secrets(["a key"], 1)
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeepingProcess]:
+    """A process whose channels 1 and 2 have very many keys, and 3 has ten. Nobody else changes them."""
+    server = EmbeddedRedis(tmp_path_factory.mktemp("many"))
+    server.start()
+    server.wait_until_ready()
+    try:
+        process = KeepingProcess(server.url, secrets=SEALING)
+        for channel_id, count in (("1", MANY), ("2", MANY), ("3", 10)):
+            process.edits.add(channel_id, [f"sk-{channel_id}-{number:030}" for number in range(count)])
+        for key_id in process.edits.ids("1")[::2]:
+            process.note(INVALID, key=key_id)
+        process.health.dirty.clear()
+        yield process
+        process.redis.close()
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """CPU time between two moments when others had their turn, from here to the end."""
+    took: list[float] = []
+    gc.collect()
+    gc.disable()
+    began_s = time.thread_time()
+
+    def give_way() -> None:
+        nonlocal began_s
+        took.append(time.thread_time() - began_s)
+        began_s = time.thread_time()
+
+    monkeypatch.setattr(waiting, "give_way", give_way)
+    yield took
+    gc.enable()
+
+
+ACTS: dict[str, Callable[[KeepingProcess], object]] = {
+    "a page": lambda many: many.edits.page("1", limit=500),
+    "a page of a state": lambda many: many.edits.page("1", [KeyState.BLACKLISTED], limit=500),
+    "by a part of a hint": lambda many: many.edits.page("1", q="9999"),
+    "by a part of a note": lambda many: many.edits.page("1", q="is in no note of any"),
+    "by a whole key": lambda many: many.edits.page("1", q=f"sk-1-{77:030}"),
+    "ids": lambda many: many.edits.ids("1"),
+    "ids that are checked": lambda many: many.edits.unknown("1", many.edits.ids("1")),
+    "export": lambda many: sum(map(len, many.edits.export("1", many.edits.ids("1")))),
+    "disable all": lambda many: many.edits.enable("2", many.edits.ids("2"), enabled=False),
+    "enable all": lambda many: many.edits.enable("2", many.edits.ids("2")),
+    "restore all": lambda many: many.edits.restore("1", many.edits.ids("1")),
+    "copy": lambda many: many.edits.copy("2", "4"),
+    "delete all": lambda many: many.edits.delete("4", many.edits.ids("4")),
+    "read all": lambda many: KeepingProcess(_url(many), secrets=SEALING).pools.load(),
+    "write all back": lambda many: (many.redis.flushall(), many.pools.load()),
+}
+
+
+def _url(many: KeepingProcess) -> str:
+    return f"unix://{many.redis.connection_pool.connection_kwargs['path']}"
+
+
+@pytest.mark.timing
+@pytest.mark.parametrize("act", ACTS)
+def test_whatever_is_done_to_very_many_keys_others_have_their_turns(
+    many: KeepingProcess, steps: list[float], act: str
+) -> None:
+    """No step is long. In the end the pool holds what is stored."""
+    ACTS[act](many)
+    waiting.give_way()
+    assert max(steps) < STEP_S
+    assert len(many.pools.of("1")) == MANY == many.redis.hlen("apiproxy:{channels}:keys:1")
+
+
+@pytest.mark.timing
+def test_a_change_of_one_key_costs_the_same_among_many_as_among_few(many: KeepingProcess) -> None:
+    """A process that hears of it asks for that key alone."""
+    other = KeepingProcess(_url(many), secrets=SEALING)
+    other.pools.load()
+
+    def cost_s(channel_id: str, number: int) -> float:
+        many.edits.change(channel_id, key_ids[channel_id], note=f"note {number}")
+        began_s = time.thread_time()
+        other.pools.load()
+        return time.thread_time() - began_s
+
+    key_ids = {channel_id: many.edits.ids(channel_id)[5] for channel_id in ("1", "3")}
+    costs = [(cost_s("1", number), cost_s("3", number)) for number in range(40)]
+    among_many, among_few = (median(each) for each in zip(*costs, strict=True))
+    assert among_many < 1.5 * among_few
+    assert other.pools.of("1").stored_at(5).note == "note 39"
+    other.redis.close()
+
+
+def test_keys_take_little_memory() -> None:
+    """25 MB for 100,000 of them, as long as those of OpenAI's projects are, and encrypted."""
+    pool = KeyPool("1", SEALING)
+    sealed = [SEALING.seal(f"sk-proj-{number:0156}", "1") for number in range(MANY)]
+    pool.put(StoredKey(1, sealed[0]), now_ms())
+    tracemalloc.start()
+    try:
+        for number in range(1, MANY):
+            pool.put(StoredKey(number + 1, sealed[number]), now_ms())
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken / MANY < 250
+    assert pool.secret_at(MANY - 1) == f"sk-proj-{MANY - 1:0156}"
