@@ -56,6 +56,7 @@ from app.storage.tasks.tasks import Tasks
 from app.telemetry.log_sink import LogSink, sink_of
 from app.telemetry.recorder import Recorder
 from app.telemetry.standard_error import STDERR
+from app.waiting import give_way
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +146,7 @@ def build_gateway(config: Config) -> Gateway:
     recorder = _build_recorder(config, connect(), engine) if config.enable_stats else None
     log_sink = sink_of(STDERR)
     engine.calls.observers = [observer.record for observer in (recorder, log_sink) if observer is not None]
-    redis, secrets = connect(), Secrets(config.encryption_keys)
+    redis, secrets = connect(), Secrets(config.encryption_keys, pause=give_way)
     pools = KeyPools(quick(), secrets, config.start_index)
     choosing = _build_choosing(quick, pools, catalog, ChannelLimits(slots, minutes))
     catalog.on_change = partial(_notice, log_sink, choosing)

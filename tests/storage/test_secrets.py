@@ -114,13 +114,16 @@ def test_ids_tell_keys_apart() -> None:
     assert secrets(NEW, OLD).ids == {secrets(NEW).first_id, secrets(OLD).first_id}
 
 
-def test_cryptography_is_loaded_with_the_first_secret_only() -> None:
-    """A process in which nothing is sealed does without its 7 MB."""
+def test_the_cipher_is_loaded_with_the_first_secret_only_and_in_steps() -> None:
+    """A process in which nothing is sealed does without its 7 MB, and others run between the steps."""
     code = (
         "import sys; from app.storage.secrets import Secrets\n"
-        "ours = Secrets(['a key'], 1); ours.digests('x'); ours.open('x', '1')\n"
+        "steps = []\n"
+        "ours = Secrets(['a key'], 1, lambda: steps.append(len(sys.modules)))\n"
+        "ours.digests('x'); ours.open('x', '1'); Secrets().prepare()\n"
         "assert 'cryptography' not in sys.modules\n"
-        "ours.seal('x', '1'); assert 'cryptography' in sys.modules"
+        "ours.seal('x', '1'); ours.seal('x', '1'); ours.prepare()\n"
+        "assert 'cryptography' in sys.modules and len(steps) == 3 and steps == sorted({*steps}), steps"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

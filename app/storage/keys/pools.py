@@ -99,6 +99,7 @@ class KeyPools:
             return self._version
 
     def _follow(self, channel_id: str, changes: list[Change], turns: Turns) -> None:
+        self.stored.secrets.prepare()
         pool, version = self.of(channel_id), changes[-1].version
         ids = list(dict.fromkeys(change.key_id for change in changes))
         if ALL in ids or pool.is_sparse:
@@ -133,6 +134,7 @@ class KeyPools:
         self._version, self._last_id, self.loaded = look.version, max(self._last_id, look.last_id), True
 
     def _read_channel(self, channel_id: str, version: int, turns: Turns) -> None:
+        self.stored.secrets.prepare()
         pool = self.of(channel_id)
         successor = pool.begin_successor()
         for keys in all_keys(self.stored, channel_id, turns):
