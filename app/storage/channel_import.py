@@ -7,20 +7,26 @@ its name, or for a new one. It gives the channel all that it says, and just the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from app.core.channels.csv_keys import KEYS_A_STEP, FileKey, KeyCells
+from app.core.channels.csv_keys import FileKey, KeyCells
 from app.core.channels.csv_reading import ChannelRow
 from app.core.channels.definition import FIELDS, comparable, merged
+from app.core.channels.keys import StoredKey
 from app.core.errors import Invalid
 from app.core.model import Channel
 from app.storage.catalog.catalog import Catalog
 from app.storage.catalog.changes import Edit
 from app.storage.catalog.channels import NAMES, adding, changing, giving_ids, last_id, noun_of, parsed, said_of
 from app.storage.connections import RedisError
-from app.storage.keys.edits import KeyEdits
+from app.storage.health.stored import StoredHealth
+from app.storage.keys.listing import stored_in
+from app.storage.keys.pool import KeyPool
 from app.storage.keys.pools import KeyPools
+from app.storage.keys.replacement import Replacement
+from app.storage.keys.whole import PIECE
 
 TRIES: Final = 20
 """How often it is decided anew because others changed channels meanwhile."""
@@ -50,15 +56,16 @@ class LineChange(NamedTuple):
     """What of the line is not taken."""
 
 
-class KeysAfter(NamedTuple):
-    """The keys that a channel shall have, where it has others now."""
+@dataclass
+class KeysAfter:
+    """The keys that a channel shall have."""
 
     channel_id: str
-    added: list[FileKey]
-    changed: dict[str, FileKey]
+    added: list[FileKey] = field(default_factory=list)
+    changed: dict[int, FileKey] = field(default_factory=dict)
     """By id."""
-    removed: list[str]
-    """By id."""
+    removed: set[int] = field(default_factory=set)
+    """Ids."""
 
 
 @dataclass
@@ -69,6 +76,8 @@ class Decision:
     errors: list[LineError] = field(default_factory=list)
     edits: list[Edit] = field(default_factory=list)
     keys: list[KeysAfter] = field(default_factory=list)
+    """Of channels that have others now."""
+    keys_version: int = 0
     _lines: dict[str, int] = field(default_factory=dict)
     _next_id: int = 0
 
@@ -80,20 +89,19 @@ class ChannelImport:
     """Raises RedisError, whatever it is asked."""
 
     def __init__(
-        self, catalog: Catalog, pools: KeyPools, key_edits: KeyEdits, check: Check, pause: Callable[[], object]
+        self, catalog: Catalog, pools: KeyPools, stored_health: StoredHealth, check: Check, pause: Callable[[], object]
     ) -> None:
         self._catalog = catalog
         self._pools = pools
-        self._key_edits = key_edits
+        self._stored_health = stored_health
         self._check = check
         self._pause = pause
 
     def decide(self, rows: Iterable[ChannelRow]) -> Decision:
         """Changes nothing."""
         self._catalog.look()
-        self._pools.load()
         last, first_new = last_id(self._catalog)
-        decision = Decision(_next_id=first_new)
+        decision = Decision(_next_id=first_new, keys_version=self._pools.load())
         for row in rows:
             try:
                 self._decide(decision, row)
@@ -107,12 +115,24 @@ class ChannelImport:
     def take(self, rows: Sequence[ChannelRow]) -> Decision:
         for _ in range(TRIES):
             decision = self.decide(rows)
-            edits = decision.edits
-            if not edits or self._catalog.change(noun_of(edits), "imported", edits):
-                for keys in decision.keys:
-                    self._give(keys)
+            if not decision.edits and not decision.keys:
                 return decision
+            keys = Replacement(self._pools.stored, decision.keys_version)
+            try:
+                for after in decision.keys:
+                    self._write_aside(keys, after)
+                along = keys if decision.keys else None
+                if self._catalog.change(noun_of(decision.edits), "imported", decision.edits, along):
+                    self._finish(decision)
+                    return decision
+            finally:
+                keys.forget()
         raise RedisError("the channels were changed by others all the while")
+
+    def key_id(self, channel_id: str, secret: str) -> str:
+        """Empty: the channel has no such key."""
+        found = self._pools.stored.find(channel_id, secret)
+        return str(found) if found else ""
 
     def _decide(self, decision: Decision, row: ChannelRow) -> None:
         """Raises Invalid."""
@@ -127,7 +147,7 @@ class ChannelImport:
             said = {}
             channel = parsed(self._catalog, str(decision._next_id), _for_new(row))
         self._check(channel)
-        keys = self._keys_after(channel.id, row.keys) if row.keys is not None else KeysAfter(channel.id, [], {}, [])
+        keys = self._keys_after(channel.id, row.keys) if row.keys is not None else KeysAfter(channel.id)
         fields = tuple(field for field in FIELDS if field not in said or said[field] != channel.said[field])
         decision._lines[name] = row.line
         if not channel_id:
@@ -144,51 +164,52 @@ class ChannelImport:
         )
 
     def _keys_after(self, channel_id: str, cells: KeyCells) -> KeysAfter:
-        before = self._keys_of(channel_id)
-        after = KeysAfter(channel_id, [], {}, [])
-        for place, secret in enumerate(cells.secrets):
-            key_id, known = before.pop(secret, ("", None))
-            key = cells.at(place, known)
-            if known is None:
-                after.added.append(key)
-            elif key != known:
-                after.changed[key_id] = key
-            if place % KEYS_A_STEP == 0:
-                self._pause()
-        after.removed.extend(key_id for key_id, _ in before.values())
+        pool = self._pools.of(channel_id)
+        after = KeysAfter(channel_id, removed={key.id for keys in stored_in(pool) for key in keys})
+        for begin in range(0, len(cells.secrets), PIECE):
+            secrets = cells.secrets[begin : begin + PIECE]
+            ids = self._pools.stored.find_all(channel_id, secrets) if after.removed else [0] * len(secrets)
+            for place, (secret, id) in enumerate(zip(secrets, ids, strict=True), begin):
+                known = _known(pool, id, secret)
+                key = cells.at(place, known)
+                if known is None:
+                    after.added.append(key)
+                elif key != known:
+                    after.changed[id] = key
+                after.removed.discard(id)
+            self._pause()
         return after
 
-    def _keys_of(self, channel_id: str) -> dict[str, tuple[str, FileKey]]:
-        """Those that it has, with their ids, by their texts."""
-        pool = self._pools.of(channel_id)
-        found: dict[str, tuple[str, FileKey]] = {}
-        for place in range(len(pool.ids)):
-            key, secret = pool.stored_at(place), pool.secret_at(place)
-            found[secret] = str(key.id), FileKey(secret, key.note, key.models, key.enabled)
-            if place % KEYS_A_STEP == 0:
-                self._pause()
-        return found
+    def _write_aside(self, keys: Replacement, after: KeysAfter) -> None:
+        for there in stored_in(self._pools.of(after.channel_id)):
+            kept = [_become(key, after.changed.get(key.id)) for key in there if key.id not in after.removed]
+            if kept:
+                keys.keep(after.channel_id, kept)
+        for begin in range(0, len(after.added), PIECE):
+            new = after.added[begin : begin + PIECE]
+            keys.add(after.channel_id, [(key.secret, _become(StoredKey(0, ""), key)) for key in new])
+            self._pause()
 
-    def _give(self, keys: KeysAfter) -> None:
-        edits, channel_id = self._key_edits, keys.channel_id
-        for said, secrets in _alike(keys.added).items():
-            edits.add(channel_id, secrets, said.note, said.models)
-        if any(not key.enabled for key in keys.added):
+    def _finish(self, decision: Decision) -> None:
+        """What was counted of keys that are no more goes, too. It is done, whatever becomes of that."""
+        with suppress(RedisError):
             self._pools.load()
-            known = self._keys_of(channel_id)
-            edits.enable(channel_id, [known[key.secret][0] for key in keys.added if not key.enabled], False)
-        for key_id, key in keys.changed.items():
-            edits.change(channel_id, key_id, key.note, key.models, key.enabled)
-        if keys.removed:
-            edits.delete(channel_id, keys.removed)
+            for after in decision.keys:
+                gone = [str(id) for id in after.removed]
+                for begin in range(0, len(gone), PIECE):
+                    self._stored_health.forget_keys(after.channel_id, gone[begin : begin + PIECE])
 
 
-def _alike(keys: Iterable[FileKey]) -> dict[FileKey, list[str]]:
-    """Their texts, by what else is said of them."""
-    found: dict[FileKey, list[str]] = {}
-    for key in keys:
-        found.setdefault(key._replace(secret="", enabled=True), []).append(key.secret)
-    return found
+def _known(pool: KeyPool, id: int, secret: str) -> FileKey | None:
+    place = pool.place_of(id) if id else -1
+    if place < 0:
+        return None
+    key = pool.stored_at(place)
+    return FileKey(secret, key.note, key.models, key.enabled)
+
+
+def _become(key: StoredKey, said: FileKey | None) -> StoredKey:
+    return key if said is None else key._replace(note=said.note, models=said.models, enabled=said.enabled)
 
 
 def _for_new(row: ChannelRow) -> dict[str, Any]:

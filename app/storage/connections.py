@@ -103,7 +103,9 @@ PING_S = 0.5
 """How long a channel may be silent before it is asked whether it lives, and how long the answer may take."""
 
 Redis = redis.Redis
+Pipeline = redis.client.Pipeline
 NoScriptError = redis.exceptions.NoScriptError
+WatchError = redis.WatchError
 RedisError = redis.RedisError
 """Redis is away, or refused a command: `refusals.refusal_of` tells which. Other floors know no other word for it."""
 

@@ -17,6 +17,30 @@ TYPES: Final = {dialect: type for type, dialect in DIALECTS.items()}
 USUAL_TYPE: Final = "anthropic"
 USUAL_KEY_STRATEGY: Final = "sequential"
 
+SETTINGS: Final = {
+    "max_key_retries": "max_keys_per_channel",
+    "upstream_first_byte_timeout": "first_useful_timeout",
+    "non_stream_timeout": "first_byte_timeout",
+    "model_lookup_strip_date_suffix": "model_strip_date",
+    "model_fuzzy_match": "model_contains",
+    "enable_health_score": "health_penalty",
+    "success_rate_penalty_weight": "health_penalty_weight",
+    "health_score_window_minutes": "health_window_s",
+    "health_min_confident_sample": "health_min_samples",
+    "cooldown_fallback_enabled": "resting_fallback",
+    "cooldown_auth_seconds": "cooldown_auth_s",
+    "cooldown_server_seconds": "cooldown_server_s",
+    "cooldown_timeout_seconds": "cooldown_timeout_s",
+    "cooldown_rate_limit_seconds": "cooldown_rate_limit_s",
+    "cooldown_max_seconds": "cooldown_max_s",
+    "cooldown_min_seconds": "cooldown_min_s",
+    "max_concurrency": "global_max_concurrency",
+    "max_body_bytes": "max_body_bytes",
+    "global_cooldown_detection_rules": "outcome rules",
+    "model_custom_pricing": "prices",
+}
+"""What ours are called that come nearest; their units and defaults are others."""
+
 _YES: Final = frozenset("1 true yes y on t 启用 enabled 是".split())
 _NO: Final = frozenset("0 false no n off f 禁用 disabled 停用 否".split())
 _COLUMNS: Final = {

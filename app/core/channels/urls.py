@@ -10,8 +10,8 @@ from typing import Any
 
 from app.core.channels.base_urls import upstream_of
 from app.core.choosing.standing import Health
-from app.core.errors import InvalidChannel
-from app.core.model import Channel, ChannelUrl
+from app.core.errors import AddressRefused, InvalidChannel
+from app.core.model import Channel, ChannelUrl, Upstream
 from app.core.network.forward_proxies import ForwardProxy
 from app.core.said import Said
 from app.core.settings import Limits
@@ -43,6 +43,33 @@ def parse_url(
         exact=exact,
         upstream=upstream,
     )
+
+
+class AddressGuard:
+    """Of many channels: asks once of each address, for a name must be resolved."""
+
+    def __init__(self, check: Callable[[Upstream], object]) -> None:
+        """`check` raises AddressRefused, as the egress guard does."""
+        self._check = check
+        self._refusals: dict[tuple[str, int, ForwardProxy | None], str] = {}
+
+    def refuse(self, channel: Channel) -> None:
+        """Raises Invalid for a url at which the gateway may not connect."""
+        for place, url in enumerate(channel.urls):
+            upstream = url.upstream
+            address = (upstream.host, upstream.port, upstream.proxy)
+            if address not in self._refusals:
+                self._refusals[address] = self._refusal(upstream)
+            if self._refusals[address]:
+                raise InvalidChannel(f"urls[{place}].url: {self._refusals[address]}", f"urls[{place}].url")
+
+    def _refusal(self, upstream: Upstream) -> str:
+        """Empty: there is none."""
+        try:
+            self._check(upstream)
+        except AddressRefused as error:
+            return str(error)
+        return ""
 
 
 def shown_url(url: ChannelUrl, dialects: tuple[str, ...]) -> dict[str, Any]:

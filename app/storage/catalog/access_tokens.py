@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from app.core.callers.access import hash_of
@@ -36,22 +36,29 @@ class AccessTokenNotFound(ValueError):
 def add(catalog: Catalog, said: Any) -> tuple[AccessToken, str]:
     """The token, and its text, which nobody will know again. Raises Invalid, RedisError."""
     secret = _new_secret()
+    [token] = take(catalog, [(said, hash_of(secret), hint_of(secret))])
+    return token, secret
+
+
+def take(catalog: Catalog, new: Sequence[tuple[Any, bytes, str]]) -> list[AccessToken]:
+    """Adds tokens whose texts others know: what is said of each, its SHA-256 and what is shown of it. All or none.
+
+    Raises Invalid, RedisError.
+    """
     catalog.look()
     for _ in range(TRIES):
         now_ms = _now_ms()
         ids, last = catalog.table(TEXTS), catalog.table(LAST_ID).get(_LAST, "")
-        token_id = str(max(map(_number, (*ids, last)), default=0) + 1)
-        token = parse_access_token(
-            token_id, said, hash_of(secret), hint_of(secret), created_at_ms=now_ms, updated_at_ms=now_ms
-        )
-        _check(catalog, token, None, now_ms)
-        edits = [
-            Edit("same", LAST_ID, _LAST, last),
-            Edit("put", LAST_ID, _LAST, token_id),
-            Edit("add", TEXTS, token_id, written(token)),
-        ]
-        if catalog.change(ACCESS_TOKENS, "added", edits):
-            return token, secret
+        first = max(map(_number, (*ids, last)), default=0) + 1
+        tokens = []
+        for token_id, (said, digest, hint) in enumerate(new, first):
+            token = parse_access_token(str(token_id), said, digest, hint, created_at_ms=now_ms, updated_at_ms=now_ms)
+            _check(catalog, token, None, now_ms)
+            tokens.append(token)
+        edits = [Edit("same", LAST_ID, _LAST, last), Edit("put", LAST_ID, _LAST, str(first + len(new) - 1))]
+        edits += [Edit("add", TEXTS, token.id, written(token)) for token in tokens]
+        if not new or catalog.change(ACCESS_TOKENS, "added", edits):
+            return tokens
     raise _lost()
 
 

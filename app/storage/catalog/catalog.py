@@ -20,7 +20,7 @@ from app.core.model import Snapshot
 from app.core.readings import Meaning, is_noted, is_stand_in, judge, lost_before, unread
 from app.core.settings import Limits, Settings
 from app.core.snapshot import MAPPINGS, NOUNS, Noun, Part, Stored, Table, build_snapshot
-from app.storage.catalog.changes import ALL, Edit, change
+from app.storage.catalog.changes import ALL, Along, Edit, change
 from app.storage.catalog.stored import StoredCatalog
 from app.storage.connections import MAPPINGS_UPDATES, Redis, RedisError
 from app.storage.refusals import answer_of, describe
@@ -222,14 +222,14 @@ class Catalog:
 
     # --- changing ---
 
-    def change(self, noun: Noun[Part] | None, act: str, edits: Sequence[Edit]) -> bool:
+    def change(self, noun: Noun[Part] | None, act: str, edits: Sequence[Edit], along: Along | None = None) -> bool:
         """Makes a change of any noun, and tells it to all processes: `<noun's word>_<act>`. None: of several at once.
 
         False: nothing was done, as there is what an edit adds, or is not what it should find. Raises RedisError.
         """
         if noun is None:
-            return self._change(ALL, f"all_{act}", edits)
-        return self._change(noun.name, f"{noun.word}_{act}", edits)
+            return self._change(ALL, f"all_{act}", edits, along)
+        return self._change(noun.name, f"{noun.word}_{act}", edits, along)
 
     def reload(self) -> Snapshot:
         """Takes what Redis holds, also when that is older than what is known, or not all, here and in all processes.
@@ -241,14 +241,14 @@ class Catalog:
             self._change(ALL, "mappings_accepted", ())
         return self.snapshot
 
-    def _change(self, noun: str, word: str, edits: Sequence[Edit]) -> bool:
+    def _change(self, noun: str, word: str, edits: Sequence[Edit], along: Along | None = None) -> bool:
         """An edit takes what Redis holds, so what Redis lost must be there again before."""
         for _ in range(TRIES):
             self.look()
             known = self._stored.version if self._stored is not None else 0
             built_on = known if self._behind is None else self._behind.version
             try:
-                changed = change(self._redis, self._tables, noun, word, edits, built_on, known)
+                changed = change(self._redis, self._tables, noun, word, edits, built_on, known, along)
             except RedisError as error:
                 self.refused = answer_of(error)
                 raise

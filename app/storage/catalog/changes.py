@@ -8,7 +8,7 @@ It leaves a note of which tables hold something, so that one that is lost later 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 from uuid import uuid4
 
 from app.storage.connections import (
@@ -18,7 +18,9 @@ from app.storage.connections import (
     MAPPINGS_VERSION,
     TABLE,
     VERSIONS,
+    Pipeline,
     Redis,
+    WatchError,
 )
 
 ALL = "*"
@@ -36,6 +38,16 @@ class Edit(NamedTuple):
     table: str
     field: str
     text: str = ""
+
+
+class Along(Protocol):
+    """What is done at the same instant as a change, and only with it."""
+
+    def still_holds(self, pipe: Pipeline) -> bool:
+        """Whether it rests on what is so; it watches that. Raises RedisError."""
+
+    def queue(self, pipe: Pipeline, mark: str) -> None:
+        """Adds its commands, which do nothing unless the catalogue's last change has this mark."""
 
 
 # Raises the version, stamps what changed (`core.readings.unread` reads it), notes which tables hold something
@@ -91,9 +103,17 @@ return 1
 
 
 def change(
-    client: Redis, tables: Collection[str], noun: str, word: str, edits: Sequence[Edit], built_on: int, known: int
+    client: Redis,
+    tables: Collection[str],
+    noun: str,
+    word: str,
+    edits: Sequence[Edit],
+    built_on: int,
+    known: int,
+    along: Along | None = None,
 ) -> int:
-    """1: it was made; 0: what an edit asks for does not hold; -1: Redis has fallen behind. Raises RedisError.
+    """1: it was made; 0: what an edit asks for does not hold, or what goes along rests on what is no longer so;
+    -1: Redis has fallen behind. Raises RedisError.
 
     `tables`: all of the catalogue. `noun` ALL and no edits change nothing, but make what is stored the newest that
     anybody knows.
@@ -102,7 +122,20 @@ def change(
     words: list[str | int] = []
     for edit in edits:
         words += edit.verb, keys.index(TABLE + edit.table) + 1, edit.field, edit.text
-    return int(client.eval(_CHANGE, len(keys), *keys, built_on, known, noun, new_mark(), word, *words))
+    mark = new_mark()
+    arguments = (*keys, built_on, known, noun, mark, word, *words)
+    if along is None:
+        return int(client.eval(_CHANGE, len(keys), *arguments))
+    with client.pipeline() as pipe:
+        if not along.still_holds(pipe):
+            return 0
+        pipe.multi()
+        pipe.eval(_CHANGE, len(keys), *arguments)
+        along.queue(pipe, mark)
+        try:
+            return int(pipe.execute()[0])
+        except WatchError:
+            return 0
 
 
 def new_mark() -> str:

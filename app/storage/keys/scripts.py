@@ -151,6 +151,22 @@ redis.call('HSET', KEYS[3], ARGV[2], ARGV[1])
 return {1}
 """
 )
+# KEYS: those of all, then the keys and digests that were written aside, and what the catalogue says of its last change.
+# ARGV: the mark of a change of the catalogue, the channel. Only where that change was made they are the channel's keys.
+REPLACE: Final = (
+    """
+if not string.find(redis.call('GET', KEYS[10]) or '', ARGV[1], 1, true) then return {0} end
+redis.call('UNLINK', KEYS[6], KEYS[7])
+for i = 8, 9 do
+    redis.call('RENAME', KEYS[i], KEYS[i - 2])
+    redis.call('PERSIST', KEYS[i - 2])
+end
+"""
+    + _TOLD
+    + "changed(0)"
+    + _TELL
+    + "return {1}"
+)
 # ARGV: the version and the last id that are known. Only now nothing is missing any more.
 WRITTEN_BACK: Final = """
 if (tonumber(redis.call('GET', KEYS[1]) or '0') or 0) >= tonumber(ARGV[1]) then return {0} end

@@ -7,7 +7,7 @@ A change says which version it was decided on, and is not made when Redis has lo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -22,6 +22,8 @@ from app.storage.connections import (
     CHANNEL_KEYS_NEWS,
     CHANNEL_KEYS_VERSION,
     CHANNEL_KEYS_VERSIONS,
+    VERSIONS,
+    Pipeline,
     Redis,
 )
 from app.storage.keys import scripts
@@ -175,13 +177,37 @@ class StoredKeys:
         """All keys of a channel."""
         return int(self._eval(scripts.DROP, channel_id, known, channel_id)[0])
 
+    # --- replacing ---
+
+    def new_ids(self, count: int) -> range:
+        """Of keys that are to be."""
+        last = int(self._redis.incrby(CHANNEL_KEYS_LAST_ID, count))
+        return range(last - count + 1, last + 1)
+
+    def still_holds(self, pipe: Pipeline, known: int, names: Mapping[str, str]) -> bool:
+        """Whether no key was changed since, and what was written aside is there: by channel, the name it has.
+
+        From now on `pipe` does nothing where a key is changed before it does.
+        """
+        pipe.watch(CHANNEL_KEYS_VERSION)  # type: ignore[no-untyped-call]
+        asides = [aside for channel_id, name in names.items() for aside in _asides(channel_id, name)]
+        return _number(pipe.get(CHANNEL_KEYS_VERSION)) == known and pipe.exists(*asides) == len(asides)
+
+    def replace(self, pipe: Pipeline, channel_id: str, name: str, mark: str) -> None:
+        """Those that were written aside are the channel's keys, where the catalogue's last change has this mark."""
+        keys = (*_SHARED, *_places(channel_id), *_asides(channel_id, name), VERSIONS)
+        pipe.eval(scripts.REPLACE, len(keys), *keys, mark, channel_id)
+
+    def forget_aside(self, channel_id: str, name: str) -> None:
+        self._redis.unlink(*_asides(channel_id, name))
+
     # --- writing back ---
 
     def is_lost(self, channel_id: str, version: int) -> bool:
         """Whether what was there at that version is missing, and nothing newer is there."""
         return bool(self._eval(scripts.LOST + "return {1}", channel_id, version, channel_id)[0])
 
-    def write_aside(self, channel_id: str, name: str, keys: Iterable[StoredKey]) -> None:
+    def write_aside(self, channel_id: str, name: str, keys: Iterable[StoredKey], keep_s: int = ASIDE_S) -> None:
         """Some of a channel's keys, not to be seen yet. `name` is of whoever writes."""
         said, digests = {}, {}
         for key in keys:
@@ -191,7 +217,7 @@ class StoredKeys:
         pipe = self._redis.pipeline()
         for aside, mapping in zip(_asides(channel_id, name), (said, digests), strict=True):
             pipe.hset(aside, mapping=mapping)  # type: ignore[arg-type]
-            pipe.expire(aside, ASIDE_S)
+            pipe.expire(aside, keep_s)
         pipe.execute()
 
     def write_back(self, channel_id: str, version: int, name: str) -> bool:
@@ -214,7 +240,7 @@ class StoredKeys:
     def _eval(
         self, script: str, channel_id: str, *arguments: str | bytes | int, more_keys: Sequence[str] = ()
     ) -> list[bytes]:
-        keys = (*_SHARED, CHANNEL_KEYS + channel_id, CHANNEL_KEY_DIGESTS + channel_id, *more_keys)
+        keys = (*_SHARED, *_places(channel_id), *more_keys)
         return self._redis.eval(script, len(keys), *keys, *arguments)  # type: ignore[no-any-return]
 
 
@@ -233,6 +259,10 @@ def written(key: StoredKey) -> bytes:
     if not key.enabled:
         said["enabled"] = False
     return orjson.dumps(said)
+
+
+def _places(channel_id: str) -> tuple[str, str]:
+    return CHANNEL_KEYS + channel_id, CHANNEL_KEY_DIGESTS + channel_id
 
 
 def _asides(channel_id: str, name: str) -> tuple[str, str]:

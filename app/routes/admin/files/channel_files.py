@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 from flask import Blueprint, Response, jsonify, request
 
-from app.core.channels.csv_keys import KEYS_A_STEP, FileKey, write_keys
+from app.core.channels.csv_keys import FileKey, write_keys
 from app.core.channels.csv_reading import ChannelRow, Heading, is_blank, read_heading, read_row
 from app.core.channels.csv_writing import COLUMNS, write_row
-from app.core.errors import AddressRefused, Invalid
+from app.core.channels.urls import AddressGuard
+from app.core.errors import Invalid
 from app.core.model import Channel
 from app.gateway import Gateway
 from app.routes.admin.answers import AdminError
@@ -20,6 +22,8 @@ from app.routes.admin.channels import Answer
 from app.routes.admin.files.uploads import read_upload
 from app.routes.admin.lists import asked_flag
 from app.storage.channel_import import ChannelImport, Decision, LineError
+from app.storage.keys.listing import stored_in
+from app.storage.secrets import CannotOpen
 from app.waiting import give_way
 from app.wire.csv_files import BOM, read_records, write_record
 
@@ -58,7 +62,11 @@ def import_answer(gateway: Gateway) -> dict[str, Any]:
     preview = asked_flag("preview", default=False)
     heading, rows, errors, blank = _read_file(read_upload("file", EXAMPLE))
     work = ChannelImport(
-        gateway.catalog, gateway.choosing.pools, gateway.key_edits, lambda channel: _check(gateway, channel), give_way
+        gateway.catalog,
+        gateway.choosing.pools,
+        gateway.stored_health,
+        AddressGuard(gateway.dialer.check).refuse,
+        give_way,
     )
     decision = work.decide(rows) if preview else work.take(rows)
     answer = _answer(decision, errors, blank)
@@ -93,14 +101,6 @@ def _read_file(data: bytes) -> tuple[Heading, list[ChannelRow], list[LineError],
     return heading, rows, errors, blank
 
 
-def _check(gateway: Gateway, channel: Channel) -> None:
-    for place, url in enumerate(channel.urls):
-        try:
-            gateway.dialer.check(url.upstream)
-        except AddressRefused as error:
-            raise Invalid(str(error), f"urls[{place}].url") from None
-
-
 def _answer(decision: Decision, errors: list[LineError], blank: int) -> dict[str, Any]:
     """`updated`: lines whose channel was there, `unchanged`: those of them that are as the line says already."""
     errors = sorted([*errors, *decision.errors])
@@ -127,14 +127,12 @@ def _written(gateway: Gateway, channels: tuple[Channel, ...], secrets: bool) -> 
 
 
 def _keys_of(gateway: Gateway, channel_id: str) -> Iterator[FileKey]:
-    """As they are now, though others may change them while we pause."""
-    pool = gateway.choosing.pools.of(channel_id)
-    ids = pool.ids[:]
-    for begin in range(0, len(ids), KEYS_A_STEP):
-        for id in ids[begin : begin + KEYS_A_STEP]:
-            if (place := pool.place_of(id)) >= 0:
-                key = pool.stored_at(place)
-                yield FileKey(pool.secret_at(place), key.note, key.models, key.enabled)
+    """In their order; without those that cannot be opened."""
+    pools = gateway.choosing.pools
+    for keys in stored_in(pools.of(channel_id)):
+        for key in keys:
+            with suppress(CannotOpen):
+                yield FileKey(pools.stored.secrets.open(key.sealed, channel_id), key.note, key.models, key.enabled)
 
 
 def _who() -> str:

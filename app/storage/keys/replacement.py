@@ -1,0 +1,56 @@
+"""Keys that channels shall have in place of those that they have: written aside, and put there by one change, or never.
+
+The change is one of the catalogue, so channels and their keys change at the same instant. What is written aside is seen
+by nobody, and goes by itself where its process dies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import Final
+
+from app.core.channels.keys import StoredKey
+from app.storage.connections import Pipeline, RedisError
+from app.storage.keys.stored import StoredKeys, new_name
+
+KEPT_S: Final = 3600
+"""How long what is written aside is kept: longer than the longest file takes."""
+
+
+class Replacement:
+    """Raises RedisError, whatever it is asked. Is what goes along with a change (storage/catalog/changes.py)."""
+
+    def __init__(self, stored: StoredKeys, known: int) -> None:
+        """`known`: the version of all keys on which it is decided what they shall be."""
+        self._stored = stored
+        self._known = known
+        self._names: dict[str, str] = {}
+
+    def keep(self, channel_id: str, keys: Iterable[StoredKey]) -> None:
+        """Some of those that the channel shall have, which are there already; what is said of them may be another."""
+        self._stored.write_aside(channel_id, self._name(channel_id), keys, KEPT_S)
+
+    def add(self, channel_id: str, keys: Sequence[tuple[str, StoredKey]]) -> None:
+        """Some that are new, with their secrets."""
+        seal, ids = self._stored.secrets.seal, self._stored.new_ids(len(keys))
+        new = [
+            key._replace(id=id, sealed=seal(secret, channel_id)) for id, (secret, key) in zip(ids, keys, strict=True)
+        ]
+        self._stored.write_aside(channel_id, self._name(channel_id), new, KEPT_S)
+
+    def still_holds(self, pipe: Pipeline) -> bool:
+        return self._stored.still_holds(pipe, self._known, self._names)
+
+    def queue(self, pipe: Pipeline, mark: str) -> None:
+        for channel_id, name in self._names.items():
+            self._stored.replace(pipe, channel_id, name, mark)
+
+    def forget(self) -> None:
+        """What was written aside in vain. Raises nothing."""
+        with suppress(RedisError):
+            for channel_id, name in self._names.items():
+                self._stored.forget_aside(channel_id, name)
+
+    def _name(self, channel_id: str) -> str:
+        return self._names.setdefault(channel_id, new_name())
