@@ -271,7 +271,7 @@ def test_no_answer_of_our_own_tells_one(world: World) -> None:
         path: gateway.admin("GET", path)
         for path in [
             "/health", "/stats", "/blacklist", "/reset-keys", "/api/channels", "/api/mappings", "/api/settings",
-            "/api/outcome-rules", "/", "/admin/", "/robots.txt",
+            "/api/outcome-rules", "/", "/admin/", "/robots.txt", "/admin/channels", "/public/summary",
         ]
     }  # fmt: skip
     answers["explain"] = gateway.admin("POST", "/api/explain", body)

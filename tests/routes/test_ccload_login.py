@@ -106,6 +106,8 @@ def test_channels_ask_for_a_bearer_and_take_no_cookie(gateway: GatewayProcess) -
         ("GET", "/admin/channels/1"),
         ("PUT", "/admin/channels/1"),
         ("DELETE", "/admin/channels/1"),
+        ("GET", "/admin/channels/export"),
+        ("POST", "/admin/channels/import"),
     ):
         for fields in ({}, {"Cookie": session.split(";")[0]}, {"Authorization": "Basic eDp5"}):
             reply = gateway.request(method, path, headers=fields)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 from flask import Response, jsonify
 
 from app.core.channels.ccload import in_their_names
@@ -12,7 +13,8 @@ from app.routes.admin.answers import as_admin_error
 
 def answered(data: Any, http_status: int = 200, **beside: Any) -> tuple[Response, int]:
     """`beside`: what stands beside `data`."""
-    return jsonify(success=True, data=data, **beside), http_status
+    body = orjson.dumps({"success": True, "data": data, **beside})
+    return Response(body, mimetype="application/json"), http_status
 
 
 def failed(error: Exception) -> tuple[Response, int, dict[str, str]]:
