@@ -83,6 +83,25 @@ def test_a_channel_comes_with_a_task_for_its_many_keys(gateway: GatewayProcess) 
     assert "task" not in few
 
 
+def test_above_a_thousand_keys_are_changed_by_a_task(gateway: GatewayProcess, redis_client: Redis) -> None:
+    """All of them, those in a state, or those that are named, which wait with the task where the list is long."""
+    channel = add_channel(gateway, keys=KEYS[:1000])
+    path = f"/api/channels/{channel['id']}/keys"
+    import_keys(gateway, channel, ["sk-one-more"])
+    for said in ({"all": True}, {"state": "active"}):
+        reply = gateway.admin("POST", f"{path}/batch", {"action": "disable"} | said)
+        assert (reply.status, reply.json()["task"]["kind"]) == (202, "disable_keys")
+        gateway.admin("DELETE", f"/api/tasks/{reply.json()['task']['id']}")
+    assert gateway.admin("POST", f"{path}/batch", {"action": "delete", "state": "disabled"}).json()["changed"] == 0
+    ids = [str(number) for number in range(20_000)]
+    task = gateway.admin("POST", f"{path}/batch", {"action": "delete", "ids": ids}).json()["task"]
+    assert task["kind"] == "delete_keys"
+    assert json.loads(b"".join(Tasks(redis_client, Secrets()).input(task["id"]))) == ids
+    for wrong in ({"ids": ids, "all": True}, {"ids": ids[:3], "state": "active"}, {}):
+        refused = gateway.admin("POST", f"{path}/batch", {"action": "delete"} | wrong)
+        assert (refused.status, refused.json()["field"]) == (400, "ids")
+
+
 MANY = [f"sk-long-{number:06d}" for number in range(30_000)]
 TEXT = "\n".join(MANY)
 AS_FILE = b'--b\r\nContent-Disposition: form-data; name="file"; filename="k.txt"\r\n\r\n%s\r\n--b--\r\n'

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from app.core.channels.given_keys import keys_in_file, keys_in_json
 from app.core.channels.keys import InvalidKey
-from app.core.snapshot import CHANNELS
 from app.waiting import give_way
+from worker.tasks.key_batches import check_channel
 from worker.tasks.running import Running, TaskFailed
 
 CHUNK: Final = 2_000
@@ -25,7 +25,7 @@ def import_keys(running: Running) -> dict[str, Any]:
     for begin in range(begun.get("next", 0), len(unique), CHUNK):
         if running.cancelled:
             break
-        _check_channel(running)
+        check_channel(running)
         chunk = unique[begin : begin + CHUNK]
         # Of a process that was killed nobody knows whether it added this chunk, but for the ids that were given since.
         after = begun["last_id"] if begun.get("next") == begin else stored.look().last_id
@@ -56,11 +56,6 @@ def _keys_of(running: Running) -> list[str]:
     if not keys:
         raise TaskFailed(f"{field} holds no key")
     return keys
-
-
-def _check_channel(running: Running) -> None:
-    if running.channel_id not in CHANNELS.of(running.gateway.catalog.snapshot).by_id:
-        raise TaskFailed(f"channel {running.channel_id} was deleted meanwhile")
 
 
 def _added_before(running: Running, chunk: Sequence[str], after: int) -> int:

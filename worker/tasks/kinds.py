@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from worker.tasks.imports import import_keys
+from worker.tasks.key_batches import DELETE, DISABLE, ENABLE, RESTORE, change_keys
 from worker.tasks.running import Running
 
 Kind = Callable[[Running], Mapping[str, Any]]
@@ -13,4 +15,8 @@ Kind = Callable[[Running], Mapping[str, Any]]
 
 KINDS: dict[str, Kind] = {
     "import_keys": import_keys,
+    "delete_keys": partial(change_keys, act=DELETE),
+    "restore_keys": partial(change_keys, act=RESTORE),
+    "enable_keys": partial(change_keys, act=ENABLE),
+    "disable_keys": partial(change_keys, act=DISABLE),
 }

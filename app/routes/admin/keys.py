@@ -18,11 +18,10 @@ from app.routes.admin.channel_answers import ChannelAnswers, key_answer
 from app.routes.admin.channels import Answer, find_channel, rest_s
 from app.routes.admin.lists import asked_words, page_size
 from app.routes.admin.tasks.imports import order_import, read_given_keys
+from app.routes.admin.tasks.key_batches import STATES, add_key_batch_route
 from app.routes.admin.tasks.tasks import task_answer
 from app.storage.keys.edits import KeyNotFound
 
-STATES = {state.value: state for state in KeyState}
-ACTIONS = ("delete", "restore", "enable", "disable")
 READ_ONLY = "id hint state resting_until_ms failures requests errors last_used_at_ms last_error".split()
 
 audit = logging.getLogger("audit")
@@ -31,7 +30,7 @@ audit.setLevel(logging.INFO)  # whatever LOG_LEVEL says
 
 def add_key_routes(admin: Blueprint, gateway: Gateway) -> None:
     edits, find = gateway.key_edits, partial(find_channel, gateway)
-    _add_batch_route(admin, gateway)
+    add_key_batch_route(admin, gateway)
     _add_rest_routes(admin, gateway)
     _add_secret_routes(admin, gateway)
 
@@ -69,25 +68,6 @@ def add_key_routes(admin: Blueprint, gateway: Gateway) -> None:
         if not edits.delete(channel_id, [key_id]):
             raise KeyNotFound(f"the channel has no key {key_id}")
         return jsonify(success=True, id=key_id)
-
-
-def _add_batch_route(admin: Blueprint, gateway: Gateway) -> None:
-    edits = gateway.key_edits
-
-    @admin.post("/channels/<channel_id>/keys/batch")
-    def change_keys(channel_id: str) -> Answer:
-        find_channel(gateway, channel_id)
-        said = Said(read_object('{"ids": ["1"], "action": "restore"}'), "", ("ids", "state", "all", "action"))
-        action = said.choice("action", None, ACTIONS)
-        ids = _meant(gateway, channel_id, said)
-        match action:
-            case "delete":
-                changed = edits.delete(channel_id, ids)
-            case "restore":
-                changed = edits.restore(channel_id, ids)
-            case _:
-                changed = edits.enable(channel_id, ids, action == "enable")
-        return jsonify(success=True, changed=changed)
 
 
 def _add_rest_routes(admin: Blueprint, gateway: Gateway) -> None:
@@ -149,21 +129,3 @@ def _models(said: Said) -> tuple[str, ...]:
         return value.strip()
 
     return said.each("models", 1000, model)
-
-
-def _meant(gateway: Gateway, channel_id: str, said: Said) -> list[str]:
-    """The ids of the keys that a batch is for. Raises AdminError."""
-    if sum(said.any(name) is not None for name in ("ids", "state", "all")) != 1:
-        raise AdminError(400, "invalid", "say for which keys: either ids, or state, or all as true", "ids")
-    if said.any("state") is not None:
-        return gateway.key_edits.ids(channel_id, [STATES[said.choice("state", None, STATES)]])
-    if said.any("all") is not None:
-        if said.any("all") is not True:
-            raise AdminError(400, "invalid", "all must be true", "all")
-        return gateway.key_edits.ids(channel_id)
-    ids = [str(one) for one in said.items("ids", 1_000_000)]
-    place = gateway.key_edits.unknown(channel_id, ids)
-    if place >= 0:
-        # Not as it was sent: it may be a key that somebody took for an id.
-        raise AdminError(404, "not_found", f"ids[{place}] is no key of it; nothing was changed", f"ids[{place}]")
-    return ids

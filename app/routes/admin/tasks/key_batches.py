@@ -1,0 +1,95 @@
+"""What is done to many keys of a channel: at once where they are few, else by a task."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import orjson
+from flask import Blueprint, jsonify
+
+from app.core.channels.keys import KeyState
+from app.core.said import Said
+from app.gateway import Gateway
+from app.routes.admin.answers import AdminError
+from app.routes.admin.channels import Answer, find_channel
+from app.routes.admin.tasks.imports import AT_ONCE
+from app.routes.admin.tasks.long_objects import LongValue, read_long_object
+from app.routes.admin.tasks.tasks import task_answer
+
+STATES: Final = {state.value: state for state in KeyState}
+ACTIONS: Final = ("delete", "restore", "enable", "disable")
+EXAMPLE: Final = '{"ids": ["1"], "action": "restore"}'
+
+
+def add_key_batch_route(admin: Blueprint, gateway: Gateway) -> None:
+    edits = gateway.key_edits
+
+    @admin.post("/channels/<channel_id>/keys/batch")
+    def change_keys(channel_id: str) -> Answer:
+        find_channel(gateway, channel_id)
+        body, long = read_long_object(EXAMPLE, ("ids",))
+        if long is not None and long.entries <= AT_ONCE:
+            body["ids"], long = _parsed(long), None
+        said = Said(body, "", ("ids", "state", "all", "action"))
+        action = said.choice("action", None, ACTIONS)
+        meant = _meant(said, long)
+        if _count(gateway, channel_id, meant, long) > AT_ONCE:
+            pieces = long.pieces if long is not None else ()
+            task = gateway.tasks.order(f"{action}_keys", channel_id, meant, pieces=pieces)
+            return jsonify(success=True, task=task_answer(task)), 202
+        ids = _ids(gateway, channel_id, meant)
+        match action:
+            case "delete":
+                changed = edits.delete(channel_id, ids)
+            case "restore":
+                changed = edits.restore(channel_id, ids)
+            case _:
+                changed = edits.enable(channel_id, ids, action == "enable")
+        return jsonify(success=True, changed=changed)
+
+
+def _parsed(long: LongValue) -> Any:
+    try:
+        return orjson.loads(long.whole())
+    except orjson.JSONDecodeError:
+        raise AdminError(400, "bad_json", f"{long.name} is no JSON: send a JSON object such as {EXAMPLE}") from None
+
+
+def _meant(said: Said, long: LongValue | None) -> dict[str, Any]:
+    """For which keys it is: `ids`, or `state`; neither: for all, or for those of the long value. Raises AdminError."""
+    given = [name for name in ("ids", "state", "all") if said.any(name) is not None]
+    if len(given) + (long is not None) != 1:
+        raise AdminError(400, "invalid", "say for which keys: either ids, or state, or all as true", "ids")
+    if long is not None:
+        return {}
+    match given[0]:
+        case "ids":
+            return {"ids": [str(one) for one in said.items("ids", 1_000_000)]}
+        case "state":
+            return {"state": said.choice("state", None, STATES)}
+    if said.any("all") is not True:
+        raise AdminError(400, "invalid", "all must be true", "all")
+    return {}
+
+
+def _count(gateway: Gateway, channel_id: str, meant: dict[str, Any], long: LongValue | None) -> int:
+    """How many keys that are at most."""
+    if long is not None:
+        return long.entries
+    if "ids" in meant:
+        return len(meant["ids"])
+    gateway.choosing.pools.load()
+    counts = gateway.choosing.pools.of(channel_id).counts
+    return getattr(counts, meant["state"]) if "state" in meant else counts.total
+
+
+def _ids(gateway: Gateway, channel_id: str, meant: dict[str, Any]) -> list[str]:
+    """Raises AdminError for one that the channel does not have."""
+    ids: list[str] | None = meant.get("ids")
+    if ids is None:
+        return gateway.key_edits.ids(channel_id, [STATES[meant["state"]]] if "state" in meant else [])
+    place = gateway.key_edits.unknown(channel_id, ids)
+    if place >= 0:
+        # Not as it was sent: it may be a key that somebody took for an id.
+        raise AdminError(404, "not_found", f"ids[{place}] is no key of it; nothing was changed", f"ids[{place}]")
+    return ids
