@@ -18,6 +18,7 @@ from benchmarks.bench import Bench, absolute, growth, medians
 from benchmarks.channel_calls import CHANNEL_CASES
 from benchmarks.contenders import DIRECT, GATEWAY, GO, PROXIES, gateway, json_upstream, need
 from benchmarks.loads import Burst, Transfer, download, percentile, steady, upload, wrk
+from benchmarks.many_keys import many_keys
 from benchmarks.pages import pages
 from benchmarks.processes import rss_kib
 from benchmarks.streams import Seen, first_event_ms, read_streams
@@ -248,6 +249,10 @@ def _broken(runs: dict[str, list[Seen]]) -> list[str]:
 
 CASES: dict[str, Callable[[Bench], Section]] = {
     case.__name__: case
-    for each in ((small, latency, sse, metered, slow, bulk, idle, recording, mappings), CHANNEL_CASES, (pages,))
+    for each in (
+        (small, latency, sse, metered, slow, bulk, idle, recording, mappings),
+        CHANNEL_CASES,
+        (many_keys, pages),
+    )
     for case in each
 }

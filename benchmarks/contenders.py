@@ -202,10 +202,10 @@ def _roles(supervisor: int) -> tuple[int, dict[str, int]]:
 
 def _asked(port: int, method: str, path: str, body: object = None) -> int:
     """The status of an answer; 0 when there is none."""
-    return _answer(port, method, path, body)[0]
+    return ask(port, method, path, body)[0]
 
 
-def _answer(port: int, method: str, path: str, body: object = None) -> tuple[int, bytes]:
+def ask(port: int, method: str, path: str, body: object = None) -> tuple[int, bytes]:
     """Status and body of an answer; 0 when there is none."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     headers = {"Authorization": f"Bearer {ADMIN_TOKEN}", "Content-Type": "application/json"}
@@ -236,7 +236,7 @@ def add_channel(server: Contender, name: str, url: str, keys: list[str], priorit
         "models": [{"name": MODEL, "upstream_name": ""}],
         "keys": keys,
     }
-    status, answer = _answer(server.port, "POST", "/api/channels", channel)
+    status, answer = ask(server.port, "POST", "/api/channels", channel)
     if status != 201:
         raise RuntimeError(f"the gateway does not take the benchmark's channels: {answer!r}")
     number: str = json.loads(answer)["channel"]["id"]
@@ -246,9 +246,9 @@ def add_channel(server: Contender, name: str, url: str, keys: list[str], priorit
 def add_token(server: Contender, **said: object) -> str:
     """The text of a new access token; the load's model has a price. Raises RuntimeError when the gateway has none."""
     prices = {"overrides": [{"model": MODEL, "input": "0.15", "output": "0.60"}]}
-    status, answer = _answer(server.port, "PUT", "/api/prices", prices)
+    status, answer = ask(server.port, "PUT", "/api/prices", prices)
     if status == 200:
-        status, answer = _answer(server.port, "POST", "/api/tokens", {"name": "bench", **said})
+        status, answer = ask(server.port, "POST", "/api/tokens", {"name": "bench", **said})
     if status != 201:
         raise RuntimeError(f"the gateway makes no access token: {answer!r}")
     token: str = json.loads(answer)["token"]
@@ -257,7 +257,7 @@ def add_token(server: Contender, **said: object) -> str:
 
 def end_rests(server: Contender, number: str, *, delete: bool = False) -> None:
     """Makes a channel fit again, or deletes it."""
-    status, answer = _answer(server.port, "DELETE", f"/api/channels/{number}{'' if delete else '/cooldown'}")
+    status, answer = ask(server.port, "DELETE", f"/api/channels/{number}{'' if delete else '/cooldown'}")
     if status != 200:
         raise RuntimeError(f"channel {number} stays as it is: {answer!r}")
 

@@ -105,6 +105,7 @@ app/storage/keys/pool.py
 app/storage/keys/rests.py
 app/storage/keys/rounds.py
 app/storage/keys/rows.py
+app/storage/keys/texts.py
 app/storage/secrets.py
 app/storage/statistics/envelopes.py
 app/telemetry/log_sink.py

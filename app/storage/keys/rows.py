@@ -1,7 +1,7 @@
 """What is stored of a channel's keys, without an object for any of them.
 
-All sealed texts stand in one piece of memory, and each key's place says where its own begins. What a change leaves
-behind stays there until the keys are read anew: so a change moves nothing.
+All sealed texts lie together, and each key's place says where its own begins. What a change leaves behind stays there
+until the keys are read anew: so a change moves nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Final
 
 from app.core.channels.keys import StoredKey
 from app.storage.keys.packed import id_in, packed, unpacked
+from app.storage.keys.texts import Texts
 from app.storage.secrets import Secrets
 
 _SPARE_BYTES: Final = 65_536
@@ -35,7 +36,7 @@ class Rows:
         self._secrets = secrets
         self._begins = array("I")
         self._sizes = array("H")
-        self._texts = bytearray()
+        self._texts = Texts()
         self._unused_bytes = 0
         self._notes: dict[int, str] = {}
         self._models: dict[int, tuple[str, ...]] = {}
@@ -48,7 +49,7 @@ class Rows:
     @property
     def is_sparse(self) -> bool:
         """Half of the memory is of nobody: the keys should be read anew."""
-        return self._unused_bytes > _SPARE_BYTES and self._unused_bytes * 2 > len(self._texts)
+        return self._unused_bytes > _SPARE_BYTES and self._unused_bytes * 2 > self._texts.size_bytes
 
     def place_of(self, id: int) -> int:
         """-1 where there never was such an id."""
@@ -92,9 +93,8 @@ class Rows:
             self._count(before, -1)
             self._count(text, 1)
             self._unused_bytes += self._sizes[place]
-            self._begins[place] = len(self._texts)
+            self._begins[place] = self._texts.add(text)
             self._sizes[place] = len(text)
-            self._texts += text
         self._forget(key.id)
         if key.note:
             self._notes[key.id] = key.note
@@ -141,5 +141,4 @@ class Rows:
             self.closed += by * (not self._opens(text))
 
     def _text_at(self, place: int) -> bytes:
-        begin = self._begins[place]
-        return bytes(self._texts[begin : begin + self._sizes[place]])
+        return self._texts.at(self._begins[place], self._sizes[place])
