@@ -166,6 +166,10 @@ const WORDS = {
   error_not_found: ['It does not exist any more.', '该项已不存在。'],
   error_session_ended: ['The session has ended. Log in again.', '会话已结束，请重新登录。'],
   error_storage_away: ['Redis does not answer, so nothing can be read or changed at the moment.', 'Redis 没有响应，暂时无法读取或修改。'],
+  error_key_unreadable: [
+    'A key here is encrypted with another ENCRYPTION_KEY than the gateway has. Give it that one and restart it.',
+    '有密钥是用另一个 ENCRYPTION_KEY 加密的，网关无法读取。请设置原来的 ENCRYPTION_KEY 并重启网关。',
+  ],
   error_storage_refuses: [
     'Redis answers but refuses: its memory is full, it is read only, or a permission is missing. Nothing was changed; the gateway’s log says which it is.',
     'Redis 有响应但拒绝操作：内存已满、处于只读状态或缺少权限。未作任何更改，具体原因见网关日志。',

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 import redis
 
+from app.core.channels.keys import StoredKey
+from app.storage.keys.stored import StoredKeys
+from app.storage.secrets import Secrets
 from tests.support.channels import add_channel
 from tests.support.gateway import GatewayProcess
 
@@ -227,3 +230,23 @@ def test_no_key_leaves_but_by_reveal_and_export(start_gateway: Callable[..., Gat
     assert "(sk-c…5a9c) of channel" in log
     assert "1 keys of channel" in log
     assert CANARY not in log
+
+
+def test_a_key_that_another_encryption_key_encrypts_is_told_and_may_be_deleted(
+    gateway: GatewayProcess, redis_client: redis.Redis
+) -> None:
+    """It is out of the pool; nobody can be shown its text, and no copy is made that lacks it."""
+    channel = add_channel(gateway, keys=["sk-1"])
+    others = StoredKeys(redis_client, Secrets(["another gateway's"], 1))
+    assert others.add(channel["id"], 0, [(CANARY, StoredKey(0, ""))]) == (1, 2)
+    known, closed = keys_of(gateway, channel)
+    assert (known["state"], closed["state"]) == ("active", "blacklisted")
+    assert not set(CANARY[-4:]) & set(closed["hint"])
+    copy = f"/api/channels/{channel['id']}/copy", {"name": "copy", "keys": "all"}
+    for path, body in ((f"{at(channel, closed)}/reveal", {}), copy):
+        reply = gateway.admin("POST", path, body)
+        assert (reply.status, reply.json()["code"]) == (409, "key_unreadable")
+        assert "ENCRYPTION_KEY" in reply.json()["error"]
+    assert [one["id"] for one in gateway.admin("GET", "/api/channels").json()["channels"]] == [channel["id"]]
+    assert gateway.admin("DELETE", at(channel, closed)).status == 200
+    assert [key["id"] for key in keys_of(gateway, channel)] == [known["id"]]

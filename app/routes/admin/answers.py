@@ -21,6 +21,7 @@ from app.storage.catalog.mappings import MappingExists, MappingNotFound
 from app.storage.connections import RedisError
 from app.storage.keys.edits import KeyNotFound
 from app.storage.refusals import describe, refusal_of, trouble_of
+from app.storage.secrets import CannotOpen
 from app.storage.tasks.task import TaskNotFound, TaskRunning
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ Code = Literal[
     "internal_error",
     "in_use",
     "invalid",
+    "key_unreadable",
     "locked",
     "method_not_allowed",
     "name_taken",
@@ -80,6 +82,7 @@ EXPECTED = (
     ChannelNameTaken,
     ChannelInUse,
     KeyNotFound,
+    CannotOpen,
     AccessTokenNotFound,
     TaskNotFound,
     TaskRunning,
@@ -145,6 +148,8 @@ def as_admin_error(error: Exception) -> AdminError:
             return AdminError(409, "name_taken", str(error), "name")
         case TaskRunning():
             return AdminError(409, "task_running", str(error))
+        case CannotOpen():
+            return AdminError(409, "key_unreadable", f"{error}; nothing was done")
         case ChannelInUse():
             return AdminError(409, "in_use", str(error))
         case RedisError():

@@ -26,6 +26,7 @@ from app.routes.admin.tasks.tasks import task_answer
 from app.storage.catalog import channels
 from app.storage.catalog.channels import ChannelNotFound
 from app.storage.connections import RedisError
+from app.storage.secrets import CannotOpen
 
 EXAMPLE = '{"name": "one", "dialects": ["openai"], "urls": [{"url": "https://..."}], "models": [...]}'
 STATES = ("enabled", "disabled", "resting")
@@ -100,12 +101,13 @@ def give_first_keys(gateway: Gateway, channel: Channel, given: GivenKeys | None)
 
 
 def with_keys(gateway: Gateway, channel: Channel, give: Callable[[], Given]) -> Given:
-    """Gives a channel that was just added its keys; it goes again where that fails. Raises RedisError."""
+    """Gives a channel that was just added its keys; it goes again where that fails. Raises RedisError, CannotOpen."""
     try:
         return give()
-    except RedisError:
+    except (RedisError, CannotOpen):
         with suppress(RedisError):
             channels.delete(gateway.catalog, [channel.id])
+            gateway.key_edits.drop(channel.id)
         raise
 
 
