@@ -4,6 +4,8 @@
 
 VENV := .venv
 PY := $(VENV)/bin/python
+# Bytecode is kept, whatever the machine says elsewhere: pytest would rewrite all tests' assertions anew in each process.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(PY) -m pytest
 PIP_INSTALL := $(PY) -m pip install --disable-pip-version-check --require-hashes --prefer-binary -r
 
 # Where PYTHONSAFEPATH keeps Python from looking for modules here, it finds them so.
@@ -28,13 +30,13 @@ compile: $(VENV)/installed-compile ## compile the hot path: a small call costs a
 
 # What judges how long something takes runs alone, after the rest, which takes all cores. 5 means that there was no such test.
 test: $(VENV)/installed-dev ## run all tests, against a real Redis
-	@$(PY) -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not soak and not timing" $(ARGS); first=$$?; \
+	@$(PYTEST) -n 4 --dist loadfile --no-loadscope-reorder -m "not soak and not timing" $(ARGS); first=$$?; \
 	case $$first in 0|5) ;; *) exit $$first ;; esac; \
-	$(PY) -m pytest -m "timing and not soak" $(ARGS); second=$$?; \
+	$(PYTEST) -m "timing and not soak" $(ARGS); second=$$?; \
 	if [ $$second -eq 5 ]; then exit $$first; fi; exit $$second
 
 soak: $(VENV)/installed-dev ## run the tests that are long by nature
-	@$(PY) -m pytest -m soak $(ARGS)
+	@$(PYTEST) -m soak $(ARGS)
 
 # uWSGI has no builds, so it is not among the locked dependencies: here it is compiled, which wants a C compiler.
 UWSGI := uwsgi==2.0.31
@@ -43,12 +45,12 @@ test-servers: $(VENV)/installed-dev ## run what holds under any WSGI server unde
 	@test -x $(VENV)/bin/uwsgi || $(PY) -m pip install --quiet --disable-pip-version-check $(UWSGI)
 	@for server in gevent uwsgi; do \
 	  echo "Under $$server:"; \
-	  TEST_SERVER=$$server $(PY) -m pytest tests/proxy tests/routes tests/end_to_end $(ARGS) || exit; \
+	  TEST_SERVER=$$server $(PYTEST) tests/proxy tests/routes tests/end_to_end $(ARGS) || exit; \
 	done
-	@$(PY) -m pytest tests/servers/test_uwsgi.py $(ARGS)
+	@$(PYTEST) tests/servers/test_uwsgi.py $(ARGS)
 
 coverage: $(VENV)/installed-dev ## run all tests and say which lines they never reached
-	@$(PY) -m pytest --cov=app --cov=worker --cov-report=term-missing $(ARGS)
+	@$(PYTEST) --cov=app --cov=worker --cov-report=term-missing $(ARGS)
 
 bench: $(VENV)/installed-dev ## measure requests, events, web pages and memory
 	@$(PY) scripts/compile.py || echo "Measuring the interpreted gateway."

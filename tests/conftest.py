@@ -35,6 +35,14 @@ LONG = ("launcher", "browser", "worker", "servers", "end_to_end", "storage", "ro
 """Folders whose modules take long, the longest first."""
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where tests of one mark are asked for (`-m "timing and ..."`), modules without it are not even imported."""
+    mark = str(config.option.markexpr).partition(" ")[0]
+    if mark not in ("timing", "soak") or not collection_path.match("test_*.py"):
+        return None
+    return f"mark.{mark}" not in collection_path.read_text() or None
+
+
 @pytest.hookimpl(trylast=True)  # what shuffles comes before
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long modules begin first, so that none is left over for one process alone when all others have ended.
