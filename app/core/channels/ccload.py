@@ -30,7 +30,7 @@ READ_ONLY: Final = (
 ).split()
 """What is answered and passed over where it comes back."""
 
-_SAME: Final = ("priority", "enabled", "max_concurrency", "proxy_url")
+_SAME: Final = ("enabled", "max_concurrency", "proxy_url")
 _THEIRS: Final = {
     "dialects": "channel_type",
     "cost_per_day_usd": "daily_cost_limit",
