@@ -29,6 +29,7 @@ from app.storage.keys.stored import StoredKeys
 from app.storage.refusals import describe
 from app.storage.secrets import Secrets
 
+REWRITE_S = 60.0
 TELL_S = 5.0
 """Between two words on a channel with many keys."""
 
@@ -80,12 +81,34 @@ def _conclude(client: Redis, secrets: Secrets, found: dict[str, Resealed]) -> in
         print(f"Somebody stores keys of {', '.join(behind)} otherwise meanwhile: {advice}.", file=sys.stderr)
         return 1
     forget_others(client, secrets)
+    if any(counts.done for counts in found.values()) and not _write_history_anew(client):
+        print("Redis's append-only file, if it has one, still holds what was stored before: have it rewritten.")
     count = sum(counts.in_line for counts in found.values())
     if secrets.encrypts:
         print(f"All {count:,} keys are encrypted with the first key of ENCRYPTION_KEY.")
     else:
         print(f"All {count:,} keys are stored plain, for ENCRYPTION_KEY {'says off' if secrets.ids else 'is not set'}.")
     return 0
+
+
+def _write_history_anew(client: Redis) -> bool:
+    """Redis's append-only file holds commands of before, with keys as they were stored then, until it is rewritten.
+
+    False: it refuses, as some providers' do, or has not ended it.
+    """
+    try:
+        if not client.info("persistence").get("aof_enabled"):
+            return True
+        client.bgrewriteaof()
+        deadline = time.monotonic() + REWRITE_S
+        while time.monotonic() < deadline:
+            found = client.info("persistence")
+            if not found.get("aof_rewrite_in_progress") and not found.get("aof_rewrite_scheduled"):
+                return found.get("aof_last_bgrewrite_status") == "ok"
+            time.sleep(0.05)
+    except RedisError:
+        pass
+    return False
 
 
 class _Progress:
