@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
 BOM: Final = codecs.BOM_UTF8
@@ -20,6 +20,8 @@ STEP_BYTES: Final = 256 * 1024
 _QUOTES_A_STEP: Final = 4000
 """Quotes within cells that are read between two pauses."""
 _LINES_A_STEP: Final = 200
+QUOTE: Final = '"'
+DOUBLED: Final = '""'
 _SHORT_BYTES: Final = 1000
 """Longer lines are not looked at for being blank."""
 _LINE_FEED: Final = 10
@@ -72,7 +74,23 @@ def read_records(data: bytes, pause: Callable[[], object] = nothing) -> Iterator
 
 def write_record(cells: Iterable[str]) -> str:
     """One line of a file, with its end."""
-    return ",".join(map(_written, cells)) + "\r\n"
+    return "".join(record_pieces(cells))
+
+
+def record_pieces(cells: Iterable[str]) -> Iterator[str]:
+    """The same in pieces, none of which is long."""
+    before = ""
+    for cell in cells:
+        cell = guarded(cell)
+        if len(cell) <= STEP_BYTES:
+            yield f'{before}"{cell.replace(QUOTE, DOUBLED)}"' if _MUST_BE_QUOTED.search(cell) else before + cell
+        else:
+            yield before + QUOTE
+            for begin in range(0, len(cell), STEP_BYTES):
+                yield cell[begin : begin + STEP_BYTES].replace(QUOTE, DOUBLED)
+            yield QUOTE
+        before = ","
+    yield "\r\n"
 
 
 def guarded(cell: str) -> str:
@@ -83,11 +101,6 @@ def guarded(cell: str) -> str:
 def unguarded(cell: str) -> str:
     """What `guarded` was given."""
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
-
-
-def _written(cell: str) -> str:
-    cell = guarded(cell)
-    return '"' + cell.replace('"', '""') + '"' if _MUST_BE_QUOTED.search(cell) else cell
 
 
 def _separator_of(data: bytes) -> int:
@@ -123,12 +136,14 @@ def _read_cell(data: bytes, place: int, separator: int, pause: Callable[[], obje
     end = _line_end(data, place)
     found = data.find(separator, place, end)
     stop = found if found >= 0 else end
-    return _text((data[place:stop],), pause).strip(" \r"), stop
+    text = _Text(pause)
+    text.add(data, place, stop)
+    return text.whole().strip(" \r"), stop
 
 
 def _read_quoted(data: bytes, place: int, separator: int, pause: Callable[[], object]) -> tuple[str, int]:
     """`place` is behind the first quote."""
-    whole: list[bytes] = []
+    text = _Text(pause)
     parts: list[bytes] = []
     while True:
         end = data.find(b'"', place)
@@ -143,13 +158,14 @@ def _read_quoted(data: bytes, place: int, separator: int, pause: Callable[[], ob
         else:
             break
         if len(parts) == _QUOTES_A_STEP:
-            whole.append(b"".join(parts))
+            text.add_all(parts)
             parts.clear()
             pause()
-    parts.append(data[place:end])
     if not _ends_cell(data, end + 1, separator):
         raise _Broken("a quote stands within a cell that is quoted: double it")
-    return _text((*whole, b"".join(parts)), pause), _behind_blanks(data, end + 1)
+    text.add_all(parts)
+    text.add(data, place, end)
+    return text.whole(), _behind_blanks(data, end + 1)
 
 
 def _ends_cell(data: bytes, place: int, separator: int) -> bool:
@@ -163,19 +179,26 @@ def _behind_blanks(data: bytes, place: int) -> int:
     return place
 
 
-def _text(parts: Sequence[bytes], pause: Callable[[], object]) -> str:
-    """Raises UnicodeDecodeError."""
-    size = sum(map(len, parts))
-    if size <= STEP_BYTES:
-        return b"".join(parts).decode()
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    texts: list[str] = []
-    for part in parts:
-        for begin in range(0, len(part), STEP_BYTES):
-            texts.append(decoder.decode(part[begin : begin + STEP_BYTES]))
-            pause()
-    texts.append(decoder.decode(b"", final=True))
-    return "".join(texts)
+class _Text:
+    """A cell's text, of its bytes. Raises UnicodeDecodeError."""
+
+    def __init__(self, pause: Callable[[], object]) -> None:
+        self._pause = pause
+        self._decode = codecs.getincrementaldecoder("utf-8")().decode
+        self._parts: list[str] = []
+
+    def add(self, data: bytes, begin: int, end: int) -> None:
+        for place in range(begin, end, STEP_BYTES):
+            self._parts.append(self._decode(data[place : min(end, place + STEP_BYTES)]))
+            if end - place > STEP_BYTES:
+                self._pause()
+
+    def add_all(self, parts: Iterable[bytes]) -> None:
+        data = b"".join(parts)
+        self.add(data, 0, len(data))
+
+    def whole(self) -> str:
+        return "".join(self._parts) + self._decode(b"", final=True)
 
 
 def _line_end(data: bytes, place: int) -> int:

@@ -58,16 +58,20 @@ def read_keys(cells: MappingOf[str, str], pause: Callable[[], object] = nothing)
     text = cells.get("api_key", "")
     if not text or _holds_hints(text):
         return None
-    found = _read_secrets(text, pause)
-    if not found:
+    first, count = _read_secrets(text, pause)
+    if not first:
         raise InvalidKey("api_key holds no key", "api_key")
-    notes = _of_each(cells, "api_key_notes", len(found), _note)
-    models = _of_each(cells, "api_key_allowed_models", len(found), _models)
-    enabled = _of_each(cells, "api_key_enabled", len(found), _enabled)
-    scopes = _of_each(cells, "api_key_model_scope_empty", len(found), _enabled)
+    notes = _of_each(cells, "api_key_notes", count, _note, pause)
+    models = _of_each(cells, "api_key_allowed_models", count, _models, pause)
+    enabled = _of_each(cells, "api_key_enabled", count, _enabled, pause)
+    scopes = _of_each(cells, "api_key_model_scope_empty", count, _enabled, pause)
     if scopes is not None and any(scopes):  # keys that ccLoad has no model for, so they serve nothing there either
         enabled = [not empty for empty in scopes]
-    return _each_once(KeyCells(found, notes, models, enabled))
+    secrets = list(first)
+    if len(secrets) == count:
+        return KeyCells(secrets, notes, models, enabled)
+    places = list(first.values())
+    return KeyCells(secrets, _kept(notes, places), _kept(models, places), _kept(enabled, places))
 
 
 def write_keys(
@@ -107,21 +111,23 @@ def _holds_hints(text: str) -> bool:
     return HINT_MARK in text[:1000]
 
 
-def _read_secrets(text: str, pause: Callable[[], object]) -> list[str]:
-    if text.startswith("["):
-        return keys_in(text, "api_key")
-    found: list[str] = []
-    begin = 0
+def _read_secrets(text: str, pause: Callable[[], object]) -> tuple[dict[str, int], int]:
+    """Each with its first place, and how many places there are."""
+    first: dict[str, int] = {}
+    count = begin = 0
     while begin < len(text):
-        separator = _SEPARATOR.search(text, begin + _STEP_CHARS)
+        separator = _SEPARATOR.search(text, begin + _STEP_CHARS) if not text.startswith("[") else None
         end = separator.start() if separator else len(text)
         try:
-            found += keys_in(text[begin:end], "api_key")
+            found = keys_in(text[begin:end], "api_key")
         except InvalidKey:
-            raise InvalidKey(_which(text[begin:end], len(found)), "api_key") from None
+            raise InvalidKey(_which(text[begin:end], count), "api_key") from None
+        for place, secret in enumerate(found, count):
+            first.setdefault(secret, place)
+        count += len(found)
         begin = end + 1
         pause()
-    return found
+    return first, count
 
 
 def _which(text: str, before: int) -> str:
@@ -134,7 +140,9 @@ def _which(text: str, before: int) -> str:
     return "api_key holds what cannot be a key"
 
 
-def _of_each(cells: MappingOf[str, str], column: str, count: int, read: Callable[[Any], Any]) -> Any:
+def _of_each(
+    cells: MappingOf[str, str], column: str, count: int, read: Callable[[Any], Any], pause: Callable[[], object]
+) -> Any:
     """What a column says of each key, by its place; None: the file has not this column."""
     if column not in cells:
         return None
@@ -147,10 +155,14 @@ def _of_each(cells: MappingOf[str, str], column: str, count: int, read: Callable
     if not isinstance(entries, list) or len(entries) != count:
         text = f"{column} must be a list in JSON with an entry for each of the {count:,} keys"
         raise InvalidKey(text, column)
+    said: list[Any] = []
     try:
-        return [read(entry) for entry in entries]
+        for begin in range(0, count, KEYS_A_STEP):
+            said += map(read, entries[begin : begin + KEYS_A_STEP])
+            pause()
     except ValueError as error:
         raise InvalidKey(f"{column} {error}", column) from None
+    return said
 
 
 def _note(entry: Any) -> str:
@@ -173,16 +185,5 @@ def _enabled(entry: Any) -> bool:
     return entry is not False
 
 
-def _each_once(cells: KeyCells) -> KeyCells:
-    """What is said of a key's first place counts."""
-    first: dict[str, int] = {}
-    for place, secret in enumerate(cells.secrets):
-        first.setdefault(secret, place)
-    if len(first) == len(cells.secrets):
-        return cells
-    places = list(first.values())
-
-    def kept(entries: Sequence[Any] | None) -> list[Any] | None:
-        return None if entries is None else [entries[place] for place in places]
-
-    return KeyCells(list(first), kept(cells.notes), kept(cells.models), kept(cells.enabled))
+def _kept(entries: Sequence[Any] | None, places: Iterable[int]) -> list[Any] | None:
+    return None if entries is None else [entries[place] for place in places]

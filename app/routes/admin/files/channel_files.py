@@ -25,7 +25,7 @@ from app.storage.channel_import import ChannelImport, Decision, LineError
 from app.storage.keys.listing import stored_in
 from app.storage.secrets import CannotOpen
 from app.waiting import give_way
-from app.wire.csv_files import BOM, read_records, write_record
+from app.wire.csv_files import BOM, STEP_BYTES, read_records, record_pieces, write_record
 
 MOST_LINES: Final = 10_000
 """Of one file."""
@@ -119,11 +119,19 @@ def _answer(decision: Decision, errors: list[LineError], blank: int) -> dict[str
 
 
 def _written(gateway: Gateway, channels: tuple[Channel, ...], secrets: bool) -> Iterator[bytes]:
-    yield BOM + write_record(COLUMNS).encode()
+    """In pieces that are neither very long nor very short."""
+    pieces, size = [write_record(COLUMNS)], 0
+    yield BOM
     for channel in channels:
         keys = write_keys(_keys_of(gateway, channel.id), secrets=secrets, pause=give_way)
-        yield write_record(write_row(channel, keys, secrets=secrets)).encode()
-        give_way()
+        for piece in record_pieces(write_row(channel, keys, secrets=secrets)):
+            pieces.append(piece)
+            size += len(piece)
+            if size > STEP_BYTES:
+                yield "".join(pieces).encode()
+                pieces, size = [], 0
+                give_way()
+    yield "".join(pieces).encode()
 
 
 def _keys_of(gateway: Gateway, channel_id: str) -> Iterator[FileKey]:
