@@ -32,6 +32,9 @@ class Kind(Protocol):
     def describe(self) -> dict[str, Any]:
         """What a page must know to ask for a value."""
 
+    def schema(self) -> dict[str, Any]:
+        """The same as JSON Schema: how values are best sent."""
+
 
 @dataclass(frozen=True, slots=True)
 class Number:
@@ -65,6 +68,10 @@ class Number:
             "whole": self.of is int,
         }
 
+    def schema(self) -> dict[str, Any]:
+        kind = "integer" if self.of is int else "number"
+        return {"type": kind, "minimum": self.minimum, "maximum": self.maximum}
+
 
 @dataclass(frozen=True, slots=True)
 class Flag:
@@ -87,6 +94,9 @@ class Flag:
     def describe(self) -> dict[str, Any]:
         return {"kind": "bool", "unit": ""}
 
+    def schema(self) -> dict[str, Any]:
+        return {"type": "boolean"}
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -108,6 +118,9 @@ class Choice:
 
     def describe(self) -> dict[str, Any]:
         return {"kind": "choice", "unit": "", "choices": list(self.words)}
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "enum": list(self.words)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +147,9 @@ class ProxyUrl:
     def describe(self) -> dict[str, Any]:
         return {"kind": "text", "unit": "", "example": "http://user:password@proxy.example:3128"}
 
+    def schema(self) -> dict[str, Any]:
+        return _text_schema(self)
+
 
 @dataclass(frozen=True, slots=True)
 class TimeZone:
@@ -155,6 +171,9 @@ class TimeZone:
     def describe(self) -> dict[str, Any]:
         return {"kind": "text", "unit": "", "example": "Asia/Shanghai"}
 
+    def schema(self) -> dict[str, Any]:
+        return _text_schema(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Usd:
@@ -174,6 +193,13 @@ class Usd:
 
     def describe(self) -> dict[str, Any]:
         return {"kind": "text", "unit": "USD", "example": "2.50"}
+
+    def schema(self) -> dict[str, Any]:
+        return _text_schema(self)
+
+
+def _text_schema(kind: Kind) -> dict[str, Any]:
+    return {"type": "string", "examples": [kind.describe()["example"]]}
 
 
 def _number(value: Any) -> float | None:

@@ -21,10 +21,10 @@ from app.core.callers.definition import read as read_access_token
 from app.core.channels.definition import comparable, parse_channel
 from app.core.choosing.matching import Serving
 from app.core.errors import Invalid, InvalidChannel, InvalidSetting
-from app.core.judging.rules import InvalidRule, OutcomeRule, check_rules
+from app.core.judging.rules import OutcomeRule, check_rules
 from app.core.kinds import Value
 from app.core.model import AccessToken, Channel, Mapping, Snapshot
-from app.core.money.overrides import InvalidPrice, Overrides, check_overrides
+from app.core.money.overrides import Overrides, check_overrides
 from app.core.money.prices import Prices
 from app.core.money.table import FORMAT, PriceTable
 from app.core.money.table import NAME as TABLE_NAME
@@ -179,7 +179,7 @@ def _parse_outcome_rules(tables: Sequence[Table], basis: Basis) -> OutcomeRulesP
         try:
             rules = check_rules(orjson.loads(tables[0].get("rules", "[]")))
         except orjson.JSONDecodeError as error:
-            raise InvalidRule(f"they are no JSON: {error}") from None
+            raise Invalid(f"they are no JSON: {error}") from None
     return OutcomeRulesPart(rules, rejected)
 
 
@@ -204,7 +204,7 @@ def _parse_prices(tables: Sequence[Table], basis: Basis) -> Prices:
         try:
             overrides = Overrides(check_overrides(orjson.loads(text)))
         except orjson.JSONDecodeError as error:
-            raise InvalidPrice(f"they are no JSON: {error}") from None
+            raise Invalid(f"they are no JSON: {error}") from None
     return Prices(price_table(basis.parts), overrides, text, rejected)
 
 

@@ -32,6 +32,7 @@ from app.routes.api_door import ApiDoor
 from app.routes.ccload import build_ccload, is_ccloads
 from app.routes.ccload.envelope import failed as ccload_answer
 from app.routes.errors import error_reply
+from app.routes.openapi.route import add_openapi_route
 from app.routes.proxy import ProxyDoor
 from app.routes.public import FRAMED_ENDPOINTS, PAGE_FIELDS, build_public, public_page_fields
 from app.routes.unknown_path import UnknownPaths
@@ -61,6 +62,7 @@ def build_flask(gateway: Gateway) -> Flask:
     add_token_routes(admin, gateway)
     add_log_routes(admin, gateway)
     add_price_routes(admin, gateway)
+    add_openapi_route(admin)
     flask.register_blueprint(admin)
     flask.register_blueprint(build_root(gateway))
     flask.register_blueprint(build_ccload(gateway))

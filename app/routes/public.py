@@ -9,10 +9,14 @@ from flask import Blueprint, Response, jsonify, request, send_from_directory
 
 from app.config import ROOT, Config
 from app.core.errors import ClientFault
+from app.core.said.reading import Said
+from app.core.said.shapes import OneOf
 from app.core.statistics.windows import WINDOW_NAMES
 from app.gateway import Gateway
 from app.proxy import web_page
 from app.proxy.api.choices import now_ms
+from app.routes.openapi.operation import operation
+from app.routes.openapi.public import CALL_ERROR, HEALTH, STATISTICS
 from app.routes.prepared import Prepared
 from app.storage.statistics.stats import STALE_AFTER_S
 from app.wire.dialects.asked import ENDPOINTS
@@ -60,6 +64,8 @@ STATS_ACCESS = {
 }
 """Figures without names or keys: any page may show them."""
 
+_WINDOW = OneOf(("", *WINDOW_NAMES), "", meaning="Only this one; empty: all")
+
 _SPELLINGS = {
     "/admin/": "/admin",
     "/dashboard": "/",
@@ -78,7 +84,6 @@ def public_page_fields(config: Config) -> dict[str, str]:
 
 def build_public(gateway: Gateway) -> Blueprint:
     public = Blueprint("public", __name__)
-    prepared: dict[str, Prepared] = {}
 
     @public.get("/")
     @public.get("/index.html")
@@ -104,28 +109,36 @@ def build_public(gateway: Gateway) -> Blueprint:
     def robots() -> Response:
         return Response("User-agent: *\nDisallow: /\n", mimetype="text/plain")
 
-    @public.route("/stats", methods=["GET", "OPTIONS"], provide_automatic_options=False)
-    def stats() -> Response:
-        if request.method == "OPTIONS":
-            return Response(status=204, headers=STATS_ACCESS)
-        return _stats(gateway, prepared)
-
     @public.post("/api/event_logging/batch")
     @public.post("/api/event_logging/v2/batch")
     def event_logging() -> Response:
         return jsonify({})  # Claude Code's telemetry, which goes nowhere
 
-    @public.get("/health")
-    def health() -> tuple[Response, int]:
-        return _health(gateway)
-
+    _add_figures(public, gateway)
     return public
 
 
-def _stats(gateway: Gateway, prepared: dict[str, Prepared]) -> Response:
+def _add_figures(public: Blueprint, gateway: Gateway) -> None:
+    prepared: dict[str, Prepared] = {}
+
+    @public.route("/stats", methods=["GET", "OPTIONS"], provide_automatic_options=False)
+    @operation(query={"window": _WINDOW}, answer=STATISTICS, access=(), group="gateway", failure=CALL_ERROR)
+    def stats(asked: Said) -> Response:
+        """Tells what has been served, over all and by endpoint."""
+        if request.method == "OPTIONS":
+            return Response(status=204, headers=STATS_ACCESS)
+        return _stats(gateway, asked.any("window") or "", prepared)
+
+    @public.get("/health")
+    @operation(answer=HEALTH, also={503: HEALTH}, access=(), group="gateway", failure=CALL_ERROR)
+    def health() -> tuple[Response, int]:
+        """Tells how the gateway is. 503 when it can serve nothing."""
+        return _health(gateway)
+
+
+def _stats(gateway: Gateway, window: str, prepared: dict[str, Prepared]) -> Response:
     """The statistics of the window that is asked for. `prepared`: what was said last, by window."""
     pages = [] if gateway.config.web_proxy == "off" else [web_page.ENDPOINT]
-    window = request.args.get("window", "")
     if window not in ("", *WINDOW_NAMES):
         text = f"there is no window {window!r}; there are {', '.join(WINDOW_NAMES)}, and all without the parameter"
         raise ClientFault(400, "unknown_window", text)

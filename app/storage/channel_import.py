@@ -13,8 +13,9 @@ from typing import Any, Final, NamedTuple
 
 from app.core.channels.csv_keys import FileKey, KeyCells
 from app.core.channels.csv_reading import ChannelRow
-from app.core.channels.definition import FIELDS, comparable, merged
+from app.core.channels.definition import comparable, merged
 from app.core.channels.keys import StoredKey
+from app.core.channels.shape import CHANNEL
 from app.core.errors import Invalid
 from app.core.model import Channel
 from app.storage.catalog.catalog import Catalog
@@ -148,7 +149,7 @@ class ChannelImport:
             channel = parsed(self._catalog, str(decision._next_id), _for_new(row))
         self._check(channel)
         keys = self._keys_after(channel.id, row.keys) if row.keys is not None else KeysAfter(channel.id)
-        fields = tuple(field for field in FIELDS if field not in said or said[field] != channel.said[field])
+        fields = tuple(field for field in CHANNEL.fields if field not in said or said[field] != channel.said[field])
         decision._lines[name] = row.line
         if not channel_id:
             decision._next_id += 1

@@ -83,6 +83,7 @@ GUARDED = [
     ("GET", "/api/logs"),
     ("GET", "/api/logs/count"),
     ("GET", "/api/logs/x"),
+    ("GET", "/api/openapi.json"),
 ]
 
 
@@ -255,7 +256,7 @@ def test_life_of_a_mapping(gateway: GatewayProcess) -> None:
         ({"prefix": "/x", "target": "https://u:p@a.example"}, "password", "invalid", "target"),
         ({"prefix": "/x"}, "target is missing", "invalid", "target"),
         ({"target": "https://a.example"}, "prefix is missing", "invalid", "prefix"),
-        ({"prefix": 1, "target": "https://a.example"}, "prefix is missing", "invalid", "prefix"),
+        ({"prefix": 1, "target": "https://a.example"}, "prefix must be a text", "invalid", "prefix"),
         ([], "Invalid request body", "bad_json", None),
         ({"prefix": "/x", "target": "http://169.254.169.254/latest"}, "EGRESS_ALLOW", "address_refused", "target"),
         ({"prefix": "/x", "target": "http://10.0.0.1"}, "EGRESS_ALLOW", "address_refused", "target"),

@@ -188,11 +188,20 @@ def test_keys_go_with_their_channel(gateway: GatewayProcess, redis_client: redis
             assert CANARY.encode() not in b"".join(redis_client.hvals(name))
 
 
-@pytest.mark.parametrize("method_and_path", ["GET ", "POST ", "POST /batch", "GET /export", "PUT /1", "POST /1/reveal"])
-def test_an_unknown_channel_is_not_found(gateway: GatewayProcess, method_and_path: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "rest", "body"),
+    [
+        ("GET", "", None),
+        ("POST", "", {"text": "sk-1"}),
+        ("POST", "/batch", {"all": True, "action": "delete"}),
+        ("GET", "/export", None),
+        ("PUT", "/1", {"note": "mine"}),
+        ("POST", "/1/reveal", None),
+    ],
+)
+def test_an_unknown_channel_is_not_found(gateway: GatewayProcess, method: str, rest: str, body: Any) -> None:
     """Whatever is asked of its keys."""
-    method, _, rest = method_and_path.partition(" ")
-    reply = gateway.admin(method, f"/api/channels/999999/keys{rest}", None if method == "GET" else {"text": "sk-1"})
+    reply = gateway.admin(method, f"/api/channels/999999/keys{rest}", body)
     assert (reply.status, reply.json()["code"]) == (404, "not_found")
 
 

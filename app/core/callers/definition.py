@@ -12,14 +12,9 @@ from app.core.channels.time_zones import zone_of
 from app.core.errors import InvalidChannel
 from app.core.model import AccessToken
 from app.core.money.amounts import parse_usd
-from app.core.said import Said
+from app.core.said.reading import Said
+from app.core.said.shapes import Field, Listed, OneOf, Shape, Text, Usd, Whole, YesOrNo
 
-FIELDS: Final = (
-    "name enabled expires_at_ms note models routes requests_per_minute max_concurrency web_pages budgets time_zone"
-).split()
-"""What an operator says."""
-READ_ONLY: Final = "id hint spent resets requests errors last_used_at_ms created_at_ms updated_at_ms".split()
-"""What the gateway answers with it: passed over where it comes back, so that what GET gave can be changed and PUT."""
 ROUTE_MODES: Final = ("all", "allow", "deny")
 BUDGETS: Final = ("total_usd", "day_usd", "month_usd")
 
@@ -31,6 +26,43 @@ MAX_ROUTES: Final = 10_000
 MAX_CALLS: Final = 1_000_000
 LATEST_MS: Final = 253_402_300_799_999
 """The end of the year 9999."""
+
+_PATTERN: Final = Text(300)
+_FIELDS: Final[dict[str, Field]] = {
+    "name": Text(100, is_needed=True, example="alice"),
+    "enabled": YesOrNo(default=True),
+    "expires_at_ms": Whole(0, 1, LATEST_MS, is_null=True, meaning="In ms since 1970; null: never"),
+    "note": Text(10_000, lines=True),
+    "models": Listed(_PATTERN, MAX_MODELS, meaning="As asked for, and patterns with *; empty: all"),
+    "routes": Shape(
+        {
+            "mode": OneOf(ROUTE_MODES, "all"),
+            "channels": Listed(_PATTERN, MAX_ROUTES, meaning="Their ids"),
+            "mappings": Listed(_PATTERN, MAX_ROUTES, meaning="Their prefixes"),
+        },
+        meaning="Where its holder may call",
+    ),
+    "requests_per_minute": Whole(0, 0, MAX_CALLS, meaning="Most calls within any 60 s; 0: no limit"),
+    "max_concurrency": Whole(0, 0, MAX_CALLS, meaning="Most calls at once; 0: no limit"),
+    "web_pages": YesOrNo(meaning="Whether it opens web pages, too"),
+    "budgets": Shape(
+        {name: Usd(is_null=True, example="20") for name in BUDGETS}, meaning="What it may spend; null: no limit"
+    ),
+    "time_zone": Text(100, "UTC", example="Asia/Shanghai", meaning="Where its days and months turn"),
+}
+_READ_ONLY: Final[dict[str, Field]] = {
+    "id": Text(),
+    "hint": Text(meaning="How its text begins and ends"),
+    "spent": Shape({name: Usd() for name in (*BUDGETS, "reserved_usd")}),
+    "resets": Shape({name: Whole(is_null=True) for name in ("day_at_ms", "month_at_ms")}),
+    "requests": Whole(),
+    "errors": Whole(),
+    "last_used_at_ms": Whole(is_null=True),
+    "created_at_ms": Whole(is_null=True),
+    "updated_at_ms": Whole(is_null=True),
+}
+ACCESS_TOKEN: Final = Shape(_FIELDS, _READ_ONLY, title="AccessToken", whole="an access token")
+"""What an operator says of one, and what the gateway answers with it."""
 
 
 def hint_of(text: str) -> str:
@@ -45,25 +77,24 @@ def parse_access_token(
 
     Raises Invalid, which names the field.
     """
-    said = Said(value, "", FIELDS, READ_ONLY, whole="an access token")
-    models = _parse_models(said)
-    routes = _object(said, "routes", ("mode", "channels", "mappings"))
-    budgets = _object(said, "budgets", BUDGETS)
+    said = Said(value, "", ACCESS_TOKEN)
+    models = _texts(said, "models")
+    routes, budgets = said.object("routes"), said.object("budgets")
     token = AccessToken(
         id=token_id,
-        name=said.text("name", None, 100),
+        name=said.text("name"),
         digest=digest,
         hint=hint,
-        enabled=said.flag("enabled", True),
-        expires_at_ms=said.number("expires_at_ms", 0, 1, LATEST_MS),
+        enabled=said.flag("enabled"),
+        expires_at_ms=said.number("expires_at_ms"),
         model_names=frozenset(model for model in models if "*" not in model),
         model_patterns=tuple(model for model in models if "*" in model),
-        routes_mode=routes.choice("mode", "all", ROUTE_MODES),
-        channels=frozenset(_texts(routes, "channels", MAX_ROUTES)),
-        mappings=frozenset(_texts(routes, "mappings", MAX_ROUTES)),
-        requests_per_minute=said.number("requests_per_minute", 0, 0, MAX_CALLS),
-        max_concurrency=said.number("max_concurrency", 0, 0, MAX_CALLS),
-        web_pages=said.flag("web_pages", False),
+        routes_mode=routes.choice("mode"),
+        channels=frozenset(_texts(routes, "channels")),
+        mappings=frozenset(_texts(routes, "mappings")),
+        requests_per_minute=said.number("requests_per_minute"),
+        max_concurrency=said.number("max_concurrency"),
+        web_pages=said.flag("web_pages"),
         total_nano=_nano(budgets, "total_usd"),
         day_nano=_nano(budgets, "day_usd"),
         month_nano=_nano(budgets, "month_usd"),
@@ -81,17 +112,17 @@ def _normal_form(token: AccessToken, said: Said, models: list[str], routes: Said
         "name": token.name,
         "enabled": token.enabled,
         "expires_at_ms": token.expires_at_ms or None,
-        "note": said.text("note", "", 10_000, lines=True),
+        "note": said.text("note"),
         "models": models,
         "routes": {
             "mode": token.routes_mode,
-            "channels": _texts(routes, "channels", MAX_ROUTES),
-            "mappings": _texts(routes, "mappings", MAX_ROUTES),
+            "channels": _texts(routes, "channels"),
+            "mappings": _texts(routes, "mappings"),
         },
         "requests_per_minute": token.requests_per_minute,
         "max_concurrency": token.max_concurrency,
         "web_pages": token.web_pages,
-        "budgets": {name: budgets.any(name) for name in BUDGETS},
+        "budgets": {name: budgets.money(name) for name in BUDGETS},
         "time_zone": token.time_zone,
     }
 
@@ -100,7 +131,7 @@ def merged(said: MappingOf[str, Any], changes: Any) -> dict[str, Any]:
     """What a PUT means: `said` with the fields that `changes` give in their place, in `routes` and `budgets` too."""
     if not isinstance(changes, dict):
         raise InvalidChannel("an access token must be a JSON object", "")
-    given = {name: value for name, value in changes.items() if name not in READ_ONLY}
+    given = {name: value for name, value in changes.items() if name not in ACCESS_TOKEN.read_only}
     for name in ("routes", "budgets"):
         if isinstance(given.get(name), dict):
             given[name] = {**said.get(name, {}), **given[name]}
@@ -136,12 +167,12 @@ def _expiry(token: AccessToken | None) -> int:
 
 
 def answer(token: AccessToken, observed: MappingOf[str, Any]) -> dict[str, Any]:
-    """A token as the API answers it: what was said, and what is observed, by the names of READ_ONLY."""
+    """A token as the API answers it: what was said, and what is observed, by the names of its `read_only`."""
     return {
         "id": token.id,
         "hint": token.hint,
         **token.said,
-        **{name: observed.get(name) for name in READ_ONLY[2:]},
+        **{name: observed.get(name) for name in ACCESS_TOKEN.read_only if name not in ("id", "hint")},
         "created_at_ms": token.created_at_ms or None,
         "updated_at_ms": token.updated_at_ms or None,
     }
@@ -177,18 +208,9 @@ def read(token_id: str, text: str) -> AccessToken:
 # --- fields ---
 
 
-def _object(said: Said, name: str, known: Collection[str]) -> Said:
-    value = said.any(name)
-    return Said({} if value is None else value, said.at(name), known)
-
-
-def _parse_models(said: Said) -> list[str]:
-    return _texts(said, "models", MAX_MODELS)
-
-
-def _texts(said: Said, name: str, most: int) -> list[str]:
+def _texts(said: Said, name: str) -> list[str]:
     """A list of texts, each once."""
-    texts = said.items(name, most)
+    texts = said.items(name)
     for place, text in enumerate(texts):
         if not isinstance(text, str) or not 0 < len(text) <= 300 or text != text.strip() or not text.isprintable():
             raise said.wrong(f"{name}[{place}]", "must be a text of 1 to 300 characters, without blanks around it")
@@ -196,17 +218,12 @@ def _texts(said: Said, name: str, most: int) -> list[str]:
 
 
 def _nano(budgets: Said, name: str) -> int | None:
-    value = budgets.any(name)
-    if value is None:
-        return None
-    try:
-        return parse_usd(value)
-    except ValueError as error:
-        raise budgets.wrong(name, str(error)) from None
+    value = budgets.money(name)
+    return None if value is None else parse_usd(value)
 
 
 def _time_zone(said: Said) -> str:
-    name = said.text("time_zone", "UTC", 100) or "UTC"
+    name = said.text("time_zone") or "UTC"
     try:
         zone_of(name)
     except ValueError as error:

@@ -11,24 +11,68 @@ from collections.abc import Mapping as MappingOf
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from app.core.channels.definition import KEY_STRATEGIES, MAX_MODELS, MAX_PRIORITY, MAX_URLS
-from app.core.channels.edits import MAX_RULES
 from app.core.channels.keys import keys_in
+from app.core.channels.shape import KEY_STRATEGIES, MAX_CALLS, MAX_MODELS, MAX_PRIORITY, MAX_RULES, MAX_URLS
 from app.core.errors import InvalidChannel
-from app.core.said import Said
+from app.core.said.reading import Said
+from app.core.said.shapes import AnyOf, Anything, Field, Listed, OneOf, Real, Shape, Text, Whole, YesOrNo
 from app.wire.ccload import DIALECTS, USUAL_KEY_STRATEGY, USUAL_TYPE, ListedUrl, guessed_dialects, listed_url
 
-FIELDS: Final = (
-    "name channel_type api_key url urls models priority enabled key_strategy rpm_limit max_concurrency "
-    "daily_cost_limit cost_multiplier available_time_start available_time_end scheduled_check_enabled "
-    "scheduled_check_model proxy_url protocol_transform_mode protocol_transforms websockets auth_type "
-    "retry_other_keys_on_failure cooldown_detection_rules custom_request_rules"
+_MOST_USD: Final = 999_999_999_999
+
+MODEL: Final = Shape(
+    {
+        "model": Text(300, is_needed=True, example="gpt-5"),
+        "redirect_model": Text(300, meaning="As the upstream is asked for it"),
+        "disabled": YesOrNo(),
+    }
+)
+URL: Final = Shape(
+    {
+        "url": Text(2048, is_needed=True, example="https://api.openai.com"),
+        "exact": YesOrNo(),
+        "protocols": Listed(Text(), len(DIALECTS), meaning=f"Some of {', '.join(DIALECTS)}"),
+    }
+)
+_SAID: Final[dict[str, Field]] = {
+    "name": Text(100, is_needed=True, example="main"),
+    "channel_type": OneOf(tuple(DIALECTS), USUAL_TYPE),
+    "api_key": AnyOf((Text(), Listed(Text())), meaning="One, or several with commas between them"),
+    "url": Text(8192, lines=True, example="https://api.openai.com", meaning="One, or several with commas between them"),
+    "urls": Listed(AnyOf((Text(), URL)), MAX_URLS),
+    "models": Listed(AnyOf((Text(300), MODEL)), MAX_MODELS, 1, example=["gpt-5"]),
+    "priority": Whole(0, -MAX_PRIORITY, MAX_PRIORITY),
+    "enabled": YesOrNo(default=True),
+    "key_strategy": OneOf(KEY_STRATEGIES, USUAL_KEY_STRATEGY),
+    "rpm_limit": Whole(0, 0, MAX_CALLS),
+    "max_concurrency": Whole(0, 0, MAX_CALLS),
+    "daily_cost_limit": Real(0, 0, _MOST_USD),
+    "cost_multiplier": Real(1, 0, _MOST_USD),
+    "available_time_start": Text(5, example="08:00"),
+    "available_time_end": Text(5, example="23:30"),
+    "scheduled_check_enabled": YesOrNo(),
+    "scheduled_check_model": Text(300),
+    "proxy_url": Text(2048),
+    "custom_request_rules": Shape(
+        {name: Listed(Anything(), MAX_RULES) for name in ("headers", "body")}, meaning="Edits; override is set"
+    ),
+}
+_OTHER: Final = (
+    "protocol_transform_mode protocol_transforms websockets auth_type retry_other_keys_on_failure "
+    "cooldown_detection_rules"
 ).split()
+"""Fields of which only some values mean something here; others are refused in words."""
 READ_ONLY: Final = (
     "id cooldown_until cooldown_duration_ms cooldown_remaining_ms key_cooldowns model_cooldowns effective_priority "
     "success_rate key_count created_at updated_at"
 ).split()
 """What is answered and passed over where it comes back."""
+CHANNEL: Final = Shape(
+    {**_SAID, **{name: Anything() for name in _OTHER}},
+    {name: Anything() for name in READ_ONLY},
+    title="CcloadChannel",
+    whole="a channel",
+)
 
 _SAME: Final = ("enabled", "max_concurrency", "proxy_url")
 _THEIRS: Final = {
@@ -40,7 +84,6 @@ _THEIRS: Final = {
     "upstream_name": "redirect_model",
 }
 _RULES: Final = {"header_rules": "headers", "body_rules": "body"}
-_MOST_CALLS: Final = 1_000_000
 
 
 class Meant(NamedTuple):
@@ -54,17 +97,17 @@ def meaning_of(value: Any, before: MappingOf[str, Any] | None = None) -> Meant:
     """What a body of ccLoad's says. `before`: of a channel that is there, what is said of it (Channel.said); None for
     a new one, which then gets ccLoad's defaults. Raises InvalidChannel, UnknownField, InvalidKey.
     """
-    said = Said(value, "", FIELDS, READ_ONLY)
+    said = Said(value, "", CHANNEL)
     _refuse_what_is_other(said)
     meant: dict[str, Any] = {name: said.any(name) for name in _SAME if said.any(name) is not None}
     if said.has("name"):
-        meant["name"] = said.text("name", None, 100)
+        meant["name"] = said.text("name")
     if said.any("priority") is not None:
-        meant["priority"] = said.number("priority", 0, -MAX_PRIORITY, MAX_PRIORITY)
+        meant["priority"] = said.number("priority")
     if said.any("rpm_limit") is not None:
-        meant["requests_per_minute"] = said.number("rpm_limit", 0, 0, _MOST_CALLS)
+        meant["requests_per_minute"] = said.number("rpm_limit")
     if said.any("models") is not None:
-        meant["models"] = [model for model in said.each("models", MAX_MODELS, _model) if model]
+        meant["models"] = [model for model in said.each("models", _model) if model]
     for name, ours in (("daily_cost_limit", "cost_per_day_usd"), ("cost_multiplier", "cost_multiplier")):
         if said.any(name) is not None:
             meant[ours] = _decimal(said, name)
@@ -108,18 +151,15 @@ def _model(value: Any, path: str) -> dict[str, str] | None:
     """None for one that is disabled."""
     if isinstance(value, str):
         value = {"model": value}
-    said = Said(value, path, ("model", "redirect_model", "disabled"))
-    name, upstream_name = said.text("model", None, 300), said.text("redirect_model", "", 300)
-    if said.flag("disabled", False):
+    said = Said(value, path, MODEL)
+    name, upstream_name = said.text("model"), said.text("redirect_model")
+    if said.flag("disabled"):
         return None
     return {"name": name, "upstream_name": "" if upstream_name == name else upstream_name}
 
 
 def _decimal(said: Said, name: str) -> str:
-    value = said.any(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e12:
-        raise said.wrong(name, "must be a number from 0")
-    text = format(Decimal(repr(value)), "f")
+    text = format(Decimal(repr(said.real(name))), "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
@@ -127,8 +167,8 @@ def _rules(said: Said) -> dict[str, Any]:
     """Edits of fields and bodies. What can be one `parse_channel` judges."""
     if not said.has("custom_request_rules"):
         return {}
-    rules = Said(said.any("custom_request_rules") or {}, "custom_request_rules", ("headers", "body"))
-    return {ours: [_rule(rule) for rule in rules.items(name, MAX_RULES)] for ours, name in _RULES.items()}
+    rules = said.object("custom_request_rules")
+    return {ours: [_rule(rule) for rule in rules.items(name)] for ours, name in _RULES.items()}
 
 
 def _rule(value: Any) -> Any:
@@ -148,7 +188,7 @@ def _key_strategy(said: Said, before: MappingOf[str, Any] | None) -> dict[str, s
 def _hours(said: Said) -> dict[str, str]:
     if not (said.has("available_time_start") or said.has("available_time_end")):
         return {}
-    start, end = said.text("available_time_start", "", 5), said.text("available_time_end", "", 5)
+    start, end = said.text("available_time_start"), said.text("available_time_end")
     if bool(start) is not bool(end):
         missing = "available_time_end" if start else "available_time_start"
         raise said.wrong(missing, "is missing: say both, such as 08:00 and 23:30, or neither")
@@ -159,10 +199,10 @@ def _check(said: Said, meant: MappingOf[str, Any], before: MappingOf[str, Any] |
     """The model by which the channel is checked; none where it is not."""
     if not (said.has("scheduled_check_enabled") or said.has("scheduled_check_model")):
         return {}
-    was_checked = bool(before and before["check_model"])
-    if not said.flag("scheduled_check_enabled", was_checked):
+    model, was_checked = said.text("scheduled_check_model"), bool(before and before["check_model"])
+    if not (said.flag("scheduled_check_enabled") if said.has("scheduled_check_enabled") else was_checked):
         return {"check_model": ""}
-    model = said.text("scheduled_check_model", "", 300) or (str(before["check_model"]) if before else "")
+    model = model or (str(before["check_model"]) if before else "")
     models = meant.get("models") or (before["models"] if before else [])
     named = [str(one["name"]) for one in models if one["name"] != "*"]
     if not (model or named):
@@ -217,9 +257,9 @@ def _urls(said: Said) -> list[ListedUrl]:
     if said.any("urls") is not None:
         if said.any("url"):
             raise said.wrong("url", "is said twice: say either url or urls")
-        found = said.each("urls", MAX_URLS, _url)
+        found = said.each("urls", _url)
     else:
-        texts = [text for text in re.split(r"[\s,]+", said.text("url", "", 8192, lines=True)) if text]
+        texts = [text for text in re.split(r"[\s,]+", said.text("url")) if text]
         found = tuple(_url(text, "url") for text in texts)
     each: dict[str, ListedUrl] = {}
     for url in found:
@@ -229,7 +269,7 @@ def _urls(said: Said) -> list[ListedUrl]:
 
 def _url(value: Any, path: str) -> ListedUrl:
     if not isinstance(value, str):
-        Said(value, path, ("url", "exact", "protocols"))  # or there is a field that nobody knows
+        Said(value, path, URL)  # or there is a field that nobody knows
     try:
         return listed_url(value)
     except ValueError as error:

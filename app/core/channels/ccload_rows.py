@@ -17,8 +17,9 @@ from app.core.channels.csv_keys import KeyCells
 from app.core.channels.csv_reading import ChannelRow
 from app.core.channels.edits import parse_body_rules, parse_header_rules
 from app.core.channels.keys import InvalidKey, keys_in
+from app.core.channels.shape import CHANNEL
 from app.core.errors import Invalid, InvalidChannel
-from app.core.said import Said
+from app.core.said.reading import Said
 from app.wire import ccload
 
 Row = MappingOf[str, Any]
@@ -182,7 +183,7 @@ def _rules(row: Row, notes: list[str]) -> dict[str, Any]:
         for rule in rules.get(theirs) or ():
             ours = _rule(rule)
             try:
-                parse(Said({field: [ours]}, "", (field,)), field)
+                parse(Said({field: [ours]}, "", CHANNEL), field)
             except Invalid as error:
                 notes.append(f"a rule is left out: {error}")
             else:

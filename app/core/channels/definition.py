@@ -1,4 +1,4 @@
-"""What may be said of a channel (interfaces of the admin API), and the Channel that it means."""
+"""The Channel that a JSON object means (core.channels.shape says what may stand in it), and its answer."""
 
 from __future__ import annotations
 
@@ -8,50 +8,20 @@ from typing import Any
 
 from app.core.channels.edits import parse_body_rules, parse_header_rules, shown_body_rule, shown_header_rule
 from app.core.channels.hours import parse_hours
-from app.core.channels.urls import MAX_WEIGHT, parse_url, shown_url
+from app.core.channels.shape import CHANNEL, MODEL, OPTIONS
+from app.core.channels.urls import parse_url, shown_url
 from app.core.errors import InvalidChannel
-from app.core.kinds import Number, Value
+from app.core.kinds import Value
 from app.core.model import Channel, ChannelUrl, Hours, ModelEntry
 from app.core.money.amounts import parse_usd
 from app.core.network.addresses import mask_url
 from app.core.network.forward_proxies import ForwardProxy, parse_proxy_url
-from app.core.said import Said
-from app.core.setting_table import LIMITS, MAPPING_OPTIONS, Setting
+from app.core.said.reading import Said
+from app.core.setting_table import MAPPING_OPTIONS
 from app.core.settings import Limits
-
-DIALECTS = ("openai", "responses", "anthropic", "gemini")
-AUTHS = ("auto", "bearer", "x-api-key", "x-goog-api-key", "api-key", "both")
-KEY_STRATEGIES = ("round_robin", "sequential")
-FIELDS = (
-    "name dialects urls auth models priority weight enabled key_strategy max_concurrency requests_per_minute "
-    "key_max_concurrency key_requests_per_minute cost_per_day_usd cost_multiplier hours header_rules body_rules "
-    "proxy_url check_model note options"
-).split()
-"""What an operator says."""
-READ_ONLY = (
-    "id effective_priority success_rate resting_until_ms resting_models last_error last_ok_at_ms keys "
-    "created_at_ms updated_at_ms"
-).split()
-"""What the gateway answers with it: passed over where it comes back, so that what GET gave can be changed and PUT."""
-OPTIONS: dict[str, Setting] = {
-    name: LIMITS[name]
-    for name in "connect_timeout first_byte_timeout idle_timeout total_timeout queue_timeout max_body_bytes".split()
-} | {
-    "first_useful_timeout": Setting(
-        "first_useful_timeout",
-        Number(float, 0, 86_400, "s"),
-        300.0,
-        "Longest wait of a stream for its first useful content; 0: first_byte_timeout counts",
-    )
-}
-"""What a channel may have of its own beside its fields."""
 
 CHANNEL_TARGET = "channel:"
 """What a mapping's target begins with where it leads to a channel; the channel's name follows."""
-MAX_PRIORITY = 99_999
-MAX_URLS = 100
-MAX_MODELS = 10_000
-_MAX_CALLS = 1_000_000
 
 
 def parse_channel(
@@ -66,32 +36,32 @@ def parse_channel(
 
     Raises InvalidChannel, and UnknownField, both of which name the field.
     """
-    said = Said(value, "", FIELDS, READ_ONLY)
-    dialects = _parse_dialects(said)
+    said = Said(value, "", CHANNEL)
+    dialects = said.words("dialects")
     options = _parse_options(said)
     proxy_url, proxy = _parse_proxy(said)
     own = replace(limits.with_overrides(options), max_concurrency=0, requests_per_second=0.0, burst=0)
     channel = Channel(
         id=channel_id,
-        name=said.text("name", None, 100),
+        name=said.text("name"),
         dialects=frozenset(dialects),
         urls=_parse_urls(said, dialects, own, proxy),
         models=_parse_models(said),
-        auth=said.choice("auth", "auto", AUTHS),
-        priority=said.number("priority", 0, -MAX_PRIORITY, MAX_PRIORITY),
-        weight=said.number("weight", 0, 0, MAX_WEIGHT),
-        enabled=said.flag("enabled", True),
-        key_strategy=said.choice("key_strategy", "round_robin", KEY_STRATEGIES),
-        max_concurrency=_calls(said, "max_concurrency"),
-        requests_per_minute=_calls(said, "requests_per_minute"),
-        key_max_concurrency=_calls(said, "key_max_concurrency"),
-        key_requests_per_minute=_calls(said, "key_requests_per_minute"),
-        cost_per_day_nano=parse_usd(_money(said, "cost_per_day_usd", "0")),
-        cost_multiplier_nano=parse_usd(_money(said, "cost_multiplier", "1")),
+        auth=said.choice("auth"),
+        priority=said.number("priority"),
+        weight=said.number("weight"),
+        enabled=said.flag("enabled"),
+        key_strategy=said.choice("key_strategy"),
+        max_concurrency=said.number("max_concurrency"),
+        requests_per_minute=said.number("requests_per_minute"),
+        key_max_concurrency=said.number("key_max_concurrency"),
+        key_requests_per_minute=said.number("key_requests_per_minute"),
+        cost_per_day_nano=parse_usd(said.money("cost_per_day_usd")),
+        cost_multiplier_nano=parse_usd(said.money("cost_multiplier")),
         hours=_parse_hours(said),
         header_rules=parse_header_rules(said, "header_rules"),
         body_rules=parse_body_rules(said, "body_rules"),
-        check_model=said.text("check_model", "", 300),
+        check_model=said.text("check_model"),
         limits=own,
         first_useful_timeout=_seconds(options.get("first_useful_timeout")),
         created_at_ms=created_at_ms,
@@ -99,13 +69,6 @@ def parse_channel(
     )
     channel.said.update(_normal_form(channel, said, dialects, options, proxy_url))
     return channel
-
-
-def _parse_dialects(said: Said) -> tuple[str, ...]:
-    dialects = said.words("dialects", DIALECTS)
-    if not dialects:
-        raise said.wrong("dialects", f"must name one or more of {', '.join(DIALECTS)}")
-    return dialects
 
 
 def _normal_form(
@@ -126,14 +89,14 @@ def _normal_form(
         "requests_per_minute": channel.requests_per_minute,
         "key_max_concurrency": channel.key_max_concurrency,
         "key_requests_per_minute": channel.key_requests_per_minute,
-        "cost_per_day_usd": _money(said, "cost_per_day_usd", "0"),
-        "cost_multiplier": _money(said, "cost_multiplier", "1"),
-        "hours": said.text("hours", "", 100),
+        "cost_per_day_usd": said.money("cost_per_day_usd"),
+        "cost_multiplier": said.money("cost_multiplier"),
+        "hours": said.text("hours"),
         "header_rules": [shown_header_rule(rule) for rule in channel.header_rules],
         "body_rules": [shown_body_rule(rule) for rule in channel.body_rules],
         "proxy_url": proxy_url,
         "check_model": channel.check_model,
-        "note": said.text("note", "", 10_000, lines=True),
+        "note": said.text("note"),
         "options": options,
     }
 
@@ -151,7 +114,7 @@ def merged(said: MappingOf[str, Any], changes: Any) -> dict[str, Any]:
     """
     if not isinstance(changes, dict):
         raise InvalidChannel("a channel must be a JSON object", "")
-    given = {name: value for name, value in changes.items() if name not in READ_ONLY}
+    given = {name: value for name, value in changes.items() if name not in CHANNEL.read_only}
     stored = said.get("proxy_url", "")
     if stored and given.get("proxy_url") == mask_url(stored):
         given["proxy_url"] = stored
@@ -173,7 +136,7 @@ def answer(channel: Channel, observed: MappingOf[str, Any]) -> dict[str, Any]:
         **said,
         "urls": urls,
         "proxy_url": mask_url(said["proxy_url"]),
-        **{name: observed.get(name) for name in READ_ONLY[1:]},
+        **{name: observed.get(name) for name in CHANNEL.read_only if name != "id"},
         "resting_models": observed.get("resting_models", {}),
         "created_at_ms": channel.created_at_ms or None,
         "updated_at_ms": channel.updated_at_ms or None,
@@ -183,9 +146,7 @@ def answer(channel: Channel, observed: MappingOf[str, Any]) -> dict[str, Any]:
 def _parse_urls(
     said: Said, dialects: tuple[str, ...], limits: Limits, proxy: ForwardProxy | None
 ) -> tuple[ChannelUrl, ...]:
-    urls = said.each("urls", MAX_URLS, lambda value, path: parse_url(value, path, dialects, limits, proxy))
-    if not urls:
-        raise said.wrong("urls", "must have one or more, such as [{'url': 'https://api.openai.com'}]")
+    urls = said.each("urls", lambda value, path: parse_url(value, path, dialects, limits, proxy))
     known: set[str] = set()
     for place, url in enumerate(urls):
         if url.url in known:
@@ -198,9 +159,7 @@ def _parse_urls(
 
 
 def _parse_models(said: Said) -> tuple[ModelEntry, ...]:
-    models = said.each("models", MAX_MODELS, _parse_model)
-    if not models:
-        raise said.wrong("models", "must have one or more, such as [{'name': 'gpt-5'}], or [{'name': '*'}] for all")
+    models = said.each("models", _parse_model)
     known: set[str] = set()
     for place, model in enumerate(models):
         if model.name in known:
@@ -210,13 +169,12 @@ def _parse_models(said: Said) -> tuple[ModelEntry, ...]:
 
 
 def _parse_model(value: Any, path: str) -> ModelEntry:
-    said = Said(value, path, ("name", "upstream_name"))
-    return ModelEntry(said.text("name", None, 300), said.text("upstream_name", "", 300))
+    said = Said(value, path, MODEL)
+    return ModelEntry(said.text("name"), said.text("upstream_name"))
 
 
 def _parse_options(said: Said) -> dict[str, Value]:
-    value = said.any("options")
-    own = Said({} if value is None else value, "options", OPTIONS)
+    own = said.object("options")
     options: dict[str, Value] = {}
     for name, setting in OPTIONS.items():
         if own.any(name) is not None:
@@ -228,7 +186,7 @@ def _parse_options(said: Said) -> dict[str, Value]:
 
 
 def _parse_proxy(said: Said) -> tuple[str, ForwardProxy | None]:
-    text = said.text("proxy_url", "", 2048)
+    text = said.text("proxy_url")
     if not text:
         return "", None
     try:
@@ -240,25 +198,9 @@ def _parse_proxy(said: Said) -> tuple[str, ForwardProxy | None]:
 
 def _parse_hours(said: Said) -> Hours | None:
     try:
-        return parse_hours(said.text("hours", "", 100))
+        return parse_hours(said.text("hours"))
     except ValueError as error:
         raise said.wrong("hours", str(error)) from None
-
-
-def _money(said: Said, name: str, default: str) -> str:
-    """Dollars or a factor, as written: decimal text, for a float would change it."""
-    value = said.any(name)
-    if value is None:
-        return default
-    try:
-        parse_usd(value)
-    except ValueError as error:
-        raise said.wrong(name, str(error)) from None
-    return str(value)
-
-
-def _calls(said: Said, name: str) -> int:
-    return said.number(name, 0, 0, _MAX_CALLS)
 
 
 def _seconds(value: Value | None) -> float | None:

@@ -7,13 +7,10 @@ from typing import Any
 
 import orjson
 
+from app.core.channels.shape import BODY_RULE, HEADER_RULE, MAX_RULES_BYTES
 from app.core.model import BodyRule, HeaderRule
-from app.core.said import Said
+from app.core.said.reading import Said
 from app.wire.http.headers import HOP_BY_HOP, Headers
-
-MAX_RULES = 32
-MAX_RULES_BYTES = 8192
-"""Of names and values together, for each of the two kinds."""
 
 CREDENTIALS = frozenset(
     "authorization proxy-authorization x-api-key x-goog-api-key api-key x-gateway-token cookie".split()
@@ -28,15 +25,15 @@ _PLACEHOLDER = re.compile(r"\{(client_ip|now_ms|channel|request_id)\}")
 
 def parse_header_rules(said: Said, name: str) -> tuple[HeaderRule, ...]:
     """Raises InvalidChannel."""
-    rules = said.each(name, MAX_RULES, _header_rule)
+    rules = said.each(name, _header_rule)
     _refuse_too_long(said, name, sum(len(rule.name.encode()) + len(rule.value.encode()) for rule in rules))
     return rules
 
 
 def _header_rule(value: Any, path: str) -> HeaderRule:
-    said = Said(value, path, ("action", "name", "value"))
-    action = said.choice("action", None, ("set", "remove", "append"))
-    name = said.text("name", None, MAX_RULES_BYTES)
+    said = Said(value, path, HEADER_RULE)
+    action = said.choice("action")
+    name = said.text("name")
     if not _TOKEN.fullmatch(name):
         raise said.wrong("name", f"must be a field's name, such as 'User-Agent', not {name!r}")
     if name.lower() in PROTECTED:
@@ -53,15 +50,15 @@ def _header_rule(value: Any, path: str) -> HeaderRule:
 
 def parse_body_rules(said: Said, name: str) -> tuple[BodyRule, ...]:
     """Raises InvalidChannel."""
-    rules = said.each(name, MAX_RULES, _body_rule)
+    rules = said.each(name, _body_rule)
     _refuse_too_long(said, name, sum(len(rule.path.encode()) + len(orjson.dumps(rule.value)) for rule in rules))
     return rules
 
 
 def _body_rule(value: Any, path: str) -> BodyRule:
-    said = Said(value, path, ("action", "path", "value"))
-    action = said.choice("action", None, ("set", "remove"))
-    where = said.text("path", None, MAX_RULES_BYTES)
+    said = Said(value, path, BODY_RULE)
+    action = said.choice("action")
+    where = said.text("path")
     if not all(where.split(".")):
         raise said.wrong(
             "path", f"must be names with dots between them, such as 'generationConfig.topK', not {where!r}"

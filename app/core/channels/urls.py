@@ -9,28 +9,25 @@ from operator import itemgetter
 from typing import Any
 
 from app.core.channels.base_urls import upstream_of
+from app.core.channels.shape import URL
 from app.core.choosing.standing import Health
 from app.core.errors import AddressRefused, InvalidChannel
 from app.core.model import Channel, ChannelUrl, Upstream
 from app.core.network.forward_proxies import ForwardProxy
-from app.core.said import Said
+from app.core.said.reading import Said
 from app.core.settings import Limits
 from app.wire.dialects.upstream_path import base_path_for
 
-MAX_WEIGHT = 1_000_000
-
-_FIELDS = ("url", "weight", "dialects", "exact")
 _UNTRIED = -1.0
-_READ_ONLY = ("resting_until_ms", "first_byte_ms")
 
 
 def parse_url(
     value: Any, path: str, dialects: tuple[str, ...], limits: Limits, proxy: ForwardProxy | None
 ) -> ChannelUrl:
     """One entry of a channel's `urls`, which stands at `path`. Raises InvalidChannel."""
-    said = Said(value, path, _FIELDS, _READ_ONLY)
-    url = said.text("url", None, 2048)
-    exact = said.flag("exact", False)
+    said = Said(value, path, URL)
+    url = said.text("url")
+    exact = said.flag("exact")
     try:
         upstream = upstream_of(url, said.at("url"), limits, proxy)
     except ValueError as error:
@@ -38,7 +35,7 @@ def parse_url(
     upstream = replace(upstream, base_path=base_path_for(upstream.base_path, exact))
     return ChannelUrl(
         url=url,
-        weight=said.number("weight", 1, 1, MAX_WEIGHT),
+        weight=said.number("weight"),
         dialects=frozenset(said.words("dialects", dialects) or dialects),
         exact=exact,
         upstream=upstream,

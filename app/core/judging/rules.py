@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final, Literal, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
-from app.core.errors import Invalid
 from app.core.judging.outcome import Blame, Facts, Flaw, judge
 from app.core.judging.resting import rest_of
+from app.core.said.reading import Said
+from app.core.said.shapes import AnyOf, Listed, OneOf, Real, Shape, Text, Whole, YesOrNo
 from app.core.settings import Settings
 
 READ_BYTES: Final = 64 * 1024
@@ -24,17 +25,25 @@ LONGEST_PATTERN: Final = 1024
 LONGEST_REST_S: Final = 31 * 86_400
 DIALECTS: Final = ("openai", "responses", "anthropic", "gemini")
 BLAMES: Final = {blame.value: blame for blame in Blame if blame is not Blame.URL}
-FIELDS: Final = ("status", "pattern", "dialect", "blame", "rest", "blacklist", "note")
 
-
-class InvalidRule(Invalid):
-    """A rule that cannot be."""
-
-
-class UnknownRuleField(InvalidRule):
-    """A rule with a field that rules have not."""
-
-    code: ClassVar[Literal["invalid", "unknown_field"]] = "unknown_field"
+RULE: Final = Shape(
+    {
+        "status": AnyOf((Text(), Whole(0, 100, 999)), example="500-599", meaning="One, a span, or empty for any"),
+        "pattern": Text(LONGEST_PATTERN, meaning="Looked for in the body, as RE2 reads it"),
+        "dialect": OneOf(("", *DIALECTS), "", meaning="Empty: any"),
+        "blame": OneOf(tuple(BLAMES), is_needed=True, meaning="On whom it rests"),
+        "rest": AnyOf(
+            (Real(0, 0, LONGEST_REST_S), OneOf(("reset",))),
+            meaning="Seconds, or reset: until the time that the upstream tells",
+        ),
+        "blacklist": YesOrNo(),
+        "note": Text(1000, lines=True),
+    },
+    title="OutcomeRule",
+    whole="a rule",
+    any_of=("status", "pattern"),
+)
+RULES: Final = Shape({"rules": Listed(RULE, MOST_RULES, is_needed=True)}, whole="the rules")
 
 
 class Pattern(Protocol):
@@ -97,93 +106,60 @@ def rehearse(
 
 
 def check_rules(values: Any) -> tuple[OutcomeRule, ...]:
-    """The rules of what JSON says. Raises InvalidRule, which names the field: `rules[0].pattern`."""
-    if not isinstance(values, list):
-        raise InvalidRule("rules must be a list", "rules")
-    if len(values) > MOST_RULES:
-        text = f"there may be {MOST_RULES} rules, not {len(values)}; one pattern can have alternatives: a|b"
-        raise InvalidRule(text, "rules")
-    rules = []
-    for place, value in enumerate(values):
-        try:
-            rules.append(check_rule(value))
-        except InvalidRule as error:
-            error.field = f"rules[{place}].{error.field}".rstrip(".")
-            raise
-    return tuple(rules)
+    """The rules of what JSON says. Raises Invalid, which names the field: `rules[0].pattern`."""
+    return Said({"rules": values}, "", RULES).each("rules", _rule)
 
 
-def check_rule(value: Any) -> OutcomeRule:
-    """One rule. Raises InvalidRule, which names the field."""
-    if not isinstance(value, dict):
-        raise InvalidRule('a rule is an object, such as {"status": "429", "blame": "key", "rest": 60}')
-    for name in value:
-        if name not in FIELDS:
-            raise UnknownRuleField(f"a rule has no field {name!r}; it has {', '.join(FIELDS)}", str(name))
-    lowest, highest, status = _statuses(value.get("status", ""))
-    pattern = _text(value, "pattern", LONGEST_PATTERN)
+def _rule(value: Any, path: str) -> OutcomeRule:
+    said = Said(value, path, RULE)
+    lowest, highest, status = _statuses(said)
+    pattern = said.text("pattern", as_written=True)
     if not status and not pattern:
-        raise InvalidRule("a rule needs a status or a pattern, or it would fit every failure", "status")
-    blame = _one_of(value, "blame", tuple(BLAMES))
-    dialect = _one_of(value, "dialect", ("", *DIALECTS), "")
-    blacklist = value.get("blacklist", False)
-    if not isinstance(blacklist, bool):
-        raise InvalidRule("blacklist must be true or false", "blacklist")
+        raise said.wrong("status", "or pattern must be said, or the rule would fit every failure")
+    blame, dialect, blacklist = said.choice("blame"), said.choice("dialect"), said.flag("blacklist")
     if blacklist and blame != "key":
-        raise InvalidRule('only a key can be blacklisted: say "blame": "key"', "blacklist")
-    rest = _rest(value.get("rest", "reset"))
-    note = _text(value, "note", 1000)
-    said = dict(zip(FIELDS, (status, pattern, dialect, blame, rest, blacklist, note), strict=True))
+        raise said.wrong("blacklist", 'holds for a key only: say "blame": "key"')
+    rest = _rest(said)
+    note = said.text("note", as_written=True)
+    written = dict(zip(RULE.fields, (status, pattern, dialect, blame, rest, blacklist, note), strict=True))
     return OutcomeRule(
         BLAMES[blame],
         lowest,
         highest,
-        _compiled(pattern) if pattern else None,
+        _compiled(pattern, said) if pattern else None,
         dialect,
         None if isinstance(rest, str) else float(rest),
         blacklist,
-        said,
+        written,
     )
 
 
-def _statuses(value: Any) -> tuple[int, int, str]:
+def _statuses(said: Said) -> tuple[int, int, str]:
+    value = said.any("status")
+    value = "" if value is None else value
     text = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else "?"
     if not text:
         return 0, 999, ""
     found = re.fullmatch(r"([1-9]\d\d)(?:\s*-\s*([1-9]\d\d))?", text, re.ASCII)
     if found is None:
-        raise InvalidRule('status must be one such as "429", a span such as "500-599", or "" for any', "status")
+        raise said.wrong("status", 'must be one such as "429", a span such as "500-599", or "" for any')
     lowest, highest = int(found[1]), int(found[2] or found[1])
     if lowest > highest:
-        raise InvalidRule(f"the status {lowest} stands before {highest}, and is greater", "status")
+        raise said.wrong("status", f"has {lowest} before {highest}, and it is greater")
     return lowest, highest, text
 
 
-def _text(value: dict[str, Any], name: str, longest: int) -> str:
-    text = value.get(name, "")
-    if not isinstance(text, str) or len(text) > longest:
-        raise InvalidRule(f"{name} must be a text of at most {longest} characters", name)
-    return text
-
-
-def _one_of(value: dict[str, Any], name: str, words: tuple[str, ...], default: str | None = None) -> str:
-    word = value.get(name, default)
-    if not isinstance(word, str) or word not in words:
-        shown = ", ".join(word or "an empty text" for word in words)
-        raise InvalidRule(f"{name} must be one of: {shown}", name)
-    return word
-
-
-def _rest(value: Any) -> int | float | str:
-    if value == "reset" and isinstance(value, str):
+def _rest(said: Said) -> int | float | str:
+    value = said.any("rest")
+    if value is None or value == "reset":
         return "reset"
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LONGEST_REST_S:
-        text = f'rest must be seconds from 0 to {LONGEST_REST_S:,}, or "reset": until the time that the upstream tells'
-        raise InvalidRule(text, "rest")
+        text = f'must be seconds from 0 to {LONGEST_REST_S:,}, or "reset": until the time that the upstream tells'
+        raise said.wrong("rest", text)
     return value
 
 
-def _compiled(pattern: str) -> Pattern:
+def _compiled(pattern: str, said: Said) -> Pattern:
     import re2
 
     options = re2.Options()
@@ -194,6 +170,6 @@ def _compiled(pattern: str) -> Pattern:
     except (re2.error, UnicodeError) as error:
         why = error.args[0] if error.args else ""
         why = why.decode("utf-8", "replace") if isinstance(why, bytes) else str(why)
-        text = f"pattern cannot be read: {why} (RE2 has no look-around and no back-references)"
-        raise InvalidRule(text, "pattern") from None
+        text = f"cannot be read: {why} (RE2 has no look-around and no back-references)"
+        raise said.wrong("pattern", text) from None
     return compiled

@@ -4,32 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any, ClassVar, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from app.core.errors import Invalid
-from app.core.money.amounts import parse_usd
 from app.core.money.table import ALWAYS_MS, LONGEST_NAME, NEVER_MS
 from app.core.money.tariff import ANY, Tariff, ratio, scaled
 from app.core.patterns import fits
+from app.core.said.reading import Said
+from app.core.said.shapes import Listed, Shape, Text, Usd, Whole
 
 MOST: Final = 1_000
 PRICES: Final = ("input", "output", "cached", "cache_write_5m", "cache_write_1h", "input_above", "output_above")
-FIELDS: Final = (
-    "model", "input", "output", "cached", "cache_write_5m", "cache_write_1h", "above_tokens", "input_above",
-    "output_above", "valid_from_ms",
-)  # fmt: skip
-_LATEST_MS: Final = 253_402_300_799_999  # the end of the year 9999
-_MOST_TOKENS: Final = 1_000_000_000
+LATEST_MS: Final = 253_402_300_799_999
+"""The end of the year 9999."""
 
-
-class InvalidPrice(Invalid):
-    """A price that cannot be."""
-
-
-class UnknownPriceField(InvalidPrice):
-    """A price with a field that prices have not."""
-
-    code: ClassVar[Literal["invalid", "unknown_field"]] = "unknown_field"
+OVERRIDE: Final = Shape(
+    {
+        "model": Text(
+            LONGEST_NAME, is_needed=True, example="gpt-5*", meaning="As the upstream is asked for it; * for any text"
+        ),
+        "input": Usd(is_needed=True, example="1.25", meaning="Dollars a million tokens, as all prices here"),
+        "output": Usd(is_needed=True, example="10"),
+        **{name: Usd(is_null=True) for name in ("cached", "cache_write_5m", "cache_write_1h")},
+        "above_tokens": Whole(0, 0, 1_000_000_000, is_null=True, meaning="Above so many tokens the prices below hold"),
+        **{name: Usd(is_null=True) for name in ("input_above", "output_above")},
+        "valid_from_ms": Whole(0, 0, LATEST_MS, is_null=True, meaning="null: always"),
+    },
+    title="Override",
+    whole="a price",
+)
+OVERRIDES: Final = Shape({"overrides": Listed(OVERRIDE, MOST, is_needed=True)}, whole="the overrides")
 
 
 class Override(NamedTuple):
@@ -97,67 +100,37 @@ class Overrides:
 
 
 def check_overrides(values: Any) -> tuple[Override, ...]:
-    """What JSON says. Raises InvalidPrice, which names the field: `overrides[0].input`."""
-    if not isinstance(values, list):
-        raise InvalidPrice("overrides must be a list", "overrides")
-    if len(values) > MOST:
-        raise InvalidPrice(f"there may be {MOST:,} overrides, not {len(values):,}", "overrides")
-    found = tuple(_check(value, f"overrides[{place}]") for place, value in enumerate(values))
+    """What JSON says. Raises Invalid, which names the field: `overrides[0].input`."""
+    said = Said({"overrides": values}, "", OVERRIDES)
+    found = said.each("overrides", _override)
     known: set[tuple[str, int]] = set()
     for place, one in enumerate(found):
         if (one.model, one.valid_from_ms) in known:
-            text = f"overrides[{place}].model is there twice with the same valid_from_ms: {one.said['model']!r}"
-            raise InvalidPrice(text, f"overrides[{place}].model")
+            text = f"is there twice with the same valid_from_ms: {one.said['model']!r}"
+            raise said.wrong(f"overrides[{place}].model", text)
         known.add((one.model, one.valid_from_ms))
     return found
 
 
-def _check(value: Any, path: str) -> Override:
-    if not isinstance(value, dict):
-        raise InvalidPrice(f"{path} must be an object", path)
-    for name in value:
-        if name not in FIELDS:
-            text = f"a price has no field {name!r}; there are {', '.join(FIELDS)}"
-            raise UnknownPriceField(text, f"{path}.{name}")
-    model = value.get("model")
-    if not isinstance(model, str) or not model.strip() or len(model) > LONGEST_NAME or not model.isprintable():
-        text = f"{path}.model must be the name that the upstream is asked for, at most {LONGEST_NAME} characters"
-        raise InvalidPrice(f"{text}; * stands for any text in it", f"{path}.model")
-    model = model.strip()
-    prices = {name: _price(value, name, path) for name in PRICES if value.get(name) is not None}
-    for name in ("input", "output"):
-        if name not in prices:
-            raise InvalidPrice(f"{path}.{name} is missing: dollars a million tokens, such as '2.50'", f"{path}.{name}")
-    above_tokens = _tier(value, prices, path)
-    valid_from_ms = _whole(value, "valid_from_ms", path, 0, _LATEST_MS)
-    said = {name: value.get(name) for name in FIELDS} | {"model": model}
-    return Override(model.lower(), ALWAYS_MS if valid_from_ms is None else valid_from_ms, prices, above_tokens, said)
+def _override(value: Any, path: str) -> Override:
+    said = Said(value, path, OVERRIDE)
+    model = said.text("model")
+    if not model.isprintable():
+        raise said.wrong("model", "must not hold what cannot be printed")
+    written = {name: said.money(name) for name in PRICES}
+    prices = {name: Fraction(price) for name, price in written.items() if price is not None}
+    above_tokens = _tier(said, prices)
+    valid_from_ms = ALWAYS_MS if said.any("valid_from_ms") is None else said.number("valid_from_ms")
+    kept = {name: said.any(name) for name in OVERRIDE.fields} | {"model": model}
+    return Override(model.lower(), valid_from_ms, prices, above_tokens, kept)
 
 
-def _tier(value: dict[str, Any], prices: dict[str, Fraction], path: str) -> int:
+def _tier(said: Said, prices: dict[str, Fraction]) -> int:
     """Above how many tokens the higher prices hold; 0: there are none."""
-    above_tokens = _whole(value, "above_tokens", path, 0, _MOST_TOKENS) or 0
+    above_tokens = said.number("above_tokens")
     for name in ("input_above", "output_above"):
         if (name in prices) != (above_tokens > 0):
-            text = f"{path}.{name} goes with above_tokens: give above_tokens, input_above and output_above, or none"
-            raise InvalidPrice(text, f"{path}.{name}")
+            raise said.wrong(name, "goes with above_tokens: give above_tokens, input_above and output_above, or none")
     if above_tokens and not prices["input"]:
-        raise InvalidPrice(f"{path}.input must be above 0 where there are higher prices", f"{path}.input")
+        raise said.wrong("input", "must be above 0 where there are higher prices")
     return above_tokens
-
-
-def _price(value: dict[str, Any], name: str, path: str) -> Fraction:
-    try:
-        parse_usd(value[name])
-    except ValueError as error:
-        raise InvalidPrice(f"{path}.{name} {error}", f"{path}.{name}") from None
-    return Fraction(value[name])
-
-
-def _whole(value: dict[str, Any], name: str, path: str, lowest: int, highest: int) -> int | None:
-    number = value.get(name)
-    if number is None:
-        return None
-    if isinstance(number, bool) or not isinstance(number, int) or not lowest <= number <= highest:
-        raise InvalidPrice(f"{path}.{name} must be a whole number from {lowest:,} to {highest:,}", f"{path}.{name}")
-    return number

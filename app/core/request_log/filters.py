@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
-from app.core.errors import Invalid
 from app.core.judging.outcome import Outcome
 from app.core.request_log.rows import LogRow
-
-T = TypeVar("T")
+from app.core.said.reading import Said
+from app.core.said.shapes import Field, SomeOf, Text, Whole, YesOrNo
 
 EXACT: Final = ("token_id", "channel_id", "mapping", "key_id", "model", "dialect")
 """What must be as it is asked for."""
-NAMES: Final = ("from_ms", "to_ms", *EXACT, "status", "outcome", "stream", "final", "q")
 MAX_TEXT: Final = 300
+LATEST_MS: Final = 9_999_999_999_999
 
-_TIME = re.compile(r"[0-9]{1,13}")
+FILTERS: Final[dict[str, Field]] = {
+    "from_ms": Whole(0, 0, LATEST_MS, is_null=True),
+    "to_ms": Whole(0, 0, LATEST_MS, is_null=True, meaning="Exclusive"),
+    **{name: Text(MAX_TEXT) for name in EXACT},
+    "status": Text(MAX_TEXT, example="200,4xx"),
+    "outcome": SomeOf(tuple(outcome.value for outcome in Outcome)),
+    "stream": YesOrNo(default=None),
+    "final": YesOrNo(default=None, meaning="true: only what callers got"),
+    "q": Text(MAX_TEXT, meaning="Looked for in request id, model, token, client, reason and path"),
+}
+"""What a query may say."""
+
 _STATUS = re.compile(r"[1-9][0-9]{2}|[1-9]xx")
-_OUTCOMES: Final = frozenset(outcome.value for outcome in Outcome)
-_FLAGS: Final = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,44 +74,21 @@ def filter_of_token(token_id: str, from_ms: int, to_ms: int) -> LogFilter:
     return LogFilter(from_ms=from_ms, to_ms=to_ms, exact=((LogRow._fields.index("token_id"), token_id),))
 
 
-def parse_filter(said: Mapping[str, str]) -> LogFilter:
-    """What a query asks for; names that are none of NAMES are passed over. Raises Invalid."""
-    texts = {name: said[name].strip() for name in NAMES if said.get(name, "").strip()}
-    for name, text in texts.items():
-        if len(text) > MAX_TEXT:
-            raise Invalid(f"{name} has {len(text):,} characters; at most {MAX_TEXT} are possible", name)
-    words = [word.strip().lower() for word in texts.get("status", "").split(",") if word.strip()]
+def parse_filter(asked: Said) -> LogFilter:
+    """What a query asks for. Raises Invalid."""
+    words = [word.strip().lower() for word in asked.text("status").split(",") if word.strip()]
     for word in words:
         if not _STATUS.fullmatch(word):
-            raise Invalid(f"status must be such as 200,4xx,5xx, not {word!r}", "status")
-    outcomes = [word.strip() for word in texts.get("outcome", "").split(",") if word.strip()]
-    for word in outcomes:
-        if word not in _OUTCOMES:
-            raise Invalid(f"outcome must be of {', '.join(sorted(_OUTCOMES))}, not {word!r}", "outcome")
+            raise asked.wrong("status", f"must be such as 200,4xx,5xx, not {word!r}")
+    texts = {name: asked.text(name) for name in EXACT}
     return LogFilter(
-        from_ms=_read(texts, "from_ms", _time),
-        to_ms=_read(texts, "to_ms", _time),
-        exact=tuple((LogRow._fields.index(name), texts[name]) for name in EXACT if name in texts),
+        from_ms=asked.number("from_ms") if asked.has("from_ms") else None,
+        to_ms=asked.number("to_ms") if asked.has("to_ms") else None,
+        exact=tuple((LogRow._fields.index(name), text) for name, text in texts.items() if text),
         statuses=frozenset(int(word) for word in words if not word.endswith("xx")),
         classes=frozenset(int(word[0]) for word in words if word.endswith("xx")),
-        outcomes=frozenset(outcomes),
-        stream=_read(texts, "stream", _flag),
-        final=_read(texts, "final", _flag),
-        q=texts.get("q", "").casefold(),
+        outcomes=frozenset(asked.words("outcome")),
+        stream=asked.flag("stream") if asked.has("stream") else None,
+        final=asked.flag("final") if asked.has("final") else None,
+        q=asked.text("q").casefold(),
     )
-
-
-def _read(texts: Mapping[str, str], name: str, read: Callable[[str, str], T]) -> T | None:
-    return read(name, texts[name]) if name in texts else None
-
-
-def _time(name: str, text: str) -> int:
-    if not _TIME.fullmatch(text):
-        raise Invalid(f"{name} must be a time in milliseconds since the epoch, not {text[:40]!r}", name)
-    return int(text)
-
-
-def _flag(name: str, text: str) -> bool:
-    if text not in _FLAGS:
-        raise Invalid(f"{name} must be true or false, not {text[:40]!r}", name)
-    return _FLAGS[text]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import logging
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import orjson
 from flask import Response, jsonify, request
@@ -56,6 +56,8 @@ Code = Literal[
 ]
 """Every code that the admin API answers with. They are stable; the page has words for each (`admin_ui/js/i18n.js`)."""
 
+CODES: tuple[Code, ...] = get_args(Code)
+
 _HTTP_CODES: dict[int | None, Code] = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
 
 
@@ -102,24 +104,6 @@ def read_json() -> Any:
         return orjson.loads(request.get_data().removeprefix(codecs.BOM_UTF8))
     except orjson.JSONDecodeError:
         return None
-
-
-def read_object(example: str, *, known: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The JSON object in the body; with `known` no other field may stand in it. Raises AdminError."""
-    body = read_json()
-    if not isinstance(body, dict):
-        raise AdminError(400, "bad_json", f"Invalid request body: send a JSON object such as {example}")
-    return known_fields(body, known)
-
-
-def known_fields(body: dict[str, Any], known: tuple[str, ...]) -> dict[str, Any]:
-    """The object itself. Raises AdminError where a field stands in it that is not among those that are known."""
-    for name in body:
-        if known and name not in known:
-            raise AdminError(
-                400, "unknown_field", f"there is no field {name!r} here; there are {', '.join(known)}", name
-            )
-    return body
 
 
 def error_answer(error: Exception) -> tuple[Response, int, dict[str, str]]:

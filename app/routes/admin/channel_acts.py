@@ -6,16 +6,18 @@ from functools import partial
 
 from flask import Blueprint, jsonify
 
-from app.core.channels.definition import MAX_PRIORITY
 from app.core.channels.keys import KeyState
+from app.core.channels.shape import CHANNEL, ID, MAX_PRIORITY
 from app.core.model import Channel
-from app.core.said import Said
+from app.core.said.reading import Said
+from app.core.said.shapes import Listed, OneOf, Shape, Text, Whole
 from app.core.snapshot import CHANNELS
 from app.gateway import Gateway
 from app.proxy.api.choices import now_ms
-from app.routes.admin.answers import AdminError, read_object
+from app.routes.admin.answers import AdminError
 from app.routes.admin.channel_answers import ChannelAnswers
-from app.routes.admin.channels import Answer, find_channel, refuse_addresses, rest_s, with_keys
+from app.routes.admin.channels import SECONDS, Answer, find_channel, refuse_addresses, with_keys
+from app.routes.openapi.operation import Body, operation
 from app.storage.catalog import channels
 
 ACTIONS = ("enable", "disable", "delete", "clear_cooldowns", "set_priority")
@@ -24,17 +26,38 @@ STEP = 10
 MOST = MAX_PRIORITY // STEP
 """Channels that one request names."""
 
+_IDS = Listed(ID, MOST, 1, is_needed=True)
+_COPY = Body(
+    Shape({"name": Text(100, is_needed=True, example="copy"), "keys": OneOf(("none", "active", "all"), "none")}),
+    {"name": "copy", "keys": "all"},
+)
+_BATCH = Body(
+    Shape(
+        {
+            "ids": _IDS,
+            "action": OneOf(ACTIONS, is_needed=True),
+            "priority": Whole(0, -MAX_PRIORITY, MAX_PRIORITY, meaning="For set_priority"),
+        }
+    ),
+    {"ids": ["1", "2"], "action": "disable"},
+)
+_ORDER = Body(Shape({"ids": _IDS}), {"ids": ["2", "1"]})
+_REST = Body(
+    Shape({"seconds": SECONDS, "model": Text(300, meaning="Only this one rests, as clients ask for it")}),
+    {"seconds": 600},
+)
+
 
 def add_channel_act_routes(admin: Blueprint, gateway: Gateway) -> None:
     check, answers = partial(refuse_addresses, gateway), ChannelAnswers(gateway)
     _add_rest_routes(admin, gateway, answers)
 
     @admin.post("/channels/<channel_id>/copy")
-    def copy_channel(channel_id: str) -> Answer:
-        """What is observed of it is not copied."""
+    @operation(body=_COPY, answer={"channel": CHANNEL}, status=201)
+    def copy_channel(said: Said, channel_id: str) -> Answer:
+        """Copies a channel. What is observed of it is not copied."""
         source = find_channel(gateway, channel_id)
-        said = Said(read_object('{"name": "two", "keys": "all"}'), "", ("name", "keys"))
-        name, which = said.text("name", None, 100), said.choice("keys", "none", ("none", "active", "all"))
+        name, which = said.text("name"), said.choice("keys")
         copy = channels.add(gateway.catalog, source.said | {"name": name}, check)
         if which != "none":
             states = [KeyState.ACTIVE] if which == "active" else []
@@ -42,17 +65,19 @@ def add_channel_act_routes(admin: Blueprint, gateway: Gateway) -> None:
         return jsonify(success=True, channel=answers.one(copy)), 201
 
     @admin.post("/channels/batch")
-    def change_channels() -> Answer:
-        said = Said(read_object('{"ids": ["1", "2"], "action": "disable"}'), "", ("ids", "action", "priority"))
-        action = said.choice("action", None, ACTIONS)
+    @operation(body=_BATCH, answer={"changed": Whole(meaning="How many are another now")})
+    def change_channels(said: Said) -> Answer:
+        """Changes many channels at once."""
+        action = said.choice("action")
         if action == "set_priority" and said.any("priority") is None:
             raise said.wrong("priority", "is missing")
-        priority = said.number("priority", 0, -MAX_PRIORITY, MAX_PRIORITY)
-        return jsonify(success=True, changed=_done(gateway, _named(gateway, said), action, priority))
+        return jsonify(success=True, changed=_done(gateway, _named(gateway, said), action, said.number("priority")))
 
     @admin.post("/channels/reorder")
-    def reorder_channels() -> Answer:
-        named = _named(gateway, Said(read_object('{"ids": ["2", "1"]}'), "", ("ids",)))
+    @operation(body=_ORDER, answer={"changed": Whole(meaning="How many have another priority now")})
+    def reorder_channels(said: Said) -> Answer:
+        """Puts channels into an order, the first to be tried first. Their priorities become multiples of 10."""
+        named = _named(gateway, said)
         wanted = {channel.id: STEP * (len(named) - place) for place, channel in enumerate(named)}
         changes = {one.id: {"priority": wanted[one.id]} for one in named if one.priority != wanted[one.id]}
         return jsonify(success=True, changed=len(channels.update(gateway.catalog, changes)))
@@ -62,16 +87,19 @@ def _add_rest_routes(admin: Blueprint, gateway: Gateway, answers: ChannelAnswers
     health = gateway.choosing.health
 
     @admin.post("/channels/<channel_id>/cooldown")
-    def rest_channel(channel_id: str) -> Answer:
+    @operation(body=_REST, answer={"channel": CHANNEL})
+    def rest_channel(said: Said, channel_id: str) -> Answer:
+        """Lets a channel rest, or one of its models."""
         channel = find_channel(gateway, channel_id)
-        said = Said(read_object('{"seconds": 600}'), "", ("seconds", "model"))
-        now, seconds = now_ms(), rest_s(said)
+        now, seconds = now_ms(), said.real("seconds")
         model = _upstream_model(channel, said) if said.any("model") is not None else None
         health.rest(channel_id, now, now + round(seconds * 1000), model=model)
         return jsonify(success=True, channel=answers.one(channel))
 
     @admin.delete("/channels/<channel_id>/cooldown")
+    @operation(answer={"channel": CHANNEL})
     def end_channel_rest(channel_id: str) -> Answer:
+        """Ends the rest of a channel, and those of its urls, keys and models."""
         channel = find_channel(gateway, channel_id)
         health.end_rests(channel_id, now_ms())
         return jsonify(success=True, channel=answers.one(channel))
@@ -94,9 +122,7 @@ def _done(gateway: Gateway, named: list[Channel], action: str, priority: int) ->
 
 def _named(gateway: Gateway, said: Said) -> list[Channel]:
     """The channels of `ids`. Raises AdminError."""
-    ids = said.items("ids", MOST)
-    if not ids:
-        raise said.wrong("ids", "must name one or more channels")
+    ids = said.items("ids")
     gateway.catalog.look()  # others may just have been added
     known = CHANNELS.of(gateway.catalog.snapshot).by_id
     for place, one in enumerate(ids):
@@ -110,7 +136,7 @@ def _named(gateway: Gateway, said: Said) -> list[Channel]:
 
 def _upstream_model(channel: Channel, said: Said) -> str:
     """As the upstream is asked for it, by which models rest."""
-    model = said.text("model", None, 300)
+    model = said.text("model")
     for entry in channel.models:
         if model in (entry.name, entry.upstream_name) or entry.name == "*":
             return entry.upstream_name or model

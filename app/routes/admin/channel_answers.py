@@ -6,15 +6,38 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.core.channels.definition import answer
-from app.core.channels.keys import KeyCounts
+from app.core.channels.keys import KeyCounts, KeyState
+from app.core.channels.shape import ID, LAST_ERROR, TIME
 from app.core.choosing.penalties import penalties
 from app.core.choosing.selection import Preferences
 from app.core.choosing.standing import Health
 from app.core.model import Channel
+from app.core.said.shapes import Listed, OneOf, Shape, Text, Whole, YesOrNo
 from app.gateway import Gateway
 from app.proxy.api.choices import now_ms, preferences_of
 from app.storage.health.channel import LastError
 from app.storage.keys.listing import ListedKey
+
+KEY = Shape(
+    {
+        "note": Text(1000, lines=True),
+        "models": Listed(Text(300), 1000, meaning="Those that it is kept for; empty: all of the channel's"),
+        "enabled": YesOrNo(default=True),
+    },
+    {
+        "id": ID,
+        "hint": Text(meaning="How it begins and ends"),
+        "state": OneOf(tuple(state.value for state in KeyState)),
+        "resting_until_ms": TIME,
+        "failures": Whole(),
+        "requests": Whole(meaning="Attempts with it"),
+        "errors": Whole(),
+        "last_used_at_ms": TIME,
+        "last_error": LAST_ERROR,
+    },
+    title="Key",
+    unanswered=("enabled",),
+)
 
 
 class ChannelAnswers:

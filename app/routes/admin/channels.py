@@ -8,30 +8,55 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify
 
-from app.core.channels.definition import DIALECTS
+from app.core.channels.shape import CHANNEL, DIALECTS, ID
 from app.core.errors import AddressRefused
 from app.core.model import Channel
-from app.core.said import Said
+from app.core.said.reading import Said
+from app.core.said.shapes import Anything, Field, Listed, Real, Shape, SomeOf, Text, Whole, YesOrNo
 from app.core.snapshot import CHANNELS
 from app.gateway import Gateway
 from app.proxy.api.choices import now_ms
-from app.routes.admin.answers import AdminError, read_object
+from app.routes.admin.answers import AdminError
 from app.routes.admin.channel_answers import ChannelAnswers
-from app.routes.admin.lists import asked_words, page_size
+from app.routes.admin.lists import COUNT, NEXT, PAGED, Q
 from app.routes.admin.tasks.imports import GivenKeys, order_import, read_keys_of
-from app.routes.admin.tasks.long_objects import read_long_object
-from app.routes.admin.tasks.tasks import task_answer
+from app.routes.admin.tasks.long_objects import LongBody, LongValue
+from app.routes.admin.tasks.tasks import TASK, task_answer
+from app.routes.openapi.operation import Body, operation
 from app.storage.catalog import channels
 from app.storage.catalog.channels import ChannelNotFound
 from app.storage.connections import RedisError
 from app.storage.secrets import CannotOpen
 
-EXAMPLE = '{"name": "one", "dialects": ["openai"], "urls": [{"url": "https://..."}], "models": [...]}'
 STATES = ("enabled", "disabled", "resting")
 LONGEST_REST_S = 31 * 86_400
 """By hand."""
+SECONDS = Real(0, 1, LONGEST_REST_S, is_needed=True, meaning="How long it shall rest")
+
+_ASKED: dict[str, Field] = {
+    "dialect": SomeOf(DIALECTS, meaning="That speak one of them"),
+    "state": SomeOf(STATES),
+    "model": Text(meaning="That serve it"),
+    "q": Q,
+    **PAGED,
+}
+_AT_REST = Shape({"encrypted": YesOrNo(), "out_of_line": Whole(meaning="Keys that are stored otherwise")})
+_PAGE = {"count": COUNT, "channels": Listed(CHANNEL), "next": NEXT, "keys_at_rest": _AT_REST}
+_ONE = {"channel": CHANNEL}
+_ADDED = Shape({"success": YesOrNo(), "channel": CHANNEL, "task": TASK}, optional=("task",))
+_NEW = LongBody(
+    CHANNEL.with_fields(keys=Anything(meaning="A text, with a key in each line, or a list of texts")),
+    {
+        "name": "main",
+        "dialects": ["openai"],
+        "urls": [{"url": "https://api.openai.com/v1"}],
+        "models": [{"name": "gpt-5"}],
+        "keys": ["sk-1"],
+    },
+    long=("keys",),
+)
 
 Answer = Response | tuple[Response, int]
 Given = TypeVar("Given")
@@ -40,39 +65,53 @@ Given = TypeVar("Given")
 def add_channel_routes(admin: Blueprint, gateway: Gateway) -> None:
     catalog = gateway.catalog
     check, answers = partial(refuse_addresses, gateway), ChannelAnswers(gateway)
+    _add_one_routes(admin, gateway)
 
     @admin.get("/channels")
-    def list_channels() -> Answer:
-        found = _asked_for(catalog.in_hand().channels, answers)
-        size, begin = page_size(), _begin(found)
+    @operation(query=_ASKED, answer=_PAGE)
+    def list_channels(asked: Said) -> Answer:
+        """Lists channels, by priority, then name."""
+        found = _asked_for(asked, catalog.in_hand().channels, answers)
+        size, begin = asked.number("limit"), _begin(asked, found)
         page = found[begin : begin + size]
         more = len(found) > begin + size
         following = _place(page[-1]) if more else None
         return jsonify(answers.listed(page, len(found), following))
 
     @admin.post("/channels")
-    def add_channel() -> Answer:
-        body, long = read_long_object(EXAMPLE, ("keys",))
-        given = read_keys_of(body, long)
-        channel = channels.add(catalog, body, check)
+    @operation(body=_NEW, answer=_ADDED, status=201)
+    def add_channel(said: tuple[Said, LongValue | None]) -> Answer:
+        """Adds a channel, and its keys with it. A task adds keys that are many."""
+        given = read_keys_of(*said)
+        channel = channels.add(catalog, said[0].values, check)
         ordered = give_first_keys(gateway, channel, given)
         return jsonify(success=True, channel=answers.one(channel), **ordered), 201
 
+
+def _add_one_routes(admin: Blueprint, gateway: Gateway) -> None:
+    catalog = gateway.catalog
+    check, answers = partial(refuse_addresses, gateway), ChannelAnswers(gateway)
+
     @admin.get("/channels/<channel_id>")
+    @operation(answer=_ONE)
     def show_channel(channel_id: str) -> Answer:
+        """Shows a channel."""
         return jsonify(success=True, channel=answers.one(find_channel(gateway, channel_id)))
 
     @admin.put("/channels/<channel_id>")
-    def update_channel(channel_id: str) -> Answer:
-        body = read_object(EXAMPLE)
-        if isinstance(body.get("keys"), str | list):
+    @operation(body=Body(CHANNEL.changes(), {"priority": 10}), answer=_ONE)
+    def update_channel(said: Said, channel_id: str) -> Answer:
+        """Changes what is said of a channel. A mapping that leads to it follows a new name."""
+        if isinstance(said.values.get("keys"), str | list):
             text = f"keys are added by POST /api/channels/{channel_id}/keys, and deleted there; nothing was changed"
             raise AdminError(400, "invalid", text, "keys")
-        [channel] = channels.update(catalog, {channel_id: body}, check)
+        [channel] = channels.update(catalog, {channel_id: said.values}, check)
         return jsonify(success=True, channel=answers.one(channel))
 
     @admin.delete("/channels/<channel_id>")
+    @operation(answer={"id": ID})
     def delete_channel(channel_id: str) -> Answer:
+        """Deletes a channel and its keys."""
         channels.delete(catalog, [channel_id])
         gateway.key_edits.drop(channel_id)
         return jsonify(success=True, id=channel_id)
@@ -111,14 +150,6 @@ def with_keys(gateway: Gateway, channel: Channel, give: Callable[[], Given]) -> 
         raise
 
 
-def rest_s(said: Said) -> float:
-    """How long something shall rest. Raises InvalidChannel."""
-    seconds = said.any("seconds")
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 1 <= seconds <= LONGEST_REST_S:
-        raise said.wrong("seconds", f"must be a number from 1 to {LONGEST_REST_S:,}")
-    return seconds
-
-
 def refuse_addresses(gateway: Gateway, channel: Channel) -> None:
     """Raises AdminError for a url at which the egress guard lets nobody connect."""
     for place, url in enumerate(channel.urls):
@@ -128,11 +159,10 @@ def refuse_addresses(gateway: Gateway, channel: Channel) -> None:
             raise AdminError(400, "address_refused", str(error), f"urls[{place}].url") from None
 
 
-def _asked_for(all_of_them: tuple[Channel, ...], answers: ChannelAnswers) -> list[Channel]:
+def _asked_for(asked: Said, all_of_them: tuple[Channel, ...], answers: ChannelAnswers) -> list[Channel]:
     """Those that the query asks for."""
-    dialects = asked_words("dialect", DIALECTS)
-    states = set(asked_words("state", STATES))
-    model, q = request.args.get("model", "").strip(), request.args.get("q", "").strip().casefold()
+    dialects, states = asked.words("dialect"), set(asked.words("state"))
+    model, q = asked.text("model"), asked.text("q").casefold()
     return [
         channel
         for channel in all_of_them
@@ -159,9 +189,9 @@ def _speaks_of(channel: Channel, q: str) -> bool:
     return any(q in text.casefold() for text in texts)
 
 
-def _begin(found: list[Channel]) -> int:
+def _begin(asked: Said, found: list[Channel]) -> int:
     """Where the page begins: behind the place that the one before told, whatever was deleted meanwhile."""
-    after = request.args.get("after", "")
+    after = asked.text("after")
     if not after:
         return 0
     priority, _, name = after.partition(" ")

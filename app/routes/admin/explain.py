@@ -14,38 +14,76 @@ from app.core.choosing.explaining import Explained, explain
 from app.core.choosing.selection import Wanted
 from app.core.errors import ApiError
 from app.core.model import AccessToken, Mapping, Snapshot
-from app.core.said import Said
+from app.core.said.reading import Said
+from app.core.said.shapes import Anything, Listed, Named, Real, Shape, Text, Whole
 from app.gateway import Gateway
 from app.proxy.api.choices import now_ms, preferences_of
 from app.proxy.api.read_request import read_request
 from app.proxy.api.request import ApiRequest
 from app.proxy.own_request import own_inbound
-from app.routes.admin.answers import AdminError, read_object
+from app.routes.admin.answers import AdminError
 from app.routes.admin.outcome_rules import body_said, headers_said
 from app.routes.admin.tokens import find_token
 from app.routes.api_door import channel_of
+from app.routes.openapi.operation import Body, operation
 from app.storage.catalog.access_tokens import AccessTokenNotFound
 from app.wire.dialects.asked import Asked, dialect_of
 from app.wire.dialects.credentials import credentials, query_without_key, without_credentials
 from app.wire.http.headers import Headers, by_name, find
 
-FIELDS = ("path", "method", "headers", "body", "token_id")
+_CALL = Body(
+    Shape(
+        {
+            "path": Text(16_384, is_needed=True, pattern="^/", example="/v1/chat/completions"),
+            "method": Text(20, "POST"),
+            "headers": Named(Text()),
+            "body": Anything(meaning="A text, or JSON"),
+            "token_id": Text(30, meaning="Of the access token; empty: the one that headers or path show"),
+        }
+    ),
+    {"path": "/v1/chat/completions", "body": {"model": "gpt-5"}},
+)
+_EXPLAINED = Shape(
+    {
+        "dialect": Text(is_null=True),
+        "model": Text(is_null=True),
+        "route": Text(is_null=True, meaning="A mapping's prefix, channels, or local"),
+        "affinity": Text(is_null=True, meaning="Which channel and key its conversation has"),
+        "candidates": Listed(
+            Shape(
+                {
+                    "channel_id": Text(),
+                    "channel": Text(),
+                    "priority": Whole(),
+                    "penalty": Real(),
+                    "effective_priority": Real(),
+                    "weight": Whole(),
+                    "fit_keys": Whole(),
+                    "rank": Whole(is_null=True, meaning="From 1; null: it is excluded"),
+                    "excluded": Text(is_null=True, meaning="Why"),
+                }
+            )
+        ),
+        "refused": Shape({"status": Whole(), "code": Text(), "message": Text()}, is_null=True),
+    }
+)
 LOCAL = "local"
 CHANNELS = "channels"
 
 
 def add_explain_route(admin: Blueprint, gateway: Gateway) -> None:
     @admin.post("/explain")
-    def explain_call() -> Response:
-        said = Said(read_object('{"path": "/v1/chat/completions", "body": {"model": "gpt-5"}}'), "", FIELDS)
+    @operation(body=_CALL, answer={"explanation": _EXPLAINED})
+    def explain_call(said: Said) -> Response:
+        """Tells why a call would go where it would go, without making it."""
         return jsonify(success=True, explanation=_explanation(gateway, said))
 
 
 def _explanation(gateway: Gateway, said: Said) -> dict[str, Any]:
-    target, method = said.text("path", None, 16_384), said.text("method", "POST", 20).upper()
+    target, method = said.text("path"), said.text("method").upper()
     if not target.startswith("/"):
         raise said.wrong("path", "must begin with a slash, such as /v1/chat/completions")
-    token_id = said.text("token_id", "", 30)
+    token_id = said.text("token_id")
     fields, body = list(headers_said(said).items()), body_said(said)
     if body and find(fields, "content-type") is None:
         fields.append(("Content-Type", "application/json"))

@@ -7,13 +7,18 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
 from app.core.callers.tickets import Tickets
+from app.core.errors import InvalidChannel, UnknownField
+from app.core.said.reading import Said
+from app.core.said.shapes import Shape, Text
 from app.gateway import Gateway
 from app.routes import web_proxy
-from app.routes.admin.answers import EXPECTED, MAX_OPEN_BODY_BYTES, AdminError, error_answer, read_json
+from app.routes.admin.answers import EXPECTED, MAX_OPEN_BODY_BYTES, AdminError, error_answer
+from app.routes.openapi.operation import Body, operation
 from app.storage.admin_access import SESSION_S, AddressLocked, AdminAccess, SessionEnded, WrongToken
 
 COOKIE = "api_proxy_admin"
@@ -28,7 +33,28 @@ _DEVICE = re.compile(r"([0-9a-f]{32})\.(.+)")
 
 _DISABLED = "Admin functionality is disabled (ADMIN_TOKEN not set)"
 _ENDED = "The session has ended; log in again"
+_LOGOUT = Body(Shape({}), {})
+"""JSON is what no page of another site can send without asking."""
+_DONE = {"message": Text()}
 _OPEN_ENDPOINTS = frozenset({"admin.login", "admin.logout"})
+
+
+class _Login(Body):
+    """Whatever is wrong with it, no more is told of it than always was."""
+
+    def said(self, value: Any) -> Said:
+        try:
+            said = super().said(value)
+            if isinstance(said.values.get("token"), str):
+                return said
+        except UnknownField:
+            raise
+        except (AdminError, InvalidChannel):
+            pass
+        raise AdminError(400, "bad_json", "Invalid request body")
+
+
+_LOGIN = _Login(Shape({"token": Text(is_needed=True, meaning="ADMIN_TOKEN")}), {"token": "..."})
 
 
 def build_admin(gateway: Gateway) -> Blueprint:
@@ -47,25 +73,23 @@ def build_admin(gateway: Gateway) -> Blueprint:
             _check_caller(access)
 
     @admin.post("/admin/login")
-    def login() -> Response:
+    @operation(body=_LOGIN, answer=_DONE, access=(), group="sessions")
+    def login(said: Said) -> Response:
+        """Opens a session for a browser, by a cookie."""
         assert access is not None  # noqa: S101 - let_in has refused
-        body = read_json()
-        token = body.get("token") if isinstance(body, dict) else None
-        if not isinstance(token, str):
-            raise AdminError(400, "bad_json", "Invalid request body")
         assert gateway.tickets is not None  # noqa: S101 - there is a token, so there are tickets
         device = _known_device(gateway.tickets)
-        check_token(access, token, "Invalid token", device)
+        check_token(access, said.values["token"], "Invalid token", device)
         response = jsonify(success=True, message="Login successful")
         _set_cookie(response, COOKIE, access.open_session(), COOKIE_PATH, SESSION_S)
         _set_tickets(response, gateway.tickets, device or secrets.token_hex(16))
         return response
 
     @admin.post("/admin/logout")
-    def logout() -> Response:
+    @operation(body=_LOGOUT, answer=_DONE, access=(), group="sessions")
+    def logout(said: Said) -> Response:
+        """Ends the session of a browser."""
         assert access is not None  # noqa: S101 - let_in has refused
-        if not request.is_json:  # what no page of another site can send without asking
-            raise AdminError(400, "bad_json", "Invalid request body: send JSON, with its Content-Type")
         if session_id := request.cookies.get(COOKIE):
             access.close_session(session_id)
         response = jsonify(success=True, message="Logged out")

@@ -6,46 +6,50 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import orjson
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify
 
 from app.core.money.amounts import show_usd
-from app.core.request_log.filters import LogFilter, parse_filter
+from app.core.request_log.filters import FILTERS, parse_filter
 from app.core.request_log.rows import LogRow
+from app.core.request_log.shapes import CALL, ROW, TEXTS
+from app.core.said.reading import Said
+from app.core.said.shapes import Listed
 from app.core.usage import ABSENT, Usage
 from app.gateway import Gateway
 from app.routes.admin.answers import AdminError
 from app.routes.admin.channels import Answer
-from app.routes.admin.lists import page_size
+from app.routes.admin.lists import COUNT, NEXT, PAGED
+from app.routes.openapi.operation import operation
 from app.storage.request_log.packed import KeptRow
 from app.storage.request_log.reading import is_place
 from app.waiting import give_way
 
 ROWS_A_STEP: Final = 100
 
-_TEXTS: Final = (
-    "token_id", "token", "client", "method", "path", "mapping", "channel_id", "channel", "key_id", "key_hint",
-    "dialect", "model", "upstream_model", "outcome", "reason", "price_version", "trace_id", "user_agent",
-)  # fmt: skip
-"""Fields of which an empty one is not known."""
-
 
 def add_log_routes(admin: Blueprint, gateway: Gateway) -> None:
     log = gateway.request_log
 
     @admin.get("/logs")
-    def list_logs() -> Answer:
-        after = request.args.get("after", "")
+    @operation(query={**FILTERS, **PAGED}, answer={"logs": Listed(ROW), "next": NEXT})
+    def list_logs(asked: Said) -> Answer:
+        """Lists rows of the request log, newest first."""
+        after = asked.text("after")
         if after and not is_place(after):
             raise AdminError(400, "invalid", "after must be what the answer before said as its next", "after")
-        rows, following = log.page(_asked(), after, page_size())
+        rows, following = log.page(parse_filter(asked), after, asked.number("limit"))
         return _answer(logs=list(written(rows)), next=following or None)
 
     @admin.get("/logs/count")
-    def count_logs() -> Answer:
-        return jsonify(success=True, count=log.count(_asked()))
+    @operation(query=FILTERS, answer={"count": COUNT})
+    def count_logs(asked: Said) -> Answer:
+        """Counts rows of the request log."""
+        return jsonify(success=True, count=log.count(parse_filter(asked)))
 
     @admin.get("/logs/<request_id>")
+    @operation(answer={"request": CALL, "attempts": Listed(ROW)})
     def show_request(request_id: str) -> Answer:
+        """Shows a call with all of its attempts, in their order."""
         rows = log.of_request(request_id)
         if not rows:
             text = "no call with this id is in the log: it may have gone on, or it has not ended yet"
@@ -66,15 +70,11 @@ def written(rows: Iterable[KeptRow]) -> Iterator[orjson.Fragment]:
             give_way()
 
 
-def _asked() -> LogFilter:
-    return parse_filter(request.args)
-
-
 def _row_answer(kept: KeptRow) -> dict[str, Any]:
     """A row in the shape of the API."""
     row = kept.row
     answer: dict[str, Any] = {"id": str(kept.id), **row._asdict()}
-    for name in _TEXTS:
+    for name in TEXTS:
         answer[name] = answer[name] or None
     answer["status"] = row.status or None
     answer["usage"] = _usage_of(row)._asdict()

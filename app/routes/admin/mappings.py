@@ -9,24 +9,55 @@ from typing import Any
 from flask import Blueprint, Response, jsonify
 
 from app.core.channels.definition import comparable
+from app.core.channels.shape import own_options
 from app.core.errors import InvalidMapping
 from app.core.kinds import Value
 from app.core.model import Mapping
 from app.core.routing import parse_mapping
+from app.core.said.reading import Said
+from app.core.said.shapes import Named, Shape, Text, Whole
+from app.core.setting_table import OPTIONS
 from app.core.settings import check_options, shown_options, unmasked_options
 from app.core.snapshot import CHANNELS
 from app.gateway import Gateway
-from app.routes.admin.answers import read_object
+from app.routes.openapi.operation import Body, operation
 from app.storage.catalog import mappings
 
 Answer = Response | tuple[Response, int]
 
+_OPTIONS = own_options(OPTIONS)
+_TARGET = Text(is_needed=True, example="https://api.openai.com", meaning="An address, or channel:<name>")
+_ADDED = Body(
+    Shape({"prefix": Text(is_needed=True, example="/openai"), "target": _TARGET, "options": _OPTIONS}),
+    {"prefix": "/openai", "target": "https://api.openai.com"},
+)
+_GIVEN = Body(
+    Shape({"target": _TARGET, "options": _OPTIONS}, {"prefix": Text()}, any_of=("target", "options"), is_change=True),
+    {"options": {"idle_timeout": 60}},
+)
+"""`prefix` may stand in a change too: what was listed can be sent back. The path says which mapping is meant."""
+_CHANGED = {
+    "message": Text(),
+    "mapping": Shape({"prefix": Text(), "target": Text(), "options": _OPTIONS}, is_partial=True),
+}
+_MAPPINGS = {
+    "count": Whole(),
+    "mappings": Named(Text(), meaning="Targets by prefix"),
+    "options": Named(_OPTIONS, meaning="By prefix, of those that have any"),
+    "rejected": Named(Text(), meaning="Why something stored cannot be, by its name"),
+    "rejected_errors": Named(Shape({"code": Text(), "field": Text()}, is_partial=True)),
+    "version": Whole(),
+}
+
 
 def add_mapping_routes(admin: Blueprint, gateway: Gateway) -> None:
     catalog = gateway.catalog
+    _add_changes(admin, gateway)
 
     @admin.get("/mappings")
+    @operation(answer=_MAPPINGS)
     def list_mappings() -> Answer:
+        """Lists the mappings, and what of them cannot be."""
         snapshot = catalog.in_hand()
         targets = {prefix: mapping.target for prefix, mapping in snapshot.mappings.items()}
         return jsonify(
@@ -39,19 +70,34 @@ def add_mapping_routes(admin: Blueprint, gateway: Gateway) -> None:
             version=snapshot.version,
         )
 
+    @admin.post("/mappings/reload")
+    @operation(answer={"message": Text(), "version": Whole()})
+    def reload_mappings() -> Answer:
+        """Reads all that is stored again."""
+        snapshot = catalog.reload()
+        return jsonify(success=True, message="Mappings reloaded", version=snapshot.version)
+
+
+def _add_changes(admin: Blueprint, gateway: Gateway) -> None:
+    catalog = gateway.catalog
+
     @admin.post("/mappings")
-    def add_mapping() -> Answer:
-        prefix, target = _text("prefix"), _text("target")
-        options = _options()
+    @operation(body=_ADDED, answer=_CHANGED, status=201)
+    def add_mapping(said: Said) -> Answer:
+        """Adds a mapping."""
+        prefix, target = said.text("prefix"), said.text("target")
+        options = _options(said)
         _check_target(gateway, parse_mapping(prefix, target))
         mappings.add(catalog, prefix, target, options)
         mapping = _told(prefix, target, options)
         return jsonify(success=True, message="Mapping added successfully", mapping=mapping), 201
 
     @admin.put("/mappings/<path:prefix>")
-    def update_mapping(prefix: str) -> Answer:
-        options = _options(catalog.snapshot.options.get(f"/{prefix}", {}))
-        target = None if options is not None and "target" not in _body() else _text("target")
+    @operation(body=_GIVEN, answer=_CHANGED)
+    def update_mapping(said: Said, prefix: str) -> Answer:
+        """Changes a mapping. Options that are said replace all that it has."""
+        options = _options(said, catalog.snapshot.options.get(f"/{prefix}", {}))
+        target = said.text("target") if said.has("target") else None
         if target is not None:
             _check_target(gateway, parse_mapping(f"/{prefix}", target))
         mappings.update(catalog, f"/{prefix}", target, options)
@@ -59,14 +105,11 @@ def add_mapping_routes(admin: Blueprint, gateway: Gateway) -> None:
         return jsonify(success=True, message="Mapping updated successfully", mapping=mapping)
 
     @admin.delete("/mappings/<path:prefix>")
+    @operation(answer={"message": Text(), "prefix": Text()})
     def delete_mapping(prefix: str) -> Answer:
+        """Deletes a mapping."""
         mappings.delete(catalog, f"/{prefix}")
         return jsonify(success=True, message="Mapping deleted successfully", prefix=f"/{prefix}")
-
-    @admin.post("/mappings/reload")
-    def reload_mappings() -> Answer:
-        snapshot = catalog.reload()
-        return jsonify(success=True, message="Mappings reloaded", version=snapshot.version)
 
 
 def _check_target(gateway: Gateway, mapping: Mapping) -> None:
@@ -77,14 +120,9 @@ def _check_target(gateway: Gateway, mapping: Mapping) -> None:
         raise InvalidMapping(f"there is no channel {mapping.channel!r}: add it first", "target")
 
 
-def _body() -> dict[str, Any]:
-    """`prefix` may stand in a change too: what was listed can be sent back. The path says which mapping is meant."""
-    return read_object('{"prefix": "/openai", "target": "https://..."}', known=("prefix", "target", "options"))
-
-
-def _options(stored: MappingOf[str, Value] = MappingProxyType({})) -> dict[str, Value] | None:
+def _options(said: Said, stored: MappingOf[str, Value] = MappingProxyType({})) -> dict[str, Value] | None:
     """What the body sets for this mapping; None when it says nothing of it. `stored`: what holds until then."""
-    options = _body().get("options")
+    options = said.any("options")
     if options is None:
         return None
     return check_options(unmasked_options(options, stored) if isinstance(options, dict) else options)
@@ -94,11 +132,3 @@ def _told(prefix: str, target: str | None, options: dict[str, Value] | None) -> 
     """A mapping that was set, as the answer shows it: without what the request did not say."""
     said = {"target": target, "options": options and shown_options(options)}
     return {"prefix": prefix} | {name: value for name, value in said.items() if value is not None}
-
-
-def _text(name: str) -> str:
-    """A string of the JSON body. Raises InvalidMapping, which says what is missing."""
-    value = _body().get(name)
-    if not isinstance(value, str) or not value.strip():
-        raise InvalidMapping(f"{name} is missing: send it as a string in the JSON body", name)
-    return value.strip()

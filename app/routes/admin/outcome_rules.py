@@ -8,36 +8,62 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, jsonify
 
-from app.core.judging.rules import DIALECTS, OutcomeRule, check_rules, rehearse
-from app.core.said import Said
+from app.core.judging.rules import DIALECTS, MOST_RULES, RULE, RULES, OutcomeRule, check_rules, rehearse
+from app.core.said.reading import Said
+from app.core.said.shapes import Anything, Listed, Named, OneOf, Real, Shape, Text, Whole, YesOrNo
 from app.gateway import Gateway
-from app.routes.admin.answers import AdminError, read_object
+from app.routes.admin.answers import AdminError
+from app.routes.openapi.operation import Body, operation
 from app.storage.catalog import outcome_rules
+
+_RULES = {"success": YesOrNo(), "count": Whole(), "rules": Listed(RULE)}
+_REPLACED = Body(
+    Shape(RULES.fields, _RULES),
+    {"rules": [{"status": "429", "blame": "key", "rest": 60}]},
+)
+_TRIED = Body(
+    Shape(
+        {
+            "rules": Listed(RULE, MOST_RULES, meaning="Left out: those in force"),
+            "status": Whole(0, 100, 999, is_needed=True),
+            "headers": Named(Text()),
+            "body": Anything(meaning="A text, or JSON"),
+            "dialect": OneOf(("", *DIALECTS), ""),
+        }
+    ),
+    {"status": 429, "headers": {}, "body": "slow down"},
+)
+_FOUND = {
+    "outcome": Text(),
+    "blame": Text(),
+    "rest_s": Real(is_null=True, meaning="The first rest; null: nobody rests"),
+    "blacklist": YesOrNo(),
+    "rule": Whole(is_null=True, meaning="The place of the rule that decided, from 0; null: none did"),
+}
 
 
 def add_outcome_rule_routes(admin: Blueprint, gateway: Gateway) -> None:
     catalog = gateway.catalog
 
     @admin.get("/outcome-rules")
+    @operation(answer=_RULES)
     def list_rules() -> Response:
+        """Lists the rules, in the order in which they are tried."""
         return _told(catalog.in_hand().outcome_rules)
 
     @admin.put("/outcome-rules")
-    def replace_rules() -> Response:
-        body = read_object('{"rules": [{"status": "429", "blame": "key", "rest": 60}]}', known=("rules",))
-        return _told(outcome_rules.put(catalog, body.get("rules")))
+    @operation(body=_REPLACED, answer=_RULES)
+    def replace_rules(said: Said) -> Response:
+        """Puts other rules in place of all."""
+        return _told(outcome_rules.put(catalog, said.any("rules")))
 
     @admin.post("/outcome-rules/test")
-    def try_rules() -> Response:
-        """By the rules that are given, or by those in force."""
-        body = read_object('{"status": 429, "headers": {}, "body": "..."}')
-        said = Said(body, "", ("rules", "status", "headers", "body", "dialect"))
+    @operation(body=_TRIED, answer=_FOUND)
+    def try_rules(said: Said) -> Response:
+        """Tells how an answer would be judged, by rules that are given or by those in force."""
         snapshot = catalog.in_hand()
         rules = snapshot.outcome_rules if said.any("rules") is None else check_rules(said.any("rules"))
-        if not said.has("status"):
-            raise said.wrong("status", "is missing")
-        status = said.number("status", 0, 100, 999)
-        dialect = said.choice("dialect", "", ("", *DIALECTS))
+        status, dialect = said.number("status"), said.choice("dialect")
         found = rehearse(
             rules, status, headers_said(said), body_said(said), snapshot.settings, time.time(), dialect=dialect
         )

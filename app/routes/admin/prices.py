@@ -5,47 +5,80 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify
 
 from app.core.money.amounts import NANO, rounded, show_usd
+from app.core.money.overrides import LATEST_MS, OVERRIDE, OVERRIDES
 from app.core.money.prices import Effective, Prices
 from app.core.money.table import ALWAYS_MS, NEVER_MS
 from app.core.money.tariff import Tariff, price_at, starts
+from app.core.said.reading import Said
+from app.core.said.shapes import Listed, Named, Shape, Text, Usd, Whole, YesOrNo
 from app.gateway import Gateway
 from app.proxy.api.choices import now_ms
-from app.routes.admin.answers import AdminError, read_object
+from app.routes.openapi.operation import Body, operation
 from app.storage.catalog import prices
 from app.storage.costs.stored import StoredCosts, UnpricedModel
 
-READ_ONLY = ("count", "price_version", "built_in", "unpriced", "success")
-"""What GET answers with the overrides: passed over where it comes back."""
 NO_TABLE = "no worker has stored the built-in prices yet: models without a price of yours are unpriced"
-LATEST_MS = 253_402_300_799_999
 KEPT_MS = 30 * 86_400_000
 """So long a model that nobody calls any more is told of."""
 NAMED = ("input", "output", "cached", "cache_write_5m", "cache_write_1h")
+
+_PRICES = {
+    "success": YesOrNo(),
+    "count": Whole(),
+    "overrides": Listed(OVERRIDE),
+    "price_version": Text(),
+    "built_in": Shape({"version": Text(is_null=True), "models": Whole(), "warning": Text(is_null=True)}),
+    "unpriced": Listed(Shape({"model": Text(), "requests": Whole(), "last_at_ms": Whole()})),
+}
+_REPLACED = Body(
+    Shape(OVERRIDES.fields, _PRICES), {"overrides": [{"model": "gpt-5*", "input": "1.25", "output": "10"}]}
+)
+_ASKED = {
+    "model": Text(is_needed=True, example="gpt-5", meaning="As the upstream is asked for it"),
+    "at_ms": Whole(0, 0, LATEST_MS, is_null=True, meaning="When; left out: now"),
+}
+_PARTS = Shape({name: Usd() for name in NAMED})
+_EFFECTIVE = {
+    "price": Shape(
+        {
+            **OVERRIDE.fields,
+            **_PARTS.fields,
+            "valid_until_ms": Whole(is_null=True),
+            "other": Named(Usd()),
+            "service_tiers": Named(_PARTS),
+        },
+        is_null=True,
+    ),
+    "source": Text(is_null=True, meaning="override or built_in"),
+    "price_version": Text(),
+}
 
 
 def add_price_routes(admin: Blueprint, gateway: Gateway) -> None:
     catalog, costs = gateway.catalog, StoredCosts(gateway.redis, "")
 
     @admin.get("/prices")
+    @operation(answer=_PRICES)
     def list_prices() -> Response:
+        """Lists the operator's prices, and the models without a price."""
         return _told(catalog.in_hand().prices, costs)
 
     @admin.put("/prices")
-    def replace_prices() -> Response:
-        example = '{"overrides": [{"model": "gpt-5*", "input": "1.25", "output": "10"}]}'
-        body = read_object(example, known=("overrides", *READ_ONLY))
-        prices.put(catalog, body.get("overrides"))
+    @operation(body=_REPLACED, answer=_PRICES)
+    def replace_prices(said: Said) -> Response:
+        """Puts other prices in place of all of the operator's."""
+        prices.put(catalog, said.any("overrides"))
         return _told(catalog.in_hand().prices, costs)
 
     @admin.get("/prices/effective")
-    def effective_price() -> Response:
-        model = request.args.get("model", "").strip()
-        if not model:
-            raise AdminError(400, "invalid", "model is missing: the name that the upstream is asked for", "model")
-        known, at_ms = catalog.in_hand().prices, _at_ms(request.args.get("at_ms", ""))
+    @operation(query=_ASKED, answer=_EFFECTIVE)
+    def effective_price(asked: Said) -> Response:
+        """Tells what a model costs, and who says so."""
+        model, at_ms = asked.text("model"), asked.number("at_ms") if asked.has("at_ms") else now_ms()
+        known = catalog.in_hand().prices
         found = known.effective(model, at_ms)
         return jsonify(
             success=True,
@@ -80,14 +113,6 @@ def _is_unpriced(known: Prices, one: UnpricedModel, at_ms: int) -> bool:
     if at_ms - one.last_at_ms > KEPT_MS:
         return False
     return one.version == known.version or known.price_of(one.model, at_ms) is None
-
-
-def _at_ms(text: str) -> int:
-    if not text:
-        return now_ms()
-    if not text.isdecimal() or int(text) > LATEST_MS:
-        raise AdminError(400, "invalid", "at_ms must be a time in ms since 1970, such as 1767225600000", "at_ms")
-    return int(text)
 
 
 def _shown(found: Effective) -> dict[str, Any]:

@@ -6,59 +6,99 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from app.core.channels.definition import DIALECTS, parse_channel
+from app.core.channels.definition import parse_channel
 from app.core.channels.keys import Key, KeyState, keys_in
+from app.core.channels.shape import CHANNEL, DIALECTS
 from app.core.judging.outcome import Outcome
 from app.core.model import Channel
 from app.core.money.amounts import show_usd
-from app.core.said import Said
+from app.core.request_log.shapes import USAGE
+from app.core.said.reading import Said
+from app.core.said.shapes import Listed, Named, OneOf, Real, Shape, Text, Usd, Whole, YesOrNo
 from app.gateway import Gateway
 from app.proxy.model_lists import NoModelList, fetch_models
 from app.proxy.probing import TEXT, Probe, Prober
-from app.routes.admin.answers import AdminError, read_object
+from app.routes.admin.answers import AdminError
 from app.routes.admin.channels import find_channel, refuse_addresses
+from app.routes.openapi.operation import Body, operation
 
-FIELDS = ("model", "key_id", "dialect", "stream", "text")
-OF_UPSTREAM = ("urls", "dialects", "auth", "proxy_url", "header_rules", "options")
+_TEST = Body(
+    Shape(
+        {
+            "model": Text(300, meaning="Empty: the channel's check_model, else the first that it names"),
+            "key_id": Text(20, meaning="Empty: the next fit one"),
+            "dialect": OneOf(("", *DIALECTS), "", meaning="Empty: the channel's first"),
+            "stream": YesOrNo(),
+            "text": Text(10_000, lines=True, meaning="What is asked; empty: to say hi"),
+        }
+    ),
+    {"model": "gpt-5"},
+    is_optional=True,
+)
+_OF_KEY = Shape({name: one for name, one in _TEST.shape.fields.items() if name != "key_id"})
+_TEST_OF_KEY = Body(_OF_KEY, {"model": "gpt-5"}, is_optional=True)
+_TESTED = {
+    "test": Shape(
+        {
+            "ok": YesOrNo(),
+            "outcome": OneOf(tuple(outcome.value for outcome in Outcome)),
+            "status": Whole(is_null=True),
+            "duration_ms": Real(),
+            "first_byte_ms": Real(is_null=True),
+            "first_content_ms": Real(is_null=True),
+            "text": Text(meaning="What came back"),
+            "error": Text(is_null=True),
+            "headers": Named(Text()),
+            "usage": USAGE,
+            "cost_usd": Usd(is_null=True),
+            "key_id": Text(),
+            "model": Text(),
+        }
+    )
+}
+_OF_UPSTREAM = ("urls", "dialects", "auth", "proxy_url", "header_rules", "options")
 """What of a channel that is not stored yet says how its upstream is asked."""
+_UPSTREAM = Body(
+    Shape({name: CHANNEL.fields[name] for name in _OF_UPSTREAM} | {"key": Text(8192, is_needed=True, example="sk-1")}),
+    {"urls": [{"url": "https://api.openai.com/v1"}], "dialects": ["openai"], "key": "sk-1"},
+)
+_MODELS = {"count": Whole(), "models": Listed(Text())}
 
 
 def add_probe_routes(admin: Blueprint, gateway: Gateway) -> None:
     prober = Prober(gateway.engine, gateway.choosing)
 
     @admin.post("/channels/<channel_id>/test")
-    def test_channel(channel_id: str) -> Response:
-        channel = find_channel(gateway, channel_id)
-        said = Said(read_object('{"model": "gpt-5"}') if request.content_length else {}, "", FIELDS)
-        key_id = said.any("key_id")
-        key = (
-            _key(gateway, channel, said.text("key_id", None, 20))
-            if key_id is not None
-            else _usual_key(gateway, channel)
-        )
+    @operation(body=_TEST, answer=_TESTED)
+    def test_channel(said: Said, channel_id: str) -> Response:
+        """Tries a channel by one small call. It is judged like any."""
+        channel, key_id = find_channel(gateway, channel_id), said.text("key_id")
+        key = _key(gateway, channel, key_id) if key_id else _usual_key(gateway, channel)
         return _tested(gateway, prober, channel, key, said)
 
     @admin.post("/channels/<channel_id>/keys/<key_id>/test")
-    def test_key(channel_id: str, key_id: str) -> Response:
+    @operation(body=_TEST_OF_KEY, answer=_TESTED)
+    def test_key(said: Said, channel_id: str, key_id: str) -> Response:
+        """Tries a key by one small call. It is judged like any."""
         channel = find_channel(gateway, channel_id)
-        said = Said(read_object('{"model": "gpt-5"}') if request.content_length else {}, "", FIELDS)
         return _tested(gateway, prober, channel, _key(gateway, channel, key_id), said)
 
     @admin.post("/channels/<channel_id>/models/fetch")
+    @operation(answer=_MODELS)
     def fetch_channel_models(channel_id: str) -> Response:
+        """Asks a channel's upstream for its models."""
         channel = find_channel(gateway, channel_id)
         return _fetched(gateway, channel, _usual_key(gateway, channel))
 
     @admin.post("/channels/models/fetch")
-    def fetch_models_of_upstream() -> Response:
-        """Of one that is not stored yet."""
-        body = read_object('{"urls": [{"url": "https://..."}], "dialects": ["openai"], "key": "sk-..."}')
-        said = Said(body, "", (*OF_UPSTREAM, "key"))
-        [*keys] = keys_in(said.text("key", None, 8192), "key")
+    @operation(body=_UPSTREAM, answer=_MODELS)
+    def fetch_models_of_upstream(said: Said) -> Response:
+        """Asks an upstream for its models, of which no channel is stored yet."""
+        [*keys] = keys_in(said.text("key"), "key")
         if len(keys) != 1:
             raise said.wrong("key", "must be one key")
         least = {"name": "unnamed", "models": [{"name": "*"}]}
-        channel = parse_channel("", {name: body[name] for name in OF_UPSTREAM if name in body} | least)
+        channel = parse_channel("", {name: value for name, value in said.values.items() if name != "key"} | least)
         refuse_addresses(gateway, channel)
         return _fetched(gateway, channel, Key("", keys[0]))
 
@@ -68,10 +108,10 @@ def _tested(gateway: Gateway, prober: Prober, channel: Channel, key: Key, said: 
     probe = Probe(
         channel,
         key,
-        said.choice("dialect", channel.said["dialects"][0], dialects),
-        said.text("model", "", 300) or _usual_model(channel, said),
-        said.flag("stream", False),
-        said.text("text", "", 10_000, lines=True) or TEXT,
+        said.choice("dialect", among=dialects) or dialects[0],
+        said.text("model") or _usual_model(channel, said),
+        said.flag("stream"),
+        said.text("text") or TEXT,
     )
     snapshot = gateway.catalog.snapshot
     found = prober.probe(probe, snapshot, request.environ["gateway.request_id"], request.remote_addr or "")

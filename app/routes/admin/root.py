@@ -7,12 +7,24 @@ from typing import Any
 from flask import Blueprint, Response, jsonify
 
 from app.core.channels.keys import KeyState
+from app.core.said.shapes import Listed, Shape, Text, Whole
 from app.core.snapshot import CHANNELS
 from app.gateway import Gateway
 from app.proxy.api.choices import now_ms
 from app.routes.admin.answers import EXPECTED, error_answer
 from app.routes.admin.guard import let_bearer_in
+from app.routes.openapi.operation import operation
 from app.storage.keys.listing import hint_at
+
+_BLACKLIST = {
+    "totalBlacklisted": Whole(),
+    "totalKeys": Whole(),
+    "healthyKeys": Whole(),
+    "blacklistedKeys": Listed(
+        Shape({"id": Text(), "channel": Text(), "keyPreview": Text(), "reason": Text(), "since_ms": Whole()})
+    ),
+}
+_RESET = {"message": Text(), "clearedCount": Whole(), "totalKeys": Whole()}
 
 
 def build_root(gateway: Gateway) -> Blueprint:
@@ -21,7 +33,9 @@ def build_root(gateway: Gateway) -> Blueprint:
     root.before_request(let_bearer_in(gateway))
 
     @root.get("/blacklist")
+    @operation(answer=_BLACKLIST, access=("bearer",), group="keys")
     def show_blacklist() -> Response:
+        """Lists the keys that are out of their pools."""
         counts = gateway.choosing.pools.counts()
         keys = _blacklisted(gateway)
         return jsonify(
@@ -33,7 +47,9 @@ def build_root(gateway: Gateway) -> Blueprint:
         )
 
     @root.route("/reset-keys", methods=["GET", "POST"])
+    @operation(answer=_RESET, access=("bearer",), group="keys")
     def reset_keys() -> Response:
+        """Restores all keys that rest or are blacklisted, and reads the file of keys again."""
         of_file = gateway.keys_file.read_again() if gateway.keys_file is not None else ""
         gateway.choosing.health.settle(now_ms())
         cleared = 0

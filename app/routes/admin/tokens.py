@@ -5,17 +5,22 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify
 
+from app.core.callers.definition import ACCESS_TOKEN
 from app.core.model import AccessToken
 from app.core.request_log.filters import filter_of_token
+from app.core.request_log.shapes import SUMS
 from app.core.request_log.sums import RowSums
+from app.core.said.reading import Said
+from app.core.said.shapes import Listed, Text, Whole
 from app.core.snapshot import ACCESS_TOKENS
-from app.core.statistics.ranges import range_of
+from app.core.statistics.ranges import NAMES, range_of
 from app.gateway import Gateway
 from app.proxy.api.choices import now_ms
-from app.routes.admin.answers import AdminError, read_object
-from app.routes.admin.lists import page_size
+from app.routes.admin.answers import AdminError
+from app.routes.admin.lists import COUNT, NEXT, PAGED, Q
+from app.routes.openapi.operation import Body, operation
 from app.routes.token_answers import TokenAnswers
 from app.storage.catalog import access_tokens
 from app.storage.connections import RedisError
@@ -23,34 +28,62 @@ from app.storage.statistics import token_uses
 
 Answer = Response | tuple[Response, int]
 
+_EXAMPLE = {"name": "alice", "budgets": {"month_usd": "20"}}
+_ONE = {"access_token": ACCESS_TOKEN}
+_ISSUED = {**_ONE, "token": Text(meaning="What its holder sends")}
+_RANGE = Text(
+    300, "today", example="7d", meaning=f"{', '.join(NAMES)}, or two times in ms: 1767225600000-1767312000000"
+)
+_USAGE = {
+    "usage": SUMS,
+    "from_ms": Whole(),
+    "to_ms": Whole(),
+    "whole_since_ms": Whole(is_null=True, meaning="Since when the request log has all calls; null: always"),
+}
+
 
 def add_token_routes(admin: Blueprint, gateway: Gateway) -> None:
     catalog, answers = gateway.catalog, TokenAnswers(gateway)
+    _add_one_routes(admin, gateway)
 
     @admin.get("/tokens")
-    def list_tokens() -> Answer:
+    @operation(query={"q": Q, **PAGED}, answer={"count": COUNT, "access_tokens": Listed(ACCESS_TOKEN), "next": NEXT})
+    def list_tokens(asked: Said) -> Answer:
+        """Lists access tokens, without their texts."""
         catalog.in_hand()
-        found = _asked_for(list(ACCESS_TOKENS.of(catalog.snapshot).by_id.values()))
-        size, after = page_size(), _after()
+        found = _asked_for(asked, list(ACCESS_TOKENS.of(catalog.snapshot).by_id.values()))
+        size, after = asked.number("limit"), _after(asked)
         rest = [token for token in found if int(token.id) > after]
         following = rest[size - 1].id if len(rest) > size else None
         return jsonify(success=True, count=len(found), access_tokens=answers.all(rest[:size]), next=following)
 
     @admin.post("/tokens")
-    def add_token() -> Answer:
-        token, secret = access_tokens.add(catalog, _body())
+    @operation(body=Body(ACCESS_TOKEN, _EXAMPLE), answer=_ISSUED, status=201)
+    def add_token(said: Said) -> Answer:
+        """Makes an access token. Its text is told this once."""
+        token, secret = access_tokens.add(catalog, said.values)
         return jsonify(success=True, access_token=answers.one(token), token=secret), 201
 
+
+def _add_one_routes(admin: Blueprint, gateway: Gateway) -> None:
+    catalog, answers = gateway.catalog, TokenAnswers(gateway)
+
     @admin.get("/tokens/<token_id>")
+    @operation(answer=_ONE)
     def show_token(token_id: str) -> Answer:
+        """Shows an access token."""
         return jsonify(success=True, access_token=answers.one(find_token(gateway, token_id)))
 
     @admin.put("/tokens/<token_id>")
-    def update_token(token_id: str) -> Answer:
-        return jsonify(success=True, access_token=answers.one(access_tokens.update(catalog, token_id, _body())))
+    @operation(body=Body(ACCESS_TOKEN.changes(), _EXAMPLE), answer=_ONE)
+    def update_token(said: Said, token_id: str) -> Answer:
+        """Changes what an access token may do. Its text stays."""
+        return jsonify(success=True, access_token=answers.one(access_tokens.update(catalog, token_id, said.values)))
 
     @admin.delete("/tokens/<token_id>")
+    @operation(answer={"id": Text()})
     def delete_token(token_id: str) -> Answer:
+        """Deletes an access token. Calls that run go on."""
         access_tokens.delete(catalog, token_id)
         with suppress(RedisError):  # it is gone, whatever becomes of its figures
             token_uses.forget(gateway.redis, token_id)
@@ -58,19 +91,23 @@ def add_token_routes(admin: Blueprint, gateway: Gateway) -> None:
         return jsonify(success=True, id=token_id)
 
     @admin.post("/tokens/<token_id>/rotate")
+    @operation(answer=_ISSUED)
     def rotate_token(token_id: str) -> Answer:
+        """Gives an access token a new text, which is told this once. The old one ends."""
         token, secret = access_tokens.rotate(catalog, token_id)
         return jsonify(success=True, access_token=answers.one(token), token=secret)
 
     @admin.get("/tokens/<token_id>/usage")
-    def token_usage(token_id: str) -> Answer:
-        return jsonify(success=True, **_usage(gateway, find_token(gateway, token_id)))
+    @operation(query={"range": _RANGE}, answer=_USAGE)
+    def token_usage(asked: Said, token_id: str) -> Answer:
+        """Tells what an access token's calls add up to."""
+        return jsonify(success=True, **_usage(gateway, asked, find_token(gateway, token_id)))
 
 
-def _usage(gateway: Gateway, token: AccessToken) -> dict[str, Any]:
+def _usage(gateway: Gateway, asked: Said, token: AccessToken) -> dict[str, Any]:
     """What the request log has of the token's calls in the span that the query names, and from when on it has all."""
     now = now_ms()
-    span = range_of(request.args.get("range", "today"), now, gateway.catalog.snapshot.settings.time_zone)
+    span = range_of(asked.text("range"), now, gateway.catalog.snapshot.settings.time_zone)
     sums = RowSums(span, now)
     sums.add(gateway.request_log.each(filter_of_token(token.id, span.from_ms, span.to_ms)))
     whole_since_ms = gateway.request_log.whole_since_ms() or None
@@ -88,13 +125,9 @@ def find_token(gateway: Gateway, token_id: str) -> AccessToken:
     return token
 
 
-def _body() -> dict[str, Any]:
-    return read_object('{"name": "alice", "budgets": {"month_usd": "20"}}')
-
-
-def _asked_for(tokens: list[AccessToken]) -> list[AccessToken]:
+def _asked_for(asked: Said, tokens: list[AccessToken]) -> list[AccessToken]:
     """Those of which the query speaks, by name, note or hint."""
-    q = request.args.get("q", "").strip().casefold()
+    q = asked.text("q").casefold()
     if not q:
         return tokens
     return [
@@ -102,8 +135,8 @@ def _asked_for(tokens: list[AccessToken]) -> list[AccessToken]:
     ]
 
 
-def _after() -> int:
-    after = request.args.get("after", "0") or "0"
+def _after(asked: Said) -> int:
+    after = asked.text("after") or "0"
     if not (after.isascii() and after.isdecimal() and len(after) < 20):
         raise AdminError(400, "invalid", "after must be what the answer before said as its next", "after")
     return int(after)

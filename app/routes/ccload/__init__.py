@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from app.gateway import Gateway
-from app.routes.admin.answers import EXPECTED
-from app.routes.admin.guard import let_bearer_in
+from app.routes.admin.answers import EXPECTED, MAX_OPEN_BODY_BYTES
+from app.routes.admin.guard import admin_access, let_bearer_in
 from app.routes.ccload.channels import add_channel_routes
 from app.routes.ccload.envelope import failed
 from app.routes.ccload.login import add_login_routes
@@ -27,6 +27,10 @@ def build_ccload(gateway: Gateway) -> Blueprint:
     def let_in() -> None:
         if request.endpoint not in _OPEN_ENDPOINTS:
             check_bearer()
+            return
+        request.max_content_length = MAX_OPEN_BODY_BYTES
+        if request.endpoint == "ccload.login":
+            admin_access(gateway)
 
     add_login_routes(ccload, gateway)
     add_channel_routes(ccload, gateway)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from app.core.channels.keys import KeyState
 from app.core.model import Channel
+from app.core.said.shapes import Listed, Real, Shape, Text, Whole, YesOrNo
 from app.gateway import Gateway
 from app.proxy.api.choices import now_ms
 from app.routes.admin.channel_answers import ChannelAnswers
@@ -15,6 +16,34 @@ from app.wire.ccload import TYPES
 
 MOST_KEYS: Final = 100
 """Resting keys of one channel that the list names."""
+
+_COOLDOWN: Final = Shape({name: Whole() for name in ("key_index", "cooldown_until", "cooldown_remaining_ms")})
+CHANNEL_TOLD: Final = Shape(
+    {
+        "id": Whole(),
+        **{name: Text() for name in ("name", "channel_type", "url", "key_strategy", "proxy_url")},
+        "priority": Whole(),
+        "enabled": YesOrNo(),
+        "models": Listed(Shape({"model": Text(), "redirect_model": Text()})),
+        "rpm_limit": Whole(),
+        "max_concurrency": Whole(),
+        "daily_cost_limit": Real(),
+        "cost_multiplier": Real(),
+        "scheduled_check_enabled": YesOrNo(),
+        "scheduled_check_model": Text(),
+        "cooldown_until": Whole(meaning="In s since 1970; 0: it does not rest"),
+        "cooldown_duration_ms": Whole(),
+        "cooldown_remaining_ms": Whole(),
+        "key_cooldowns": Listed(_COOLDOWN),
+        "key_count": Whole(),
+        "effective_priority": Real(),
+        "success_rate": Real(),
+        "created_at": Whole(meaning="In s since 1970"),
+        "updated_at": Whole(meaning="In s since 1970"),
+    },
+    optional=("cooldown_remaining_ms", "key_cooldowns", "success_rate"),
+    title="CcloadChannel",
+)
 
 
 class CcloadAnswers:

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from flask import Response, jsonify
 
 from app.core.channels.ccload import in_their_names
+from app.core.said.shapes import Anything, Field, Shape, YesOrNo
 from app.routes.admin.answers import as_admin_error
+from app.routes.openapi.operation import ERROR
+
+CCLOAD_ERROR: Final = Shape(
+    {"success": YesOrNo(), **ERROR.fields, "data": Anything(meaning="Of a login that is locked: for how long")},
+    optional=("field", "data"),
+    title="CcloadError",
+)
+
+
+def enveloped(data: Field, **beside: Field) -> Shape:
+    """How the document tells what `answered` answers."""
+    return Shape({"success": YesOrNo(), "data": data, **beside})
 
 
 def answered(data: Any, http_status: int = 200, **beside: Any) -> tuple[Response, int]:

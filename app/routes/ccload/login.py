@@ -6,29 +6,37 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
+from app.core.said.reading import Said
+from app.core.said.shapes import OneOf, Shape, Text, Whole
 from app.gateway import Gateway
-from app.routes.admin.answers import MAX_OPEN_BODY_BYTES, AdminError, read_object
+from app.routes.admin.answers import AdminError
 from app.routes.admin.guard import admin_access, check_token
-from app.routes.ccload.envelope import answered, failed
+from app.routes.ccload.envelope import CCLOAD_ERROR, answered, enveloped, failed
+from app.routes.openapi.operation import Body, operation
 from app.storage.admin_access import LOGIN_S
 
 Answer = Response | tuple[Response, int] | tuple[Response, int, dict[str, str]]
 
+_LOGIN = Body(
+    Shape({"password": Text(is_needed=True, meaning="ADMIN_TOKEN"), "mode": OneOf(("", "admin"), "")}),
+    {"password": "..."},
+)
+_TOKEN = {"token": Text(meaning="A Bearer"), "expiresIn": Whole(meaning="In seconds")}
+_ISSUED = enveloped(Shape(_TOKEN), status=Text(), **_TOKEN)
+
 
 def add_login_routes(ccload: Blueprint, gateway: Gateway) -> None:
     @ccload.post("/login")
-    def login() -> Answer:
-        request.max_content_length = MAX_OPEN_BODY_BYTES
+    @operation(body=_LOGIN, answer=_ISSUED, access=(), group="ccLoad", failure=CCLOAD_ERROR)
+    def login(said: Said) -> Answer:
+        """Gives a token that stands for the admin's for 24 hours."""
         access = admin_access(gateway)
-        body = read_object('{"password": "..."}', known=("password", "mode"))
-        password = body.get("password")
-        if not isinstance(password, str):
-            raise AdminError(400, "invalid", "password must be a text", "password")
-        if body.get("mode") not in (None, "", "admin"):
-            text = "mode must be admin; with an access token, GET /v1/dashboard/usage tells its own figures"
-            raise AdminError(400, "invalid", text, "mode")
+        if said.any("mode") not in (None, "", "admin"):
+            raise said.wrong(
+                "mode", "must be admin; with an access token, GET /v1/dashboard/usage tells its own figures"
+            )
         try:
-            check_token(access, password, "Invalid password")
+            check_token(access, said.text("password", as_written=True), "Invalid password")
         except AdminError as error:
             if error.code == "locked":
                 return _locked(error)
@@ -37,9 +45,9 @@ def add_login_routes(ccload: Blueprint, gateway: Gateway) -> None:
         return answered(told, status="success", **told)
 
     @ccload.post("/logout")
+    @operation(answer=enveloped(Shape({"message": Text()})), access=(), group="ccLoad", failure=CCLOAD_ERROR)
     def logout() -> Answer:
-        """Ends the session of the Bearer; of none, and of one that nobody knows, there is nothing to end."""
-        request.max_content_length = MAX_OPEN_BODY_BYTES
+        """Ends the session of the Bearer. Of none, and of one that nobody knows, there is nothing to end."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             admin_access(gateway).close_session(token.strip())

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import tomllib
+from functools import partial
 from typing import Any, Final
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from app.config import ROOT
 from app.core.money.amounts import NANO
 from app.core.request_log.by_dialect import DialectSum, DialectSums
+from app.core.said.reading import Said
+from app.core.said.shapes import Listed, Named, OneOf, Real, Shape, Text, Whole, YesOrNo
 from app.core.statistics.ranges import Range, range_of
 from app.gateway import Gateway
 from app.proxy.api.choices import now_ms
-from app.routes.ccload.envelope import answered
+from app.routes.ccload.envelope import CCLOAD_ERROR, answered, enveloped
+from app.routes.openapi.operation import operation
 from app.routes.public import STATS_ACCESS
 from app.storage.request_log.latest_sums import LatestSums
 from app.wire.ccload import TYPES
@@ -33,28 +37,67 @@ CHANNEL_TYPES: Final = (
 )
 MS: Final = 1000
 
+_RANGE: Final = OneOf(("", *RANGES), "", meaning="Empty: today")
+_COUNTS: Final = {name: Whole() for name in ("total_requests", "success_requests", "error_requests")}
+_TOKENS: Final = ("input", "output", "cache_read", "cache_creation")
+_OF_A_TYPE: Final = Shape(
+    {
+        "channel_type": Text(),
+        **_COUNTS,
+        **{f"total_{name}_tokens": Whole() for name in _TOKENS},
+        "total_cost": Real(meaning="In dollars, where the operator shows it"),
+    },
+    optional=("total_cache_read_tokens", "total_cache_creation_tokens", "total_cost"),
+)
+_SUMMARY: Final = Shape(
+    {
+        **_COUNTS,
+        "range": Text(),
+        "duration_seconds": Real(),
+        "rpm_stats": Shape({f"{rate}_{unit}": Real() for unit in ("rpm", "qps") for rate in ("peak", "avg", "recent")}),
+        "is_today": YesOrNo(),
+        "by_type": Named(_OF_A_TYPE),
+        "whole_since_ms": Whole(is_null=True, meaning="Since when all calls are counted; null: always"),
+    },
+    title="CcloadSummary",
+)
+_VERSION: Final = Shape({"version": Text(), "has_update": YesOrNo(), "latest_version": Text(), "release_url": Text()})
+_TYPES: Final = Listed(
+    Shape(
+        {
+            **{name: Text() for name in ("value", "display_name", "description", "match_type")},
+            "path_patterns": Listed(Text()),
+        }
+    )
+)
+_operation = partial(operation, access=(), group="ccLoad", failure=CCLOAD_ERROR)
+
 
 def add_public_routes(ccload: Blueprint, gateway: Gateway) -> None:
     sums = LatestSums(gateway.request_log)
 
     @ccload.get("/public/summary")
-    def summary() -> Answer:
-        """Of a range of days by the gateway's time zone; of one that nobody knows, today's."""
+    @_operation(query={"range": _RANGE}, answer=enveloped(_SUMMARY))
+    def summary(asked: Said) -> Answer:
+        """Tells sums of a range of days by the gateway's time zone. Of one that nobody knows, today's."""
         settings = gateway.catalog.snapshot.settings
-        name = request.args.get("range", "")
+        name = asked.any("range")
         name = name if name in RANGES else "today"
         now = now_ms()
         told = summary_of(sums.read(now), name, now, settings.time_zone, with_cost=settings.public_cost)
         return _for_anybody(told)
 
     @ccload.get("/public/version")
+    @_operation(answer=enveloped(_VERSION))
     def version() -> Answer:
-        """Nothing is asked of the network, so there never is an update."""
+        """Tells the version. Nothing is asked of the network, so there never is an update."""
         own = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
         return _for_anybody({"version": own, "has_update": False, "latest_version": own, "release_url": ""})
 
     @ccload.get("/public/channel-types")
+    @_operation(answer=enveloped(_TYPES))
     def channel_types() -> Answer:
+        """Lists types of channels."""
         names = ("value", "display_name", "description", "path_patterns", "match_type")
         return _for_anybody([dict(zip(names, type, strict=True)) for type in CHANNEL_TYPES])
 

@@ -13,7 +13,7 @@ from app.storage.catalog.changes import Edit
 
 
 def put(catalog: Catalog, values: Any) -> tuple[OutcomeRule, ...]:
-    """Raises InvalidRule, which names the field, and RedisError."""
+    """Raises Invalid, which names the field, and RedisError."""
     rules = check_rules(values)
     text = orjson.dumps([rule.said for rule in rules]).decode()
     catalog.change(OUTCOME_RULES, "updated", [Edit("put", OUTCOME_RULES.tables[0], "rules", text)])

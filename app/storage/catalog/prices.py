@@ -13,6 +13,6 @@ from app.storage.catalog.changes import Edit
 
 
 def put(catalog: Catalog, values: Any) -> None:
-    """Raises InvalidPrice, which names the field, and RedisError."""
+    """Raises Invalid, which names the field, and RedisError."""
     text = orjson.dumps([override.said for override in check_overrides(values)]).decode()
     catalog.change(PRICES, "updated", [Edit("put", PRICES.tables[0], "overrides", text)])

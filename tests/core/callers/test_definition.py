@@ -8,8 +8,7 @@ import pytest
 
 from app.core.callers.access import hash_of
 from app.core.callers.definition import (
-    FIELDS,
-    READ_ONLY,
+    ACCESS_TOKEN,
     answer,
     check_new,
     hint_of,
@@ -48,7 +47,7 @@ def test_every_field_is_understood_and_answered_as_it_was_said() -> None:
     """What was written is read again, and holds nothing of the text but its hash and its hint."""
     token = parsed(ALL)
     assert token.said == ALL
-    assert set(ALL) == set(FIELDS)
+    assert set(ALL) == set(ACCESS_TOKEN.fields)
     assert (token.total_nano, token.day_nano, token.month_nano) == (100_000_000_000, 2_500_000_000, 1)
     assert (token.model_names, token.model_patterns) == ({"gpt-5"}, ("claude-*",))
     assert (token.routes_mode, token.channels, token.mappings) == ("allow", {"1", "2"}, {"/openai"})
@@ -64,7 +63,7 @@ def test_a_name_is_enough() -> None:
     assert told["routes"] == {"mode": "all", "channels": [], "mappings": []}
     assert (told["enabled"], told["expires_at_ms"], told["models"], told["web_pages"]) == (True, None, [], False)
     assert (told["requests_per_minute"], told["max_concurrency"], told["time_zone"]) == (0, 0, "UTC")
-    assert set(told) == {*FIELDS, *READ_ONLY}
+    assert set(told) == {*ACCESS_TOKEN.fields, *ACCESS_TOKEN.read_only}
     assert not parsed({"name": "alice"}).is_limited
 
 

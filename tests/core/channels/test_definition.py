@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
-from app.core.channels.definition import FIELDS, READ_ONLY, answer, merged, parse_channel
+from app.core.channels.definition import answer, merged, parse_channel
+from app.core.channels.shape import CHANNEL
 from app.core.errors import InvalidChannel, UnknownField
 from app.core.model import BodyRule, HeaderRule, Hours, ModelEntry
 from app.core.settings import Limits
@@ -89,7 +90,7 @@ def test_what_is_stored_means_the_same_again() -> None:
     channel = parse_channel("7", ALL)
     stored = orjson.loads(orjson.dumps(channel.said))
     assert stored == ALL
-    assert sorted(stored) == sorted(FIELDS)
+    assert sorted(stored) == sorted(CHANNEL.fields)
     assert parse_channel("7", stored) == channel
 
 
@@ -98,7 +99,7 @@ def test_what_get_gave_can_be_put() -> None:
     channel = parse_channel("7", ALL, created_at_ms=5, updated_at_ms=6)
     observed = {"success_rate": 0.5, "urls": {"https://a.example/v1": {"first_byte_ms": 80}}}
     shown = answer(channel, observed)
-    assert set(shown) == {*FIELDS, *READ_ONLY}
+    assert set(shown) == {*CHANNEL.fields, *CHANNEL.read_only}
     assert (shown["id"], shown["created_at_ms"], shown["updated_at_ms"], shown["success_rate"]) == ("7", 5, 6, 0.5)
     assert shown["last_error"] is None
     assert shown["resting_models"] == {}

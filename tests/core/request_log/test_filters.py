@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from app.core.errors import Invalid
-from app.core.request_log.filters import parse_filter
+from app.core.request_log.filters import FILTERS, parse_filter
 from app.core.request_log.rows import rows_of
+from app.core.said.reading import asked_in
+from app.core.said.shapes import Shape
 from tests.support.log_rows import called, failed_attempt, mapped, refused
 
 ROWS = [
@@ -18,7 +20,7 @@ ROWS = [
 
 def fitting(**said: str) -> list[str]:
     """First letters of the ids of the calls whose rows fit."""
-    wanted = parse_filter(said)
+    wanted = parse_filter(asked_in(said, Shape(FILTERS)))
     return [row.request_id[0] for row in ROWS if wanted.fits(row)]
 
 
@@ -78,5 +80,5 @@ def test_a_row_fits_when_all_that_is_asked_holds(said: dict[str, str], found: st
 def test_what_cannot_be_asked_is_named(name: str, text: str) -> None:
     """The error says which field is to blame."""
     with pytest.raises(Invalid) as caught:
-        parse_filter({name: text})
+        parse_filter(asked_in({name: text}, Shape(FILTERS)))
     assert caught.value.field == name

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.core.request_log.filters import LogFilter, parse_filter
+from app.core.request_log.filters import LogFilter
 from app.storage.connections import LOG_ROWS, Redis
 from app.storage.request_log import reading
 from app.storage.request_log.packed import packed, unpacked
@@ -60,7 +60,7 @@ def test_the_last_page_says_that_it_is_the_last(own_redis: Redis) -> None:
 def test_a_span_of_time_is_half_open(own_redis: Redis) -> None:
     """From its first moment to before its last, on every page."""
     fill(own_redis, 100)
-    wanted = parse_filter({"from_ms": str(NOON_MS + 10), "to_ms": str(NOON_MS + 20), "status": "200"})
+    wanted = LogFilter(from_ms=NOON_MS + 10, to_ms=NOON_MS + 20, statuses=frozenset({200}))
     found = [one.row.at_ms - NOON_MS for one in kept(own_redis, wanted)]
     assert found == [18, 16, 14, 12, 10]
     log = RequestLog(own_redis)

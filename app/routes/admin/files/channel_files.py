@@ -16,11 +16,13 @@ from app.core.channels.csv_writing import COLUMNS, write_row
 from app.core.channels.urls import AddressGuard
 from app.core.errors import Invalid
 from app.core.model import Channel
+from app.core.said.reading import Said
+from app.core.said.shapes import Field, Listed, OneOf, Shape, Text, Whole, YesOrNo
 from app.gateway import Gateway
 from app.routes.admin.answers import AdminError
 from app.routes.admin.channels import Answer
-from app.routes.admin.files.uploads import read_upload
-from app.routes.admin.lists import asked_flag
+from app.routes.admin.files.uploads import Upload
+from app.routes.openapi.operation import operation
 from app.storage.channel_import import ChannelImport, Decision, LineError
 from app.storage.keys.listing import stored_in
 from app.storage.secrets import CannotOpen
@@ -30,6 +32,27 @@ from app.wire.csv_files import BOM, STEP_BYTES, read_records, record_pieces, wri
 MOST_LINES: Final = 10_000
 """Of one file."""
 EXAMPLE: Final = "curl -F file=@channels.csv"
+FILE: Final = Upload("file", EXAMPLE)
+EXPORTED: Final = {"secrets": YesOrNo(default=True, meaning="false: hints in place of keys")}
+IMPORTED: Final = {"preview": YesOrNo(meaning="true: nothing is changed")}
+CHANGE: Final = Shape(
+    {
+        "line": Whole(),
+        "name": Text(),
+        "action": OneOf(("created", "updated", "unchanged")),
+        "fields": Listed(Text(), meaning="Those that become others"),
+        **{name: Whole() for name in ("keys_added", "keys_changed", "keys_removed")},
+        "notes": Listed(Text(), meaning="What of the line is not taken"),
+    }
+)
+COUNTS: Final = ("created", "updated", "unchanged", "skipped", "processed")
+BECOME: Final[dict[str, Field]] = {
+    "preview": YesOrNo(),
+    **{name: Whole() for name in COUNTS},
+    "errors": Listed(Shape({"line": Whole(), "message": Text()})),
+    "changes": Listed(CHANGE),
+    "notes": Listed(Text()),
+}
 
 audit = logging.getLogger("audit")
 audit.setLevel(logging.INFO)  # whatever LOG_LEVEL says
@@ -37,17 +60,21 @@ audit.setLevel(logging.INFO)  # whatever LOG_LEVEL says
 
 def add_channel_file_routes(admin: Blueprint, gateway: Gateway) -> None:
     @admin.get("/channels/export")
-    def export_channels() -> Answer:
-        return export_answer(gateway)
+    @operation(query=EXPORTED, answer="text/csv")
+    def export_channels(asked: Said) -> Answer:
+        """Shows all channels as a CSV file, with their keys. That is audited."""
+        return export_answer(gateway, asked)
 
     @admin.post("/channels/import")
-    def import_channels() -> Answer:
-        return jsonify(success=True, **import_answer(gateway))
+    @operation(query=IMPORTED, body=FILE, answer=BECOME)
+    def import_channels(asked: Said, data: bytes) -> Answer:
+        """Adds and changes channels by a CSV file, all or none of its good lines."""
+        return jsonify(success=True, **import_answer(gateway, asked, data))
 
 
-def export_answer(gateway: Gateway) -> Response:
+def export_answer(gateway: Gateway, asked: Said) -> Response:
     """All channels, the first to be tried first. Raises AdminError, RedisError."""
-    secrets = asked_flag("secrets", default=True)
+    secrets = asked.flag("secrets")
     gateway.choosing.pools.load()
     channels = gateway.catalog.look().channels
     what = "with their keys" if secrets else "with hints of their keys"
@@ -57,10 +84,10 @@ def export_answer(gateway: Gateway) -> Response:
     return Response(_written(gateway, channels, secrets), content_type="text/csv; charset=utf-8", headers=fields)
 
 
-def import_answer(gateway: Gateway) -> dict[str, Any]:
+def import_answer(gateway: Gateway, asked: Said, data: bytes) -> dict[str, Any]:
     """What became of the file that was sent, or with `?preview=true` would. Raises AdminError, Invalid, RedisError."""
-    preview = asked_flag("preview", default=False)
-    heading, rows, errors, blank = _read_file(read_upload("file", EXAMPLE))
+    preview = asked.flag("preview")
+    heading, rows, errors, blank = _read_file(data)
     work = ChannelImport(
         gateway.catalog,
         gateway.choosing.pools,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from flask import request
 from werkzeug.formparser import FormDataParser
 
 from app.routes.admin.answers import AdminError
+from app.routes.openapi.operation import form_content
 from app.waiting import give_way
 
 PIECE_BYTES: Final = 65_536
@@ -24,8 +26,24 @@ class _Unhurried:
         return request.stream.read(PIECE_BYTES if size < 0 else min(size, PIECE_BYTES))
 
 
-def read_upload(name: str, example: str) -> bytes:
-    """The file of the form's field `name`. Raises AdminError; `example` says how to send one."""
+@dataclass
+class Upload:
+    """A file, in the form's field `name` or as the body itself; a route is given its bytes."""
+
+    name: str
+    example: str
+    """How to send one."""
+    is_optional: bool = False
+
+    def read(self) -> bytes:
+        """Raises AdminError."""
+        return _read(self.name, self.example)
+
+    def content(self) -> dict[str, Any]:
+        return form_content(self.name) | {AS_BODY[0]: {"schema": {"type": "string"}}}
+
+
+def _read(name: str, example: str) -> bytes:
     body = _Unhurried()
     if request.mimetype in AS_BODY:
         return b"".join(iter(body.read, b""))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from flask import request
 
 from app.core.channels.given_keys import keys_in_file, keys_in_json
 from app.core.channels.keys import InvalidKey, keys_in
+from app.core.said.reading import Said
+from app.core.said.shapes import Listed, Shape, Text
 from app.gateway import Gateway
-from app.routes.admin.answers import AdminError
-from app.routes.admin.files.uploads import AS_BODY, read_upload
-from app.routes.admin.tasks.long_objects import SHORT_BYTES, LongValue, long_file, read_long_object
+from app.routes.admin.files.uploads import AS_BODY, Upload
+from app.routes.admin.tasks.long_objects import SHORT_BYTES, LongBody, LongValue, long_file
 from app.storage.tasks.task import Task
 
 AT_ONCE: Final = 1_000
@@ -20,7 +22,6 @@ AT_ONCE: Final = 1_000
 LOOKED_AT: Final = 2 * AT_ONCE
 """A text that holds at most so many is read to know how many; there may be blanks and signs that part none."""
 PIECE: Final = 1_000
-EXAMPLE: Final = '{"text": "one key a line"} or {"keys": ["one", "two"]}'
 
 
 class GivenKeys(NamedTuple):
@@ -35,26 +36,44 @@ class GivenKeys(NamedTuple):
     pieces: Sequence[bytes] = ()
 
 
-def read_given_keys() -> GivenKeys:
-    """The keys of a request that gives nothing else. Raises AdminError and InvalidKey."""
-    if request.mimetype == "multipart/form-data" or request.mimetype in AS_BODY:
-        data = read_upload("file", "curl -F file=@keys.txt")
-        return _read("file", long_file("file", data), keys_in_file)
-    body, long = read_long_object(EXAMPLE, ("text", "keys"), ("text", "keys"))
-    if len(body) != 1:
-        raise AdminError(400, "invalid", "say either text or keys", "text")
-    if long is not None:
-        return _read("json", long, lambda value: keys_in_json(value, long.name))
-    [(name, said)] = body.items()
-    return counted_keys(keys_in(said, name), name)
+@dataclass
+class KeysBody(LongBody):
+    """Keys and nothing else, by JSON or as a file; a route is given them as GivenKeys."""
+
+    def read(self) -> Any:
+        """Raises AdminError and Invalid."""
+        if request.mimetype == "multipart/form-data" or request.mimetype in AS_BODY:
+            return _read("file", long_file("file", FILE.read()), keys_in_file)
+        said, long = self.read_long()
+        if long is not None:
+            return _read("json", long, lambda value: keys_in_json(value, long.name))
+        name = next(name for name, value in said.values.items() if value is not None)
+        return counted_keys(keys_in(said.values[name], name), name)
+
+    def content(self) -> dict[str, Any]:
+        return super().content() | FILE.content()
 
 
-def read_keys_of(body: dict[str, Any], long: LongValue | None) -> GivenKeys | None:
+FILE: Final = Upload("file", "curl -F file=@keys.txt")
+GIVEN: Final = KeysBody(
+    Shape(
+        {
+            "text": Text(meaning="A key in each line, or between blanks, commas and semicolons, or a list as JSON"),
+            "keys": Listed(Text(example="sk-1"), least=1),
+        },
+        one_of=("text", "keys"),
+    ),
+    {"keys": ["sk-1", "sk-2"]},
+    long=("text", "keys"),
+)
+
+
+def read_keys_of(said: Said, long: LongValue | None) -> GivenKeys | None:
     """Those that come with a channel; None: there are none. Raises InvalidKey."""
     if long is not None:
         return _read("json", long, lambda value: keys_in_json(value, "keys"))
-    said = body.get("keys")
-    keys = [] if said is None or isinstance(said, dict) else keys_in(said, "keys")
+    given = said.any("keys")
+    keys = [] if given is None or isinstance(given, dict) else keys_in(given, "keys")
     return counted_keys(keys, "keys") if keys else None
 
 

@@ -8,30 +8,48 @@ import orjson
 from flask import Blueprint, jsonify
 
 from app.core.channels.keys import KeyState
-from app.core.said import Said
+from app.core.channels.shape import ID
+from app.core.said.reading import Said
+from app.core.said.shapes import Listed, OneOf, Shape, Whole, YesOrNo
 from app.gateway import Gateway
 from app.routes.admin.answers import AdminError
 from app.routes.admin.channels import Answer, find_channel
 from app.routes.admin.tasks.imports import AT_ONCE
-from app.routes.admin.tasks.long_objects import LongValue, read_long_object
-from app.routes.admin.tasks.tasks import task_answer
+from app.routes.admin.tasks.long_objects import LongBody, LongValue
+from app.routes.admin.tasks.tasks import TASK, task_answer
+from app.routes.openapi.operation import operation
 
 STATES: Final = {state.value: state for state in KeyState}
 ACTIONS: Final = ("delete", "restore", "enable", "disable")
-EXAMPLE: Final = '{"ids": ["1"], "action": "restore"}'
+
+_BATCH: Final = LongBody(
+    Shape(
+        {
+            "ids": Listed(ID, 1_000_000),
+            "state": OneOf(tuple(STATES), ""),
+            "all": YesOrNo(meaning="true, for all"),
+            "action": OneOf(ACTIONS, is_needed=True),
+        },
+        one_of=("ids", "state", "all"),
+    ),
+    {"ids": ["1"], "action": "restore"},
+    long=("ids",),
+)
+_CHANGED: Final = {"changed": Whole(meaning="How many are another now")}
 
 
 def add_key_batch_route(admin: Blueprint, gateway: Gateway) -> None:
     edits = gateway.key_edits
 
     @admin.post("/channels/<channel_id>/keys/batch")
-    def change_keys(channel_id: str) -> Answer:
+    @operation(body=_BATCH, answer=_CHANGED, also={202: {"task": TASK}})
+    def change_keys(read: tuple[Said, LongValue | None], channel_id: str) -> Answer:
+        """Changes many keys of a channel at once. A task does what is long."""
         find_channel(gateway, channel_id)
-        body, long = read_long_object(EXAMPLE, ("ids",))
+        said, long = read
         if long is not None and long.entries <= AT_ONCE:
-            body["ids"], long = _parsed(long), None
-        said = Said(body, "", ("ids", "state", "all", "action"))
-        action = said.choice("action", None, ACTIONS)
+            said.values["ids"], long = _parsed(long), None
+        action = said.choice("action")
         meant = _meant(said, long)
         if _count(gateway, channel_id, meant, long) > AT_ONCE:
             pieces = long.pieces if long is not None else ()
@@ -52,21 +70,17 @@ def _parsed(long: LongValue) -> Any:
     try:
         return orjson.loads(long.whole())
     except orjson.JSONDecodeError:
-        raise AdminError(400, "bad_json", f"{long.name} is no JSON: send a JSON object such as {EXAMPLE}") from None
+        raise AdminError(400, "bad_json", f"{long.name} is no JSON") from None
 
 
 def _meant(said: Said, long: LongValue | None) -> dict[str, Any]:
     """For which keys it is: `ids`, or `state`; neither: for all, or for those of the long value. Raises AdminError."""
-    given = [name for name in ("ids", "state", "all") if said.any(name) is not None]
-    if len(given) + (long is not None) != 1:
-        raise AdminError(400, "invalid", "say for which keys: either ids, or state, or all as true", "ids")
     if long is not None:
         return {}
-    match given[0]:
-        case "ids":
-            return {"ids": [str(one) for one in said.items("ids", 1_000_000)]}
-        case "state":
-            return {"state": said.choice("state", None, STATES)}
+    if said.any("ids") is not None:
+        return {"ids": [str(one) for one in said.items("ids")]}
+    if said.any("state") is not None:
+        return {"state": said.choice("state")}
     if said.any("all") is not True:
         raise AdminError(400, "invalid", "all must be true", "all")
     return {}

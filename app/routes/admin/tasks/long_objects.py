@@ -9,12 +9,15 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import orjson
 from flask import request
 
-from app.routes.admin.answers import AdminError, known_fields, read_object
+from app.core.said.reading import Said
+from app.routes.admin.answers import read_json
+from app.routes.openapi.operation import Body
 from app.waiting import give_way
 from app.wire.bodies.top_level import TopLevel
 
@@ -36,34 +39,38 @@ class LongValue(NamedTuple):
         return b"".join(self.pieces)
 
 
-def read_long_object(
-    example: str, long: Sequence[str], known: tuple[str, ...] = ()
-) -> tuple[dict[str, Any], LongValue | None]:
-    """The JSON object in the body; where one of the members `long` is long None stands there, and it comes apart.
+@dataclass
+class LongBody(Body):
+    """An object of JSON of which one value may be long; a route is given it as Said, and the long value apart."""
 
-    Raises AdminError, as `read_object` does.
-    """
-    length = request.content_length
-    if not request.is_json or (length is not None and length <= SHORT_BYTES):
-        return read_object(example, known=known), None
-    members = TopLevel(frozenset(long))
-    pieces: list[bytes] = []
-    while piece := _next_piece(first=not pieces):
-        pieces.append(piece)
-        members.begin(piece)
-        while members.step():
-            give_way()
-    members.finish()
-    wrong = AdminError(400, "bad_json", f"Invalid request body: send a JSON object such as {example}")
-    if members.is_unreadable:
-        raise wrong
-    begin, end = members.left_out_start, members.left_out_end
-    rest = [*cut(pieces, 0, begin), b"null", *cut(pieces, end, 1 << 62)] if end else pieces
-    try:
-        body = orjson.loads(b"".join(rest))
-    except orjson.JSONDecodeError:
-        raise wrong from None
-    return known_fields(body, known), _long_value(members.left_out, list(cut(pieces, begin, end))) if end else None
+    long: tuple[str, ...] = ()
+    """The fields whose values may be long. In place of one that is an empty list stands there."""
+
+    def read(self) -> Any:
+        """Raises AdminError and Invalid."""
+        return self.read_long()
+
+    def read_long(self) -> tuple[Said, LongValue | None]:
+        """Raises AdminError and Invalid."""
+        length = request.content_length
+        if not request.is_json or (length is not None and length <= SHORT_BYTES):
+            return self.said(read_json()), None
+        members = TopLevel(frozenset(self.long))
+        pieces: list[bytes] = []
+        while piece := _next_piece(first=not pieces):
+            pieces.append(piece)
+            members.begin(piece)
+            while members.step():
+                give_way()
+        members.finish()
+        begin, end = members.left_out_start, members.left_out_end
+        rest = [*cut(pieces, 0, begin), b"[]", *cut(pieces, end, 1 << 62)] if end else pieces
+        try:
+            value = None if members.is_unreadable else orjson.loads(b"".join(rest))
+        except orjson.JSONDecodeError:
+            value = None
+        said = self.said(value)
+        return said, _long_value(members.left_out, list(cut(pieces, begin, end))) if end else None
 
 
 def long_file(name: str, data: bytes) -> LongValue:

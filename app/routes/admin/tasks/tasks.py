@@ -6,23 +6,48 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
+from app.core.channels.shape import ID, TIME
+from app.core.said.shapes import Anything, Listed, Named, OneOf, Shape, Text, Whole
 from app.gateway import Gateway
-from app.storage.tasks.task import Task
+from app.routes.openapi.operation import operation
+from app.storage.tasks.task import Task, TaskState
+
+TASK = Shape(
+    {
+        "id": ID,
+        "kind": Text(),
+        "channel_id": Text(meaning="Empty: it is for no channel alone"),
+        "state": OneOf(tuple(state.value for state in TaskState)),
+        "done": Whole(),
+        "total": Whole(meaning="0: not known yet"),
+        "message": Text(),
+        "result": Named(Anything(), is_null=True),
+        "started_at_ms": TIME,
+        "ended_at_ms": TIME,
+    },
+    title="Task",
+)
 
 
 def add_task_routes(admin: Blueprint, gateway: Gateway) -> None:
     tasks = gateway.tasks
 
     @admin.get("/tasks")
+    @operation(answer={"tasks": Listed(TASK)})
     def list_tasks() -> Response:
+        """Lists tasks, those that ended lately among them."""
         return jsonify(success=True, tasks=[task_answer(task) for task in tasks.list()])
 
     @admin.get("/tasks/<task_id>")
+    @operation(answer={"task": TASK})
     def show_task(task_id: str) -> Response:
+        """Shows a task."""
         return jsonify(success=True, task=task_answer(tasks.get(task_id)))
 
     @admin.delete("/tasks/<task_id>")
+    @operation(answer={"task": TASK})
     def cancel_task(task_id: str) -> Response:
+        """Cancels a task. What it has done stays done."""
         return jsonify(success=True, task=task_answer(tasks.cancel(task_id)))
 
 

@@ -1,0 +1,69 @@
+"""The request log as the API answers it: rows, calls, and what they add up to."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.core.request_log.rows import LogRow
+from app.core.said.shapes import Anything, Field, Listed, Named, OneOf, Real, Shape, Text, Usd, Whole, YesOrNo
+from app.core.usage import ESTIMATED, NOT_TOLD, REPORTED
+
+COUNTS: Final = ("input", "cached", "cache_write_5m", "cache_write_1h", "output", "reasoning")
+TEXTS: Final = (
+    "token_id", "token", "client", "method", "path", "mapping", "channel_id", "channel", "key_id", "key_hint",
+    "dialect", "model", "upstream_model", "outcome", "reason", "price_version", "trace_id", "user_agent",
+)  # fmt: skip
+"""Fields of a row of which an empty one is not known: null in an answer."""
+
+USAGE: Final = Shape(
+    {
+        **{name: Whole(is_null=True) for name in COUNTS},
+        "source": OneOf((REPORTED, ESTIMATED, NOT_TOLD)),
+        "other": Named(Anything(), meaning="As reported, what six counts cannot hold"),
+    },
+    title="Usage",
+)
+_TIMES: Final = Shape({name: Real(is_null=True) for name in ("p50", "p95", "p99")})
+_SHARE: Final = Real(is_null=True, meaning="From 0 to 1")
+SUMS: Final = Shape(
+    {
+        "requests": Whole(),
+        "errors": Whole(),
+        "success_rate": _SHARE,
+        "usage": USAGE,
+        "cost_usd": Usd(),
+        "first_byte_ms": _TIMES,
+        "first_content_ms": _TIMES,
+        "duration_ms": _TIMES,
+        "attempts": Whole(),
+        "cache_hit_share": _SHARE,
+        "rpm": Shape({"peak": Whole(), "mean": Real(), "now": Whole()}, meaning="Requests a minute"),
+        "health": Listed(Shape({"at_ms": Whole(), "requests": Whole(), "errors": Whole()})),
+    },
+    title="Sums",
+)
+_OF_A_ROW: Final[dict[str, Field]] = {
+    **{name: Text(is_null=True) for name in TEXTS},
+    "at_ms": Whole(meaning="When it began"),
+    "request_id": Text(),
+    "attempt": Whole(meaning="0: nothing was sent"),
+    "final": YesOrNo(meaning="Whether this is what the caller got"),
+    "status": Whole(is_null=True),
+    "stream": YesOrNo(),
+    "first_byte_ms": Real(is_null=True),
+    "first_content_ms": Real(is_null=True),
+    "duration_ms": Real(),
+    "usage": USAGE,
+    "cost_usd": Usd(is_null=True),
+    "unpriced": YesOrNo(),
+    "request_bytes": Whole(),
+    "response_bytes": Whole(),
+}
+ROW: Final = Shape(
+    {"id": Text()} | {name: _OF_A_ROW[name] for name in (*LogRow._fields, "cost_usd") if name in _OF_A_ROW},
+    title="LogRow",
+)
+CALL: Final = Shape(
+    {name: one for name, one in ROW.fields.items() if name not in ("id", "attempt", "final")} | {"attempts": Whole()},
+    title="LoggedCall",
+)
