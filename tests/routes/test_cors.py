@@ -60,9 +60,23 @@ def test_a_missing_mapping_is_told_to_browsers(gateway: GatewayProcess) -> None:
     assert gateway.request("POST", "/nowhere/x", b"{}").field("access-control-allow-origin") is None
 
 
-@pytest.mark.parametrize("path", ["/api/mappings", "/api/admin/login", "/api/nowhere"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/mappings",
+        "/api/admin/login",
+        "/api/nowhere",
+        "/login",
+        "/admin/channels",
+        "/admin/channels/1",
+        "/reset-keys",
+    ],
+)
 def test_the_admin_api_is_no_other_origins(gateway: GatewayProcess, path: str) -> None:
-    """Nothing under /api, errors and preflights neither, may be read by a page of another origin."""
+    """Nothing of it, errors and preflights neither, may be read by a page of another origin.
+
+    Else any page could try tokens from the admin's own address, and lock it.
+    """
     for method, headers in (("GET", {"Origin": "https://app.example"}), ("OPTIONS", PREFLIGHT)):
         assert not [
             name
