@@ -37,6 +37,9 @@ except ConfigError as error:
 for doubt in deployment.doubts:
     _say(doubt)
 
+if deployment.keys_file is not None:
+    os.environ.update(deployment.keys_file.told(ROOT))
+
 wsgi_app = "app:create_app()"
 chdir = str(ROOT)
 proc_name = "ai-api-gateway"
@@ -83,6 +86,12 @@ def on_starting(server: Any) -> None:
 
     Ends the process with 1 when Redis does not answer in time. A child does the work and takes redis-py with it.
     """
+    try:
+        if deployment.keys_file is not None:
+            deployment.keys_file.check()
+    except ValueError as error:
+        _say(str(error))
+        sys.exit(1)
     server.reloads = mmap.mmap(-1, 1)  # shared with the web processes
     child = os.fork()
     if child == 0:

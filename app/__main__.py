@@ -28,7 +28,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from app import IS_COMPILED
-from app.config import ROOT, Config, ConfigError, env_file, load_config
+from app.config import ROOT, Config, env_file, load_config
 from app.core.network.addresses import mask_url
 from app.signals import Interrupted, Signals
 from app.storage.connections import RedisError, open_redis, wait_for_redis
@@ -93,7 +93,8 @@ class Supervisor:
         self.signals = Signals()
         # Where the directory that a process starts in is no place to import from (PYTHONSAFEPATH), this one is.
         places = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-        self.environ: dict[str, str] = {**os.environ, "PYTHONPATH": os.pathsep.join(places)}
+        of_keys = config.keys_file.told(ROOT) if config.keys_file is not None else {}
+        self.environ: dict[str, str] = {**os.environ, **of_keys, "PYTHONPATH": os.pathsep.join(places)}
         self.redis: EmbeddedRedis | None = None
         self.tended: list[_Child] = []
         self.gunicorn: subprocess.Popen[bytes] | None = None
@@ -320,7 +321,9 @@ def main() -> int:
     take_over_stderr()  # nor does this process wait for whoever reads what it says
     try:
         config = load_config()
-    except ConfigError as error:
+        if config.keys_file is not None:
+            config.keys_file.check()
+    except ValueError as error:  # a ConfigError is one
         _complain(str(error))
         return 1
     return Supervisor(config).run()

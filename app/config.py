@@ -25,9 +25,10 @@ from app.core.network.egress import Entry, Ports, parse_entries, parse_ports
 from app.core.network.forward_proxies import VARIABLES, ForwardProxies, parse_forward_proxies
 from app.core.setting_table import SETTINGS
 from app.core.settings import Limits, Settings, check_setting
-from app.other_names import OTHER_NAMES, PASSED_OVER, CannotBe, Renamed, by_our_names
+from app.keys_file import KeysFile, named_keys_file, usual_keys_file
+from app.other_names import NEEDLESS, OTHER_NAMES, PASSED_OVER, CannotBe, Renamed, by_our_names
 from app.tcp_keepalive import TcpKeepalive
-from app.variables import boolean, integer, keys_file, listen_address, one_of, seconds
+from app.variables import boolean, integer, listen_address, one_of, seconds
 from app.wire.redis_url import check_redis_url
 
 T = TypeVar("T")
@@ -106,8 +107,8 @@ class Config:
     """Access tokens to channels that nobody has to create."""
     encryption_keys: tuple[str, ...] = variable("ENCRYPTION_KEY", _encryption_keys, (), repr=False)
     """The first encrypts keys of channels in Redis, all decrypt; an empty first one (`off`): none encrypts."""
-    keys_file: Path | None = variable("KEYS_FILE", keys_file(ROOT), ROOT / "keys.txt")
-    """Whose keys the channel `keys-file` has. The default need not be there; None: nobody looks."""
+    keys_file: KeysFile | None
+    """`KEYS_FILE`: whose keys the channel `keys-file` has. None: nobody looks for one."""
     openai_base_urls: tuple[str, ...] = variable("OPENAI_BASE_URL", _base_urls, (), repr=False)
     """Where those keys lead. None: to OpenAI."""
     start_index: int | None = variable("START_INDEX", integer(0, 100_000_000), None)
@@ -224,7 +225,9 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
     ]
     if any(0 < len(key) < GUESSED_BELOW for key in config.encryption_keys[:1]):
         doubts.append(f"ENCRYPTION_KEY is shorter than {GUESSED_BELOW} characters, so it may be guessed")
-    known = variables.known
+    if needless := sorted(filed.keys() & NEEDLESS):
+        doubts.append(f"{', '.join(needless)}: not needed here, and passed over (docs/from_gpt_load.md)")
+    known = variables.known | NEEDLESS
     doubts += _nearly_known(known, filed, 0.75) + _nearly_known(known, given.keys() - filed.keys(), 0.9)
     return replace(config, doubts=tuple(doubts))
 
@@ -259,6 +262,7 @@ def _config_of(variables: _Variables, given: Set[str]) -> Config:
     operator_values = {
         name: read(name.upper(), partial(check_setting, name), default) for name, default in defaults.items()
     }
+    usual: KeysFile | None = usual_keys_file(ROOT)
     singles: dict[str, Any] = {
         single.name: read(single.metadata["name"], single.metadata["parse"], single.default)
         for single in fields(Config)
@@ -273,6 +277,7 @@ def _config_of(variables: _Variables, given: Set[str]) -> Config:
         ),
         trusted_proxy_count=read("TRUSTED_PROXY_COUNT", integer(0, 16), 1 if _BEHIND_A_ROUTER & given else 0),
         in_space="SPACE_ID" in given,
+        keys_file=read("KEYS_FILE", named_keys_file(ROOT), usual),
         admin_token_name=variables.spelled.get("ADMIN_TOKEN", "ADMIN_TOKEN"),
         certificate_files=CertificateFiles(
             file=read("SSL_CERT_FILE", _path(certificate_file), None),

@@ -222,12 +222,12 @@ def _build_keys_file(
         for url in channel.urls:
             dialer.check(url.upstream)
 
-    path = config.keys_file
-    if path is None:
+    file = config.keys_file
+    if file is None:
         return None
-    record = KeysFileRecord(redis, f"{gethostname()} {path}")
+    record = KeysFileRecord(redis, f"{gethostname()} {file.path}")
     channel = KeysFileChannel(catalog, config.openai_base_urls, check)
-    return KeysFileKeeper(path, Taking(record, channel, pools, edits))
+    return KeysFileKeeper(file.path, Taking(record, channel, pools, edits), must_be_there=file.is_named)
 
 
 def _build_recorder(config: Config, redis: Redis, engine: Engine) -> Recorder:

@@ -85,9 +85,20 @@ PASSED_OVER: Final[Mapping[str, str]] = {
     "SQLITE_PATH": _NO_SQL,
     "SQLITE_JOURNAL_MODE": _NO_SQL,
     "TRUSTED_PROXIES": "TRUSTED_PROXY_COUNT says how many reverse proxies stand in front",
+    "MAX_CONCURRENT_REQUESTS": "GLOBAL_MAX_CONCURRENCY limits the calls at once",
     "GIN_LOG": "the setting log_requests (LOG_REQUESTS) says whether each request has its line",
 }
 """What we know and do not follow, and why."""
+
+NEEDLESS: Final = frozenset(
+    """
+    ALLOW_CREDENTIALS ALLOWED_HEADERS ALLOWED_METHODS ALLOWED_ORIGINS BUFFER_SIZE DISABLE_COMPRESSION ENABLE_GZIP
+    ENABLE_KEEP_ALIVE IDLE_CONN_TIMEOUT LOG_ENABLE_FILE LOG_ENABLE_REQUEST LOG_FILE_PATH MAX_FREE_SOCKETS
+    RESPONSE_TIMEOUT SERVER_GRACEFUL_SHUTDOWN_TIMEOUT SERVER_IDLE_TIMEOUT SERVER_READ_TIMEOUT SERVER_WRITE_TIMEOUT
+    STREAM_BUFFER_SIZE STREAM_HEADER_TIMEOUT
+    """.split()
+)
+"""Lines of GPT-Load's `.env` for which there is no need here."""
 
 
 class CannotBe(ValueError):

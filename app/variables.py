@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from ipaddress import ip_address
-from pathlib import Path
 
 
 def listen_address(text: str) -> str:
@@ -54,21 +52,5 @@ def one_of(*words: str) -> Callable[[str], str]:
             if text.lower() == word.lower():
                 return word
         raise ValueError(f"must be {', '.join(words[:-1])} or {words[-1]}")
-
-    return parse
-
-
-def keys_file(root: Path) -> Callable[[str], Path | None]:
-    """The path of a file that can be read; a relative one counts from `root`. None for `off`."""
-
-    def parse(text: str) -> Path | None:
-        if text.lower() == "off":
-            return None
-        path = root / Path(text).expanduser()
-        if not path.exists():
-            raise ValueError("there is no such file: make it, with one key a line, or say off")
-        if not path.is_file() or not os.access(path, os.R_OK):
-            raise ValueError("it must be a file that the gateway may read, with one key a line; or say off")
-        return path
 
     return parse

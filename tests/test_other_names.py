@@ -104,13 +104,22 @@ def test_what_is_said_by_our_own_name_goes_first() -> None:
         ("MAX_SOCKETS", "-1"),
         ("START_INDEX", "-1"),
         ("OPENAI_BASE_URL", "api.openai.com"),
-        ("KEYS_FILE", "no-such-file.txt"),
-        ("KEYS_FILE", "app"),
     ],
 )
 def test_what_cannot_be_stops_the_start_and_is_named(name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=rf"^{name}\b"):
         load_config({name: value})
+
+
+def test_lines_that_are_not_needed_are_told_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a file that somebody brought with him; the environment may hold them for other programs."""
+    (tmp_path / ".env").write_text("BUFFER_SIZE=65536\nSERVER_IDLE_TIMEOUT=120\nMAX_CONCURRENT_REQUESTS=100\n")
+    monkeypatch.setenv("GATEWAY_ENV_FILE", str(tmp_path / ".env"))
+    monkeypatch.setenv("LOG_FILE_PATH", "logs/app.log")
+    assert [doubt for doubt in load_config().doubts if "passed over" in doubt] == [
+        "MAX_CONCURRENT_REQUESTS is passed over: GLOBAL_MAX_CONCURRENCY limits the calls at once",
+        "BUFFER_SIZE, SERVER_IDLE_TIMEOUT: not needed here, and passed over (docs/from_gpt_load.md)",
+    ]
 
 
 @pytest.mark.parametrize("value", ["1", "true", "yes"])

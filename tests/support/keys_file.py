@@ -20,7 +20,8 @@ from app.storage.keys_file.channel import KeysFileChannel
 from app.storage.keys_file.keeper import KeysFileKeeper
 from app.storage.keys_file.record import KeysFileRecord
 from app.storage.keys_file.taking import Taking
-from tests.support.keeping import KeepingProcess
+from app.storage.secrets import Secrets
+from tests.support.keeping import PLAIN, KeepingProcess
 
 
 def fine(channel: Channel) -> None:
@@ -32,13 +33,13 @@ def fine(channel: Channel) -> None:
 class Machine(KeepingProcess):
     """One web process of a machine."""
 
-    def __init__(self, redis_url: str, file: Path, urls: tuple[str, ...], source: str) -> None:
-        super().__init__(redis_url)
+    def __init__(self, redis_url: str, file: Path, urls: tuple[str, ...], source: str, secrets: Secrets) -> None:
+        super().__init__(redis_url, secrets=secrets)
         self.file = file
         self.catalog = Catalog(open_redis(redis_url), Limits(), Settings())
         channel = KeysFileChannel(self.catalog, urls, fine)
         self.taking = Taking(KeysFileRecord(self.redis, source), channel, self.pools, self.edits)
-        self.keeper_of_file = KeysFileKeeper(file, self.taking)
+        self.keeper_of_file = KeysFileKeeper(file, self.taking, must_be_there=False)
 
     def write(self, *lines: str, age_s: float = 60.0) -> None:
         """As it was left `age_s` ago."""
@@ -70,9 +71,10 @@ class Machine(KeepingProcess):
 def new_machine(own_server: EmbeddedRedis, own_redis: Redis, tmp_path: Path) -> Iterator[Callable[..., Machine]]:
     started: list[Machine] = []
 
-    def start(name: str = "one", *urls: str) -> Machine:
+    def start(name: str = "one", *urls: str, secrets: Secrets = PLAIN) -> Machine:
         """With a file of this name, which another process of the same machine has, too."""
-        machine = Machine(own_server.url, tmp_path / f"{name}.txt", urls or ("https://one.example",), name)
+        file = tmp_path / f"{name}.txt"
+        machine = Machine(own_server.url, file, urls or ("https://one.example",), name, secrets)
         started.append(machine)
         machine.start()
         return machine

@@ -29,10 +29,12 @@ START_LOOK_S = 0.05
 class KeysFileKeeper:
     """One for each process: `start` it after any fork."""
 
-    def __init__(self, path: Path, taking: Taking) -> None:
+    def __init__(self, path: Path, taking: Taking, *, must_be_there: bool = True) -> None:
+        """`must_be_there`: somebody misses it also where it never was."""
         self._file = WatchedFile(path)
         self._name = path.name
         self._taking = taking
+        self._must_be_there = must_be_there
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._has_begun = threading.Event()
@@ -69,13 +71,17 @@ class KeysFileKeeper:
                 reading = self._file.read()
                 taken = self._taking.take(reading, self._taking.known(), removes=True, patience_s=TURN_S)
             except NotThere as error:
-                return f"{self._name} {error}; its keys stay" if self._taken is not None else ""
+                return f"{self._name} {error}; its keys stay" if self._is_missed else ""
             except (CannotRead, HoldsNothing, CannotTake) as error:
                 return self._sentence(error)
             if taken is None:
                 return f"{self._name} is being read by another process"
             self._taken = self._seen = reading.mark
             return self._report(taken)
+
+    @property
+    def _is_missed(self) -> bool:
+        return self._must_be_there or self._taken is not None
 
     def _watch(self) -> None:
         ends_s = time.monotonic() + START_S
@@ -92,7 +98,7 @@ class KeysFileKeeper:
                     self._told = ""
                 return is_done
         except NotThere as error:
-            if self._taken is not None:
+            if self._is_missed:
                 self._tell(f"{self._name} {error}; its keys stay until it is back")
             return True
         except (CannotRead, HoldsNothing, CannotTake) as error:

@@ -93,25 +93,34 @@ class Taking:
     def _take(self, reading: Reading, channel_id: str, before: array[int], *, removes: bool) -> Taken:
         """`before`: the ids of the keys that it named last."""
         ids: set[int] = set()
-        missing: dict[str, None] = {}
+        missing: list[str] = []
         bad: list[int] = []
         for lines in _pieces(lines_of(reading.data)):
             bad += [line.number for line in lines if not line.key]
             secrets = [line.key for line in lines if line.key]
-            for secret, id in zip(secrets, self._pools.stored.find_all(channel_id, secrets), strict=True):
-                if id:
-                    ids.add(id)
-                else:
-                    missing[secret] = None
+            found = self._pools.stored.find_all(channel_id, secrets)
+            ids.update(filter(None, found))
+            missing += [secret for secret, id in zip(secrets, found, strict=True) if not id]
             self._go_on()
         if not ids and not missing:
             _refuse_nothing(reading, bad)
-        added = self._add(channel_id, list(missing), ids)
-        removed = self._remove(channel_id, [id for id in before if id not in ids] if removes else [])
-        named = ids if removes else ids.union(before)
+        added = self._add(channel_id, missing, ids)
+        keys = len(ids)
+        gone = self._gone(before, ids)
+        removed = self._remove(channel_id, gone) if removes else 0
+        if not removes:
+            ids.update(gone)
         said = self._said(reading) if removes else ""
-        self._record.note(channel_id, self._channel.said_urls, array("Q", sorted(named)), said)
-        return Taken(len(ids), added, removed, bad)
+        self._record.note(channel_id, self._channel.said_urls, array("Q", ids), said)
+        return Taken(keys, added, removed, bad)
+
+    def _gone(self, before: array[int], ids: set[int]) -> list[int]:
+        """Those that the file no longer names."""
+        gone: list[int] = []
+        for begin in range(0, len(before), EDITED_AT_ONCE):
+            gone += [id for id in before[begin : begin + EDITED_AT_ONCE] if id not in ids]
+            self._go_on()
+        return gone
 
     def _add(self, channel_id: str, secrets: list[str], ids: set[int]) -> int:
         added = 0

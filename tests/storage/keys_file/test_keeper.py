@@ -12,8 +12,9 @@ import pytest
 
 from app.core.channels.keys import KeyState
 from app.storage.catalog import channels
-from app.storage.connections import CHANNEL_KEYS_FILE, CHANNEL_KEYS_FILE_TURN, Redis
+from app.storage.connections import CHANNEL_KEYS, CHANNEL_KEYS_FILE, CHANNEL_KEYS_FILE_TURN, Redis
 from app.storage.embedded import EmbeddedRedis
+from app.storage.secrets import Secrets
 from tests.support.channels import said_of_channel
 from tests.support.keys_file import Machine, fine
 from tests.support.own_redis import kill, revive
@@ -244,6 +245,19 @@ def test_two_processes_at_once_add_no_key_twice(new_machine: New, monkeypatch: p
         thread.join()
     assert sorted(machines[0].keys()) == sorted(lines)
     assert list(machines[0].channels) == ["keys-file"]
+
+
+def test_keys_are_known_again_under_another_encryption_key(new_machine: New, own_redis: Redis) -> None:
+    """A line stays the same key when ENCRYPTION_KEY is turned on and over; what is added is sealed."""
+    plain = new_machine()
+    plain.say("sk-a")
+    channel_id = plain.channels["keys-file"].id
+    sealing = new_machine(secrets=Secrets(["old"], 1))
+    assert sealing.say("sk-a", "sk-b") == ["sk-a", "sk-b"]
+    assert b"sk-b" not in b"".join(own_redis.hvals(CHANNEL_KEYS + channel_id))
+    turned = new_machine(secrets=Secrets(["new", "old"], 1))
+    assert turned.keeper_of_file.read_again() == "one.txt: 2 keys: 0 added, 0 removed"
+    assert turned.say("sk-b") == ["sk-b"]
 
 
 def test_a_start_waits_for_its_keys_and_then_watches(new_machine: New, monkeypatch: pytest.MonkeyPatch) -> None:
