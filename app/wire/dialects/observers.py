@@ -76,8 +76,10 @@ class EventObserver(Observer):
 
     def feed(self, piece: bytes) -> None:
         if self.is_useful and not self._events.is_inside:
-            ends = piece[-2:] == b"\n\n" or piece[-4:] == b"\r\n\r\n"
             meter = self.meter
+            if meter is not None and meter.knows(piece):
+                return
+            ends = piece[-2:] == b"\n\n" or piece[-4:] == b"\r\n\r\n"
             if ends and not self.dialect.is_telling(piece) and (meter is None or meter.passes(piece)):
                 if self._is_numbered and _NUMBER in piece:
                     self._numbered = piece

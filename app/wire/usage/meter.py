@@ -18,6 +18,9 @@ from app.wire.usage.gemini import GeminiReader
 from app.wire.usage.openai import OpenAIReader
 from app.wire.usage.text import Texts
 
+_LOOKS: Final = 8
+"""So many events in a row are looked at for what stands around their text, where that is another each time."""
+_PLAIN_TEXT: Final = re.compile(rb'[^"\\\r\n]*+').fullmatch
 _USAGE: Final = re.compile(rb'"usage"\s*+:\s*+\{')
 _USAGE_METADATA: Final = re.compile(rb'"usageMetadata"\s*+:\s*+\{')
 
@@ -47,6 +50,9 @@ class Meter:
         self._usage = pattern
         self._texts = texts
         self._whole_texts = whole_texts
+        self._before_text = self._after_text = b""
+        """What stood around the text of an event that told nothing but text."""
+        self._looks_left = _LOOKS
         self._text_bytes = 0
         self._told_bytes = 0
         """How much of the text had passed when the output was last told."""
@@ -66,6 +72,29 @@ class Meter:
         """How much text has passed."""
         return self._text_bytes
 
+    def knows(self, event: bytes) -> bool:
+        """True for one that differs in its text alone from one that `passes`: takes note of it.
+
+        A text without a quote, a backslash or an end of line says nothing but itself, whatever words are in it.
+        """
+        before, after = self._before_text, self._after_text
+        if not before or not event.startswith(before) or not event.endswith(after):
+            return False
+        begin, end = len(before), len(event) - len(after)
+        if end < begin or _PLAIN_TEXT(event, begin, end) is None:
+            return False
+        self._text_bytes += end - begin
+        self._looks_left = _LOOKS
+        return True
+
+    def _get_to_know(self, event: bytes) -> None:
+        """One that passes, and told nothing but text. Where no two are alike it is not tried for long."""
+        if self._looks_left:
+            self._looks_left -= 1
+            begin, end = self._texts.place_alone(event)
+            if begin >= 0:
+                self._before_text, self._after_text = event[:begin], event[end:]
+
     def passes(self, events: bytes) -> bool:
         """True for whole events that need not be read one by one: takes note of them."""
         at = events.find(b'"usage')
@@ -75,6 +104,7 @@ class Meter:
             self._keep(events[5:])
         else:
             self._text_bytes += self._texts.bytes_in(events)
+            self._get_to_know(events)
         return True
 
     def read(self, data: bytes) -> None:

@@ -59,14 +59,19 @@ class Texts:
 
     def _bytes_alone(self, data: bytes) -> int:
         """The same for what is as most events are; -1 for all else."""
-        at = data.find(_DELTA)
+        begin, end = self.place_alone(data)
+        return _plain_bytes(data[begin:end]) if begin >= 0 else -1
+
+    def place_alone(self, data: bytes) -> tuple[int, int]:
+        """Where the one text stands of what is as most events are; -1 twice for all else."""
+        at = data.find(_DELTA) if self._alone else -1
         if at < 0 or not data.startswith(self._alone, at):
-            return -1
+            return -1, -1
         begin = at + len(self._alone)
         end = data.find(b'"', begin)
-        if end < begin or data[end - 1] == _BACKSLASH or data[end + 1 : end + 2] != b"}":
-            return -1
-        return _plain_bytes(data[begin:end]) if data.find(_DELTA, end) < 0 else -1
+        if end < begin or data[end - 1] == _BACKSLASH or data[end + 1 : end + 2] != b"}" or data.find(_DELTA, end) >= 0:
+            return -1, -1
+        return begin, end
 
 
 def _plain_bytes(text: bytes) -> int:
