@@ -8,6 +8,7 @@ from typing import Any, Final
 import orjson
 
 from app.gateway import Gateway
+from app.storage.secrets import CannotOpen
 from app.storage.tasks.stored import StoredTasks
 
 HOLD_MS: Final = 8_000
@@ -62,8 +63,11 @@ class Running:
             raise TaskLost
 
     def input(self) -> Iterator[bytes]:
-        """The pieces that came with the order. Raises RedisError."""
-        return self.gateway.tasks.input(self.id)
+        """The pieces that came with the order. Raises RedisError, TaskFailed."""
+        try:
+            yield from self.gateway.tasks.input(self.id)
+        except CannotOpen as error:
+            raise TaskFailed(f"what came with the task cannot be read: {error}; order it again") from None
 
     # --- for the process that runs it ---
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any, Final
 
 from flask import request
@@ -37,18 +36,41 @@ class Upload:
 
     def read(self) -> bytes:
         """Raises AdminError."""
+        return b"".join(self.read_pieces())
+
+    def read_pieces(self) -> list[bytes]:
+        """The same as it came: putting 16 MiB together takes several milliseconds. Raises AdminError."""
         return _read(self.name, self.example)
 
     def content(self) -> dict[str, Any]:
         return form_content(self.name) | {AS_BODY[0]: {"schema": {"type": "string"}}}
 
 
-def _read(name: str, example: str) -> bytes:
+class _Pieces:
+    """What werkzeug writes a file of a form into."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+
+    def write(self, data: bytes) -> int:
+        self.pieces.append(bytes(data))
+        return len(data)
+
+    def seek(self, place: int) -> int:
+        """Werkzeug does it at the file's end."""
+        return place
+
+
+def _stream(*_: Any, **__: Any) -> Any:
+    return _Pieces()
+
+
+def _read(name: str, example: str) -> list[bytes]:
     body = _Unhurried()
     if request.mimetype in AS_BODY:
-        return b"".join(iter(body.read, b""))
+        return list(iter(body.read, b""))
     if request.mimetype == "multipart/form-data":
-        parser = FormDataParser(lambda *_, **__: BytesIO(), silent=False)
+        parser = FormDataParser(_stream, silent=False)
         unhurried: Any = body
         try:
             parsed = parser.parse(unhurried, request.mimetype, request.content_length, request.mimetype_params)
@@ -56,6 +78,7 @@ def _read(name: str, example: str) -> bytes:
             raise AdminError(400, "bad_request", f"the form cannot be read: {error}") from None
         file = parsed[2].get(name)
         if file is not None:
-            data: bytes = file.stream.getvalue()  # type: ignore[attr-defined]
-            return data
+            stream: Any = file.stream
+            pieces: list[bytes] = stream.pieces
+            return pieces
     raise AdminError(400, "invalid", f"{name} is missing: send it in a form, such as {example}", name)

@@ -14,7 +14,7 @@ from app.core.said.reading import Said
 from app.core.said.shapes import Listed, Shape, Text
 from app.gateway import Gateway
 from app.routes.admin.files.uploads import AS_BODY, Upload
-from app.routes.admin.tasks.long_objects import SHORT_BYTES, LongBody, LongValue, long_file
+from app.routes.admin.tasks.long_objects import SHORT_BYTES, LongBody, LongValue, long_value
 from app.storage.tasks.task import Task
 
 AT_ONCE: Final = 1_000
@@ -43,7 +43,7 @@ class KeysBody(LongBody):
     def read(self) -> Any:
         """Raises AdminError and Invalid."""
         if request.mimetype == "multipart/form-data" or request.mimetype in AS_BODY:
-            return _read("file", long_file("file", FILE.read()), keys_in_file)
+            return _read("file", long_value("file", FILE.read_pieces()), keys_in_file)
         said, long = self.read_long()
         if long is not None:
             return _read("json", long, lambda value: keys_in_json(value, long.name))

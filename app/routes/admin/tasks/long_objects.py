@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -70,11 +70,7 @@ class LongBody(Body):
         except orjson.JSONDecodeError:
             value = None
         said = self.said(value)
-        return said, _long_value(members.left_out, list(cut(pieces, begin, end))) if end else None
-
-
-def long_file(name: str, data: bytes) -> LongValue:
-    return _long_value(name, [data[begin : begin + PIECE_BYTES] for begin in range(0, len(data), PIECE_BYTES)])
+        return said, long_value(members.left_out, cut(pieces, begin, end)) if end else None
 
 
 def cut(pieces: Sequence[bytes], begin: int, end: int) -> Iterator[bytes]:
@@ -92,9 +88,11 @@ def _next_piece(first: bool) -> bytes:
     return piece.removeprefix(codecs.BOM_UTF8) if first else piece
 
 
-def _long_value(name: str, pieces: Sequence[bytes]) -> LongValue:
-    entries = 1
+def long_value(name: str, pieces: Iterable[bytes]) -> LongValue:
+    """Counts its entries, piece by piece."""
+    kept, entries = [], 1
     for piece in pieces:
+        kept.append(piece)
         entries += len(_SEPARATORS.findall(piece))
         give_way()
-    return LongValue(name, pieces, entries)
+    return LongValue(name, kept, entries)
