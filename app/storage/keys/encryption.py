@@ -1,7 +1,8 @@
 """Whether `ENCRYPTION_KEY` opens the keys of channels that Redis holds: asked before a process begins to serve.
 
-Redis knows the ids of all encryption keys that were ever at work, so a start that knows them all need not look further.
-An id that it does not know may be one with which nothing is stored any more; only then all keys are looked at.
+Redis knows the ids of all encryption keys that were at work; should it have lost them, some keys of each channel show
+theirs. A start that knows all of these need not look further. An id that it does not know may be one with which
+nothing is stored any more; only then all keys are looked at.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class KeysUnreadable(ConfigError):
 
 def check(client: Redis, secrets: Secrets) -> None:
     """Raises KeysUnreadable, or RedisError where Redis does not answer."""
-    if others := noted(client) - secrets.ids:
+    if others := (noted(client) | _sampled(client)) - secrets.ids:
         counts = {name: sum(of.values()) for name, of in sealed_by(client, others).items()}
         if counts:
             raise KeysUnreadable(counts, bool(secrets.ids))
@@ -83,12 +84,26 @@ def sealed_by(client: Redis, ids: Collection[str]) -> dict[str, dict[str, int]]:
     return counts
 
 
+def _sampled(client: Redis) -> set[str]:
+    """Ids of encryption keys with which a few keys of each channel are sealed."""
+    pipe = client.pipeline(transaction=False)
+    for channel_id in channel_ids(client):
+        pipe.hscan(CHANNEL_KEYS + channel_id, count=1)
+    texts = [text for _, found in pipe.execute() for text in found.values()]
+    return {id for text in texts if (id := id_of(_secret_in(text)))}
+
+
 def _stored_texts(client: Redis, channel_id: str) -> Iterator[str]:
     for _, text in client.hscan_iter(CHANNEL_KEYS + channel_id, count=CHUNK):
-        try:
-            yield str(orjson.loads(text)["value"])
-        except (ValueError, TypeError, KeyError):
-            pass  # it is no key for anybody
+        yield _secret_in(text)
+
+
+def _secret_in(text: bytes) -> str:
+    """Empty where it is no key for anybody."""
+    try:
+        return str(orjson.loads(text)["value"])
+    except (ValueError, TypeError, KeyError):
+        return ""
 
 
 def channel_names(client: Redis) -> dict[str, str]:

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from app.config import ConfigError
-from app.storage.connections import CHANNEL_KEYS, CHANNEL_KEYS_VERSIONS, CHANNELS_SET, Redis
+from app.storage.connections import CHANNEL_KEYS, CHANNEL_KEYS_SEALED_BY, CHANNEL_KEYS_VERSIONS, CHANNELS_SET, Redis
 from app.storage.keys.encryption import KeysUnreadable, check, holds_keys, noted, sealed_by
 from app.storage.secrets import Secrets
 
@@ -47,6 +47,13 @@ def test_a_start_that_does_not_is_told_of_which_channels(sealed: Redis, secrets:
     assert "encrypt_keys.py --delete-unreadable" in str(caught.value)
     assert isinstance(caught.value, ConfigError)
     assert noted(sealed) == {OLD.first_id}, "a key that is refused is none that was at work"
+
+
+def test_a_redis_that_lost_the_ids_is_believed_by_its_keys(sealed: Redis) -> None:
+    sealed.delete(CHANNEL_KEYS_SEALED_BY)
+    with pytest.raises(KeysUnreadable):
+        check(sealed, NEW)
+    check(sealed, BOTH)
 
 
 def test_a_key_with_which_nothing_is_stored_any_more_is_not_asked_for(own_redis: Redis) -> None:
