@@ -12,6 +12,7 @@ from gevent import monkey
 monkey.patch_all()
 
 import logging  # noqa: E402 - what is imported from here on is to be patched
+import os  # noqa: E402
 import signal  # noqa: E402
 import sys  # noqa: E402
 import time  # noqa: E402
@@ -37,6 +38,8 @@ log = logging.getLogger("worker.tasks")
 
 IDLE_S = 30.0
 """Without a task the process ends after about this long: its memory is worth more than the second of its start."""
+NICE = 10
+"""Calls and roll-ups go first."""
 PAUSE_S = 0.5
 READABLE = 1
 """As libev says it. Nobody writes to our standard input, so then its other end has closed."""
@@ -63,6 +66,7 @@ class TasksWorker(SimpleWorker):
 def main() -> int:
     """The process's exit code."""
     take_over_stderr()
+    os.nice(NICE)
     config = load_config()
     set_up_logging(config.log_level, config.log_format)
     logging.getLogger("rq").setLevel(logging.CRITICAL)
