@@ -12,6 +12,7 @@ import { t, useLanguage } from './i18n.js';
 import { usePoll } from './poll.js';
 import { problemText } from './problem.js';
 import { useRoute } from './route.js';
+import { ApiDocument } from './views/api_document.js';
 import { Channels } from './views/channels.js';
 import { Logs } from './views/logs.js';
 import { Mappings } from './views/mappings.js';
@@ -20,7 +21,7 @@ import { Settings } from './views/settings.js';
 import { Tokens } from './views/tokens.js';
 
 const RETRY_MS = 5_000;
-const VIEWS = [['mappings', Mappings], ['channels', Channels], ['tokens', Tokens], ['prices', Prices], ['logs', Logs], ['settings', Settings]];
+const VIEWS = [['mappings', Mappings], ['channels', Channels], ['tokens', Tokens], ['prices', Prices], ['logs', Logs], ['settings', Settings], ['api', ApiDocument]];
 
 function Login({ onDone }) {
   const [token, setToken] = useState('');

@@ -135,3 +135,6 @@ export const readPrices = () => call('GET', '/api/prices');
 export const putPrices = (overrides) => call('PUT', '/api/prices', { overrides });
 /** price: null where there is none; source: 'override' or 'built_in'. */
 export const readEffectivePrice = (model) => call('GET', `/api/prices/effective?${asking({ model })}`);
+
+/** The description of all calls, as OpenAPI. */
+export const readDocument = () => call('GET', '/api/openapi.json');

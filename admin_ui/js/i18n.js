@@ -2,6 +2,7 @@
 // {name} is filled in; a pair [one, many] is chosen from by {n}.
 import { useEffect, useState } from '../vendor/preact/hooks.mjs';
 import { recall, remember } from './remember.js';
+import { API_WORDS } from './words/api_document.js';
 import { CHANNEL_WORDS } from './words/channels.js';
 import { KEY_WORDS } from './words/keys.js';
 import { LOG_WORDS } from './words/logs.js';
@@ -10,6 +11,7 @@ import { SETTING_WORDS } from './words/settings.js';
 import { TOKEN_WORDS } from './words/tokens.js';
 
 const WORDS = {
+  ...API_WORDS,
   ...CHANNEL_WORDS,
   ...KEY_WORDS,
   ...LOG_WORDS,
