@@ -18,9 +18,10 @@ from typing import Generic, NamedTuple, Protocol, TypeVar, cast
 import orjson
 
 from app.core.callers.definition import read as read_access_token
-from app.core.channels.definition import comparable, parse_channel
+from app.core.channels.definition import comparable
+from app.core.channels.stored_form import read as read_channel
 from app.core.choosing.matching import Serving
-from app.core.errors import Invalid, InvalidChannel, InvalidSetting
+from app.core.errors import Invalid, InvalidSetting
 from app.core.judging.rules import OutcomeRule, check_rules
 from app.core.kinds import Value
 from app.core.model import AccessToken, Channel, Mapping, Snapshot
@@ -58,6 +59,10 @@ class Part(Protocol):
         """Stored entries that make no sense, and why."""
 
 
+def _no_pause() -> None:
+    """Of those who are in no hurry."""
+
+
 class Basis(NamedTuple):
     """What a part is built on."""
 
@@ -68,6 +73,8 @@ class Basis(NamedTuple):
     """Those of the nouns that stand before this one, by name."""
     former: MappingOf[str, Part] = MappingProxyType({})
     """All parts as they were before the change."""
+    pause: Callable[[], object] = _no_pause
+    """Called between steps of what is long, so that others may run."""
 
 
 PartT_co = TypeVar("PartT_co", bound=Part, covariant=True)
@@ -118,6 +125,10 @@ class ChannelsPart:
     """By `core.channels.comparable`."""
     serving: Serving
     rejected: dict[str, Invalid]
+    texts: Table
+    """As they are stored."""
+    limits: Limits
+    """Over which they are read."""
 
 
 def _parse_settings(tables: Sequence[Table], basis: Basis) -> SettingsPart:
@@ -150,12 +161,18 @@ def _parse_mappings(tables: Sequence[Table], basis: Basis) -> MappingsPart:
 
 
 def _parse_channels(tables: Sequence[Table], basis: Basis) -> ChannelsPart:
+    """There may be hundreds: those that did not change are taken as they were read before."""
     limits = cast("SettingsPart", basis.parts[SETTINGS.name]).limits
+    former = cast("ChannelsPart | None", basis.former.get("channels"))
+    known = former if former is not None and former.limits == limits else None
     channels: list[Channel] = []
     rejected: dict[str, Invalid] = {}
     for channel_id, text in tables[0].items():
+        channel = known.by_id.get(channel_id) if known is not None and known.texts.get(channel_id) == text else None
         with telling(rejected, f"channel {channel_id}"):
-            channels.append(_parse_channel(channel_id, text, limits))
+            channels.append(channel or read_channel(channel_id, text, limits))
+        if channel is None:
+            basis.pause()
     channels.sort(key=lambda channel: (-channel.priority, channel.name))
     return ChannelsPart(
         tuple(channels),
@@ -163,6 +180,8 @@ def _parse_channels(tables: Sequence[Table], basis: Basis) -> ChannelsPart:
         {comparable(channel.name): channel for channel in channels},
         Serving(channels),
         rejected,
+        tables[0],
+        limits,
     )
 
 
@@ -213,15 +232,6 @@ def price_table(parts: MappingOf[str, Part]) -> PriceTable:
     return cast("PriceTablePart", parts[PRICE_TABLE.name]).table
 
 
-def _parse_channel(channel_id: str, text: str, limits: Limits) -> Channel:
-    try:
-        stored = orjson.loads(text)
-        said, created_at_ms, updated_at_ms = stored["said"], int(stored["created_at_ms"]), int(stored["updated_at_ms"])
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
-        raise InvalidChannel("it is not stored as a channel") from None
-    return parse_channel(channel_id, said, limits, created_at_ms=created_at_ms, updated_at_ms=updated_at_ms)
-
-
 @dataclass(frozen=True, slots=True)
 class AccessTokensPart:
     by_id: dict[str, AccessToken]
@@ -241,6 +251,8 @@ def _parse_access_tokens(tables: Sequence[Table], basis: Basis) -> AccessTokensP
         token = former.by_id.get(token_id) if former is not None and former.texts.get(token_id) == text else None
         with telling(rejected, f"access token {token_id}"):
             tokens.append(token or read_access_token(token_id, text))
+        if token is None:
+            basis.pause()
     tokens.sort(key=lambda token: (len(token.id), token.id))
     by_id = {token.id: token for token in tokens}
     return AccessTokensPart(by_id, {token.digest: token for token in tokens}, tables[0], rejected)
@@ -268,6 +280,7 @@ def build_snapshot(
     settings: Settings,
     nouns: Sequence[Noun[Part]] = NOUNS,
     before: tuple[Stored, Snapshot] | None = None,
+    pause: Callable[[], object] = _no_pause,
 ) -> Snapshot:
     """The Snapshot of what is stored, over the deployment's values.
 
@@ -280,7 +293,7 @@ def build_snapshot(
             parts[noun.name] = noun.of(before[1])
         else:
             tables = [stored.tables.get(name, {}) for name in noun.tables]
-            parts[noun.name] = noun.parse(tables, Basis(limits, settings, parts, former))
+            parts[noun.name] = noun.parse(tables, Basis(limits, settings, parts, former, pause))
     return _put_together(stored.version, parts)
 
 

@@ -25,6 +25,7 @@ from app.storage.catalog.stored import StoredCatalog
 from app.storage.connections import MAPPINGS_UPDATES, Redis, RedisError
 from app.storage.refusals import answer_of, describe
 from app.storage.threads import listen
+from app.waiting import Turns
 
 POLL_S = 4.0
 TRIES = 3
@@ -151,7 +152,10 @@ class Catalog:
             log.warning(text, found.version)
         before = (self._stored, self.snapshot) if self._stored is not None else None
         nouns = list(self._nouns.values())
-        old, self.snapshot = self.snapshot, build_snapshot(found, self._limits, self._settings, nouns, before)
+        old, self.snapshot = (
+            self.snapshot,
+            build_snapshot(found, self._limits, self._settings, nouns, before, Turns().passed),
+        )
         self._stored = found
         self.on_change(self.snapshot)
         for noun in nouns:

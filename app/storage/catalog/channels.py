@@ -14,6 +14,7 @@ from typing import Any, Final
 import orjson
 
 from app.core.channels.definition import CHANNEL_TARGET, comparable, merged, parse_channel
+from app.core.channels.stored_form import written
 from app.core.model import Channel
 from app.core.snapshot import CHANNELS, MAPPINGS, Noun, Part
 from app.storage.catalog.catalog import Catalog
@@ -122,14 +123,14 @@ def giving_ids(last: str, last_given: int) -> list[Edit]:
 def adding(channel: Channel) -> list[Edit]:
     return [
         Edit("add", NAMES, comparable(channel.name), channel.id),
-        Edit("add", TEXTS, channel.id, _text(channel)),
+        Edit("add", TEXTS, channel.id, written(channel)),
     ]
 
 
 def changing(catalog: Catalog, channel: Channel) -> list[Edit]:
     """Of one that is there; mappings follow its name. Raises ChannelNotFound, ChannelNameTaken."""
     before = _stored(catalog, channel.id)
-    edits = [Edit("same", TEXTS, channel.id, before), Edit("put", TEXTS, channel.id, _text(channel))]
+    edits = [Edit("same", TEXTS, channel.id, before), Edit("put", TEXTS, channel.id, written(channel))]
     edits += _renaming(catalog, channel)
     return edits + _following(catalog, str(_read(before)[0].get("name", "")), channel.name)
 
@@ -192,11 +193,6 @@ def _read(text: str) -> tuple[dict[str, Any], int]:
         return dict(stored["said"]), int(stored["created_at_ms"])
     except (ValueError, TypeError, KeyError):
         return {}, 0
-
-
-def _text(channel: Channel) -> str:
-    stored = {"said": channel.said, "created_at_ms": channel.created_at_ms, "updated_at_ms": channel.updated_at_ms}
-    return orjson.dumps(stored).decode()
 
 
 def _number(text: str) -> int:

@@ -43,8 +43,7 @@ class Replacement:
         return self._stored.still_holds(pipe, self._known, self._names)
 
     def queue(self, pipe: Pipeline, mark: str) -> None:
-        for channel_id, name in self._names.items():
-            self._stored.replace(pipe, channel_id, name, mark)
+        self._stored.replace(pipe, self._names, mark)
 
     def forget(self) -> None:
         """What was written aside in vain. Raises nothing."""

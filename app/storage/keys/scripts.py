@@ -151,22 +151,26 @@ redis.call('HSET', KEYS[3], ARGV[2], ARGV[1])
 return {1}
 """
 )
-# KEYS: those of all, then the keys and digests that were written aside, and what the catalogue says of its last change.
-# ARGV: the mark of a change of the catalogue, the channel. Only where that change was made they are the channel's keys.
-REPLACE: Final = (
-    """
-if not string.find(redis.call('GET', KEYS[10]) or '', ARGV[1], 1, true) then return {0} end
-redis.call('UNLINK', KEYS[6], KEYS[7])
-for i = 8, 9 do
-    redis.call('RENAME', KEYS[i], KEYS[i - 2])
-    redis.call('PERSIST', KEYS[i - 2])
+# KEYS: the first five, what the catalogue says of its last change; then of each channel its keys, its digests, and
+# those that were written aside. ARGV: the mark of a change of the catalogue, the channels. Only where that change was
+# made they are the channels' keys.
+REPLACE: Final = f"""
+if not string.find(redis.call('GET', KEYS[6]) or '', ARGV[1], 1, true) then return 0 end
+for number = 2, #ARGV do
+    local first = 7 + 4 * (number - 2)
+    redis.call('UNLINK', KEYS[first], KEYS[first + 1])
+    for i = first, first + 1 do
+        redis.call('RENAME', KEYS[i + 2], KEYS[i])
+        redis.call('PERSIST', KEYS[i])
+    end
+    local version = string.format('%.0f', redis.call('INCR', KEYS[1]))
+    redis.call('RPUSH', KEYS[5], version .. ' ' .. ARGV[number] .. ' 0')
+    redis.call('HSET', KEYS[3], ARGV[number], version)
 end
+redis.call('LTRIM', KEYS[5], -{LOGGED}, -1)
+redis.call('PUBLISH', KEYS[2], ARGV[2])
+return 1
 """
-    + _TOLD
-    + "changed(0)"
-    + _TELL
-    + "return {1}"
-)
 # ARGV: the version and the last id that are known. Only now nothing is missing any more.
 WRITTEN_BACK: Final = """
 if (tonumber(redis.call('GET', KEYS[1]) or '0') or 0) >= tonumber(ARGV[1]) then return {0} end

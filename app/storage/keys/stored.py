@@ -193,10 +193,12 @@ class StoredKeys:
         asides = [aside for channel_id, name in names.items() for aside in _asides(channel_id, name)]
         return _number(pipe.get(CHANNEL_KEYS_VERSION)) == known and pipe.exists(*asides) == len(asides)
 
-    def replace(self, pipe: Pipeline, channel_id: str, name: str, mark: str) -> None:
-        """Those that were written aside are the channel's keys, where the catalogue's last change has this mark."""
-        keys = (*_SHARED, *_places(channel_id), *_asides(channel_id, name), VERSIONS)
-        pipe.eval(scripts.REPLACE, len(keys), *keys, mark, channel_id)
+    def replace(self, pipe: Pipeline, names: Mapping[str, str], mark: str) -> None:
+        """Those that were written aside are the channels' keys, where the catalogue's last change has this mark."""
+        keys = [*_SHARED, VERSIONS]
+        for channel_id, name in names.items():
+            keys += *_places(channel_id), *_asides(channel_id, name)
+        pipe.eval(scripts.REPLACE, len(keys), *keys, mark, *names)
 
     def forget_aside(self, channel_id: str, name: str) -> None:
         self._redis.unlink(*_asides(channel_id, name))

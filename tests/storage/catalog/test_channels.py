@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.core.model import Channel
-from app.core.snapshot import CHANNELS, MAPPINGS
+from app.core.snapshot import CHANNELS, MAPPINGS, SETTINGS
 from app.storage.catalog import channels
 from app.storage.catalog.catalog import Catalog
 from app.storage.catalog.changes import Edit
@@ -123,3 +123,16 @@ def test_what_is_stored_as_no_channel_can_be_said_anew_or_deleted(
     catalog.load()
     channels.delete(catalog, [channel.id])
     assert catalog.table(channels.NAMES) == {}
+
+
+def test_a_channel_that_did_not_change_is_not_read_anew(new_catalog: Callable[[], Catalog]) -> None:
+    """Until something that holds for all of them does."""
+    catalog = new_catalog()
+    one, two = add(catalog, "one"), add(catalog, "two")
+    before = stored(catalog)
+    channels.update(catalog, {two.id: {"priority": 5}})
+    after = stored(catalog)
+    assert after[one.id] is before[one.id]
+    assert after[two.id].priority == 5
+    catalog.change(SETTINGS, "updated", [Edit("put", SETTINGS.tables[0], "idle_timeout", "77")])
+    assert stored(catalog)[one.id].limits.idle_timeout == 77
