@@ -36,8 +36,9 @@ from worker.tasks.runner import Runner, prepare  # noqa: E402
 
 log = logging.getLogger("worker.tasks")
 
-IDLE_S = 30.0
-"""Without a task the process ends after about this long: its memory is worth more than the second of its start."""
+IDLE_S = 90.0
+"""Without a task the process ends after about this long: its memory is worth more than the second of its start. So what
+the clock has done each minute finds it still there."""
 NICE = 10
 """Calls and roll-ups go first."""
 PAUSE_S = 0.5

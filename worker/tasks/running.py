@@ -92,6 +92,5 @@ class Running:
 
     def finish(self, state: Any, result: Mapping[str, Any] | None) -> None:
         """Raises RedisError."""
-        ended = {"result": orjson.dumps(result)} if result is not None else {}
-        if self._stored.finish(self.id, self._claim, state, self._progress() | ended):
+        if self._stored.finish(self.id, self._claim, state, self._progress(), result):
             self._stored.trim()

@@ -6,6 +6,7 @@ of its own, so that a process which lost its task to another can no longer chang
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -25,6 +26,13 @@ KEPT_MS: Final = 24 * 3_600_000
 KEPT: Final = 100
 """At most, of all kinds together."""
 KEPT_OF_A_KIND: Final = 30
+LONG_RESULT_BYTES: Final = 4096
+"""A longer result is told of its task alone, not among all."""
+_LONG_RESULT: Final = "long_result"
+_TOLD: Final = (
+    *("kind", "channel_id", "state", "done", "total", "message", "result"),
+    *("cancelled", "until_ms", "ordered_at_ms", "started_at_ms", "ended_at_ms"),
+)
 
 # KEYS of all: the task, those that are open, who is busy, the task's input, those that ended. ARGV[1]: the task's id.
 _NOW = """
@@ -163,8 +171,13 @@ class StoredTasks:
         for id in self._open_ids():
             self._eval(_ABANDON, id, KEPT_MS, process)
 
-    def finish(self, id: str, claim: str, state: TaskState, fields: dict[str, object]) -> bool:
+    def finish(
+        self, id: str, claim: str, state: TaskState, fields: dict[str, object], result: Mapping[str, Any] | None = None
+    ) -> bool:
         """False: the task is another's now, or gone."""
+        if result is not None:
+            text = orjson.dumps(result)
+            fields = {**fields, "result" if len(text) <= LONG_RESULT_BYTES else _LONG_RESULT: text}
         return bool(self._eval(_FINISH, id, KEPT_MS, claim, state.value, *_flat(fields)))
 
     def cancel(self, id: str) -> None:
@@ -184,10 +197,10 @@ class StoredTasks:
         return {id: (process or b"").decode() for id, (until_ms, process) in pairs if int(until_ms or 0) <= _ms(time)}
 
     def get(self, id: str) -> Task | None:
-        return self._read([id])[0]
+        return self._read([id], (*_TOLD, _LONG_RESULT))[0]
 
     def all(self) -> list[Task]:
-        """Those that are open, the oldest first; then those that ended, the latest first."""
+        """Those that are open, the oldest first; then those that ended, the latest first. Without long results."""
         pipe = self.redis.pipeline(transaction=False)
         pipe.zrange(TASKS_OPEN, 0, -1)
         pipe.lrange(TASKS_ENDED, 0, KEPT - 1)
@@ -215,13 +228,13 @@ class StoredTasks:
     def _open_ids(self) -> list[str]:
         return [id.decode() for id in self.redis.zrange(TASKS_OPEN, 0, -1)]  # type: ignore[union-attr]
 
-    def _read(self, ids: list[str]) -> list[Task | None]:
+    def _read(self, ids: list[str], names: Sequence[str] = _TOLD) -> list[Task | None]:
         pipe = self.redis.pipeline(transaction=False)
         pipe.time()
         for id in ids:
-            pipe.hgetall(TASKS + id)
+            pipe.hmget(TASKS + id, names)
         time, *found = pipe.execute()
-        return [_task(id, fields, _ms(time)) for id, fields in zip(ids, found, strict=True)]
+        return [_task(id, dict(zip(names, one, strict=True)), _ms(time)) for id, one in zip(ids, found, strict=True)]
 
     def _eval(self, script: str, id: str, *arguments: object) -> Any:
         keys = (TASKS + id, TASKS_OPEN, TASKS_BUSY, TASKS_INPUT + id, TASKS_ENDED)
@@ -236,29 +249,31 @@ def _ms(time: tuple[int, int]) -> int:
     return time[0] * 1000 + time[1] // 1000
 
 
-def _task(id: str, fields: dict[bytes, bytes], now_ms: int) -> Task | None:
-    if b"kind" not in fields or b"state" not in fields:
+def _task(id: str, fields: dict[str, bytes | None], now_ms: int) -> Task | None:
+    def text(name: str) -> str:
+        return (fields[name] or b"").decode()
+
+    def number(name: str) -> int:
+        return int(fields[name] or 0)
+
+    if not fields["kind"] or not fields["state"]:
         return None
-
-    def number(name: bytes) -> int:
-        return int(fields.get(name, 0))
-
-    state, message = TaskState(fields[b"state"].decode()), fields.get(b"message", b"").decode()
-    if state is TaskState.RUNNING and number(b"until_ms") <= now_ms:
+    state, message = TaskState(text("state")), text("message")
+    if state is TaskState.RUNNING and number("until_ms") <= now_ms:
         state, message = TaskState.QUEUED, "its process ended in the middle; it goes on as soon as a worker can"
-    if b"cancelled" in fields and state in OPEN:
+    if fields["cancelled"] and state in OPEN:
         message = "it is being cancelled"
-    result = fields.get(b"result")
+    result = fields["result"] or fields.get(_LONG_RESULT)
     return Task(
         id,
-        fields[b"kind"].decode(),
-        fields.get(b"channel_id", b"").decode(),
+        text("kind"),
+        text("channel_id"),
         state,
-        number(b"done"),
-        number(b"total"),
+        number("done"),
+        number("total"),
         message,
         orjson.loads(result) if result else None,
-        number(b"ordered_at_ms"),
-        number(b"started_at_ms") or None,
-        number(b"ended_at_ms") or None,
+        number("ordered_at_ms"),
+        number("started_at_ms") or None,
+        number("ended_at_ms") or None,
     )

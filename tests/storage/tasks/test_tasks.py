@@ -68,7 +68,7 @@ def test_one_process_has_a_task_and_who_lost_it_changes_it_no_more(tasks: Tasks,
     assert stored.tell(id, old["claim"], HOLD_MS, {"done": 9}, got_on=True) == 0
     assert not stored.finish(id, old["claim"], TaskState.FAILED, {"done": 9})
     assert tasks.get(id).done == 4
-    assert stored.finish(id, new["claim"], TaskState.DONE, {"done": 10, "result": '{"added":10}'})
+    assert stored.finish(id, new["claim"], TaskState.DONE, {"done": 10}, {"added": 10})
     ended = tasks.get(id)
     assert (ended.state, ended.done, ended.result) == (TaskState.DONE, 10, {"added": 10})
     assert ended.ended_at_ms
@@ -154,6 +154,16 @@ def test_ended_tasks_are_kept_for_a_day_and_not_without_number(
     assert [int(task.id) for task in kept] == sorted((int(task.id) for task in kept), reverse=True)
     assert own_redis.llen(TASKS_ENDED) == len(own_redis.keys(f"{TASKS}*")) == len(kept)
     assert 0 < own_redis.ttl(TASKS + mine) <= 24 * 3600
+
+
+def test_a_long_result_is_told_of_its_task_alone(tasks: Tasks, stored: StoredTasks) -> None:
+    """So that a list that is asked for again and again stays short."""
+    short, long = {"models": ["m"]}, {"models": ["m" * 100] * 50}
+    for result in (short, long):
+        id = tasks.order("fetch_models", "", {}).id
+        stored.finish(id, stored.claim(id, HOLD_MS, 5)["claim"], TaskState.DONE, {"done": 1}, result)
+        assert tasks.get(id).result == result
+    assert [task.result for task in tasks.list()] == [None, short]
 
 
 @pytest.mark.parametrize("id", ["1", "0", "sk-canary", "9" * 30, "٣", ""])
