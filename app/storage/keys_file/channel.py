@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -18,6 +19,12 @@ from app.storage.keys_file.record import Known
 NAME: Final = "keys-file"
 DEFAULT_URLS: Final = ("https://api.openai.com",)
 TRIES: Final = 3
+_COMES_BACK: Final = (
+    "the channel of KEYS_FILE is gone and made again, with the keys of the file: "
+    "to be without it disable it, or take the file away before it is deleted"
+)
+
+log = logging.getLogger(__name__)
 
 
 class CannotTake(Exception):
@@ -63,6 +70,8 @@ class KeysFileChannel:
         if channel is None:
             namesake = there.by_name.get(comparable(NAME))
             if namesake is None:
+                if known.channel_id:
+                    log.warning("%s", _COMES_BACK)
                 return channels.add(self._catalog, _said(urls), self._check)
             self._refuse_strange(namesake)
             return namesake

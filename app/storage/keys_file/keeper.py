@@ -15,6 +15,7 @@ from app.storage.connections import RedisError
 from app.storage.keys_file.channel import CannotTake
 from app.storage.keys_file.file import CannotRead, Mark, NotThere, WatchedFile
 from app.storage.keys_file.taking import TURN_S, HoldsNothing, Taken, Taking
+from app.storage.refusals import answer_of
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +107,9 @@ class KeysFileKeeper:
                 self._empty = self._seen
             self._tell(self._sentence(error))
             return not isinstance(error, CannotRead)
-        except RedisError:  # the watch of the catalogue says so
+        except RedisError as error:
+            if answer := answer_of(error):  # of one that is away the watch of the catalogue says so
+                self._tell(f"{self._name} cannot be taken: Redis {answer}")
             return False
         except Exception:
             log.exception("%s could not be taken", self._name)

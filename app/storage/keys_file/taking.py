@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from itertools import islice
 from typing import NamedTuple
@@ -95,24 +95,36 @@ class Taking:
         ids: set[int] = set()
         missing: list[str] = []
         bad: list[int] = []
+        added = 0
         for lines in _pieces(lines_of(reading.data)):
             bad += [line.number for line in lines if not line.key]
             secrets = [line.key for line in lines if line.key]
             found = self._pools.stored.find_all(channel_id, secrets)
             ids.update(filter(None, found))
             missing += [secret for secret, id in zip(secrets, found, strict=True) if not id]
+            if len(missing) >= EDITED_AT_ONCE:
+                added += self._add(channel_id, missing, ids)
+                missing = []
             self._go_on()
-        if not ids and not missing:
+        added += self._add(channel_id, missing, ids)
+        if not ids:
             _refuse_nothing(reading, bad)
-        added = self._add(channel_id, missing, ids)
-        keys = len(ids)
-        gone = self._gone(before, ids)
+        keys, gone = len(ids), self._gone(before, ids)
         removed = self._remove(channel_id, gone) if removes else 0
         if not removes:
             ids.update(gone)
         said = self._said(reading) if removes else ""
         self._record.note(channel_id, self._channel.said_urls, array("Q", ids), said)
         return Taken(keys, added, removed, bad)
+
+    def _add(self, channel_id: str, secrets: Sequence[str], ids: set[int]) -> int:
+        if not secrets:
+            return 0
+        added = self._edits.add(channel_id, secrets).added
+        for begin in range(0, len(secrets), PIECE):
+            ids.update(filter(None, self._pools.stored.find_all(channel_id, secrets[begin : begin + PIECE])))
+            self._go_on()
+        return added
 
     def _gone(self, before: array[int], ids: set[int]) -> list[int]:
         """Those that the file no longer names."""
@@ -121,17 +133,6 @@ class Taking:
             gone += [id for id in before[begin : begin + EDITED_AT_ONCE] if id not in ids]
             self._go_on()
         return gone
-
-    def _add(self, channel_id: str, secrets: list[str], ids: set[int]) -> int:
-        added = 0
-        for begin in range(0, len(secrets), EDITED_AT_ONCE):
-            part = secrets[begin : begin + EDITED_AT_ONCE]
-            added += self._edits.add(channel_id, part).added
-            self._go_on()
-            for place in range(0, len(part), PIECE):
-                ids.update(filter(None, self._pools.stored.find_all(channel_id, part[place : place + PIECE])))
-                self._go_on()
-        return added
 
     def _remove(self, channel_id: str, ids: list[int]) -> int:
         removed = 0

@@ -143,8 +143,10 @@ def test_what_the_operator_says_of_the_channel_stays(new_machine: New) -> None:
     assert [url.url for url in moved.channels["mine"].urls] == ["https://three.example", "https://four.example"]
 
 
-def test_a_channel_that_was_deleted_comes_back_with_its_keys(new_machine: New) -> None:
-    """As long as there is the file. Without it nothing does."""
+def test_a_channel_that_was_deleted_comes_back_with_its_keys(
+    new_machine: New, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As long as there is the file, and it is said what to do. Without the file nothing comes."""
     one = new_machine()
     one.say("sk-a")
     for lines, expected in ((("sk-a",), ["sk-a"]), ((), [])):
@@ -156,6 +158,7 @@ def test_a_channel_that_was_deleted_comes_back_with_its_keys(new_machine: New) -
         one.look()
         assert list(one.channels) == ["keys-file"] * bool(expected)
         assert not expected or one.keys() == expected
+    assert caplog.text.count("is gone and made again") == 1
 
 
 def test_keys_go_to_no_channel_that_leads_elsewhere(new_machine: New, caplog: pytest.LogCaptureFixture) -> None:
@@ -229,6 +232,22 @@ def test_a_process_that_was_killed_in_between_leaves_nothing_undone(
     own_redis.delete(CHANNEL_KEYS_FILE_TURN)
     assert other.look()
     assert other.keys() == ["sk-a", *lines]
+
+
+def test_a_redis_that_refuses_is_told(new_machine: New, own_redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
+    """Once; when it takes what it is given again, the file is taken."""
+    one = new_machine()
+    one.say("sk-a")
+    one.write("sk-a", "sk-b")
+    own_redis.config_set("maxmemory", "1")
+    try:
+        for _ in range(3):
+            assert not one.look()
+    finally:
+        own_redis.config_set("maxmemory", "0")
+    assert caplog.text.count("one.txt cannot be taken: Redis refuses: its memory is full") == 1
+    assert one.look()
+    assert one.keys() == ["sk-a", "sk-b"]
 
 
 def test_two_processes_at_once_add_no_key_twice(new_machine: New, monkeypatch: pytest.MonkeyPatch) -> None:
