@@ -81,6 +81,7 @@ class Gateway:
     dialer: Dialer
     engine: Engine
     choosing: Choosing
+    health_keeper: HealthKeeper
     stored_health: StoredHealth
     """For what the admin is told of channels beyond what calls ask."""
     key_edits: KeyEdits
@@ -148,7 +149,7 @@ def build_gateway(config: Config) -> Gateway:
     engine.calls.observers = [observer.record for observer in (recorder, log_sink) if observer is not None]
     redis, secrets = connect(), Secrets(config.encryption_keys, pause=give_way)
     pools = KeyPools(quick(), secrets, config.start_index)
-    choosing = _build_choosing(quick, pools, catalog, ChannelLimits(slots, minutes))
+    choosing, health_keeper = _build_choosing(quick, pools, catalog, ChannelLimits(slots, minutes))
     catalog.on_change = partial(_notice, log_sink, choosing)
     stored_health = StoredHealth(redis, "")
     key_edits = KeyEdits(pools, choosing.health, stored_health)
@@ -164,6 +165,7 @@ def build_gateway(config: Config) -> Gateway:
         dialer=dialer,
         engine=engine,
         choosing=choosing,
+        health_keeper=health_keeper,
         stored_health=stored_health,
         key_edits=key_edits,
         request_log=RequestLog(redis),
@@ -199,20 +201,23 @@ def _build_budgets(redis: Redis, catalog: Catalog) -> Budgets:
     return Budgets(redis, is_known=is_known)
 
 
-def _build_choosing(connect: Callable[[], Redis], pools: KeyPools, catalog: Catalog, limits: ChannelLimits) -> Choosing:
+def _build_choosing(
+    connect: Callable[[], Redis], pools: KeyPools, catalog: Catalog, limits: ChannelLimits
+) -> tuple[Choosing, HealthKeeper]:
     def channels() -> dict[str, Channel] | None:
         return {channel.id: channel for channel in catalog.snapshot.channels} if catalog.loaded else None
 
     costs = Costs()
     health = Health(pools, limits, costs)
     affinity = Affinity(Conversations(), GivenIds(connect()))
+    health_keeper = HealthKeeper(connect(), health, pools, channels)
     keepers = (
         pools,
-        HealthKeeper(connect(), health, pools, channels),
+        health_keeper,
         AffinityKeeper(connect(), affinity.conversations, affinity.ids),
         CostsKeeper(connect(), costs, lambda: catalog.snapshot.channels),
     )
-    return Choosing(health, pools, limits, affinity, costs, keepers)
+    return Choosing(health, pools, limits, affinity, costs, keepers), health_keeper
 
 
 def _build_keys_file(

@@ -23,7 +23,7 @@ from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 
-from app.config import ConfigError, load_config
+from app.config import Config, ConfigError, load_config
 from app.core.network.addresses import mask_url
 from app.storage.connections import Redis, open_redis, wait_for_redis
 from app.storage.keys.encryption import check
@@ -31,6 +31,7 @@ from app.storage.refusals import describe
 from app.storage.secrets import Secrets
 from app.telemetry.set_up import set_up_logging
 from app.telemetry.standard_error import take_over_stderr
+from worker.checks.clock import Clock
 from worker.prices import PriceTableKeeper
 from worker.roll_up import prepare, roll_up
 from worker.tasks.keeper import TasksKeeper
@@ -100,11 +101,11 @@ def main() -> int:
     except redis.RedisError as error:
         return _complain(f"Redis at {mask_url(config.redis_url)} {describe(error)}")
     # RQ changes the timeout of the client that it is given; ours keep theirs.
-    _serve(client, connect())
+    _serve(client, connect(), config)
     return 0
 
 
-def _serve(client: Redis, rq_client: Redis) -> None:
+def _serve(client: Redis, rq_client: Redis, config: Config) -> None:
     """Works until told to stop."""
     prepare(client)
     ticker = Ticker(client, uuid4().hex)
@@ -113,6 +114,8 @@ def _serve(client: Redis, rq_client: Redis) -> None:
     prices.start()
     tasks = TasksKeeper(client, lambda: ticker.holds_lease)
     tasks.start()
+    clock = Clock(client, config, lambda: ticker.holds_lease)
+    clock.start()
     log.info("Worker ready")
     try:
         roll_up()  # at once: whatever waited for a worker
@@ -120,6 +123,7 @@ def _serve(client: Redis, rq_client: Redis) -> None:
             _end_on_signals()
             time.sleep(PAUSE_S)
     finally:
+        clock.stop()
         tasks.stop()
         prices.stop()
         ticker.stop()

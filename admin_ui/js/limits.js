@@ -11,6 +11,7 @@ const ORDER = ['connect_timeout', 'first_byte_timeout', 'idle_timeout', 'total_t
   'first_useful_timeout', 'hold_max_bytes', 'replay_max_bytes', 'keepalive_comment_s', 'keepalive_before_commit', 'model_strip_date', 'model_contains', 'affinity',
   'affinity_ttl_s', 'affinity_ids_ttl_s', 'cooldown_auth_s', 'cooldown_server_s', 'cooldown_timeout_s',
   'cooldown_rate_limit_s', 'cooldown_min_s', 'cooldown_max_s', 'blacklist_threshold', 'empty_is_error',
+  'revalidate_interval_s', 'check_interval_s', 'validate_concurrency', 'validate_timeout_s',
   'resting_fallback', 'time_zone', 'health_penalty', 'health_penalty_weight', 'health_window_s', 'health_min_samples', 'slow_penalty_weight',
   'route_headers', 'log_requests', 'meter_mappings', 'openai_include_usage', 'anonymous_channels', 'budget_default_output_tokens', 'budget_unpriced',
   'budget_local_usd', 'budget_cut_streams', 'global_max_concurrency', 'budget_when_redis_away', 'public_cost',

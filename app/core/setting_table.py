@@ -79,6 +79,22 @@ GATEWAY_SETTINGS = {
             3,
             "Refusals (401, 403) without a success between them that take a key out of its pool; 0: never",
         ),
+        _seconds(
+            "revalidate_interval_s",
+            3600.0,
+            "How often a blacklisted key is tried again, about; 0: never",
+            minimum=0,
+            maximum=30 * _DAY_S,
+        ),
+        _seconds(
+            "check_interval_s",
+            0.0,
+            "How often each channel is asked for its check_model; 0: never",
+            minimum=0,
+            maximum=30 * _DAY_S,
+        ),
+        Setting("validate_concurrency", Number(int, 1, 200, "keys"), 10, "Keys that a validation tries at once"),
+        _seconds("validate_timeout_s", 20.0, "Longest try of one key by a validation", minimum=1, maximum=120),
         Setting("max_attempts", Number(int, 1, 100, "attempts"), 6, "Most attempts of one call to channels"),
         Setting("max_keys_per_channel", Number(int, 1, 100, "keys"), 3, "Most keys of one channel that a call tries"),
         _seconds(

@@ -51,6 +51,10 @@ class Settings:
     cooldown_min_s: float = 10.0
     cooldown_max_s: float = 1800.0
     blacklist_threshold: int = 3
+    revalidate_interval_s: float = 3600.0
+    check_interval_s: float = 0.0
+    validate_concurrency: int = 10
+    validate_timeout_s: float = 20.0
     max_attempts: int = 6
     max_keys_per_channel: int = 3
     first_useful_timeout: float = 300.0

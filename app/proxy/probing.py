@@ -6,14 +6,15 @@ It is none of a client's, so no statistics count it and no limit of the channel 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final, NamedTuple
 
-from app.core.channels.keys import Key
+from app.core.channels.keys import Key, KeyState
 from app.core.channels.urls import urls_in_order
 from app.core.choosing.matching import Candidate
 from app.core.errors import ApiError, GatewayError, UpstreamFault
-from app.core.judging.outcome import GOOD, Facts, Flaw, Outcome, Verdict, judge
+from app.core.failures import Failure
+from app.core.judging.outcome import GOOD, Blame, Facts, Flaw, Outcome, Verdict, judge
 from app.core.model import Channel, ChannelUrl, Snapshot
 from app.core.money.cost import NO_COST, Cost
 from app.core.usage import ABSENT, Usage
@@ -24,9 +25,11 @@ from app.proxy.call import Call, Calls
 from app.proxy.engine import Engine
 from app.proxy.metering import usage_seen
 from app.proxy.own_request import own_inbound
+from app.storage.keys.pools import KeyPools
 from app.wire.dialects.asked import dialect_of
 from app.wire.dialects.samples import said_text, sample
 from app.wire.error_bodies import plain
+from app.wire.http.caller_deadlines import CallerDeadlines
 from app.wire.http.headers import Headers, by_name, find, lower
 
 LONGEST_S: Final = 120.0
@@ -36,6 +39,7 @@ READ_BYTES: Final = 256 * 1024
 SHOWN: Final = 4000
 """Characters of what came back."""
 TEXT: Final = "Say hi, in one word."
+ENABLED: Final = (KeyState.ACTIVE, KeyState.RESTING, KeyState.BLACKLISTED)
 
 
 class Probe(NamedTuple):
@@ -48,6 +52,8 @@ class Probe(NamedTuple):
     """As clients ask for it."""
     is_stream: bool = False
     text: str = TEXT
+    patience_s: float = 0.0
+    """Who takes longer is to blame for nothing; 0: the limits of its channel count, as for any call."""
 
 
 class Probed(NamedTuple):
@@ -64,6 +70,7 @@ class Probed(NamedTuple):
     headers: dict[str, str]
     usage: Usage = ABSENT
     cost: Cost = NO_COST
+    blame: Blame = Blame.NOBODY
 
 
 class Prober:
@@ -81,6 +88,7 @@ class Prober:
         fields = [("User-Agent", "ai-api-gateway"), ("Accept", "*/*"), *asked_for.fields]
         inbound = own_inbound("POST", fields, asked_for.body, request_id, client)
         call = Call(Calls(), inbound, asked.endpoint, LONGEST_S)
+        call.bound(0.0, CallerDeadlines(0.0, probe.patience_s))
         choices = _OneChoice(self._choosing, probe, snapshot)
         began_s = time.monotonic()
         tried: Try | None = None
@@ -144,6 +152,29 @@ class _OneChoice:
         return None
 
 
+def usual_model(channel: Channel, kept_for: tuple[str, ...] = ()) -> str:
+    """What a key is tried with: what checks ask for, else the first model that is named; empty where none is.
+
+    `kept_for`: the models that the key is kept for; empty: all.
+    """
+    named = [channel.check_model, *(entry.name for entry in channel.models if entry.name != "*"), *kept_for]
+    return next((model for model in named if model and (not kept_for or model in kept_for)), "")
+
+
+def usual_key(pools: KeyPools, channel: Channel, states: Collection[KeyState] = ENABLED) -> Key | None:
+    """The next fit one; where none is, the first in one of these states."""
+    pool = pools.of(channel.id)
+    names = tuple({name: None for entry in channel.models for name in entry if name})
+    key = pool.turn(channel.key_strategy, names).next()
+    if key is not None:
+        return key
+    marks = pool.marks(states)
+    place = marks.find(1)
+    while place >= 0 and (key := pool.key_at(place)) is None:
+        place = marks.find(1, place + 1)
+    return key
+
+
 def upstream_model(channel: Channel, model: str) -> str:
     """As the upstream is asked for it; a model that the channel does not list under its own name."""
     return next((entry.upstream_name for entry in channel.models if entry.name == model and entry.upstream_name), model)
@@ -186,19 +217,25 @@ def _read(probe: Probe, chosen: Chosen, choices: _OneChoice, snapshot: Snapshot)
         verdict = judge(facts, snapshot.outcome_rules, time.time())
         cost = choices.note(chosen.of, verdict, answer.status, usage)
         error = verdict.text or (fault.message if fault is not None else "the stream ended without its end marker")
-        found = found._replace(outcome=verdict.outcome.value, error=error)
+        found = found._replace(outcome=_outcome(verdict, fault), error=error, blame=verdict.blame)
     return _masked(probe.key, found._replace(usage=usage, cost=cost))
 
 
 def _failed(probe: Probe, failed: Failed) -> Probed:
-    outcome, fault = failed.verdict.outcome, failed.fault
-    error = failed.verdict.text or (fault.message if fault is not None else f"it was judged {outcome.value}")
+    outcome, fault = _outcome(failed.verdict, failed.fault), failed.fault
+    error = failed.verdict.text or (fault.message if fault is not None else f"it was judged {outcome}")
     is_stream = (find(failed.headers, "content-type") or "").startswith("text/event-stream")
     text = said_text(probe.dialect, failed.body, is_stream=True) if is_stream else ""
     text = text or failed.body[:JUDGED_BYTES].decode("utf-8", "replace")
     fields = answer_fields(probe.key, failed.headers)
-    found = Probed(outcome.value, failed.status, 0.0, None, None, text, error, fields, failed.usage, failed.cost)
-    return _masked(probe.key, found)
+    seen = (failed.usage, failed.cost, failed.verdict.blame)
+    return _masked(probe.key, Probed(outcome, failed.status, 0.0, None, None, text, error, fields, *seen))
+
+
+def _outcome(verdict: Verdict, fault: UpstreamFault | None) -> str:
+    """Its name, as whoever tries a key is told."""
+    is_late = fault is not None and fault.failure is Failure.CALLER_TIMEOUT
+    return (Outcome.TIMEOUT if is_late else verdict.outcome).value
 
 
 def _refused(error: GatewayError) -> Probed:

@@ -86,6 +86,7 @@ COSTS_UNPRICED = "apiproxy:{channels}:unpriced"  # hash model without a price ->
 CONVERSATIONS = "apiproxy:{channels}:conversations:"  # + number of the slice: hash conversation -> JSON of its key
 CONVERSATIONS_NEWS = "apiproxy:{channels}:conversations_news"  # channel: what was stored of them, for all processes
 GIVEN_ID = "apiproxy:{channels}:given_id:"  # + digest of a token and an id that it was given -> "channel id, key id"
+CHECKS_TRIED = "apiproxy:{channels}:checks_tried"  # hash "key id", "channel id" -> when the clock had it tried, ms
 
 # One tag for all tasks, so that one script may end any of them.
 TASKS = "apiproxy:{tasks}:of:"  # + task id: hash, what is told of it and who does it; see storage/tasks/stored.py

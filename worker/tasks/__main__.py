@@ -79,6 +79,7 @@ def main() -> int:
     gateway = build_gateway(replace(config, enable_stats=False))
     gateway.catalog.start()
     gateway.engine.admission.start()
+    gateway.engine.tokens.start()  # who counts minutes, for channels, too
     runner = prepare(gateway, sys.argv[1] if len(sys.argv) > 1 else "")
     runner.start()
     assert config.redis_url is not None  # noqa: S101 - build_gateway asks for it

@@ -44,6 +44,8 @@ class Running:
         self.message = fields["message"]
         self.cancelled = False
         """It is to end soon, with what it has done so far: it was cancelled, or this process stops."""
+        self.was_cancelled = False
+        """The same, but by an operator alone."""
         self.is_lost = False
         self._stored = stored
         self._claim = fields["claim"]
@@ -81,6 +83,7 @@ class Running:
         answer = self._stored.tell(self.id, self._claim, HOLD_MS, new | fields, got_on or "done" in new)
         self._told = now
         self.cancelled |= answer != 1
+        self.was_cancelled |= answer == 2
         self.is_lost |= answer == 0
 
     def _progress(self) -> dict[str, object]:

@@ -17,10 +17,11 @@ from app.proxy.api.choices import now_ms
 from app.routes.admin.answers import AdminError
 from app.routes.admin.channel_answers import ChannelAnswers
 from app.routes.admin.channels import SECONDS, Answer, find_channel, refuse_addresses, with_keys
+from app.routes.admin.tasks.tasks import TASK, task_answer
 from app.routes.openapi.operation import Body, operation
 from app.storage.catalog import channels
 
-ACTIONS = ("enable", "disable", "delete", "clear_cooldowns", "set_priority")
+ACTIONS = ("enable", "disable", "delete", "clear_cooldowns", "set_priority", "fetch_models")
 STEP = 10
 """Between the priorities of channels that were put into an order: room to put others between them."""
 MOST = MAX_PRIORITY // STEP
@@ -65,12 +66,16 @@ def add_channel_act_routes(admin: Blueprint, gateway: Gateway) -> None:
         return jsonify(success=True, channel=answers.one(copy)), 201
 
     @admin.post("/channels/batch")
-    @operation(body=_BATCH, answer={"changed": Whole(meaning="How many are another now")})
+    @operation(body=_BATCH, answer={"changed": Whole(meaning="How many are another now")}, also={202: {"task": TASK}})
     def change_channels(said: Said) -> Answer:
-        """Changes many channels at once."""
+        """Changes many channels at once. A task asks upstreams for their models, which change nothing."""
         action = said.choice("action")
         if action == "set_priority" and said.any("priority") is None:
             raise said.wrong("priority", "is missing")
+        if action == "fetch_models":
+            ids = [channel.id for channel in _named(gateway, said)]
+            task = gateway.tasks.order(action, "", {"ids": ids}, len(ids))
+            return jsonify(success=True, task=task_answer(task)), 202
         return jsonify(success=True, changed=_done(gateway, _named(gateway, said), action, said.number("priority")))
 
     @admin.post("/channels/reorder")

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from app.core.channels.definition import parse_channel
-from app.core.channels.keys import Key, KeyState, keys_in
+from app.core.channels.keys import Key, keys_in
 from app.core.channels.shape import CHANNEL, DIALECTS
 from app.core.judging.outcome import Outcome
 from app.core.model import Channel
@@ -17,7 +17,7 @@ from app.core.said.reading import Said
 from app.core.said.shapes import Listed, Named, OneOf, Real, Shape, Text, Usd, Whole, YesOrNo
 from app.gateway import Gateway
 from app.proxy.model_lists import NoModelList, fetch_models
-from app.proxy.probing import TEXT, Probe, Prober
+from app.proxy.probing import TEXT, Probe, Prober, usual_key, usual_model
 from app.routes.admin.answers import AdminError
 from app.routes.admin.channels import find_channel, refuse_addresses
 from app.routes.openapi.operation import Body, operation
@@ -117,17 +117,17 @@ def _tested(gateway: Gateway, prober: Prober, channel: Channel, key: Key, said: 
     found = prober.probe(probe, snapshot, request.environ["gateway.request_id"], request.remote_addr or "")
     told: dict[str, Any] = {"ok": found.outcome == Outcome.OK.value, **found._asdict()}
     nano = told.pop("cost").nano
+    del told["blame"]
     told |= {"status": found.status or None, "error": found.error or None, "usage": found.usage._asdict()}
     told |= {"cost_usd": None if nano is None else show_usd(nano), "key_id": key.id, "model": probe.model}
     return jsonify(success=True, test=told)
 
 
 def _usual_model(channel: Channel, said: Said) -> str:
-    """The one that checks ask for, else the first that is named."""
-    named = [entry.name for entry in channel.models if entry.name != "*"]
-    if not (channel.check_model or named):
+    model = usual_model(channel)
+    if not model:
         raise said.wrong("model", "is missing: the channel serves all models and names none")
-    return channel.check_model or named[0]
+    return model
 
 
 def _key(gateway: Gateway, channel: Channel, key_id: str) -> Key:
@@ -137,14 +137,11 @@ def _key(gateway: Gateway, channel: Channel, key_id: str) -> Key:
 
 def _usual_key(gateway: Gateway, channel: Channel) -> Key:
     """The next fit one; where none is, one that rests or is blacklisted."""
-    names = tuple({name: None for entry in channel.models for name in entry if name})
-    key = gateway.choosing.pools.of(channel.id).turn(channel.key_strategy, names).next()
-    if key is not None:
-        return key
-    others = gateway.key_edits.ids(channel.id, [KeyState.ACTIVE, KeyState.RESTING, KeyState.BLACKLISTED])
-    if not others:
+    gateway.choosing.pools.load()
+    key = usual_key(gateway.choosing.pools, channel)
+    if key is None:
         raise AdminError(400, "invalid", "the channel has no key that is enabled; add one first", "key_id")
-    return _key(gateway, channel, others[0])
+    return key
 
 
 def _fetched(gateway: Gateway, channel: Channel, key: Key) -> Response:

@@ -37,6 +37,7 @@ TICK_S = 0.25
 GATHER_S = 0.05
 """How long a trouble waits for others, so that a storm of them costs little."""
 FORGET_S = 60.0
+CATCH_UP_LOOK_S = 0.02
 TRIES = 10
 """How often a trouble is merged anew, because another process stored one meanwhile, before others have their turn."""
 MOST = 500
@@ -92,6 +93,14 @@ class HealthKeeper:
         self._threads.stop()
         with suppress(RedisError):
             self._store(time.monotonic(), also_sums=True)
+
+    def catch_up(self, longest_s: float) -> None:
+        """Returns when what is stored now is known here, or after so long. Raises RedisError."""
+        _, version = self._stored.version()
+        deadline_s = time.monotonic() + longest_s
+        while self._version < version and time.monotonic() < deadline_s and not self._stopping.is_set():
+            self._listens()
+            time.sleep(CATCH_UP_LOOK_S)
 
     # --- the keeper ---
 

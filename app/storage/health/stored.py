@@ -6,12 +6,13 @@ once, by the number of their batch, also where the answer to the first time was 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 from uuid import uuid4
 
 import orjson
 
+from app.core.judging.troubles import NONE, Trouble, read
 from app.storage.connections import (
     CHANNEL_FIRST_BYTES,
     CHANNEL_HEALTH_NEWS,
@@ -24,9 +25,11 @@ from app.storage.connections import (
     CHANNEL_WINDOW,
     Redis,
 )
-from app.storage.health.channel import SLICE_MS, Average, Batch, LastError, Tally
+from app.storage.health.channel import KEY, SLICE_MS, Average, Batch, LastError, Tally
 
 TOLD_S = 3600
+SCANNED = 500
+"""Troubles that are read at a time."""
 # KEYS: troubles, version, news, the number of this process's last batch, origin; then those of the sums. ARGV: process,
 # a new mark, number of the batch (0: there is none), how long that is kept, what all are told of the sums, how many
 # troubles; of each its field, what it was, what it becomes (empty: it goes); then of each sum what to do, the number of
@@ -160,6 +163,14 @@ class StoredHealth:
             [(*orjson.loads(field), *orjson.loads(value)) for field, value in averages.items()],
             tallies,
         )
+
+    def blacklisted(self) -> Iterator[tuple[str, str, Trouble]]:
+        """Channel and key of those on the blacklist, and why; read piece by piece, as there may be very many."""
+        for field, raw in self._redis.hscan_iter(CHANNEL_TROUBLES, count=SCANNED):
+            channel_id, name = orjson.loads(field)
+            trouble = read(raw) if name.startswith(KEY) else NONE
+            if trouble.blacklisted_ms:
+                yield channel_id, name[1:], trouble
 
     def last_seen(self, channel_ids: Sequence[str]) -> dict[str, tuple[int, LastError | None]]:
         """When each channel last answered well (0: never), and its last error."""

@@ -85,6 +85,19 @@ class ChannelLimits:
             known.until_s[key.id], known.limit = time.monotonic() + left_s, place.limit
         return full
 
+    def take_both(self, channel: Channel, key_id: str) -> tuple[Place, Place] | Full:
+        """Room in the channel and for this key of it, or what is full."""
+        place = self.take_channel(channel)
+        if isinstance(place, Full) or not (channel.key_max_concurrency or channel.key_requests_per_minute):
+            return place if isinstance(place, Full) else (place, self._none)
+        own: Place | Full | None = None
+        try:
+            own = self._take(f"key:{key_id}", channel.key_max_concurrency, channel.key_requests_per_minute, 0.0)
+        finally:
+            if not isinstance(own, Place):
+                place.cancel()
+        return (place, own) if isinstance(own, Place) else own
+
     def full(self, channel: Channel, fit_keys: int) -> Full | None:
         """What is known here to have no room, of the channel or of all its fit keys. Nobody is asked."""
         if channel.max_concurrency and self._slots.is_full(f"channel:{channel.id}", channel.max_concurrency):

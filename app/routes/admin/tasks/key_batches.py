@@ -9,9 +9,11 @@ from flask import Blueprint, jsonify
 
 from app.core.channels.keys import KeyState
 from app.core.channels.shape import ID
+from app.core.model import Channel
 from app.core.said.reading import Said
-from app.core.said.shapes import Listed, OneOf, Shape, Whole, YesOrNo
+from app.core.said.shapes import Listed, OneOf, Real, Shape, Whole, YesOrNo
 from app.gateway import Gateway
+from app.proxy.probing import usual_model
 from app.routes.admin.answers import AdminError
 from app.routes.admin.channels import Answer, find_channel
 from app.routes.admin.tasks.imports import AT_ONCE
@@ -20,7 +22,8 @@ from app.routes.admin.tasks.tasks import TASK, task_answer
 from app.routes.openapi.operation import operation
 
 STATES: Final = {state.value: state for state in KeyState}
-ACTIONS: Final = ("delete", "restore", "enable", "disable")
+VALIDATE: Final = "validate"
+ACTIONS: Final = ("delete", "restore", "enable", "disable", VALIDATE)
 
 _BATCH: Final = LongBody(
     Shape(
@@ -29,6 +32,8 @@ _BATCH: Final = LongBody(
             "state": OneOf(tuple(STATES), ""),
             "all": YesOrNo(meaning="true, for all"),
             "action": OneOf(ACTIONS, is_needed=True),
+            "concurrency": Whole(0, 0, 200, meaning="For validate, keys at once; 0: as validate_concurrency says"),
+            "timeout_s": Real(0.0, 0.0, 120.0, meaning="For validate, of one key; 0: as validate_timeout_s says"),
         },
         one_of=("ids", "state", "all"),
     ),
@@ -44,14 +49,20 @@ def add_key_batch_route(admin: Blueprint, gateway: Gateway) -> None:
     @admin.post("/channels/<channel_id>/keys/batch")
     @operation(body=_BATCH, answer=_CHANGED, also={202: {"task": TASK}})
     def change_keys(read: tuple[Said, LongValue | None], channel_id: str) -> Answer:
-        """Changes many keys of a channel at once. A task does what is long."""
-        find_channel(gateway, channel_id)
+        """Changes many keys of a channel at once. A task does what is long, and tries keys."""
+        channel = find_channel(gateway, channel_id)
         said, long = read
         if long is not None and long.entries <= AT_ONCE:
             said.values["ids"], long = _parsed(long), None
         action = said.choice("action")
+        bounds = {"concurrency": said.number("concurrency"), "timeout_s": said.real("timeout_s")}
         meant = _meant(said, long)
-        if _count(gateway, channel_id, meant, long) > AT_ONCE:
+        if action == VALIDATE:
+            if "ids" in meant:
+                _ids(gateway, channel_id, meant)
+            meant |= bounds
+            _check_model(channel)
+        if action == VALIDATE or _count(gateway, channel_id, meant, long) > AT_ONCE:
             pieces = long.pieces if long is not None else ()
             task = gateway.tasks.order(f"{action}_keys", channel_id, meant, pieces=pieces)
             return jsonify(success=True, task=task_answer(task)), 202
@@ -64,6 +75,13 @@ def add_key_batch_route(admin: Blueprint, gateway: Gateway) -> None:
             case _:
                 changed = edits.enable(channel_id, ids, action == "enable")
         return jsonify(success=True, changed=changed)
+
+
+def _check_model(channel: Channel) -> None:
+    """Raises AdminError where nothing says with which model keys are to be tried."""
+    if not usual_model(channel):
+        text = "the channel serves all models and names none: set its check_model to what keys are to be tried with"
+        raise AdminError(400, "invalid", text, "check_model")
 
 
 def _parsed(long: LongValue) -> Any:

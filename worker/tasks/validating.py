@@ -1,0 +1,96 @@
+"""Keys of a channel are tried, each by one small call that is judged like any: a good one ends what befell the key."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import Any, Final
+
+from app.core.judging.outcome import Blame, Outcome
+from app.core.wording import counted
+from app.proxy.probing import Probed
+from worker.asking import Asking, MayNotAsk
+from worker.tasks.at_once import for_each
+from worker.tasks.key_batches import meant_ids
+from worker.tasks.running import Running, TaskFailed
+
+SAVE_S: Final = 1.0
+HOPELESS: Final = 20
+"""After so many failures in a row that are no key's fault it ends: more of them would only keep the channel at rest."""
+NO_KEY: Final = "no_key"
+"""Told among the outcomes: keys that were deleted meanwhile, or that no ENCRYPTION_KEY of this process opens."""
+
+
+def validate_keys(running: Running) -> dict[str, Any]:
+    """Begun anew it goes on behind the last key before which all are through.
+
+    Raises RedisError, TaskFailed, TaskLost.
+    """
+    return _Validation(running).run()
+
+
+class _Validation:
+    def __init__(self, running: Running) -> None:
+        self._running = running
+        self._asking = Asking(running.gateway)
+        settings, said = running.gateway.catalog.snapshot.settings, running.arguments
+        self._at_once = int(said.get("concurrency") or settings.validate_concurrency)
+        self._patience_s = float(said.get("timeout_s") or settings.validate_timeout_s)
+        self._after = int(running.place.get("after", 0))
+        """All keys up to this one are through."""
+        self._outcomes = Counter[str](running.place.get("outcomes", {}))
+        """Of those."""
+        self._found: dict[int, str] = {}
+        """Outcomes of others that are through, too, by key."""
+        self._ids: list[int] = []
+        """Those that are still to be tried, ascending."""
+        self._settled = 0
+        """So many of them are among `_outcomes`."""
+        self._in_a_row = 0
+        self._saved_at_s = time.monotonic()
+
+    def run(self) -> dict[str, Any]:
+        self._asking.catch_up()
+        self._ids = sorted(id for id in map(int, meant_ids(self._running)) if id > self._after)
+        self._running.tell(self._done, self._done + len(self._ids))
+        try:
+            for_each(self._running, self._ids, self._try, self._at_once, self._look)
+        except MayNotAsk as why:
+            left = counted(self._running.total - self._done, "key")
+            raise TaskFailed("; ".join(filter(None, [self._text(), f"{left} not tried: {why}"]))) from None
+        return {"tried": self._done, "outcomes": self._counts()}
+
+    def _try(self, id: int) -> None:
+        probed = self._asking.try_key(self._running.channel_id, str(id), self._patience_s)
+        self._found[id] = probed.outcome if probed is not None else NO_KEY
+        if probed is not None:
+            self._judge(probed)
+
+    def _judge(self, probed: Probed) -> None:
+        """Raises MayNotAsk."""
+        of_a_key = probed.outcome == Outcome.OK.value or probed.blame is Blame.KEY
+        self._in_a_row = 0 if of_a_key else self._in_a_row + 1
+        if self._in_a_row >= HOPELESS:
+            raise MayNotAsk(f"the last {HOPELESS} answers say nothing of keys ({probed.outcome}: {probed.error})")
+
+    def _look(self) -> None:
+        """Raises RedisError, TaskLost."""
+        while self._settled < len(self._ids) and self._ids[self._settled] in self._found:
+            self._after = self._ids[self._settled]
+            self._outcomes[self._found.pop(self._after)] += 1
+            self._settled += 1
+        self._running.tell(self._done, message=self._text())
+        if time.monotonic() - self._saved_at_s >= SAVE_S:
+            self._saved_at_s = time.monotonic()
+            self._running.save({"after": self._after, "outcomes": dict(self._outcomes)})
+
+    @property
+    def _done(self) -> int:
+        return self._outcomes.total() + len(self._found)
+
+    def _counts(self) -> dict[str, int]:
+        """The most frequent outcome first."""
+        return dict((self._outcomes + Counter(self._found.values())).most_common())
+
+    def _text(self) -> str:
+        return ", ".join(f"{outcome} {count:,}" for outcome, count in self._counts().items())
