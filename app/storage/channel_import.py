@@ -20,7 +20,17 @@ from app.core.errors import Invalid
 from app.core.model import Channel
 from app.storage.catalog.catalog import Catalog
 from app.storage.catalog.changes import Edit
-from app.storage.catalog.channels import NAMES, adding, changing, giving_ids, last_id, noun_of, parsed, said_of
+from app.storage.catalog.channels import (
+    NAMES,
+    TEXTS,
+    adding,
+    changing,
+    giving_ids,
+    last_id,
+    noun_of,
+    parsed,
+    said_of,
+)
 from app.storage.connections import RedisError
 from app.storage.health.stored import StoredHealth
 from app.storage.keys.listing import stored_in
@@ -79,8 +89,11 @@ class Decision:
     keys: list[KeysAfter] = field(default_factory=list)
     """Of channels that have others now."""
     keys_version: int = 0
-    _lines: dict[str, int] = field(default_factory=dict)
-    _next_id: int = 0
+    """That on which it is decided."""
+    lines: dict[str, int] = field(default_factory=dict)
+    """By the channel's name, for it stands once."""
+    next_id: int = 0
+    """Of a channel that is new."""
 
     def count(self, action: str) -> int:
         return sum(change.action == action for change in self.changes)
@@ -102,15 +115,15 @@ class ChannelImport:
         """Changes nothing."""
         self._catalog.look()
         last, first_new = last_id(self._catalog)
-        decision = Decision(_next_id=first_new, keys_version=self._pools.load())
+        decision = Decision(next_id=first_new, keys_version=self._pools.load())
         for row in rows:
             try:
                 self._decide(decision, row)
             except Invalid as error:
                 decision.errors.append(LineError(row.line, str(error)))
             self._pause()
-        if decision._next_id > first_new:
-            decision.edits[:0] = giving_ids(last, decision._next_id - 1)
+        if decision.next_id > first_new:
+            decision.edits[:0] = giving_ids(last, decision.next_id - 1)
         return decision
 
     def take(self, rows: Sequence[ChannelRow]) -> Decision:
@@ -138,27 +151,28 @@ class ChannelImport:
     def _decide(self, decision: Decision, row: ChannelRow) -> None:
         """Raises Invalid."""
         name = comparable(row.name)
-        if name in decision._lines:
-            raise Invalid(f"name: line {decision._lines[name]} is for this channel already", "name")
+        if name in decision.lines:
+            raise Invalid(f"name: line {decision.lines[name]} is for this channel already", "name")
         channel_id = self._catalog.table(NAMES).get(name, "")
         if channel_id:
             said, created_at_ms = said_of(self._catalog, channel_id)
             channel = parsed(self._catalog, channel_id, merged(said, _for_known(row, said)), created_at_ms)
         else:
             said = {}
-            channel = parsed(self._catalog, str(decision._next_id), _for_new(row))
+            channel = parsed(self._catalog, str(decision.next_id), _for_new(row))
         self._check(channel)
         keys = self._keys_after(channel.id, row.keys) if row.keys is not None else KeysAfter(channel.id)
         fields = tuple(field for field in CHANNEL.fields if field not in said or said[field] != channel.said[field])
-        decision._lines[name] = row.line
+        decision.lines[name] = row.line
         if not channel_id:
-            decision._next_id += 1
+            decision.next_id += 1
             decision.edits += adding(channel)
         elif fields:
             decision.edits += changing(self._catalog, channel)
         counts = len(keys.added), len(keys.changed), len(keys.removed)
         if any(counts):
             decision.keys.append(keys)
+            decision.edits += [Edit("find", TEXTS, channel_id)] if channel_id else []
         action = "created" if not channel_id else "updated" if fields or any(counts) else "unchanged"
         decision.changes.append(
             LineChange(row.line, channel.name, action, fields if channel_id else (), *counts, _notes(row, channel_id))

@@ -179,6 +179,12 @@ def test_a_body_without_a_file_says_how_to_send_one(gateway: GatewayProcess) -> 
     assert "curl" in reply.json()["error"]
 
 
+def test_the_field_may_have_no_name_of_a_file(gateway: GatewayProcess) -> None:
+    body = f'--e\r\nContent-Disposition: form-data; name="file"\r\n\r\n{HEADING}\none,k,https://a.example,,m,,,,\r\n--e--\r\n'
+    headers = {"Authorization": f"Bearer {gateway.admin_token}", "Content-Type": "multipart/form-data; boundary=e"}
+    assert gateway.request("POST", "/api/channels/import", body.encode(), headers).json()["created"] == 1
+
+
 def test_the_body_may_be_the_file(gateway: GatewayProcess) -> None:
     headers = {"Authorization": f"Bearer {gateway.admin_token}", "Content-Type": "text/csv"}
     body = f"{HEADING}\none,k,https://a.example,,m,,,,\n".encode()

@@ -48,8 +48,7 @@ class Replacement:
     def forget(self) -> None:
         """What was written aside in vain. Raises nothing."""
         with suppress(RedisError):
-            for channel_id, name in self._names.items():
-                self._stored.forget_aside(channel_id, name)
+            self._stored.forget_asides(self._names)
 
     def _name(self, channel_id: str) -> str:
         return self._names.setdefault(channel_id, new_name())

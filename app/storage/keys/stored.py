@@ -200,8 +200,11 @@ class StoredKeys:
             keys += *_places(channel_id), *_asides(channel_id, name)
         pipe.eval(scripts.REPLACE, len(keys), *keys, mark, *names)
 
-    def forget_aside(self, channel_id: str, name: str) -> None:
-        self._redis.unlink(*_asides(channel_id, name))
+    def forget_asides(self, names: Mapping[str, str]) -> None:
+        """What was written aside for these channels."""
+        asides = [aside for channel_id, name in names.items() for aside in _asides(channel_id, name)]
+        if asides:
+            self._redis.unlink(*asides)
 
     # --- writing back ---
 

@@ -81,4 +81,7 @@ def _read(name: str, example: str) -> list[bytes]:
             stream: Any = file.stream
             pieces: list[bytes] = stream.pieces
             return pieces
+        text = parsed[1].get(name)
+        if text is not None:  # a field without a file's name, as `curl -F "file=<channels.csv"` sends it
+            return [text.encode()]
     raise AdminError(400, "invalid", f"{name} is missing: send it in a form, such as {example}", name)
