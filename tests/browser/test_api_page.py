@@ -30,7 +30,8 @@ def test_a_call_is_found_explained_and_works_as_pasted(
     expect(calls.get_by_role("row").filter(has_text="name").first).to_contain_text("needed")
     command = calls.locator("pre").inner_text()
     environ = {**os.environ, "ADMIN_TOKEN": gateway.admin_token}
-    done = subprocess.run(["bash", "-c", f"{command} -s -w '%{{http_code}}'"], env=environ, capture_output=True, text=True)
+    command += " -s -w '%{http_code}'"
+    done = subprocess.run(["bash", "-c", command], env=environ, capture_output=True, text=True)
     assert done.stdout.endswith("201"), done.stdout
     assert not complaints
 

@@ -100,10 +100,10 @@ def test_options_stay_when_only_the_target_changes_and_go_with_the_mapping(
 @pytest.mark.parametrize(
     ("body", "says", "code", "field"),
     [
-        ({"no_such": 1}, "no setting", "unknown_field", "no_such"),
+        ({"no_such": 1}, "no field", "unknown_field", "no_such"),
         ({"idle_timeout": 0}, "from 0.001", "invalid", "idle_timeout"),
         ([], "Invalid request body", "bad_json", None),
-        ({}, "Invalid", "invalid", None),
+        ({}, "one or more", "invalid", None),
     ],
 )
 def test_bad_settings_are_refused(

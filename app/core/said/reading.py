@@ -36,8 +36,8 @@ class Said:
 
     def _count(self, shape: Shape) -> None:
         """Raises InvalidChannel where too few or too many of some fields were said."""
-        if len(self.values) < shape.least:
-            raise InvalidChannel(f"say at least {shape.least} of {', '.join(shape.fields)}", self._path)
+        if shape.has_any and not self.values:
+            raise InvalidChannel(f"say one or more of {', '.join(shape.fields)}", self._path)
         for names, most in ((shape.one_of, 1), (shape.any_of, len(shape.any_of))):
             if names and not 1 <= sum(self._value(name) is not None for name in names) <= most:
                 words = "just one" if most == 1 else "one or more"

@@ -221,8 +221,8 @@ class Shape(Field):
     """Fields that an answer may lack."""
     is_partial: bool = False
     """An answer may lack any."""
-    least: int = 0
-    """So many must be said."""
+    has_any: bool = False
+    """Something must be said."""
     is_change: bool = False
     """What is not said stays as it is, so nothing is needed."""
 
@@ -265,8 +265,8 @@ class Shape(Field):
         schema: Schema = {"properties": fields | passed_over, "additionalProperties": False}
         if needed:
             schema["required"] = needed
-        if self.least:
-            schema["minProperties"] = self.least
+        if self.has_any:
+            schema["minProperties"] = 1
         for word, names in (("oneOf", self.one_of), ("anyOf", self.any_of)):
             if names:
                 schema[word] = [{"required": [name]} for name in names]

@@ -40,7 +40,7 @@ _SETTINGS = {
     "version": Whole(),
 }
 _CHANGES = Body(
-    Shape({name: OfKind(one.kind, meaning=one.meaning) for name, one in SETTINGS.items()}, least=1),
+    Shape({name: OfKind(one.kind, meaning=one.meaning) for name, one in SETTINGS.items()}, has_any=True),
     {"idle_timeout": 60},
 )
 
