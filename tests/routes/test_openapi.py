@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from itertools import count, pairwise
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from openapi_spec_validator import validate
@@ -25,6 +26,7 @@ from tests.support.described import Described, operations_of, read_document
 from tests.support.gateway import ADMIN_TOKEN, Reply
 from tests.support.log_rows import Log, roll_up
 from tests.support.upstream import Peer
+from tests.support.waiting import wait_until
 
 JSON, CSV = {"Content-Type": "application/json"}, {"Content-Type": "text/csv"}
 FILE = "name,api_key,url,models\nof a file,k1,https://a.example,m\nhalf,k2\n"
@@ -63,14 +65,12 @@ class World:
     def number(self) -> int:
         return next(self._numbers)
 
-    def call(self, operation: Described, path: str, body: Any = None) -> Reply:
-        query = "&".join(
-            f"{one['name']}={one['schema']['examples'][0]}"
-            for one in operation.told.get("parameters", [])
-            if one["in"] == "query" and one["required"]
-        )
+    def call(self, operation: Described, path: str, body: Any = None, **asked: str) -> Reply:
+        """With the parameters that must be there, and those that are asked."""
+        needed = {one["name"]: one["schema"]["examples"][0] for one in operation.parameters if one["required"]}
         headers = {"Authorization": f"Bearer {ADMIN_TOKEN}", **(CSV if operation.takes_a_file else JSON)}
         sent = FILE if operation.takes_a_file else None if body is None else json.dumps(body)
+        query = urlencode({**needed, **asked})
         return self.gateway.request(operation.method.upper(), f"{path}?{query}" if query else path, sent, headers)
 
     def place(self, operation: Described) -> str:
@@ -212,6 +212,20 @@ def test_what_is_not_allowed_is_refused(world: World) -> None:
     assert not complaints, "\n".join(complaints)
 
 
+def test_what_cannot_be_asked_is_refused(world: World) -> None:
+    """A parameter with a word or a number that the document does not allow: by the route, by its name."""
+    complaints = []
+    for one in operations_of(read_document(world.gateway)):
+        path = world.place(one)
+        for name, word in one.odd_parameters():
+            reply = world.call(one, path, **{name: word})
+            answer = reply.json()
+            code = answer["error"]["code"] if isinstance(answer["error"], dict) else answer["field"]
+            if reply.status != 400 or code not in (name, f"unknown_{name}"):
+                complaints.append(f"{one} with {name}={word}: {reply.status} {answer}")
+    assert not complaints, "\n".join(complaints)
+
+
 def test_nobody_is_let_in_where_the_document_asks_for_a_credential(world: World) -> None:
     """And what it says anybody may ask for, anybody may."""
     for one in operations_of(read_document(world.gateway)):
@@ -230,6 +244,8 @@ def test_calls_that_failed_are_answered_as_told(world: World) -> None:
     )
     channel = world.accounts.add("failing", ["sk-upstream-0001"])
     world.gateway.request("POST", PATHS["openai"], json.dumps({"model": "m"}), BEARER)
+    [key] = wait_until(lambda: world.gateway.admin("GET", "/blacklist").json()["blacklistedKeys"], "the key is out")
+    assert key["channel"] == "failing"
     complaints = []
     for one in operations_of(read_document(world.gateway)):
         if one.method == "get" and "{" not in one.path.replace("{channel_id}", ""):

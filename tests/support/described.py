@@ -27,6 +27,11 @@ class Described:
         return f"{self.method.upper()} {self.path}"
 
     @property
+    def parameters(self) -> list[dict[str, Any]]:
+        """Of its query."""
+        return [one for one in self.told.get("parameters", []) if one["in"] == "query"]
+
+    @property
     def body(self) -> dict[str, Any] | None:
         """The schema of its JSON body, without references at its top."""
         content = self.told.get("requestBody", {}).get("content", {})
@@ -96,6 +101,15 @@ class Described:
             of_another = [value for value in bad if value not in beyond]
             for value in [*of_another[:1], *beyond[:1]]:
                 yield name, value
+
+    def odd_parameters(self) -> Iterator[tuple[str, str]]:
+        """Parameters of the query, each with a word that its schema refuses."""
+        for one in self.parameters:
+            schema = one["schema"]
+            if schema["type"] in ("integer", "boolean") or "enum" in schema.get("items", schema):
+                yield one["name"], "unheard"
+            if "maximum" in schema:
+                yield one["name"], str(schema["maximum"] + 1)
 
     def complaints(self, reply: Reply) -> list[str]:
         """What the document did not foresee of an answer: a status, a type, a field too many or missing."""

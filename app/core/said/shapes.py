@@ -19,7 +19,7 @@ DECIMAL = r"^\d{1,12}(\.\d{1,9})?$"
 """Money as text."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
     """What a value may be."""
 
@@ -47,7 +47,7 @@ class Field:
         raise NotImplementedError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Anything(Field):
     """Any JSON."""
 
@@ -55,7 +55,7 @@ class Anything(Field):
         return {}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Text(Field):
     """A text without blanks around it. One that is needed is not empty."""
 
@@ -76,7 +76,7 @@ class Text(Field):
         return schema if self.is_needed or self.pattern else schema | {"default": self.default}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Whole(Field):
     """A whole number in a span."""
 
@@ -93,7 +93,7 @@ class Whole(Field):
         return schema
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Real(Field):
     """A number in a span."""
 
@@ -110,7 +110,7 @@ class Real(Field):
         return schema
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class YesOrNo(Field):
     default: bool | None = False
     """None: neither."""
@@ -120,7 +120,7 @@ class YesOrNo(Field):
         return schema if way == "answered" or self.default is None else schema | {"default": self.default}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class OneOf(Field):
     """One of some words."""
 
@@ -133,7 +133,7 @@ class OneOf(Field):
         return schema if way == "answered" or self.default is None else schema | {"default": self.default}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SomeOf(Field):
     """Some of some words, each once; in a query with commas between them."""
 
@@ -144,7 +144,7 @@ class SomeOf(Field):
         return schema | {"minItems": 1} if self.is_needed and way != "answered" else schema
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Usd(Field):
     """Dollars, or a factor, as decimal text."""
 
@@ -155,7 +155,7 @@ class Usd(Field):
         return schema if way == "answered" or self.is_needed else schema | {"default": self.default}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class AnyOf(Field):
     """Any of some."""
 
@@ -165,7 +165,7 @@ class AnyOf(Field):
         return {"anyOf": [replace(one, is_needed=True).schema(way) for one in self.fields]}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class OfKind(Field):
     """What a setting may be; null takes it back."""
 
@@ -175,7 +175,7 @@ class OfKind(Field):
         return self.kind.schema()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Listed(Field):
     """A list."""
 
@@ -190,7 +190,7 @@ class Listed(Field):
         return schema
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Named(Field):
     """An object whose names anybody may choose."""
 
@@ -200,7 +200,7 @@ class Named(Field):
         return {"type": "object", "additionalProperties": replace(self.of, is_needed=True).schema(way)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Shape(Field):
     """An object: which fields it has."""
 

@@ -12,7 +12,7 @@ from app.config import ROOT
 from app.core.money.amounts import NANO
 from app.core.request_log.by_dialect import DialectSum, DialectSums
 from app.core.said.reading import Said
-from app.core.said.shapes import Listed, Named, OneOf, Real, Shape, Text, Whole, YesOrNo
+from app.core.said.shapes import Listed, Named, Real, Shape, Text, Whole, YesOrNo
 from app.core.statistics.ranges import Range, range_of
 from app.gateway import Gateway
 from app.proxy.api.choices import now_ms
@@ -37,7 +37,7 @@ CHANNEL_TYPES: Final = (
 )
 MS: Final = 1000
 
-_RANGE: Final = OneOf(("", *RANGES), "", meaning="Empty: today")
+_RANGE: Final = Text(meaning=f"One of {', '.join(RANGES)}; any other means today")
 _COUNTS: Final = {name: Whole() for name in ("total_requests", "success_requests", "error_requests")}
 _TOKENS: Final = ("input", "output", "cache_read", "cache_creation")
 _OF_A_TYPE: Final = Shape(
@@ -81,7 +81,7 @@ def add_public_routes(ccload: Blueprint, gateway: Gateway) -> None:
     def summary(asked: Said) -> Answer:
         """Tells sums of a range of days by the gateway's time zone. Of one that nobody knows, today's."""
         settings = gateway.catalog.snapshot.settings
-        name = asked.any("range")
+        name = asked.any("range") or ""
         name = name if name in RANGES else "today"
         now = now_ms()
         told = summary_of(sums.read(now), name, now, settings.time_zone, with_cost=settings.public_cost)
