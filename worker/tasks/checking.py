@@ -15,6 +15,7 @@ from worker.asking import Asking, MayNotAsk
 from worker.checks.due import ALL_CHANNELS, ALL_KEYS, due_channels, due_keys, name_of_channel, name_of_key
 from worker.checks.tried import Tried
 from worker.tasks.at_once import for_each
+from worker.tasks.key_batches import wait_until_stored
 from worker.tasks.running import Running
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ class _Checks:
         """Raises RedisError."""
         if self.running.was_cancelled:
             self.tried.note([self.name_of_all], _now_ms())  # else what is left would be due at the next look
+        wait_until_stored(self.running)
         return {"tried": self.outcomes.total(), "outcomes": dict(self.outcomes.most_common())}
 
 

@@ -70,7 +70,7 @@ def change_keys(running: Running, act: Act) -> dict[str, Any]:
         running.tell(max(passed, running.done), message=f"{changed:,} keys {act.done}")
         give_way()
     if act is RESTORE:
-        _wait_until_stored(running)
+        wait_until_stored(running)
     running.save({"changed": changed, "total": running.total, "doubt": []})
     return {"changed": changed}
 
@@ -117,7 +117,8 @@ def _place(pool: KeyPool, id: str) -> int:
     return pool.place_of(int(id)) if id.isdecimal() and len(id) < 20 else -1
 
 
-def _wait_until_stored(running: Running) -> None:
+def wait_until_stored(running: Running) -> None:
+    """What is observed of keys until now; not for ever, as Redis may be away."""
     health, deadline_s = running.gateway.choosing.health, time.monotonic() + STORED_S
     while health.dirty and time.monotonic() < deadline_s:
         time.sleep(0.05)

@@ -11,7 +11,7 @@ from app.core.wording import counted
 from app.proxy.probing import Probed
 from worker.asking import Asking, MayNotAsk
 from worker.tasks.at_once import for_each
-from worker.tasks.key_batches import meant_ids
+from worker.tasks.key_batches import meant_ids, wait_until_stored
 from worker.tasks.running import Running, TaskFailed
 
 SAVE_S: Final = 1.0
@@ -47,7 +47,10 @@ class _Validation:
         self._settled = 0
         """So many of them are among `_outcomes`."""
         self._in_a_row = 0
-        self._saved_at_s = time.monotonic()
+        self._place: dict[str, Any] = {}
+        """Where another process would go on, once all that was observed until there is stored."""
+        self._not_stored: set[tuple[str, str]] = set()
+        self._placed_at_s = time.monotonic()
 
     def run(self) -> dict[str, Any]:
         self._asking.catch_up()
@@ -58,6 +61,7 @@ class _Validation:
         except MayNotAsk as why:
             left = counted(self._running.total - self._done, "key")
             raise TaskFailed("; ".join(filter(None, [self._text(), f"{left} not tried: {why}"]))) from None
+        wait_until_stored(self._running)
         return {"tried": self._done, "outcomes": self._counts()}
 
     def _try(self, id: int) -> None:
@@ -80,9 +84,17 @@ class _Validation:
             self._outcomes[self._found.pop(self._after)] += 1
             self._settled += 1
         self._running.tell(self._done, message=self._text())
-        if time.monotonic() - self._saved_at_s >= SAVE_S:
-            self._saved_at_s = time.monotonic()
-            self._running.save({"after": self._after, "outcomes": dict(self._outcomes)})
+        self._save()
+
+    def _save(self) -> None:
+        """A key counts as tried when a kill does not undo what followed. Raises RedisError, TaskLost."""
+        dirty = self._running.gateway.choosing.health.dirty
+        if self._place and not self._not_stored & dirty.keys():
+            self._running.save(self._place)
+            self._place = {}
+        if not self._place and time.monotonic() - self._placed_at_s >= SAVE_S:
+            self._placed_at_s = time.monotonic()
+            self._place, self._not_stored = {"after": self._after, "outcomes": dict(self._outcomes)}, set(dirty)
 
     @property
     def _done(self) -> int:
