@@ -28,7 +28,7 @@ from app.core.settings import Limits, Settings, check_setting
 from app.keys_file import KeysFile, named_keys_file, usual_keys_file
 from app.other_names import NEEDLESS, OTHER_NAMES, PASSED_OVER, CannotBe, Renamed, by_our_names
 from app.tcp_keepalive import TcpKeepalive
-from app.variables import boolean, integer, listen_address, one_of, seconds
+from app.variables import boolean, integer, listen_address, log_level, one_of, seconds
 from app.wire.redis_url import check_redis_url
 
 T = TypeVar("T")
@@ -180,7 +180,7 @@ class Config:
     """Where events stand that Redis has not taken. None: in shared memory, else below `data_dir`."""
     data_dir: Path = variable("DATA_DIR", _path(Path), ROOT / "data")
     """Where the embedded Redis keeps its data. A relative path counts from the project's directory."""
-    log_level: str = variable("LOG_LEVEL", one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
+    log_level: str = variable("LOG_LEVEL", log_level, "INFO")
     log_format: str = variable("LOG_FORMAT", one_of("text", "json"), "text")
     """`text` or `json`."""
     start_trace: bool = variable("START_TRACE", boolean, False)

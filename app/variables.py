@@ -44,6 +44,11 @@ def seconds(text: str) -> float:
     return number
 
 
+def log_level(text: str) -> str:
+    """In either case; `warn`, as other programs have it, is WARNING."""
+    return one_of("DEBUG", "INFO", "WARNING", "ERROR")("WARNING" if text.lower() == "warn" else text)
+
+
 def one_of(*words: str) -> Callable[[str], str]:
     """One of the words, in either case; it comes as it is spelled here."""
 

@@ -53,7 +53,7 @@ def test_gpt_loads_variables_say_what_ours_say() -> None:
             "AUTH_KEY": "sk-123456",
             "ENABLE_CORS": "false",
             "MAX_SOCKETS": "50",
-            "LOG_LEVEL": "info",
+            "LOG_LEVEL": "warn",
             "LOG_FORMAT": "text",
             "BUFFER_SIZE": "32768",
         }
@@ -62,7 +62,7 @@ def test_gpt_loads_variables_say_what_ours_say() -> None:
     assert (config.settings.blacklist_threshold, config.settings.max_attempts) == (1, 4)
     assert config.settings.max_keys_per_channel == 4
     assert (config.limits.first_byte_timeout, config.settings.first_useful_timeout) == (30, 30)
-    assert (config.cors, config.pool_max_idle) == (False, 50)
+    assert (config.cors, config.pool_max_idle, config.log_level) == (False, 50, "WARNING")
     assert config.openai_base_urls == ("https://api.openai.com", "https://two.example/v1")
     assert config.doubts == ()
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from app.storage.connections import RedisError
 from app.storage.keys_file.channel import CannotTake
 from app.storage.keys_file.file import CannotRead, Mark, NotThere, WatchedFile
+from app.storage.keys_file.record import Known
 from app.storage.keys_file.taking import TURN_S, HoldsNothing, Taken, Taking
 from app.storage.refusals import answer_of
 
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 LOOK_S = 2.0
 SETTLED_S = 2.0
 """A file that was changed so lately may still be written."""
+RESTED_S = 1.5
+"""Nor is it written any more if it stays the same for so long."""
 START_S = 5.0
 """How long the start of a process waits until the keys are there; where they are very many it goes on without."""
 START_LOOK_S = 0.05
@@ -40,10 +43,15 @@ class KeysFileKeeper:
         self._stopping = threading.Event()
         self._has_begun = threading.Event()
         self._seen: Mark | None = None
+        self._seen_s = 0.0
+        """When it was seen first."""
         self._taken: Mark | None = None
         """Of the file as it is known to be in Redis."""
+        self._has_taken = False
         self._empty: Mark | None = None
         """Of a file that holds no key."""
+        self._digest: tuple[Mark | None, str] = (None, "")
+        """Of the file as it was read last."""
         self._reported = ""
         """The digest of the file that was told of last."""
         self._told = ""
@@ -77,12 +85,12 @@ class KeysFileKeeper:
                 return self._sentence(error)
             if taken is None:
                 return f"{self._name} is being read by another process"
-            self._taken = self._seen = reading.mark
+            self._note(reading.mark, is_settled=_is_old(reading.mark))
             return self._report(taken)
 
     @property
     def _is_missed(self) -> bool:
-        return self._must_be_there or self._taken is not None
+        return self._must_be_there or self._has_taken
 
     def _watch(self) -> None:
         ends_s = time.monotonic() + START_S
@@ -120,23 +128,46 @@ class KeysFileKeeper:
         known = self._taking.known()
         if mark == self._empty or (mark == self._taken and self._taking.is_there(known)):
             return True
-        is_settled = mark == self._seen or time.time_ns() - mark.changed_at_ns > SETTLED_S * 1e9
-        self._seen = mark
-        if self._taken is not None and not is_settled:
+        is_settled = self._has_rested(mark) or _is_old(mark)
+        if self._has_taken and not is_settled:
             return False
+        if self._digest[0] == mark:
+            if self._is_taken(mark, known):
+                return True
+            if self._taking.is_others_turn():
+                return False
         reading = self._file.read()
-        if self._taking.is_taken(known, reading):
-            self._taken = reading.mark
-            self._taking.hear()
+        self._digest = reading.mark if is_settled else None, reading.digest
+        if self._is_taken(reading.mark, known):
             return True
         taken = self._taking.take(reading, known, removes=is_settled)
         if taken is None:
             return False
-        self._taken = reading.mark if is_settled else None
+        self._note(reading.mark, is_settled=is_settled)
         if reading.digest != self._reported or taken.added or taken.removed:
             self._report(taken)
         self._reported = reading.digest
         return True
+
+    def _has_rested(self, mark: Mark) -> bool:
+        """Whether it stays as it is, by our own clock: the disk's may be another one."""
+        if mark != self._seen:
+            self._seen, self._seen_s = mark, time.monotonic()
+            return False
+        return time.monotonic() - self._seen_s >= RESTED_S
+
+    def _is_taken(self, mark: Mark, known: Known) -> bool:
+        """Whether Redis has the file as it was read last, by whoever took it."""
+        if not self._taking.is_taken(known, self._digest[1]):
+            return False
+        self._taking.hear()
+        self._note(mark, is_settled=self._digest[0] is not None)
+        return True
+
+    def _note(self, mark: Mark, *, is_settled: bool) -> None:
+        """A file that was changed this moment may change again and bear the same mark: clocks of disks are coarse."""
+        self._has_taken = True
+        self._taken = mark if is_settled else None
 
     def _report(self, taken: Taken) -> str:
         text = f"{self._name}: {taken}"
@@ -157,3 +188,7 @@ class KeysFileKeeper:
         if text != self._told:
             log.warning("%s", text)
         self._told = text
+
+
+def _is_old(mark: Mark) -> bool:
+    return time.time_ns() - mark.changed_at_ns > SETTLED_S * 1e9

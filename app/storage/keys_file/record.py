@@ -72,6 +72,10 @@ class KeysFileRecord:
         """Of two processes that find the same file one takes it: for economy only, as twice does no harm."""
         return bool(self._redis.set(CHANNEL_KEYS_FILE_TURN, holder, nx=True, px=TURN_MS))
 
+    def turn(self) -> str:
+        """Whose turn it is; empty: nobody's."""
+        return _text(self._redis.get(CHANNEL_KEYS_FILE_TURN))
+
     def keep_turn(self) -> None:
         self._redis.pexpire(CHANNEL_KEYS_FILE_TURN, TURN_MS)
 

@@ -62,12 +62,16 @@ class Taking:
         """Raises RedisError."""
         return self._record.look()
 
-    def is_taken(self, known: Known, reading: Reading) -> bool:
-        return known.said == self._said(reading) and self._channel.is_there(known)
+    def is_taken(self, known: Known, digest: str) -> bool:
+        return known.said == self._said(digest) and self._channel.is_there(known)
 
     def is_there(self, known: Known) -> bool:
         """Whether some file was taken, and its channel still is there."""
         return bool(known.said) and self._channel.is_there(known)
+
+    def is_others_turn(self) -> bool:
+        """Whether another process takes a file now. Raises RedisError."""
+        return self._record.turn() not in ("", self._holder)
 
     def hear(self) -> None:
         """This process has the keys that another one took. Raises RedisError."""
@@ -113,7 +117,7 @@ class Taking:
         removed = self._remove(channel_id, gone) if removes else 0
         if not removes:
             ids.update(gone)
-        said = self._said(reading) if removes else ""
+        said = self._said(reading.digest) if removes else ""
         self._record.note(channel_id, self._channel.said_urls, array("Q", ids), said)
         return Taken(keys, added, removed, bad)
 
@@ -141,9 +145,9 @@ class Taking:
             self._go_on()
         return removed
 
-    def _said(self, reading: Reading) -> str:
+    def _said(self, digest: str) -> str:
         """By which it is known that a file, and where its keys lead, is what it was."""
-        return sha256(f"{reading.digest} {self._channel.said_urls}".encode()).hexdigest()
+        return sha256(f"{digest} {self._channel.said_urls}".encode()).hexdigest()
 
     def _go_on(self) -> None:
         """A step is done: it is our turn still, and that of others in this process."""

@@ -23,6 +23,12 @@ from tests.support.waiting import wait_until
 New = Callable[..., Machine]
 
 
+@pytest.fixture(autouse=True)
+def two_looks_are_far_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is the same at the second rests."""
+    monkeypatch.setattr("app.storage.keys_file.keeper.RESTED_S", 0.0)
+
+
 def test_its_keys_are_those_of_the_file_in_its_order(new_machine: New) -> None:
     """They come and go as the file changes; those that stay are the same as before."""
     one = new_machine()
@@ -279,6 +285,29 @@ def test_keys_are_known_again_under_another_encryption_key(new_machine: New, own
     assert turned.say("sk-b") == ["sk-b"]
 
 
+def test_looks_in_quick_succession_are_no_proof_of_rest(new_machine: New, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = new_machine()
+    one.say("sk-a", "sk-b")
+    monkeypatch.setattr("app.storage.keys_file.keeper.RESTED_S", 60.0)
+    for _ in range(3):
+        assert one.say("sk-half", age_s=0) == ["sk-a", "sk-b"]
+        assert not one.look()
+
+
+def test_a_change_is_found_that_leaves_no_mark(new_machine: New) -> None:
+    """Where it is changed twice within a tick of the disk's clock; so what was changed this moment is read again."""
+    one = new_machine()
+    one.say("sk-a")
+    one.write("sk-b", age_s=0)
+    one.keeper_of_file.read_again()
+    stamp = one.file.stat().st_mtime_ns
+    one.file.write_text("sk-c\n")
+    os.utime(one.file, ns=(stamp, stamp))
+    assert not one.look(), "it may still be written"
+    assert one.look()
+    assert one.keys() == ["sk-c"]
+
+
 def test_a_start_waits_for_its_keys_and_then_watches(new_machine: New, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that is there is served with the first call; one that comes later is found."""
     monkeypatch.setattr("app.storage.keys_file.keeper.LOOK_S", 0.05)
@@ -305,3 +334,21 @@ def test_a_redis_that_is_away_is_waited_for(new_machine: New, own_server: Embedd
     revive(own_server)
     wait_until(one.look, "it is taken")
     assert one.keys() == ["sk-b"]
+
+
+def test_who_waits_for_another_process_reads_the_file_once(
+    new_machine: New, own_redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long file is not read again and again while somebody else takes it."""
+    one = new_machine()
+    one.write("sk-a")
+    reads = []
+    read = one.keeper_of_file._file.read
+    monkeypatch.setattr(one.keeper_of_file._file, "read", lambda: reads.append(1) or read())
+    own_redis.set(CHANNEL_KEYS_FILE_TURN, "another")
+    for _ in range(5):
+        assert not one.look()
+    assert len(reads) == 1
+    own_redis.delete(CHANNEL_KEYS_FILE_TURN)
+    assert one.look()
+    assert one.keys() == ["sk-a"]
