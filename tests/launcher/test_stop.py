@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -11,13 +12,15 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app.storage.connections import open_redis
 from app.storage.embedded import embedded_url
+from tests.support.channels import said_of_channel
 from tests.support.gateway import free_port
-from tests.support.launched import NEEDS_PROC, Launch, processes_about, project_environ
+from tests.support.launched import NEEDS_PROC, Launch, Launched, processes_about, project_environ
 from tests.support.upstream import Peer, Upstream
 from tests.support.waiting import wait_until
 
@@ -40,6 +43,33 @@ def test_the_stop_goes_web_then_worker_then_redis(launch: Launch) -> None:
             assert alive >= {"-m worker", "unixsocket"}
         if "-m worker" in alive:
             assert "unixsocket" in alive
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.soak)])
+def test_a_task_in_the_middle_goes_on_at_the_next_start(launch: Launch, how: signal.Signals) -> None:
+    """And its process ends with the others, whether all are stopped or their launcher is killed."""
+    gateway = launch(ADMIN_TOKEN="t").until_healthy()
+    channel = _admin(gateway, "POST", "/api/channels", said_of_channel("one"))["channel"]["id"]
+    keys = {"text": "\n".join(f"sk-{number}" for number in range(30_000))}
+    path = f"/api/tasks/{_admin(gateway, 'POST', f'/api/channels/{channel}/keys', keys)['task']['id']}"
+    wait_until(lambda: _admin(gateway, "GET", path)["task"]["done"], "the import has begun", 30)
+    gateway.stop(how)
+    wait_until(lambda: gateway.processes() == {}, "all have ended", 20)
+    again = launch(ADMIN_TOKEN="t").until_healthy()
+    task = wait_until(lambda: _ended(_admin(again, "GET", path)["task"]), "the import ends", 40)
+    assert task["result"] == {"added": 30_000, "duplicates": 0, "total": 30_000}
+
+
+def _admin(gateway: Launched, method: str, path: str, body: object = None) -> Any:
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=20)
+    with contextlib.closing(connection):
+        fields = {"Authorization": "Bearer t", "Content-Type": "application/json"}
+        connection.request(method, path, None if body is None else json.dumps(body), fields)
+        return json.loads(connection.getresponse().read())
+
+
+def _ended(task: dict[str, Any]) -> dict[str, Any] | None:
+    return task if task["ended_at_ms"] else None
 
 
 def test_a_stream_in_flight_ends_whole(launch: Launch) -> None:

@@ -41,6 +41,8 @@ class Runner:
         self._process = process
         self._stored = StoredTasks(gateway.redis)
         self._running: dict[str, tuple[Running, threading.Thread]] = {}
+        self._put_off: list[Running] = []
+        """Those that Redis was away for. They are given back as soon as it can be told."""
         self._stopping = threading.Event()
         self._teller = threading.Thread(target=self._tell, name="teller", daemon=True)
 
@@ -85,7 +87,7 @@ class Runner:
             self._end(running, *self._result(running))
         except RedisError as error:
             log.warning("Task %s is put off: Redis %s", running.id, describe(error))
-            self._give_back(running)
+            self._put_off.append(running)
         except TaskLost:
             log.warning("Task %s is another's now, or gone", running.id)
         except Exception:
@@ -143,6 +145,15 @@ class Runner:
                     pass  # the task itself finds out, or goes on when Redis is back
                 except Exception:
                     log.exception("Task %s: how far it is could not be told", running.id)
+            self._give_back_put_off()
+
+    def _give_back_put_off(self) -> None:
+        try:
+            while self._put_off:
+                self._put_off[0].give_back(counts=True)
+                del self._put_off[0]
+        except RedisError:
+            pass  # at the next look
 
 
 def _whose(running: Running) -> str:

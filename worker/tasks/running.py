@@ -89,9 +89,9 @@ class Running:
     def _progress(self) -> dict[str, object]:
         return {"done": self.done, "total": self.total, "message": self.message}
 
-    def give_back(self) -> None:
-        """Another process may take it up at once. Raises RedisError."""
-        self._stored.give_back(self.id, self._claim)
+    def give_back(self, counts: bool = False) -> None:
+        """Another process may take it up at once; `counts`: this beginning was in vain. Raises RedisError."""
+        self._stored.give_back(self.id, self._claim, counts)
 
     def finish(self, state: Any, result: Mapping[str, Any] | None) -> None:
         """Raises RedisError."""

@@ -79,7 +79,8 @@ end
 if tonumber(redis.call('HGET', KEYS[1], 'until_ms') or '0') > now then return {} end
 if redis.call('HGET', KEYS[1], 'cancelled') then finish('cancelled') return {} end
 if redis.call('HINCRBY', KEYS[1], 'begun', 1) > tonumber(ARGV[4]) then
-    redis.call('HSET', KEYS[1], 'message', 'its process ended ' .. ARGV[4] .. ' times without getting on with it')
+    local why = 'it was begun ' .. ARGV[4] .. ' times and did not get on; the log of the worker says why'
+    redis.call('HSET', KEYS[1], 'message', why)
     finish('failed')
     return {}
 end
@@ -103,10 +104,11 @@ if redis.call('HGET', KEYS[1], 'cancelled') then return 2 end
 return 1
 """
 )
-# ARGV: 3 the claim. The next may claim it at once.
+# ARGV: 3 the claim, 4 whether this beginning was none. The next may claim it at once.
 _GIVE_BACK = """
 if redis.call('HGET', KEYS[1], 'claim') ~= ARGV[3] then return 0 end
-redis.call('HDEL', KEYS[1], 'claim', 'until_ms', 'process', 'begun')
+redis.call('HDEL', KEYS[1], 'claim', 'until_ms', 'process')
+if ARGV[4] == '1' then redis.call('HDEL', KEYS[1], 'begun') end
 redis.call('HSET', KEYS[1], 'state', 'queued')
 return 1
 """
@@ -163,8 +165,9 @@ class StoredTasks:
         """0: the task is another's now; 1: it goes on; 2: it is to end, as an operator cancelled it."""
         return int(self._eval(_TELL, id, KEPT_MS, claim, hold_ms, int(got_on), *_flat(fields)))
 
-    def give_back(self, id: str, claim: str) -> None:
-        self._eval(_GIVE_BACK, id, KEPT_MS, claim)
+    def give_back(self, id: str, claim: str, counts: bool = False) -> None:
+        """`counts`: as a beginning after which the task did not get on."""
+        self._eval(_GIVE_BACK, id, KEPT_MS, claim, int(not counts))
 
     def abandon(self, process: str) -> None:
         """Whatever a dead process had claimed may be claimed at once."""

@@ -84,7 +84,7 @@ def test_a_task_that_kills_its_process_again_and_again_fails(tasks: Tasks, store
     for _ in range(3):
         wait_until(lambda: stored.claim(id, 1, 3), "it is begun")
     wait_until(lambda: stored.claim(id, 1, 3) == {} and tasks.get(id).state is TaskState.FAILED, "it is given up")
-    assert "ended 3 times" in tasks.get(id).message
+    assert "begun 3 times" in tasks.get(id).message
     assert not stored.waiting()
 
 
