@@ -14,6 +14,13 @@ from tests.support.gateway import GatewayProcess
 __all__ = ["no_channels", "open_page"]
 
 
+def pasted(gateway: GatewayProcess, command: str) -> str:
+    """What a shell says that knows the token; the status is last."""
+    environ = {**os.environ, "ADMIN_TOKEN": gateway.admin_token}
+    command += " -s -w '%{http_code}'"
+    return subprocess.run(["bash", "-c", command], env=environ, capture_output=True, text=True).stdout
+
+
 def test_a_call_is_found_explained_and_works_as_pasted(
     open_page: OpenPage, gateway: GatewayProcess, complaints: list[str]
 ) -> None:
@@ -28,11 +35,10 @@ def test_a_call_is_found_explained_and_works_as_pasted(
     expect(row).to_contain_text("1 – 1,000,000, else 1")
     expect(row).to_contain_text("Its share among the urls")
     expect(calls.get_by_role("row").filter(has_text="name").first).to_contain_text("needed")
-    command = calls.locator("pre").inner_text()
-    environ = {**os.environ, "ADMIN_TOKEN": gateway.admin_token}
-    command += " -s -w '%{http_code}'"
-    done = subprocess.run(["bash", "-c", command], env=environ, capture_output=True, text=True)
-    assert done.stdout.endswith("201"), done.stdout
+    assert pasted(gateway, calls.locator("pre").inner_text()).endswith("201")
+    page.get_by_role("searchbox").fill("opens a session")
+    calls.locator("summary").filter(has_text="/api/admin/login").click()
+    assert pasted(gateway, calls.locator("pre").inner_text()).endswith("200")
     assert not complaints
 
 

@@ -189,6 +189,21 @@ def test_the_least_that_is_allowed_is_taken_and_answered_as_told(world: World) -
     assert not complaints, "\n".join(complaints)
 
 
+def test_what_is_left_to_a_task_is_answered_as_told(world: World) -> None:
+    """Each operation that tells of a task answers one for what is long."""
+    keys = [f"sk-{number:09}" for number in range(AT_ONCE + 1)]
+    long: dict[str, Any] = {
+        "/api/channels/batch": {"ids": [world.accounts.add("asked")], "action": "fetch_models"},
+        "/api/channels/{channel_id}/keys": {"keys": keys},
+        "/api/channels/{channel_id}/keys/batch": {"all": True, "action": "validate"},
+    }
+    told = [one for one in operations_of(read_document(world.gateway)) if "202" in one.told["responses"]]
+    assert {one.path for one in told} == set(long)
+    for one in told:
+        reply = world.call(one, world.place(one), long[one.path])
+        assert (reply.status, one.complaints(reply)) == (202, [])
+
+
 def test_what_is_not_allowed_is_refused(world: World) -> None:
     """A field that is not told of, one that is missing, values that the schema refuses: the route names each."""
     complaints = []

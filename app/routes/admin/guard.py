@@ -54,7 +54,7 @@ class _Login(Body):
         raise AdminError(400, "bad_json", "Invalid request body")
 
 
-_LOGIN = _Login(Shape({"token": Text(is_needed=True, meaning="ADMIN_TOKEN")}), {"token": "..."})
+_LOGIN = _Login(Shape({"token": Text(is_needed=True, meaning="ADMIN_TOKEN")}), {"token": "$ADMIN_TOKEN"})
 
 
 def build_admin(gateway: Gateway) -> Blueprint:

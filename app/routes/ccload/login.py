@@ -19,7 +19,7 @@ Answer = Response | tuple[Response, int] | tuple[Response, int, dict[str, str]]
 
 _LOGIN = Body(
     Shape({"password": Text(is_needed=True, meaning="ADMIN_TOKEN"), "mode": OneOf(("", "admin"), "")}),
-    {"password": "..."},
+    {"password": "$ADMIN_TOKEN"},
 )
 _TOKEN = {"token": Text(meaning="A Bearer"), "expiresIn": Whole(meaning="In seconds")}
 _ISSUED = enveloped(Shape(_TOKEN), status=Text(), **_TOKEN)

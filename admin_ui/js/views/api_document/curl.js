@@ -1,5 +1,6 @@
 // A command that makes a call as it is described, to be pasted into a shell that knows ADMIN_TOKEN.
-const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+// what stands for the token is left to the shell
+const quoted = (text) => `'${text.replaceAll("'", "'\\''").replaceAll('$ADMIN_TOKEN', `'"$ADMIN_TOKEN"'`)}'`;
 
 /** The path with an example of each part, and of each parameter that must be there. */
 function target(path, parameters) {
