@@ -6,6 +6,7 @@ its name, or for a new one. It gives the channel all that it says, and just the 
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -72,9 +73,11 @@ class KeysAfter:
     """The keys that a channel shall have."""
 
     channel_id: str
-    added: list[FileKey] = field(default_factory=list)
-    changed: dict[int, FileKey] = field(default_factory=dict)
-    """By id."""
+    cells: KeyCells
+    added: array[int] = field(default_factory=lambda: array("L"))
+    """By their places in the cells: objects by the 100,000 would make each run of the garbage collector long."""
+    changed: dict[int, int] = field(default_factory=dict)
+    """The same of those that are there, by their ids."""
     removed: set[int] = field(default_factory=set)
     """Ids."""
 
@@ -161,7 +164,7 @@ class ChannelImport:
             said = {}
             channel = parsed(self._catalog, str(decision.next_id), _for_new(row))
         self._check(channel)
-        keys = self._keys_after(channel.id, row.keys) if row.keys is not None else KeysAfter(channel.id)
+        keys = self._keys_after(channel.id, row.keys) if row.keys is not None else KeysAfter(channel.id, KeyCells([]))
         fields = tuple(field for field in CHANNEL.fields if field not in said or said[field] != channel.said[field])
         decision.lines[name] = row.line
         if not channel_id:
@@ -180,29 +183,34 @@ class ChannelImport:
 
     def _keys_after(self, channel_id: str, cells: KeyCells) -> KeysAfter:
         pool = self._pools.of(channel_id)
-        after = KeysAfter(channel_id, removed={key.id for keys in stored_in(pool) for key in keys})
+        after = KeysAfter(channel_id, cells, removed={key.id for keys in stored_in(pool) for key in keys})
         for begin in range(0, len(cells.secrets), PIECE):
             secrets = cells.secrets[begin : begin + PIECE]
             ids = self._pools.stored.find_all(channel_id, secrets) if after.removed else [0] * len(secrets)
             for place, (secret, id) in enumerate(zip(secrets, ids, strict=True), begin):
                 known = _known(pool, id, secret)
-                key = cells.at(place, known)
                 if known is None:
-                    after.added.append(key)
-                elif key != known:
-                    after.changed[id] = key
+                    after.added.append(place)
+                elif cells.at(place, known) != known:
+                    after.changed[id] = place
                 after.removed.discard(id)
             self._pause()
         return after
 
     def _write_aside(self, keys: Replacement, after: KeysAfter) -> None:
+        cells = after.cells
+
+        def become(key: StoredKey) -> StoredKey:
+            place = after.changed.get(key.id)
+            return key if place is None else _said(key, cells.at(place, _as_said(key, cells.secrets[place])))
+
         for there in stored_in(self._pools.of(after.channel_id)):
-            kept = [_become(key, after.changed.get(key.id)) for key in there if key.id not in after.removed]
+            kept = [become(key) for key in there if key.id not in after.removed]
             if kept:
                 keys.keep(after.channel_id, kept)
         for begin in range(0, len(after.added), PIECE):
-            new = after.added[begin : begin + PIECE]
-            keys.add(after.channel_id, [(key.secret, _become(StoredKey(0, ""), key)) for key in new])
+            new = [cells.at(place) for place in after.added[begin : begin + PIECE]]
+            keys.add(after.channel_id, [(key.secret, _said(StoredKey(0, ""), key)) for key in new])
             self._pause()
 
     def _finish(self, decision: Decision) -> None:
@@ -219,12 +227,15 @@ def _known(pool: KeyPool, id: int, secret: str) -> FileKey | None:
     place = pool.place_of(id) if id else -1
     if place < 0:
         return None
-    key = pool.stored_at(place)
+    return _as_said(pool.stored_at(place), secret)
+
+
+def _as_said(key: StoredKey, secret: str) -> FileKey:
     return FileKey(secret, key.note, key.models, key.enabled)
 
 
-def _become(key: StoredKey, said: FileKey | None) -> StoredKey:
-    return key if said is None else key._replace(note=said.note, models=said.models, enabled=said.enabled)
+def _said(key: StoredKey, said: FileKey) -> StoredKey:
+    return key._replace(note=said.note, models=said.models, enabled=said.enabled)
 
 
 def _for_new(row: ChannelRow) -> dict[str, Any]:
