@@ -25,7 +25,7 @@ def import_keys(running: Running) -> dict[str, Any]:
     for begin in range(begun.get("next", 0), len(unique), CHUNK):
         if running.cancelled:
             break
-        check_channel(running)
+        _check_channel(running)
         chunk = unique[begin : begin + CHUNK]
         # Of a process that was killed nobody knows whether it added this chunk, but for the ids that were given since.
         after = begun["last_id"] if begun.get("next") == begin else stored.look().last_id
@@ -34,6 +34,7 @@ def import_keys(running: Running) -> dict[str, Any]:
             added += _added_before(running, chunk, after)
         added += running.gateway.key_edits.add(running.channel_id, chunk).added
         running.tell(begin + len(chunk), message=f"{added:,} keys added")
+    _check_channel(running)
     if not running.cancelled:
         running.tell(len(keys))
     total = len(running.gateway.choosing.pools.of(running.channel_id))
@@ -56,6 +57,15 @@ def _keys_of(running: Running) -> list[str]:
     if not keys:
         raise TaskFailed(f"{field} holds no key")
     return keys
+
+
+def _check_channel(running: Running) -> None:
+    """What was added to a channel while it was being deleted goes again. Raises TaskFailed, RedisError."""
+    try:
+        check_channel(running)
+    except TaskFailed:
+        running.gateway.key_edits.drop(running.channel_id)
+        raise
 
 
 def _added_before(running: Running, chunk: Sequence[str], after: int) -> int:

@@ -49,7 +49,7 @@ class Running:
         self.is_lost = False
         self._stored = stored
         self._claim = fields["claim"]
-        self._told: dict[str, object] = {}
+        self._told = self._progress()
 
     def tell(self, done: int, total: int | None = None, message: str | None = None) -> None:
         """How far it is. Costs next to nothing."""
@@ -59,8 +59,8 @@ class Running:
 
     def save(self, place: Mapping[str, Any]) -> None:
         """Stores at once how far it is, and from where another process would go on. Raises RedisError, TaskLost."""
-        self.place = dict(place)
-        self._say({"place": orjson.dumps(place)}, got_on=True)
+        got_on, self.place = self.place != place, dict(place)
+        self._say({"place": orjson.dumps(place)}, got_on)
         if self.is_lost:
             raise TaskLost
 

@@ -63,6 +63,7 @@ local function finish(state)
     if busy and redis.call('HGET', KEYS[3], busy) == ARGV[1] then redis.call('HDEL', KEYS[3], busy) end
     redis.call('DEL', KEYS[4])
     redis.call('LPUSH', KEYS[5], ARGV[1])
+    redis.call('LTRIM', KEYS[5], 0, 199)
 end
 """
 # ARGV: 3 how long the claim holds, ms; 4 how often one may begin without getting on; 5 the process that claims.

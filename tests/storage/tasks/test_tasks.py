@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from app.storage.connections import TASKS, TASKS_ENDED, TASKS_INPUT, Redis
@@ -108,6 +110,20 @@ def test_an_input_is_sealed_while_the_task_is_open_and_gone_then(
     with pytest.raises(TaskRunning):
         tasks.order("import_keys", "4", {}, pieces=given)
     assert own_redis.keys(f"{TASKS_INPUT}*") == []
+
+
+def test_an_input_whose_task_was_never_ordered_goes_by_itself(tasks: Tasks, own_redis: Redis) -> None:
+    """As of a web process that was killed while it took it."""
+
+    def pieces() -> Iterator[bytes]:
+        yield b"sk-1\n"
+        raise SystemExit
+
+    with pytest.raises(SystemExit):
+        tasks.order("import_keys", "1", {}, pieces=pieces())
+    [left] = own_redis.keys(f"{TASKS_INPUT}*")
+    assert 0 < own_redis.ttl(left) <= 600
+    assert tasks.list() == []
 
 
 def test_one_that_runs_ends_as_its_process_hears_that_it_was_cancelled(tasks: Tasks, stored: StoredTasks) -> None:

@@ -12,9 +12,13 @@ from app.core.model import Channel
 from app.gateway import Gateway
 from app.storage.catalog import channels
 from app.storage.connections import TASKS, Redis
+from app.storage.keys.edits import Added
+from app.storage.tasks.stored import StoredTasks
 from app.storage.tasks.task import TaskState
 from tests.support.tasks import Run
 from worker.tasks import key_batches
+from worker.tasks.runner import BEGINNINGS
+from worker.tasks.running import Running
 
 KEYS = [f"sk-{number:04d}" for number in range(2500)]
 
@@ -127,6 +131,36 @@ def test_a_task_of_a_channel_that_was_deleted_fails(house: Gateway, channel: Cha
     assert ended.state is TaskState.FAILED
     assert "was deleted" in ended.message
     assert not house.key_edits.ids(channel.id)
+
+
+def test_keys_that_came_to_a_channel_while_it_was_deleted_go_again(
+    house: Gateway, channel: Channel, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = house.tasks.order("import_keys", channel.id, {"format": "text", "field": "text"}, pieces=_lines(KEYS))
+    add = house.key_edits.add
+
+    def deleted_meanwhile(channel_id: str, secrets: list[str]) -> Added:
+        added = add(channel_id, secrets)
+        channels.delete(house.catalog, [channel.id])
+        return added
+
+    monkeypatch.setattr(house.key_edits, "add", deleted_meanwhile)
+    assert run(task).state is TaskState.FAILED
+    assert not house.key_edits.ids(channel.id)
+
+
+def test_one_that_never_gets_on_is_given_up(house: Gateway, channel: Channel, own_redis: Redis) -> None:
+    """Its process dies at the same place each time, after it has told that."""
+    stored, begun = StoredTasks(own_redis), 0
+    id = house.tasks.order("import_keys", channel.id, {}).id
+    while fields := stored.claim(id, 0, BEGINNINGS):
+        running = Running(stored, house, id, fields)
+        running.keep()
+        running.save({"next": 0})
+        stored.tell(id, fields["claim"], 0, {}, got_on=False)
+        begun += 1
+    assert begun == BEGINNINGS + 1
+    assert house.tasks.get(id).state is TaskState.FAILED
 
 
 def test_a_task_that_another_version_ordered_fails(house: Gateway, run: Run) -> None:
