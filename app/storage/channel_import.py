@@ -74,6 +74,8 @@ class KeysAfter:
 
     channel_id: str
     cells: KeyCells
+    before: KeyPool | None
+    """None: the channel is new."""
     added: array[int] = field(default_factory=lambda: array("L"))
     """By their places in the cells: objects by the 100,000 would make each run of the garbage collector long."""
     changed: dict[int, int] = field(default_factory=dict)
@@ -164,7 +166,8 @@ class ChannelImport:
             said = {}
             channel = parsed(self._catalog, str(decision.next_id), _for_new(row))
         self._check(channel)
-        keys = self._keys_after(channel.id, row.keys) if row.keys is not None else KeysAfter(channel.id, KeyCells([]))
+        pool = self._pools.of(channel_id) if channel_id else None
+        keys = self._keys_after(channel.id, row.keys or KeyCells([]), pool if row.keys is not None else None)
         fields = tuple(field for field in CHANNEL.fields if field not in said or said[field] != channel.said[field])
         decision.lines[name] = row.line
         if not channel_id:
@@ -181,9 +184,10 @@ class ChannelImport:
             LineChange(row.line, channel.name, action, fields if channel_id else (), *counts, _notes(row, channel_id))
         )
 
-    def _keys_after(self, channel_id: str, cells: KeyCells) -> KeysAfter:
-        pool = self._pools.of(channel_id)
-        after = KeysAfter(channel_id, cells, removed={key.id for keys in stored_in(pool) for key in keys})
+    def _keys_after(self, channel_id: str, cells: KeyCells, pool: KeyPool | None) -> KeysAfter:
+        if pool is None:
+            return KeysAfter(channel_id, cells, None, array("L", range(len(cells.secrets))))
+        after = KeysAfter(channel_id, cells, pool, removed={key.id for keys in stored_in(pool) for key in keys})
         for begin in range(0, len(cells.secrets), PIECE):
             secrets = cells.secrets[begin : begin + PIECE]
             ids = self._pools.stored.find_all(channel_id, secrets) if after.removed else [0] * len(secrets)
@@ -204,7 +208,7 @@ class ChannelImport:
             place = after.changed.get(key.id)
             return key if place is None else _said(key, cells.at(place, _as_said(key, cells.secrets[place])))
 
-        for there in stored_in(self._pools.of(after.channel_id)):
+        for there in stored_in(after.before) if after.before is not None else ():
             kept = [become(key) for key in there if key.id not in after.removed]
             if kept:
                 keys.keep(after.channel_id, kept)

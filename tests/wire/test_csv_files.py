@@ -6,6 +6,8 @@ import csv
 import io
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from app.wire.csv_files import BOM, Record, guarded, read_records, unguarded, write_record
 
@@ -82,6 +84,12 @@ def test_any_other_cell_stays_as_it_is(cell: str) -> None:
     written = write_record([cell, "x"])
     assert cells("a,b\n" + written)[1] == [cell, "x"]
     assert next(csv.reader(io.StringIO(written, newline=""))) == [cell, "x"]
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("\",;\\\r\n\t =-'")), min_size=2))
+@settings(max_examples=300, deadline=None)
+def test_whatever_is_written_is_read_as_it_was(row: list[str]) -> None:
+    assert cells("a,b\n" + write_record(row) + write_record(["last", ""]))[1:] == [row, ["last", ""]]
 
 
 def test_a_long_cell_is_read_in_steps() -> None:

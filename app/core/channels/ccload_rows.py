@@ -113,19 +113,19 @@ def _plain(row: Row) -> dict[str, Any]:
 
 
 def _models(channel: CcloadChannel, notes: list[str]) -> list[dict[str, str]]:
-    models = []
+    targets: dict[str, str] = {}
     disabled = []
     for row in channel.models:
         name, target = _text(row, "model"), _text(row, "redirect_model")
         if row.get("disabled"):
             disabled.append(name)
-        else:
-            models.append({"name": name, "upstream_name": "" if target == name else target})
+        elif targets.setdefault(name, target) != target:
+            notes.append(f"a second target of {name} is left out: {target or name}")
     if disabled:
         notes.append(f"disabled models are left out: {', '.join(disabled)}")
     if any(_text(row, "pricing") not in ("", "{}", "null") for row in channel.models):
         notes.append("its prices are left out: see /api/prices")
-    return models
+    return [{"name": name, "upstream_name": "" if target == name else target} for name, target in targets.items()]
 
 
 def _urls(channel: CcloadChannel, notes: list[str]) -> list[dict[str, Any]]:

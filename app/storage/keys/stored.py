@@ -187,10 +187,10 @@ class StoredKeys:
     def still_holds(self, pipe: Pipeline, known: int, names: Mapping[str, str]) -> bool:
         """Whether no key was changed since, and what was written aside is there: by channel, the name it has.
 
-        From now on `pipe` does nothing where a key is changed before it does.
+        From now on `pipe` does nothing where any of that changes before it does.
         """
-        pipe.watch(CHANNEL_KEYS_VERSION)  # type: ignore[no-untyped-call]
         asides = [aside for channel_id, name in names.items() for aside in _asides(channel_id, name)]
+        pipe.watch(CHANNEL_KEYS_VERSION, *asides)  # type: ignore[no-untyped-call]
         return _number(pipe.get(CHANNEL_KEYS_VERSION)) == known and pipe.exists(*asides) == len(asides)
 
     def replace(self, pipe: Pipeline, names: Mapping[str, str], mark: str) -> None:

@@ -80,7 +80,11 @@ def test_what_is_left_out_is_told() -> None:
             {"api_key": "k", "priority": 3, "cost_multiplier": 1.0},
             {"api_key": "l", "cost_multiplier": 2},
         ],
-        [{"model": "m", "pricing": '{"input": 1}'}, {"model": "off", "disabled": 1}],
+        [
+            {"model": "m", "pricing": '{"input": 1}'},
+            {"model": "off", "disabled": 1},
+            {"model": "m", "redirect_model": "n"},
+        ],
         url='[{"url":"https://a.example"},{"url":"https://b.example"}]',
         url_states=[{"url": "https://b.example", "disabled": 1}],
         custom_request_rules=rules,
@@ -92,7 +96,13 @@ def test_what_is_left_out_is_told() -> None:
     told = "\n".join(meant.row.notes)
     for words in ("1 keys", "priorities", "multipliers", "prices", "off", "https://b.example", "Authorization"):
         assert words in told
-    for words in ("outcome-rules", "retry_other_keys", "websockets", "protocol_transform_mode"):
+    for words in (
+        "a second target of m is left out: n",
+        "outcome-rules",
+        "retry_other_keys",
+        "websockets",
+        "protocol_transform_mode",
+    ):
         assert words in told
     assert "a b" not in told
     assert [url["url"] for url in meant.row.said["urls"]] == ["https://a.example"]

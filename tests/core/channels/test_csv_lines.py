@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import pytest
@@ -64,6 +65,16 @@ def test_a_line_of_version_4_is_read_and_what_is_not_taken_is_told() -> None:
     channel = parse_channel("1", row.said)
     assert (channel.priority, channel.requests_per_minute, channel.max_concurrency) == (-3, 60, 4)
     assert (channel.key_strategy, channel.check_model) == ("sequential", "m")
+
+
+@pytest.mark.parametrize("order", range(3))
+def test_columns_may_stand_in_any_order(order: int) -> None:
+    cells = write_row(parse_channel("1", ALL_FIELDS), write_keys(KEYS))
+    shuffled = list(zip(COLUMNS, cells, strict=True))
+    Random(order).shuffle(shuffled)
+    assert row_of(",".join(column for column, _ in shuffled), *(cell for _, cell in shuffled)) == row_of(
+        ",".join(COLUMNS), *cells
+    )
 
 
 @pytest.mark.parametrize(
