@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import subprocess
 import sys
 import time
@@ -21,7 +20,7 @@ from tests.support.own_redis import running_redis
 from tests.support.upstream import Peer, Upstream
 from tests.support.waiting import wait_until
 
-KEYS = ["sk-first-0123456789", "sk-second-0123456789", "sk-third-0123456789"]
+KEYS = ["sk-first-0123456789", "sk-second-0123456789", "third.of_another+provider"]
 AUTH_KEYS = ["sk-prod-key", "sk-test-key"]
 CHAT = "/v1/chat/completions"
 ANSWER = {"choices": [{"message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}]}
@@ -34,6 +33,8 @@ class OpenAi:
     def __init__(self) -> None:
         self.bad: set[str] = set()
         self.status = "200 OK"
+        self.times = 0
+        """How often it still answers with that status; 0: always."""
         self.used: list[str] = []
         self.upstream = Upstream(handler=self.answer)
 
@@ -46,6 +47,8 @@ class OpenAi:
                 peer.answer(json.dumps({"error": error}).encode(), "401 Unauthorized")
             elif self.status != "200 OK":
                 peer.answer(b'{"error": {"message": "no"}}', self.status)
+                self.times -= 1
+                self.status = self.status if self.times else "200 OK"
             elif b'"stream": true' in seen.body or b'"stream":true' in seen.body:
                 peer.answer(b"".join(EVENTS), fields="Content-Type: text/event-stream\r\n")
             else:
@@ -80,9 +83,15 @@ class Moved:
         fields = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         return self.gateway.request("POST", path, json.dumps(body), fields)
 
+    @property
+    def channel_id(self) -> str:
+        [channel] = self.gateway.admin("GET", "/api/channels").json()["channels"]
+        return str(channel["id"])
+
     def reset(self) -> None:
         """As at the beginning."""
-        self.openai.bad, self.openai.status = set(), "200 OK"
+        self.openai.bad, self.openai.status, self.openai.times = set(), "200 OK", 0
+        self.gateway.admin("DELETE", f"/api/channels/{self.channel_id}/cooldown")
         self.file.write_text("\n".join(KEYS) + "\n")
         assert self.gateway.admin("GET", "/reset-keys").json()["totalKeys"] == 3
         self.openai.used.clear()
@@ -170,6 +179,44 @@ def test_another_key_is_tried_and_a_bad_one_is_left_alone(moved: Moved) -> None:
     assert moved.gateway.admin("GET", "/blacklist").json()["blacklistedKeys"] == []
 
 
+@pytest.mark.parametrize("status", ["429 Too Many Requests", "402 Payment Required", "403 Forbidden"])
+def test_what_is_a_keys_fault_another_key_mends(moved: Moved, status: str) -> None:
+    """The client sees nothing of it."""
+    moved.openai.status, moved.openai.times = status, 1
+    reply = moved.call()
+    assert (reply.status, reply.field("x-gateway-attempts")) == (200, "2")
+    assert len(set(moved.openai.used)) == 2
+
+
+def test_what_is_the_upstreams_fault_is_no_keys(moved: Moved) -> None:
+    """Where there is one URL its 5xx is told, and the next call is made all the same: no key is left alone for it."""
+    moved.openai.status, moved.openai.times = "500 Internal Server Error", 1
+    assert moved.call().status == 500
+    assert moved.call().status == 200
+    keys = moved.gateway.request("GET", "/health").json()["keys"]
+    assert (keys["active"], keys["blacklisted"]) == (3, 0)
+
+
+def test_what_is_the_clients_fault_is_nobodys_else(moved: Moved) -> None:
+    """One try, and not even with BLACKLIST_THRESHOLD=1 a key less."""
+    moved.openai.status = "400 Bad Request"
+    reply = moved.call()
+    assert (reply.status, reply.field("x-gateway-attempts")) == (400, "1")
+    assert moved.gateway.admin("GET", "/blacklist").json()["healthyKeys"] == 3
+
+
+def test_when_all_keys_are_wrong_the_client_is_told_so(moved: Moved) -> None:
+    """And not that his own is; bad ones stay away until somebody brings them back."""
+    moved.openai.bad = set(KEYS)
+    for status, code in ((502, "upstream_credentials"), (503, "no_fit_key")):
+        reply = moved.call()
+        assert (reply.status, reply.field("x-gateway-error")) == (status, code)
+    moved.openai.bad = set()
+    assert moved.call().status == 503
+    moved.gateway.admin("POST", "/reset-keys")
+    assert moved.call().status == 200
+
+
 def test_max_retries_are_more_keys(moved: Moved) -> None:
     """MAX_RETRIES=3: four attempts, each with a key of its own."""
     moved.file.write_text("".join(f"sk-{number}-0123456789\n" for number in range(6)))
@@ -199,19 +246,17 @@ def test_reset_keys_reads_the_file_again(moved: Moved) -> None:
 
 
 def test_the_file_is_followed_within_ten_seconds(moved: Moved) -> None:
-    """Written in place, and put in its place by a rename, as editors do."""
-    for keys, rename in ((["sk-new-0123456789"], False), (["sk-newer-0123456789", KEYS[0]], True)):
-        there = moved.file.with_suffix(".new") if rename else moved.file
-        there.write_text("\n".join(keys))
-        if rename:
-            os.replace(there, moved.file)
-        began_s = time.monotonic()
-        wait_until(lambda: health_keys(moved) == len(keys), "it was read", 20)  # noqa: B023 - asked at once
-        assert time.monotonic() - began_s < 10
-        moved.openai.used.clear()
-        for _ in range(len(keys)):
-            moved.call()
-        assert set(moved.openai.used) == set(keys)
+    """Put in its place by a rename, as editors do."""
+    keys = ["sk-newer-0123456789", KEYS[0]]
+    there = moved.file.with_suffix(".new")
+    there.write_text("\n".join(keys))
+    there.replace(moved.file)
+    began_s = time.monotonic()
+    wait_until(lambda: health_keys(moved) == len(keys), "it was read", 20)
+    assert time.monotonic() - began_s < 10
+    for _ in range(len(keys)):
+        moved.call()
+    assert set(moved.openai.used) == set(keys)
 
 
 def health_keys(moved: Moved) -> int:
