@@ -10,6 +10,7 @@ import gevent
 
 from app.core.channels.hours import is_open
 from app.core.choosing.standing import Full
+from app.core.judging.outcome import Blame, Outcome
 from app.core.model import Channel, Snapshot
 from app.core.snapshot import CHANNELS
 from app.gateway import Gateway
@@ -24,6 +25,11 @@ CATCH_UP_S: Final = 5.0
 """So long a process may take to hear what others observed of keys before it begins to try them."""
 
 
+HOPELESS: Final = 20
+"""After so many failures in a row that are no key's fault no more of a channel's keys are tried: it would only keep the
+channel at rest."""
+
+
 class MayNotAsk(Exception):
     """The channel's upstream may not be asked now. The text says why, as the end of a sentence."""
 
@@ -36,7 +42,8 @@ class Asking:
         self._prober = Prober(gateway.engine, gateway.choosing)
 
     def catch_up(self) -> None:
-        """Knows from now on what all processes had observed of keys when it was called. Raises RedisError."""
+        """Knows from now on what was said and observed until it was called, wherever that was. Raises RedisError."""
+        self.gateway.catalog.look()
         self.gateway.health_keeper.catch_up(CATCH_UP_S)
         self.gateway.choosing.health.settle(_now_ms())
 
@@ -90,6 +97,11 @@ class Asking:
         if self.gateway.choosing.costs.over_until_ms(channel, now_ms):
             raise MayNotAsk("the channel has spent what it may cost in a day")
         return channel
+
+
+def says_of_key(probed: Probed) -> bool:
+    """Whether a key was tried indeed: it is good, or to blame."""
+    return probed.outcome == Outcome.OK.value or probed.blame is Blame.KEY
 
 
 def _now_ms() -> int:

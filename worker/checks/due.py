@@ -22,6 +22,11 @@ def name_of_key(key_id: str) -> str:
     return f"key {key_id}"
 
 
+def name_of_keys(channel_id: str) -> str:
+    """The same of all keys of a channel: its upstream says nothing of them."""
+    return f"keys {channel_id}"
+
+
 def name_of_channel(channel_id: str) -> str:
     """The same of a channel."""
     return f"channel {channel_id}"
@@ -46,7 +51,8 @@ def due_keys(
     interval_s, channels = snapshot.settings.revalidate_interval_s, open_channels(snapshot, now_ms)
     for channel_id, key_id, trouble in blacklisted if interval_s else ():
         name = name_of_key(key_id)
-        since_ms = max(trouble.changed_ms, trouble.blacklisted_ms, tried_ms.get(name, 0), tried_ms.get(ALL_KEYS, 0))
+        tries_ms = (tried_ms.get(one, 0) for one in (name, name_of_keys(channel_id), ALL_KEYS))
+        since_ms = max(trouble.changed_ms, trouble.blacklisted_ms, *tries_ms)
         at_ms = due_ms(name, since_ms, interval_s)
         if at_ms <= now_ms and channel_id in channels:
             yield at_ms, channel_id, key_id

@@ -17,6 +17,7 @@ AT_ONCE: Final = 8
 def fetch_model_lists(running: Running) -> dict[str, Any]:
     """Begun anew it asks all again. Raises RedisError."""
     ids: list[str] = running.arguments["ids"]
+    running.gateway.catalog.look()
     known = CHANNELS.of(running.gateway.catalog.snapshot).by_id
     running.gateway.choosing.pools.load()
     found: dict[str, dict[str, Any]] = {}

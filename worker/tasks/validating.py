@@ -6,17 +6,14 @@ import time
 from collections import Counter
 from typing import Any, Final
 
-from app.core.judging.outcome import Blame, Outcome
 from app.core.wording import counted
 from app.proxy.probing import Probed
-from worker.asking import Asking, MayNotAsk
+from worker.asking import HOPELESS, Asking, MayNotAsk, says_of_key
 from worker.tasks.at_once import for_each
 from worker.tasks.key_batches import meant_ids, wait_until_stored
 from worker.tasks.running import Running, TaskFailed
 
 SAVE_S: Final = 1.0
-HOPELESS: Final = 20
-"""After so many failures in a row that are no key's fault it ends: more of them would only keep the channel at rest."""
 NO_KEY: Final = "no_key"
 """Told among the outcomes: keys that were deleted meanwhile, or that no ENCRYPTION_KEY of this process opens."""
 
@@ -72,8 +69,7 @@ class _Validation:
 
     def _judge(self, probed: Probed) -> None:
         """Raises MayNotAsk."""
-        of_a_key = probed.outcome == Outcome.OK.value or probed.blame is Blame.KEY
-        self._in_a_row = 0 if of_a_key else self._in_a_row + 1
+        self._in_a_row = 0 if says_of_key(probed) else self._in_a_row + 1
         if self._in_a_row >= HOPELESS:
             raise MayNotAsk(f"the last {HOPELESS} answers say nothing of keys ({probed.outcome}: {probed.error})")
 

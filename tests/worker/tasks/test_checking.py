@@ -77,6 +77,25 @@ def test_a_key_is_tried_once_in_an_interval(trying: Trying, keyed: KeyedUpstream
     assert result["tried"] == 0
 
 
+def test_an_upstream_that_says_nothing_of_keys_is_left_alone_for_an_interval(
+    trying: Trying, keyed: KeyedUpstream
+) -> None:
+    """After twenty failures in a row that are no key's fault; other channels' keys are tried."""
+    house = trying(**SOON)
+    many = [f"sk-many-{number:03d}" for number in range(100)]
+    broken, other = add_keyed(house, keyed, many, name="broken"), add_keyed(house, keyed, KEYS[:3], name="other")
+    for channel, keys in ((broken, many), (other, KEYS[:3])):
+        blacklist(house, channel, keyed, keys)
+    keyed.answers = dict.fromkeys(many, fails(500, "boom"))
+    wait_for_due(house)
+    _, result = do(house, REVALIDATE)
+    outcomes = result["outcomes"]
+    assert 20 <= outcomes["server_error"] <= 28, "eight at once"
+    assert outcomes["not_tried"] == 100 - outcomes["server_error"]
+    assert outcomes["ok"] == 3
+    assert do(trying(**HOUR), REVALIDATE)[1]["tried"] == 0
+
+
 @pytest.mark.parametrize("why", ["enabled", "hours"])
 def test_a_channel_that_may_not_serve_is_left_alone(trying: Trying, keyed: KeyedUpstream, why: str) -> None:
     said = {"enabled": False} if why == "enabled" else {"hours": hours_of_others()}

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 
 from app.core.channels.keys import KeyState
+from app.core.choosing.standing import Full
 from app.gateway import Gateway
 from app.storage.connections import STATS_ROLLED_AT, TASKS
 from app.storage.tasks.task import Task, TaskState
@@ -103,3 +104,21 @@ def test_two_workers_try_a_blacklisted_key_once(
     assert keyed.most_at_once <= 8
     assert sum(tasks_process(worker.pid) > 0 for worker in workers) == 1
     assert {task.kind for task in house.tasks.list()} == {"validate_keys", REVALIDATE}
+
+
+def test_limits_of_a_channel_hold_over_all_processes(
+    trying: Trying, keyed: KeyedUpstream, start_worker: StartWorker
+) -> None:
+    """What a validation takes of a channel's attempts a minute others lack; it waits for more."""
+    house = trying()
+    channel = add_keyed(house, keyed, KEYS[:5], requests_per_minute=3)
+    task = house.tasks.order("validate_keys", channel.id, {})
+    start_worker(**REACHES_US)
+    wait_until(lambda: house.tasks.get(task.id).done == 3, "three are tried", timeout_s=40)
+    house.engine.tokens.start()
+    try:
+        assert isinstance(house.choosing.limits.take_channel(channel), Full)
+    finally:
+        house.engine.tokens.stop()
+    assert len(keyed.tried) == 3
+    assert house.tasks.get(task.id).state is TaskState.RUNNING

@@ -11,6 +11,7 @@ from app.core.channels.keys import KeyState
 from app.gateway import Gateway
 from app.storage.catalog.settings import change as change_settings
 from tests.support.channel_story import fails
+from tests.support.forward_proxy import HttpProxy
 from tests.support.tried_keys import INVALID, KeyedUpstream, Trying, add_keyed, claimed, do, hold, hours_of_others
 from tests.support.waiting import wait_until
 from worker.tasks.kinds import KINDS
@@ -137,3 +138,14 @@ def test_the_guard_of_addresses_holds(trying: Trying, keyed: KeyedUpstream) -> N
     _, result = do(house, "validate_keys", channel.id)
     assert result["outcomes"] == {"unreachable": 2}
     assert not keyed.tried
+
+
+def test_the_way_out_of_the_channel_is_taken(trying: Trying, keyed: KeyedUpstream) -> None:
+    proxy = HttpProxy()
+    try:
+        channel = add_keyed(house := trying(), keyed, KEYS[:2], proxy_url=proxy.url("http"))
+        _, result = do(house, "validate_keys", channel.id)
+    finally:
+        proxy.close()
+    assert result["outcomes"] == {"ok": 2}
+    assert len(proxy.asked) == 2
