@@ -189,6 +189,27 @@ def test_the_least_that_is_allowed_is_taken_and_answered_as_told(world: World) -
     assert not complaints, "\n".join(complaints)
 
 
+@pytest.mark.parametrize(
+    ("path", "part"),
+    [
+        ("/api/channels/{channel_id}", "channel"),
+        ("/api/tokens/{token_id}", "access_token"),
+        ("/api/prices", ""),
+        ("/api/outcome-rules", ""),
+    ],
+)
+def test_what_get_gave_can_be_put(world: World, path: str, part: str) -> None:
+    """By the document, which the sender may go by, and by the route."""
+    world.gateway.admin("PUT", "/api/outcome-rules", {"rules": [{"status": "429", "blame": "key"}]})
+    world.gateway.admin("PUT", "/api/prices", {"overrides": [{"model": "m", "input": "1", "output": "2"}]})
+    told = {one.method: one for one in operations_of(read_document(world.gateway)) if one.path == path}
+    place = world.place(told["get"])
+    given = world.call(told["get"], place).json()
+    given = given[part] if part else given
+    assert not told["put"].misfit(given)
+    assert world.call(told["put"], place, given).status == 200
+
+
 def test_what_is_left_to_a_task_is_answered_as_told(world: World) -> None:
     """Each operation that tells of a task answers one for what is long."""
     keys = [f"sk-{number:09}" for number in range(AT_ONCE + 1)]
@@ -239,6 +260,13 @@ def test_what_cannot_be_asked_is_refused(world: World) -> None:
             if reply.status != 400 or code not in (name, f"unknown_{name}"):
                 complaints.append(f"{one} with {name}={word}: {reply.status} {answer}")
     assert not complaints, "\n".join(complaints)
+
+
+def test_only_these_ask_for_no_credential(accounts: Accounts) -> None:
+    """All others are denied to whoever shows none."""
+    found = {one.path for one in operations_of(read_document(accounts.gateway)) if one.open}
+    sessions = {"/api/admin/login", "/api/admin/logout", "/login", "/logout"}
+    assert found == {"/health", "/stats", "/public/channel-types", "/public/summary", "/public/version", *sessions}
 
 
 def test_nobody_is_let_in_where_the_document_asks_for_a_credential(world: World) -> None:

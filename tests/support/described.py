@@ -102,6 +102,11 @@ class Described:
             for value in [*of_another[:1], *beyond[:1]]:
                 yield name, value
 
+    def misfit(self, body: Any) -> list[str]:
+        """Why the document does not allow a body."""
+        errors = self._validator(self.body or {}, strict=False).iter_errors(body)
+        return [f"{one.json_path} {one.message[:300]}" for one in errors]
+
     def odd_parameters(self) -> Iterator[tuple[str, str]]:
         """Parameters of the query, each with a word that its schema refuses."""
         for one in self.parameters:

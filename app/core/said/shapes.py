@@ -32,9 +32,10 @@ class Field:
     is_null: bool = False
     """An answer says null where there is none."""
 
-    def schema(self, way: Way) -> Schema:
+    def schema(self, way: Way, *, is_counted: bool = False) -> Schema:
+        """`is_counted`: it counts whether it is said, so null may not stand for what is left out."""
         schema = self._schema(way)
-        if self.is_null if way == "answered" else way == "said" and not self.is_needed:
+        if self.is_null if way == "answered" else way == "said" and not (self.is_needed or is_counted):
             _allow_null(schema)
         if self.meaning:
             schema["description"] = self.meaning
@@ -256,10 +257,7 @@ class Shape(Field):
 
     def _said_schema(self) -> Schema:
         counted = (*self.one_of, *self.any_of)
-        fields = {
-            name: replace(one, is_needed=True).schema("said") if name in counted else one.schema("said")
-            for name, one in self.fields.items()
-        }
+        fields = {name: one.schema("said", is_counted=name in counted) for name, one in self.fields.items()}
         passed_over: Schema = {name: {"readOnly": True} for name in self.read_only if name not in fields}
         needed = [] if self.is_change else [name for name, one in self.fields.items() if one.is_needed]
         schema: Schema = {"properties": fields | passed_over, "additionalProperties": False}
