@@ -19,6 +19,7 @@ from app.core.channels.keys import StoredKey
 from app.core.channels.shape import CHANNEL
 from app.core.errors import Invalid
 from app.core.model import Channel
+from app.core.network.addresses import MASK, mask_url
 from app.storage.catalog.catalog import Catalog
 from app.storage.catalog.changes import Edit
 from app.storage.catalog.channels import (
@@ -243,6 +244,10 @@ def _said(key: StoredKey, said: FileKey) -> StoredKey:
 
 
 def _for_new(row: ChannelRow) -> dict[str, Any]:
+    """Raises Invalid where a secret is not said but masked."""
+    proxy_url = row.said.get("proxy_url", "")
+    if MASK in proxy_url and mask_url(proxy_url) == proxy_url:
+        raise Invalid("proxy_url: its password is masked; take an export with secrets, or write it there", "proxy_url")
     return row.said | {"dialects": list(dict.fromkeys([*row.said["dialects"], *row.guessed]))}
 
 

@@ -168,6 +168,17 @@ def test_a_second_time_changes_nothing(own_redis: Redis) -> None:
     assert {key: own_redis.dump(key) for key in own_redis.scan_iter("*")} == before
 
 
+def test_a_masked_password_of_a_proxy_is_that_which_is_there_or_none(own_redis: Redis) -> None:
+    """An export without secrets changes no channel that is there, and makes none that could reach nobody."""
+    process = Process(own_redis)
+    process.work.take([row("one", ["k1"], proxy_url="http://u:secret@proxy.example:3128")])
+    masked = "http://u:***@proxy.example:3128"
+    decision = process.work.take([row("one", ["k1"], proxy_url=masked), row("two", ["k2"], 3, proxy_url=masked)])
+    assert decision.count("unchanged") == 1
+    assert [(error.line, "masked" in error.message) for error in decision.errors] == [(3, True)]
+    assert list(process.priorities()) == ["one"]
+
+
 @pytest.mark.timing
 def test_others_have_their_turns_while_many_keys_are_taken(own_redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     """CPU time of one step, from the file's bytes to keys that serve, where a machine is three times slower."""
