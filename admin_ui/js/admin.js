@@ -18,10 +18,13 @@ import { Logs } from './views/logs.js';
 import { Mappings } from './views/mappings.js';
 import { Prices } from './views/prices.js';
 import { Settings } from './views/settings.js';
+import { Tasks } from './views/tasks.js';
 import { Tokens } from './views/tokens.js';
 
 const RETRY_MS = 5_000;
-const VIEWS = [['mappings', Mappings], ['channels', Channels], ['tokens', Tokens], ['prices', Prices], ['logs', Logs], ['settings', Settings], ['api', ApiDocument]];
+const VIEWS = [
+  ['mappings', Mappings], ['channels', Channels], ['tokens', Tokens], ['prices', Prices], ['logs', Logs], ['tasks', Tasks], ['settings', Settings], ['api', ApiDocument],
+];
 
 function Login({ onDone }) {
   const [token, setToken] = useState('');

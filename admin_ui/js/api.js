@@ -1,8 +1,8 @@
 // The only file that calls fetch. Answers become values; everything else becomes an ApiError.
 
 const TIMEOUT_MS = 10_000;
-/** For what waits for an upstream, which the gateway ends after 120 s. */
-const UPSTREAM_TIMEOUT_MS = 130_000;
+/** For what waits for an upstream, which the gateway ends after 120 s; and for files. */
+const LONG_TIMEOUT_MS = 130_000;
 
 /** status 0: no answer at all. code: the server's word for what is wrong; field: the value to blame; message: its own sentence. Each may be empty. */
 export class ApiError extends Error {
@@ -19,16 +19,20 @@ export function onSignedOut(listener) {
   tellSignedOut = listener;
 }
 
-async function call(method, path, body, timeoutMs = TIMEOUT_MS) {
+const asJson = (response) => response.json();
+
+/** body: a file, or what becomes JSON. */
+async function call(method, path, body, timeoutMs = TIMEOUT_MS, read = asJson) {
   const options = { method, cache: 'no-cache', credentials: 'same-origin', signal: AbortSignal.timeout(timeoutMs) };
   if (method !== 'GET') {
-    options.headers = { 'Content-Type': 'application/json', 'X-Requested-With': 'fetch' };
-    options.body = JSON.stringify(body ?? {});
+    const isFile = body instanceof Blob;
+    options.headers = { 'Content-Type': isFile ? 'application/octet-stream' : 'application/json', 'X-Requested-With': 'fetch' };
+    options.body = isFile ? body : JSON.stringify(body ?? {});
   }
   let response, answer;
   try {
     response = await fetch(path, options);
-    answer = await response.json().catch((error) => {
+    answer = await (response.ok ? read : asJson)(response).catch((error) => {
       if (error.name === 'SyntaxError') return null;
       throw error;
     });
@@ -100,20 +104,38 @@ export const deleteChannel = (id) => call('DELETE', channelPath(id));
 export const copyChannel = (id, name, keys) => call('POST', `${channelPath(id)}/copy`, { name, keys });
 export const reorderChannels = (ids) => call('POST', '/api/channels/reorder', { ids });
 export const endRests = (id) => call('DELETE', `${channelPath(id)}/cooldown`);
-export const testChannel = (id, asked) => call('POST', `${channelPath(id)}/test`, asked, UPSTREAM_TIMEOUT_MS).then(({ test }) => test);
+export const testChannel = (id, asked) => call('POST', `${channelPath(id)}/test`, asked, LONG_TIMEOUT_MS).then(({ test }) => test);
 /** The models that a stored channel's upstream has, or that of urls which are about to be stored. */
 export const fetchModels = (id, said) =>
-  call('POST', id ? `${channelPath(id)}/models/fetch` : '/api/channels/models/fetch', id ? {} : said, UPSTREAM_TIMEOUT_MS);
+  call('POST', id ? `${channelPath(id)}/models/fetch` : '/api/channels/models/fetch', id ? {} : said, LONG_TIMEOUT_MS);
 export const explain = (asked) => call('POST', '/api/explain', asked).then(({ explanation }) => explanation);
+
+/** What is answered as a file: its content and its name. */
+const readFile = (path) =>
+  call('GET', path, null, LONG_TIMEOUT_MS, async (response) => ({
+    content: await response.blob(),
+    name: /filename="([^"]+)"/.exec(response.headers.get('Content-Disposition'))?.[1] ?? 'file.txt',
+  }));
+
+export const exportChannels = (secrets) => readFile(`/api/channels/export?secrets=${secrets}`);
+/** What became of a CSV file, or with `preview` would. */
+export const importChannels = (file, preview) => call('POST', `/api/channels/import?preview=${preview}`, file, LONG_TIMEOUT_MS);
 
 /** One page. asked: state, q, limit, after; each may be empty. */
 export const readKeys = (id, asked) => call('GET', `${keysPath(id)}?${asking(asked)}`);
-export const addKeys = (id, text) => call('POST', keysPath(id), { text });
+/** file: a text, JSON or CSV. Where they are many, the answer is the task that adds them. */
+export const addKeys = (id, file) => call('POST', keysPath(id), file, LONG_TIMEOUT_MS);
+/** state may be empty: all. */
+export const exportKeys = (id, state) => readFile(`${keysPath(id)}/export?${asking({ state })}`);
 export const changeKey = (id, key, changes) => call('PUT', keyPath(id, key), changes);
 export const deleteKey = (id, key) => call('DELETE', keyPath(id, key));
-/** action: delete, restore, enable or disable; which: `ids`, `state` or `all`. */
+/** action: validate, restore, enable, disable or delete; which: `ids`, `state` or `all`. Where they are many, the answer is a task. */
 export const changeKeys = (id, action, which) => call('POST', `${keysPath(id)}/batch`, { action, ...which });
 export const revealKey = (id, key) => call('POST', `${keyPath(id, key)}/reveal`).then((answer) => answer.key_value);
+
+/** Those that are open, the oldest first; then those that ended, the latest first. */
+export const readTasks = () => call('GET', '/api/tasks').then(({ tasks }) => tasks);
+export const cancelTask = (id) => call('DELETE', `/api/tasks/${encodeURIComponent(id)}`);
 
 /** One page of the request log. asked: q, model, status, outcome, final, limit, after; each may be empty. */
 export const readLogs = (asked) => call('GET', `/api/logs?${asking(asked)}`);

@@ -8,6 +8,7 @@ import { KEY_WORDS } from './words/keys.js';
 import { LOG_WORDS } from './words/logs.js';
 import { PRICE_WORDS } from './words/prices.js';
 import { SETTING_WORDS } from './words/settings.js';
+import { TASK_WORDS } from './words/tasks.js';
 import { TOKEN_WORDS } from './words/tokens.js';
 
 const WORDS = {
@@ -17,6 +18,7 @@ const WORDS = {
   ...LOG_WORDS,
   ...PRICE_WORDS,
   ...SETTING_WORDS,
+  ...TASK_WORDS,
   ...TOKEN_WORDS,
   product: ['AI API Gateway', 'AI API 网关'],
   dashboard: ['Dashboard', '仪表盘'],

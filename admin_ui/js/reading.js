@@ -7,9 +7,9 @@ const POLL_MS = 5_000;
 
 /**
  * What `read` answered last, asked anew every few seconds, and at once by load() and when `what` is another.
- * problem: why there is no newer answer, in words.
+ * everyMs: how often, by what was answered. problem: why there is no newer answer, in words.
  */
-export function useReading(read, what = '') {
+export function useReading(read, what = '', everyMs = () => POLL_MS) {
   const [data, setData] = useState(null);
   const [error, setError] = useState(null);
   const newest = useRef(0);
@@ -24,7 +24,7 @@ export function useReading(read, what = '') {
       setError(failure);
     }
   };
-  usePoll(load, POLL_MS);
+  usePoll(load, everyMs(data));
   const asked = useRef(what);
   useEffect(() => {
     if (asked.current === what) return;

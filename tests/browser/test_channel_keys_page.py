@@ -49,6 +49,8 @@ def test_keys_are_added_noted_taken_out_and_deleted(
     page.get_by_label("State").select_option("disabled")
     expect(row).to_have_count(0)
     page.get_by_role("group", name="For several keys").get_by_role("button", name="Enable").click()
+    expect(dialog).to_contain_text("Enable 1 key?")
+    dialog.get_by_role("button", name="Enable").click()
     expect(page.get_by_text("No key fits these filters.")).to_be_visible()
     page.get_by_role("button", name="Clear the filters").click()
     row.get_by_role("button", name=f"Delete {HINT}").click()
@@ -94,6 +96,7 @@ def test_resting_keys_are_restored_and_pages_are_turned(open_page: OpenPage, gat
     expect(rows).to_have_count(2)
     expect(page.get_by_text("All 2 resting keys")).to_be_visible()
     page.get_by_role("button", name="Restore", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Restore").click()
     expect(page.get_by_text("Restored 2 keys")).to_be_visible()
     assert stored(gateway, "many")["keys"]["active"] == 60
 

@@ -5,8 +5,8 @@ import { changeQuery } from '../route.js';
 
 const TYPING_MS = 250;
 
-/** A field whose text stands in the address once its reader pauses. */
-export function SearchField({ name, value, label, ...more }) {
+/** A field whose text is searched for once its reader pauses: by standing in the address, unless `onSearch` takes it. */
+export function SearchField({ name, value, label, onSearch = (said) => changeQuery({ [name]: said }), ...more }) {
   const [text, setText] = useState(value);
   const timer = useRef(0);
   const told = useRef(value);
@@ -19,7 +19,7 @@ export function SearchField({ name, value, label, ...more }) {
     const typed = event.target.value;
     setText(typed);
     clearTimeout(timer.current);
-    timer.current = setTimeout(() => changeQuery({ [name]: (told.current = typed.trim()) }), TYPING_MS);
+    timer.current = setTimeout(() => onSearch((told.current = typed.trim())), TYPING_MS);
   };
   return html`
     <input type="search" name=${name} value=${text} placeholder=${label} aria-label=${label} autocapitalize="off" autocomplete="off"

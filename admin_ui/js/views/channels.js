@@ -3,8 +3,8 @@
 import { html } from '../html.js';
 import { useRoute } from '../route.js';
 import { Explain } from './channels/explain.js';
-import { Keys } from './channels/keys.js';
 import { ChannelList } from './channels/list.js';
+import { Keys } from './keys.js';
 
 export function Channels() {
   const { rest: [first, second] } = useRoute();

@@ -1,13 +1,14 @@
 // The latest calls: #/logs lists them, #/logs/<request id> shows one of them besides.
-import { useState } from '../../vendor/preact/hooks.mjs';
 import { readLogs } from '../api.js';
 import { Banner } from '../components/banner.js';
 import { Choices, SearchField } from '../components/filters.js';
 import { Icon } from '../components/icons.js';
+import { PageFoot } from '../components/pages.js';
 import { Cost, Tokens } from '../components/used.js';
 import { moment } from '../format.js';
 import { html } from '../html.js';
 import { t } from '../i18n.js';
+import { usePages } from '../pages.js';
 import { useReading } from '../reading.js';
 import { changeQuery, useRoute } from '../route.js';
 import { outcomeText } from './channels/state.js';
@@ -90,21 +91,9 @@ export function Logs() {
   const asked = { q, model, status, outcome, rows: which };
   const narrowed = { channel_id, token_id, mapping };
   const filter = JSON.stringify([asked, narrowed]);
-  // where the pages before this one began
-  const [before, setBefore] = useState([]);
-  const [after, setAfter] = useState('');
-  const [filtered, setFiltered] = useState(filter);
-  if (filter !== filtered) {
-    setFiltered(filter);
-    setBefore([]);
-    setAfter('');
-  }
-  const read = () => readLogs({ q, model, status, outcome, ...narrowed, final: which ? '' : 'true', after, limit: PAGE });
-  const { data, problem } = useReading(read, JSON.stringify([filter, after]));
-  const turn = (back) => {
-    setAfter(back ? before.at(-1) : data.next);
-    setBefore(back ? before.slice(0, -1) : [...before, after]);
-  };
+  const pages = usePages(filter);
+  const read = () => readLogs({ q, model, status, outcome, ...narrowed, final: which ? '' : 'true', after: pages.after, limit: PAGE });
+  const { data, problem } = useReading(read, JSON.stringify([filter, pages.after]));
   const rows = data?.logs ?? [];
   const isFiltered = Boolean(q || model || status || outcome || channel_id || token_id || mapping);
   return html`
@@ -115,14 +104,9 @@ export function Logs() {
       ${(channel_id || token_id || mapping) && html`<${Narrowed} narrowed=${narrowed} rows=${rows} />`}
       ${problem && html`<${Banner} kind="bad">${problem}<//>`}
       ${rows.length > 0 && html`<${Table} rows=${rows} attempts=${which === 'all'} />`}
-      ${data && rows.length === 0 && html`<${Nothing} filtered=${isFiltered || after} />`}
+      ${data && rows.length === 0 && html`<${Nothing} filtered=${isFiltered || pages.after} />`}
       ${!data && !problem && html`<p class="soft empty">${t('loading')}</p>`}
-      ${data && (before.length > 0 || data.next) && html`
-        <footer class="pages">
-          <span></span>
-          <button type="button" disabled=${before.length === 0} onClick=${() => turn(true)}>${t('previousPage')}</button>
-          <button type="button" disabled=${!data.next} onClick=${() => turn(false)}>${t('nextPage')}</button>
-        </footer>`}
+      ${data && (pages.number > 0 || data.next) && html`<${PageFoot} pages=${pages} next=${data.next} />`}
     </section>
     ${id && html`<${CallDialog} key=${id} id=${id} onClose=${() => { location.hash = logsAddress({}); }} />`}`;
 }

@@ -2,7 +2,7 @@ import { RowAction } from '../../components/row_action.js';
 import { ago, exact } from '../../format.js';
 import { html } from '../../html.js';
 import { t } from '../../i18n.js';
-import { LastError, StateBadge } from './state.js';
+import { LastError, StateBadge } from '../channels/state.js';
 
 /** item: the key. act(action, which) does it at once; open(kind, ...) asks first. */
 export function KeyRow({ item, chosen, onChoose, act, open }) {
@@ -32,7 +32,7 @@ export function KeyRow({ item, chosen, onChoose, act, open }) {
         <${RowAction} icon="on" label=${t(off ? 'enableKey' : 'disableKey', { hint })} onClick=${() => act(off ? 'enable' : 'disable', which)} />
         <${RowAction} icon="play" label=${t('testNamed', { name: hint })} onClick=${() => open('test', { keyId: id, hint })} />
         <${RowAction} icon="eye" label=${t('revealKey', { hint })} onClick=${() => open('reveal', { item })} />
-        <${RowAction} icon="trash" label=${t('deleteNamed', { prefix: hint })} onClick=${() => open('delete', { which, n: 1, hint })} />
+        <${RowAction} icon="trash" label=${t('deleteNamed', { prefix: hint })} onClick=${() => open('bulk', { action: 'delete', which, n: 1, hint })} />
       </td>
     </tr>`;
 }

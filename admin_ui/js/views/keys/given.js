@@ -1,0 +1,23 @@
+// Keys as they are given, before they are sent: the server reads them.
+import { ApiError } from '../../api.js';
+import { keysIn } from '../channels/form.js';
+
+export const MOST_BYTES = 16 * 1024 * 1024;
+const COLUMN = /^["'\s]*(key|keys|key_value|api[_ ]?keys?|secret|(api ?)?密钥)["'\s]*$/i;
+
+/** How many keys a text seems to hold: a list as JSON, a table with a heading, or anything with blanks or commas between. */
+export function countIn(text) {
+  const trimmed = text.trim();
+  if (trimmed.startsWith('[')) return trimmed.split('"').length >> 1;
+  const [heading] = trimmed.split('\n', 1);
+  if (heading.split(',').some((cell) => COLUMN.test(cell))) return trimmed.split('\n').filter((line) => line.trim()).length - 1;
+  return keysIn(trimmed).length;
+}
+
+/** What is sent. Raises what the server would say of nothing, and of too much. */
+export function fileOf(text, file) {
+  if (!file && !text.trim()) throw new ApiError(400, { code: 'invalid', field: 'text' });
+  const sent = file ?? new Blob([text]);
+  if (sent.size > MOST_BYTES) throw new ApiError(413, { code: 'body_too_large' });
+  return sent;
+}
