@@ -12,7 +12,6 @@ import pytest
 from app.core.model import Channel
 from app.gateway import Gateway
 from app.storage.connections import RedisError
-from app.storage.embedded import EmbeddedRedis
 from app.storage.tasks.task import OPEN, Task, TaskState
 from tests.support.launched import NEEDS_PROC
 from tests.support.waiting import wait_until
@@ -72,7 +71,7 @@ def test_a_killed_tasks_process_is_replaced_and_the_task_goes_on(
     assert sorted(stored_keys(house, channel)) == KEYS
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.soak)])
 def test_what_a_stopped_or_killed_worker_leaves_another_takes_up(
     house: Gateway, channel: Channel, start_worker: StartWorker, how: signal.Signals
 ) -> None:
@@ -117,19 +116,3 @@ def test_no_process_is_there_without_a_task(house: Gateway, start_worker: StartW
         pass
     wait_until(lambda: house.redis.get("apiproxy:{stats}:rolled_at"), "it has rolled up")
     assert tasks_process(worker.pid) == 0
-
-
-def test_redis_is_killed_in_the_middle(
-    house: Gateway, channel: Channel, start_worker: StartWorker, own_server: EmbeddedRedis
-) -> None:
-    start_worker()
-    task = order(house, channel)
-    begun(house, task)
-    assert own_server.process is not None
-    own_server.process.kill()
-    own_server.process.wait()
-    own_server.spawn()
-    own_server.wait_until_ready()
-    found = ended(house, task)
-    assert found.state is TaskState.DONE
-    assert sorted(stored_keys(house, channel)) == KEYS
