@@ -169,6 +169,7 @@ def gateway(
             "ENABLE_STATS": "true",
             "REDIS_URL": "",
             "GATEWAY_ENV_FILE": os.devnull,
+            "KEYS_FILE": "off",
             "API_PROXY_REDIS_URL": "",
             "LOG_LEVEL": "WARNING",
             **(more_settings or {}),
