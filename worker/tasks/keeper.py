@@ -50,7 +50,7 @@ class TasksKeeper(threading.Thread):
         self._holds_lease = holds_lease
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
-        self._name = ""
+        self._process_name = ""
         """Of the process: what it has claimed bears it."""
         self._started_at_s = self._heard_at_s = 0.0
         self._deaths = 0
@@ -70,6 +70,9 @@ class TasksKeeper(threading.Thread):
         """Ends the thread and the process; what runs goes on in another worker's, or in that of the next start."""
         self._stopping.set()
         self.join(timeout=1)
+        self.end_process()
+
+    def end_process(self) -> None:
         process = self._process
         if process is None:
             return
@@ -102,7 +105,7 @@ class TasksKeeper(threading.Thread):
     def _watch(self, silent: Collection[str]) -> None:
         """Kills the process where it lives and says nothing any more, so that another takes its place."""
         now_s = time.monotonic()
-        if self._process is None or self._name not in silent:
+        if self._process is None or self._process_name not in silent:
             self._heard_at_s = now_s
         elif now_s - self._heard_at_s > SILENT_S:
             self._heard_at_s = now_s
@@ -110,8 +113,8 @@ class TasksKeeper(threading.Thread):
             self._process.kill()
 
     def _start(self) -> None:
-        self._name = uuid4().hex
-        command = [sys.executable, "-m", "worker.tasks", self._name]
+        self._process_name = uuid4().hex
+        command = [sys.executable, "-m", "worker.tasks", self._process_name]
         # Its input closes with us, however we end; and a Ctrl-C of our terminal is for us alone.
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, process_group=0)  # noqa: S603
         self._started_at_s = time.monotonic()
@@ -121,7 +124,7 @@ class TasksKeeper(threading.Thread):
             return
         code = self._process.returncode
         self._close()
-        self._process, self._dead = None, self._name
+        self._process, self._dead = None, self._process_name
         if code == 0:
             self._deaths = 0
             return

