@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Mapping
 
+import orjson
 from flask import Blueprint, Response, jsonify
 
-from app.core.channels.keys import KeyState
+from app.core.channels.keys import KeyCounts, KeyState
 from app.core.said.shapes import Listed, Shape, Text, Whole
 from app.core.snapshot import CHANNELS
 from app.gateway import Gateway
@@ -14,7 +15,7 @@ from app.proxy.api.choices import now_ms
 from app.routes.admin.answers import EXPECTED, error_answer
 from app.routes.admin.guard import let_bearer_in
 from app.routes.openapi.operation import operation
-from app.storage.keys.listing import hint_at
+from app.storage.keys.listing import OutOfPool, out_of_pools
 
 _BLACKLIST = {
     "totalBlacklisted": Whole(),
@@ -36,15 +37,9 @@ def build_root(gateway: Gateway) -> Blueprint:
     @operation(answer=_BLACKLIST, access=("bearer",), group="keys")
     def show_blacklist() -> Response:
         """Lists the keys that are out of their pools."""
-        counts = gateway.choosing.pools.counts()
-        keys = _blacklisted(gateway)
-        return jsonify(
-            success=True,
-            totalBlacklisted=counts.blacklisted,
-            totalKeys=counts.total,
-            healthyKeys=counts.usable,
-            blacklistedKeys=keys,
-        )
+        pools, names = gateway.choosing.pools, _names(gateway)
+        keys = out_of_pools([pools.of(channel_id) for channel_id in names])
+        return Response(_blacklist(pools.counts(), keys, names), mimetype="application/json")
 
     @root.route("/reset-keys", methods=["GET", "POST"])
     @operation(answer=_RESET, access=("bearer",), group="keys")
@@ -72,21 +67,28 @@ def build_root(gateway: Gateway) -> Blueprint:
     return root
 
 
-def _blacklisted(gateway: Gateway) -> list[dict[str, Any]]:
-    """Those that are in no pool any more, of channels that are still there; in the order in which they left."""
-    names = {id: channel.name for id, channel in CHANNELS.of(gateway.catalog.in_hand()).by_id.items()}
-    told = []
-    for channel_id, key_id, trouble in gateway.choosing.health.blacklisted():
-        pool = gateway.choosing.pools.of(channel_id)
-        place = pool.place_of(int(key_id))
-        if channel_id in names and place >= 0 and pool.state_at(place) is KeyState.BLACKLISTED:
-            told.append(
-                {
-                    "id": key_id,
-                    "channel": names[channel_id],
-                    "keyPreview": hint_at(pool, place),
-                    "reason": f"{trouble.outcome}: {trouble.text}" if trouble.text else trouble.outcome,
-                    "since_ms": trouble.blacklisted_ms,
-                }
-            )
-    return sorted(told, key=lambda one: (one["since_ms"], int(str(one["id"]))))
+def _names(gateway: Gateway) -> dict[str, str]:
+    """Of the channels, by their ids."""
+    return {id: channel.name for id, channel in CHANNELS.of(gateway.catalog.in_hand()).by_id.items()}
+
+
+def _blacklist(counts: KeyCounts, keys: Iterator[list[OutOfPool]], names: Mapping[str, str]) -> Iterator[bytes]:
+    """The answer, some keys at a time: there may be very many."""
+    head = {"totalBlacklisted": counts.blacklisted, "totalKeys": counts.total, "healthyKeys": counts.usable}
+    yield orjson.dumps({"success": True, **head, "blacklistedKeys": []})[:-2]
+    comma = b""
+    for some in keys:
+        told = [
+            {
+                "id": key.id,
+                "channel": names[key.channel_id],
+                "keyPreview": key.hint,
+                "reason": ": ".join(filter(None, (key.trouble.outcome, key.trouble.text))),
+                "since_ms": key.trouble.blacklisted_ms,
+            }
+            for key in some
+        ]
+        if told:
+            yield comma + orjson.dumps(told)[1:-1]
+            comma = b","
+    yield b"]}"

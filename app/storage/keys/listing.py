@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from heapq import merge
+from itertools import islice
 from typing import NamedTuple
 
 from app.core.channels.keys import HINT_ENDS, KeyState, StoredKey, hint_of
 from app.core.judging.troubles import Trouble
 from app.storage.health.stored import KeyUsage, StoredHealth
 from app.storage.keys.pool import KeyPool
-from app.storage.keys.whole import pieces
+from app.storage.keys.whole import PIECE, pieces
 from app.storage.secrets import CannotOpen
 from app.waiting import Turns
 
@@ -64,6 +66,35 @@ def stored_in(pool: KeyPool, states: Collection[KeyState] = ()) -> Iterator[list
     turns = Turns()
     for places in pieces(pool, pool.marks(states)):
         yield [pool.stored_at(place) for place in places]
+        turns.passed()
+
+
+class OutOfPool(NamedTuple):
+    """A key that is on the blacklist."""
+
+    channel_id: str
+    id: str
+    hint: str
+    trouble: Trouble
+
+
+def out_of_pools(pools: Collection[KeyPool]) -> Iterator[list[OutOfPool]]:
+    """All keys on the blacklist in the order in which they got there, some at a time."""
+    turns, runs = Turns(), []
+    of = {pool.channel_id: pool for pool in pools}
+    for pool in pools:
+        for places in pieces(pool, pool.marks([KeyState.BLACKLISTED])):
+            ids = [pool.ids[place] for place in places]
+            runs.append(sorted((pool.trouble_of(id).blacklisted_ms, id, pool.channel_id) for id in ids))
+            turns.passed()
+    ordered = merge(*runs)
+    while some := list(islice(ordered, PIECE)):
+        told = []
+        for _, id, channel_id in some:
+            pool = of[channel_id]
+            if (place := pool.place_of(id)) >= 0 and pool.state_at(place) is KeyState.BLACKLISTED:
+                told.append(OutOfPool(channel_id, str(id), hint_at(pool, place), pool.trouble_of(id)))
+        yield told
         turns.passed()
 
 

@@ -13,6 +13,7 @@ import pytest
 from app import waiting
 from app.core.channels.keys import KeyState, StoredKey
 from app.storage.embedded import EmbeddedRedis
+from app.storage.keys.listing import out_of_pools
 from app.storage.keys.pool import KeyPool
 from app.storage.secrets import Secrets
 from tests.support.keeping import INVALID, KeepingProcess, now_ms
@@ -68,6 +69,7 @@ ACTS: dict[str, Callable[[KeepingProcess], object]] = {
     "by a part of a hint": lambda many: many.edits.page("1", q="9999"),
     "by a part of a note": lambda many: many.edits.page("1", q="is in no note of any"),
     "by a whole key": lambda many: many.edits.page("1", q=f"sk-1-{77:030}"),
+    "the blacklist": lambda many: sum(map(len, out_of_pools([many.pools.of("1"), many.pools.of("2")]))),
     "ids": lambda many: many.edits.ids("1"),
     "ids that are checked": lambda many: many.edits.unknown("1", many.edits.ids("1")),
     "export": lambda many: sum(map(len, many.edits.export("1", many.edits.ids("1")))),

@@ -18,6 +18,7 @@ from app.storage.connections import (
 )
 from app.storage.embedded import EmbeddedRedis
 from app.storage.keys.edits import Added, KeyNotFound
+from app.storage.keys.listing import out_of_pools
 from app.storage.secrets import Secrets
 from tests.support.keeping import INVALID, LIMITED, KeepingProcess, now_ms
 from tests.support.own_redis import kill, revive
@@ -361,3 +362,20 @@ def test_sealed_keys_are_written_back_when_lost(new_process: New, own_redis: Red
     assert secrets(later) == [f"sk-{number}" for number in range(300)]
     assert later.edits.add("1", ["sk-7", "sk-x"]) == Added(1, 1, 301), "doubles are known"
     assert not own_redis.keys(f"{CHANNEL_KEYS}*:*"), "nothing is left of what was written aside"
+
+
+def test_the_blacklist_is_told_in_the_order_in_which_keys_got_there(new_process: New) -> None:
+    """Over all channels; without those that are back, disabled or deleted."""
+    process = new_process()
+    for channel_id in ("1", "2"):
+        process.edits.add(channel_id, [f"sk-{channel_id}-{number}-0123456789" for number in range(3)])
+    ids = {channel_id: process.edits.ids(channel_id) for channel_id in ("1", "2")}
+    began_ms = now_ms()
+    for later, (channel_id, number) in enumerate([("2", 1), ("1", 2), ("2", 0), ("1", 0), ("1", 1)]):
+        process.note(INVALID, key=ids[channel_id][number], of=channel_id, at_ms=began_ms + later)
+    process.edits.restore("1", [ids["1"][0]])
+    process.edits.enable("1", [ids["1"][1]], enabled=False)
+    process.edits.delete("2", [ids["2"][0]])
+    told = [key for some in out_of_pools([process.pools.of("1"), process.pools.of("2")]) for key in some]
+    assert [(key.channel_id, key.id) for key in told] == [("2", ids["2"][1]), ("1", ids["1"][2])]
+    assert (told[0].hint, told[0].trouble.blacklisted_ms) == ("sk-2…6789", began_ms)
