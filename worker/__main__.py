@@ -112,7 +112,7 @@ def _serve(client: Redis, rq_client: Redis, config: Config) -> None:
     ticker.start()
     prices = PriceTableKeeper(client)
     prices.start()
-    tasks = TasksKeeper(client, lambda: ticker.holds_lease)
+    tasks = TasksKeeper(client, config, lambda: ticker.holds_lease)
     tasks.start()
     clock = Clock(client, config, lambda: ticker.holds_lease)
     clock.start()

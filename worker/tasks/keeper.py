@@ -7,6 +7,7 @@ any process or of Redis, is taken up by the same look.
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ import redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from app.config import Config
 from app.storage.connections import Redis
 from app.storage.tasks.stored import StoredTasks
 
@@ -42,12 +44,14 @@ STEADY_S: Final = 60.0
 class TasksKeeper(threading.Thread):
     """A thread of the worker."""
 
-    def __init__(self, redis_client: Redis, holds_lease: Callable[[], bool]) -> None:
+    def __init__(self, redis_client: Redis, config: Config, holds_lease: Callable[[], bool]) -> None:
         """`holds_lease`: of several workers one keeps the tasks, too."""
         super().__init__(name="tasks", daemon=True)
         self._stored = StoredTasks(redis_client)
         self._queue = Queue(QUEUE, connection=redis_client, serializer=JSONSerializer)
         self._holds_lease = holds_lease
+        self.environ = os.environ | _said_at_our_start(config)
+        """Of the process."""
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._process_name = ""
@@ -116,7 +120,7 @@ class TasksKeeper(threading.Thread):
         self._process_name = uuid4().hex
         command = [sys.executable, "-m", "worker.tasks", self._process_name]
         # Its input closes with us, however we end; and a Ctrl-C of our terminal is for us alone.
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, process_group=0)  # noqa: S603
+        self._process = subprocess.Popen(command, env=self.environ, stdin=subprocess.PIPE, process_group=0)  # noqa: S603
         self._started_at_s = time.monotonic()
 
     def _note_death(self) -> None:
@@ -138,6 +142,12 @@ class TasksKeeper(threading.Thread):
     def _close(self) -> None:
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
+
+
+def _said_at_our_start(config: Config) -> dict[str, str]:
+    """What the process must read as we did, whatever `.env` says by now: where Redis is, and what encrypts there."""
+    keys = [key or "off" for key in config.encryption_keys]
+    return {"API_PROXY_REDIS_URL": config.redis_url or "", "ENCRYPTION_KEY": ",".join(keys) or "off"}
 
 
 def _ending(code: int) -> str:

@@ -61,7 +61,7 @@ local function finish(state)
     redis.call('ZREM', KEYS[2], ARGV[1])
     local busy = redis.call('HGET', KEYS[1], 'busy')
     if busy and redis.call('HGET', KEYS[3], busy) == ARGV[1] then redis.call('HDEL', KEYS[3], busy) end
-    redis.call('DEL', KEYS[4])
+    redis.call('UNLINK', KEYS[4])
     redis.call('LPUSH', KEYS[5], ARGV[1])
     redis.call('LTRIM', KEYS[5], 0, 199)
 end

@@ -51,7 +51,7 @@ class Tasks:
         }
         other = self._stored.order(id, f"{kind} {channel_id}", fields)
         if other:
-            self._redis.delete(TASKS_INPUT + id)
+            self._redis.unlink(TASKS_INPUT + id)
             where = f" for channel {channel_id}" if channel_id else ""
             raise TaskRunning(f"task {other} does the same{where}; wait for its end, or cancel it")
         return self.get(id)

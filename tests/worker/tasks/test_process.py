@@ -6,13 +6,14 @@ import os
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
+from app.config import load_config
 from app.core.model import Channel
 from app.gateway import Gateway
 from app.storage.connections import TASKS, Redis, RedisError
-from app.storage.embedded import EmbeddedRedis
 from app.storage.tasks.task import OPEN, Task, TaskState
 from tests.support.launched import NEEDS_PROC
 from tests.support.waiting import wait_until
@@ -123,13 +124,11 @@ def test_no_process_is_there_without_a_task(house: Gateway, start_worker: StartW
 def test_a_process_that_hangs_is_killed_and_replaced(
     house: Gateway,
     channel: Channel,
-    own_server: EmbeddedRedis,
     own_redis: Redis,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It lives, and its task says nothing any more."""
-    monkeypatch.setenv("REDIS_URL", own_server.url)
-    worker = keeper.TasksKeeper(own_redis, lambda: True)
+    worker = keeper.TasksKeeper(own_redis, house.config, lambda: True)
     task = order(house, channel)
 
     def look() -> Task:
@@ -145,3 +144,13 @@ def test_a_process_that_hangs_is_killed_and_replaced(
     finally:
         worker.end_process()
     assert house.tasks.get(task.id).result == {"added": 20_000, "duplicates": 0, "total": 20_000}
+
+
+@pytest.mark.parametrize("keys", [(), ("one key of ours",), ("", "an old key of ours"), ("a new key", "an old one")])
+def test_the_process_encrypts_as_its_worker_does(house: Gateway, own_redis: Redis, keys: tuple[str, ...]) -> None:
+    """Whatever is written into `.env` after the worker's start: the web processes do not know of that either."""
+    config = replace(house.config, encryption_keys=keys)
+    environ = keeper.TasksKeeper(own_redis, config, lambda: True).environ
+    assert load_config(environ).encryption_keys == keys
+    assert load_config(environ).redis_url == house.config.redis_url
+    assert environ["ENCRYPTION_KEY"], "an empty value would let a file speak"
