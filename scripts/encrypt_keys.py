@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from app.config import Config, ConfigError, load_config
 from app.core.network.addresses import mask_url
+from app.core.wording import counted
 from app.storage.at_hand import redis_at_hand
 from app.storage.connections import Redis, RedisError
 from app.storage.embedded import EmbeddedRedisError, embedded_url
@@ -64,10 +65,10 @@ def _bring_in_line(client: Redis, secrets: Secrets, deletes: bool) -> int:
     for channel_id in channel_ids(client):
         name = names.get(channel_id, channel_id)
         if deletes and (deleted := delete_unreadable(stored, channel_id)):
-            print(f"{name}: {deleted:,} keys deleted that nobody can read")
+            print(f"{name}: {counted(deleted, 'key')} deleted that nobody can read")
         counts = reseal(stored, channel_id, _Progress(name).tell)
         if counts.done or counts.in_line or counts.unreadable:
-            print(f"{name}: {counts.done:,} keys rewritten, {counts.found_in_line:,} were in line already")
+            print(f"{name}: {counted(counts.done, 'key')} rewritten, {counts.found_in_line:,} in line already")
             found[name] = counts
     return _conclude(client, secrets, found)
 
@@ -83,11 +84,11 @@ def _conclude(client: Redis, secrets: Secrets, found: dict[str, Resealed]) -> in
     forget_others(client, secrets)
     if any(counts.done for counts in found.values()) and not _write_history_anew(client):
         print("Redis's append-only file, if it has one, still holds what was stored before: have it rewritten.")
-    count = sum(counts.in_line for counts in found.values())
+    all_keys = counted(sum(counts.in_line for counts in found.values()), "key")
     if secrets.encrypts:
-        print(f"All {count:,} keys are encrypted with the first key of ENCRYPTION_KEY.")
+        print(f"In all {all_keys}, encrypted with the first one of ENCRYPTION_KEY.")
     else:
-        print(f"All {count:,} keys are stored plain, for ENCRYPTION_KEY {'says off' if secrets.ids else 'is not set'}.")
+        print(f"In all {all_keys}, stored plain, for ENCRYPTION_KEY {'says off' if secrets.ids else 'is not set'}.")
     return 0
 
 
@@ -121,7 +122,7 @@ class _Progress:
     def tell(self, counts: Resealed) -> None:
         if time.monotonic() - self._told_at >= TELL_S:
             self._told_at = time.monotonic()
-            print(f"{self._name}: {counts.done:,} keys rewritten so far", flush=True)
+            print(f"{self._name}: {counted(counts.done, 'key')} rewritten so far", flush=True)
 
 
 def _shown(config: Config) -> str:

@@ -55,11 +55,17 @@ def complete_encryption(file: Path, environ: Mapping[str, str]) -> bool:
 
 
 def _holds_nothing(config: Config) -> bool:
-    """Whether Redis has no keys of channels, and no other gateway encrypts there."""
+    """Whether Redis has no keys of channels, nor is one of several gateways where another one encrypts."""
     if config.redis_url is None and not server_directory(config.data_dir).exists():
         return True
     with redis_at_hand(config, PATIENCE_S) as client:
-        return not holds_keys(client) and not noted(client)
+        if holds_keys(client):
+            return False
+        is_shared = config.redis_url is not None and bool(noted(client))
+    if is_shared:
+        text = "A gateway with an ENCRYPTION_KEY was at work in this Redis. Give this one the same, or one of its own"
+        print(f"{text}; until then it stores keys plain.", file=sys.stderr)
+    return not is_shared
 
 
 def only_for_this_start(file: Path, environ: Mapping[str, str]) -> list[str]:

@@ -89,7 +89,7 @@ def test_a_rotation_beside_a_gateway_ends_no_call_and_shows_no_key(server: Embed
     wait_until(lambda: out_of_line(gateway) == 0, "the gateway has heard of it")
     stopping.set()
     caller.join()
-    assert f"pool: {2 * EACH} keys rewritten, 1 were in line already" in told
+    assert f"pool: {2 * EACH} keys rewritten, 1 in line already" in told
     assert set(statuses) == {200}
     known = {f"Bearer {key}" for key in [*keys, "sk-new-0000-abcdefghij"]}
     assert {seen.field("authorization") for seen in upstream.seen} <= known

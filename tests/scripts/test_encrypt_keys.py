@@ -87,7 +87,7 @@ def test_all_keys_are_stored_as_it_says(
     add(own_redis, before, "1", first, "main")
     add(own_redis, before, "2", second)
     assert encrypt_keys(monkeypatch, own_server.url, said) == 0
-    assert "main: 700 keys rewritten, 0 were in line already\n2: 3 keys rewritten" in capsys.readouterr().out
+    assert "main: 700 keys rewritten, 0 in line already\n2: 3 keys rewritten" in capsys.readouterr().out
     check(own_redis, after)
     assert readable(own_redis, after, "1") == first
     assert readable(own_redis, after, "2") == second
@@ -96,7 +96,7 @@ def test_all_keys_are_stored_as_it_says(
     held = dumped(own_redis)
     assert all((text.encode() in held) == (after is PLAIN_ONLY) for text in first + second)
     assert encrypt_keys(monkeypatch, own_server.url, SAID[after]) == 0
-    assert "main: 0 keys rewritten, 701 were in line already" in capsys.readouterr().out
+    assert "main: 0 keys rewritten, 701 in line already" in capsys.readouterr().out
 
 
 def test_what_it_cannot_read_it_names_and_leaves(

@@ -125,5 +125,6 @@ def test_the_embedded_redis_is_asked_what_it_holds(tmp_path: Path) -> None:
     assert encryption_key(tmp_path) == ""
     with running_redis(tmp_path / "data") as server, open_redis(server.url) as client:
         client.delete(CHANNEL_KEYS + "1")
-    assert encryption_key(tmp_path) != ""
+        client.sadd(CHANNEL_KEYS_SEALED_BY, "01234567")
+    assert encryption_key(tmp_path) != "", "nothing is stored, and nobody else is there"
     assert not server.socket.exists()
