@@ -80,10 +80,11 @@ def add_channel_routes(admin: Blueprint, gateway: Gateway) -> None:
 
     @admin.post("/channels")
     @operation(body=_NEW, answer=_ADDED, status=201)
-    def add_channel(said: tuple[Said, LongValue | None]) -> Answer:
+    def add_channel(read: tuple[Said, LongValue | None]) -> Answer:
         """Adds a channel, and its keys with it. A task adds keys that are many."""
-        given = read_keys_of(*said)
-        channel = channels.add(catalog, said[0].values, check)
+        said, long = read
+        given = read_keys_of(said, long)
+        channel = channels.add(catalog, said.values, check)
         ordered = give_first_keys(gateway, channel, given)
         return jsonify(success=True, channel=answers.one(channel), **ordered), 201
 

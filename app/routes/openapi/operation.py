@@ -12,7 +12,7 @@ is the summary.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Final, Protocol
 
@@ -97,7 +97,7 @@ class Operation:
     """Empty: anybody may."""
     group: str = ""
     """Under which the document tells it; empty: what its path begins with."""
-    failure: Shape = field(default=ERROR)
+    failure: Shape = ERROR
     """The shape of its errors."""
 
 
