@@ -12,7 +12,7 @@ from app.core.channels.keys import KeyState
 from app.core.judging.outcome import Outcome
 from app.core.judging.troubles import Trouble
 from app.proxy.probing import Probed, usual_key, usual_model
-from app.storage.health.channel import KEY
+from app.storage.health.subjects import KEY
 from worker.asking import HOPELESS, Asking, MayNotAsk, says_of_key
 from worker.checks.due import ALL_CHANNELS, ALL_KEYS, due_channels, due_keys, name_of_channel, name_of_key, name_of_keys
 from worker.checks.tried import Tried

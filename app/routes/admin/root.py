@@ -38,7 +38,7 @@ def build_root(gateway: Gateway) -> Blueprint:
     def show_blacklist() -> Response:
         """Lists the keys that are out of their pools."""
         pools, names = gateway.choosing.pools, _names(gateway)
-        keys = out_of_pools([pools.of(channel_id) for channel_id in names])
+        keys = out_of_pools([pools.of(channel_id) for channel_id in names], gateway.choosing.health)
         return Response(_blacklist(pools.counts(), keys, names), mimetype="application/json")
 
     @root.route("/reset-keys", methods=["GET", "POST"])

@@ -11,7 +11,7 @@ from app.core.said.shapes import Listed, Real, Shape, Text, Whole, YesOrNo
 from app.gateway import Gateway
 from app.proxy.api.choices import now_ms
 from app.routes.admin.channel_answers import ChannelAnswers
-from app.storage.health.channel import CHANNEL
+from app.storage.health.subjects import CHANNEL
 from app.wire.ccload import TYPES
 
 MOST_KEYS: Final = 100

@@ -9,8 +9,9 @@ from typing import Final, NamedTuple
 
 from app.core.channels.keys import Key
 from app.core.judging.outcome import Blame
-from app.core.judging.troubles import NONE, Event, Trouble, apply, read
+from app.core.judging.troubles import Trouble
 from app.core.model import Channel
+from app.storage.health.subjects import CHANNEL, KEY, MODEL, URL, Subjects
 
 SLICE_MS: Final = 30_000
 """The window of successes moves by so much at a time."""
@@ -18,14 +19,6 @@ ALPHA: Final = 0.3
 """What a new time to the first byte weighs in the average."""
 MOST_KEYS: Final = 2000
 """So many keys' uses are stored by one command, in a few milliseconds."""
-EVENTS_KEPT: Final = 64
-"""Of each subject while Redis is away, the latest; long before so many its rest is the longest."""
-
-CHANNEL: Final = ""
-URL: Final = "u"
-MODEL: Final = "m"
-KEY: Final = "k"
-"""Before the name of a subject: what it is."""
 
 
 class Attempt(NamedTuple):
@@ -38,42 +31,6 @@ class Attempt(NamedTuple):
     model: str
     """As the upstream is asked for it; empty where none is named."""
     began_ms: int
-
-
-class Subject:
-    """What may rest: a channel, or one of its urls, models and keys."""
-
-    __slots__ = ("forced", "pending", "raw", "stored", "trouble")
-
-    def __init__(self) -> None:
-        self.trouble: Trouble = NONE
-        """As it stands here: what is stored, and what happened since."""
-        self.stored: Trouble = NONE
-        self.raw = b""
-        """What is stored, as it is written; empty: nothing is."""
-        self.pending: list[Event] = []
-        """What happened that is not stored yet."""
-        self.forced = False
-        """Redis has lost it: it is stored though nothing happened."""
-
-    def happen(self, event: Event) -> bool:
-        """True when it changes something, which is then to be stored."""
-        trouble = apply(self.trouble, event)
-        if trouble is self.trouble:
-            return False
-        self.trouble = trouble
-        self.pending.append(event)
-        del self.pending[:-EVENTS_KEPT]
-        return True
-
-    def learn(self, raw: bytes, done: int = 0) -> None:
-        """Takes what is stored, in which the first `done` pending events are."""
-        self.raw, self.stored = raw, read(raw)
-        self.forced = False
-        del self.pending[:done]
-        self.trouble = self.stored
-        for event in self.pending:
-            self.trouble = apply(self.trouble, event)
 
 
 class LastError(NamedTuple):
@@ -148,15 +105,14 @@ class ChannelHealth:
 
     def __init__(self, id: str) -> None:
         self.id = id
-        self.subjects: dict[str, Subject] = {}
+        self.subjects = Subjects()
         """Those that have or had trouble, by kind and name."""
         self.window = Window()
         self.average = Average()
         self.urls: dict[str, Average] = {}
 
     def trouble(self, name: str) -> Trouble:
-        subject = self.subjects.get(name)
-        return subject.trouble if subject is not None else NONE
+        return self.subjects.trouble(name)
 
     def url_average(self, url: str) -> Average:
         average = self.urls.get(url)

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from collections.abc import Mapping as MappingOf
 from contextlib import suppress
+from itertools import islice
 from uuid import uuid4
 
 import orjson
@@ -20,12 +21,15 @@ import orjson
 from app.core.judging.troubles import written
 from app.core.model import Channel
 from app.storage.connections import CHANNEL_HEALTH_NEWS, Redis, RedisError
-from app.storage.health.channel import KEY, SLICE_MS, Batch, Subject, Window
-from app.storage.health.observed import Health
-from app.storage.health.stored import Change, News, Reading, StoredHealth, new_average, parse_news
+from app.storage.health.channel import SLICE_MS, Batch, Window
+from app.storage.health.forgetting import forgettable
+from app.storage.health.observed import Health, in_pieces
+from app.storage.health.stored import Change, News, Reading, StoredHealth, field_of, new_average, parse_news
+from app.storage.health.subjects import Subject
 from app.storage.keys.pools import KeyPools
 from app.storage.refusals import describe
 from app.storage.threads import AWAY_S, Threads
+from app.waiting import Turns
 
 log = logging.getLogger(__name__)
 
@@ -38,9 +42,9 @@ GATHER_S = 0.05
 """How long a trouble waits for others, so that a storm of them costs little."""
 FORGET_S = 60.0
 CATCH_UP_LOOK_S = 0.02
-TRIES = 10
+TRIES = 20
 """How often a trouble is merged anew, because another process stored one meanwhile, before others have their turn."""
-MOST = 500
+MOST = 250
 """Troubles that are stored by one command."""
 
 _UNHEARD = 1 << 62
@@ -127,8 +131,10 @@ class HealthKeeper:
 
     def _round(self, now_s: float) -> None:
         """Raises RedisError."""
+        turns = Turns()
         while self._heard:
             self._hear(parse_news(self._heard.popleft()))
+            turns.passed()
         self._store(now_s, also_sums=now_s >= self._sums_at_s or self._health.batch.is_large)
         if now_s >= self._look_at_s or self._away or self._version < 0:
             self._look_at_s = now_s + POLL_S
@@ -199,7 +205,9 @@ class HealthKeeper:
                 if self._health.batch:
                     self._in_flight, self._health.batch = self._health.batch, Batch()
                     self._number += 1
+        turns = Turns()
         for _ in range(TRIES):
+            turns.passed()
             with self._health.lock:
                 changes, pending = self._changes()
             if not changes and self._in_flight is None:
@@ -217,7 +225,7 @@ class HealthKeeper:
 
     def _collide(self, channel_id: str, name: str, raw: bytes, now_ms: int) -> None:
         """Something else was stored than we knew: what happened here comes on top of it; what was lost, back."""
-        subject = self._subject(channel_id, name)
+        subject = self._subject(channel_id, name, to_change=True)
         if subject is None:
             return
         if _version_of(raw) >= subject.stored.version:
@@ -230,14 +238,15 @@ class HealthKeeper:
     def _changes(self) -> tuple[list[Change], list[int]]:
         """What is to be stored, and how many events each is made of."""
         changes, pending = [], []
-        for (channel_id, name), subject in list(self._health.dirty.items())[:MOST]:
+        for (channel_id, name), subject in list(islice(self._health.dirty.items(), MOST)):
             stored = subject.trouble._replace(version=subject.stored.version)
             if stored == subject.stored and not subject.forced:
                 subject.pending.clear()
                 del self._health.dirty[channel_id, name]
+                self._health.of(channel_id).subjects.put_away(name)
                 continue
             after = written(stored._replace(version=stored.version + 1))
-            changes.append(Change(_field(channel_id, name), subject.raw, after))
+            changes.append(Change(field_of(channel_id, name), subject.raw, after))
             pending.append(len(subject.pending))
         return changes, pending
 
@@ -249,24 +258,40 @@ class HealthKeeper:
         last = now_ms // SLICE_MS
         reading = self._stored.read(range(last - self._health.window_ms // SLICE_MS, last + 1))
         lost = reading.version < self._version or (reading.origin != self._origin and bool(self._origin))
-        with self._health.lock:
-            for field, raw in reading.troubles.items():
-                self._take(field, raw, now_ms)
-            for channel in list(self._health.channels.values()):
-                for name, subject in channel.subjects.items():
-                    self._write_back(channel.id, name, subject, reading, now_ms)
-            if not lost:
-                self._replace_sums(reading)
+        self._read_troubles(now_ms)
         if lost:
             log.warning("Redis lost what was observed of channels; the rests that are known are written back")
+        else:
+            with self._health.lock:
+                self._replace_sums(reading)
         self._origin, self._version = reading.origin, reading.version
 
-    def _write_back(self, channel_id: str, name: str, subject: Subject, reading: Reading, now_ms: int) -> None:
-        raw = reading.troubles.get(_field(channel_id, name), b"")
-        if raw == subject.raw or subject.trouble.is_forgettable(now_ms):
+    def _read_troubles(self, now_ms: int) -> None:
+        """In steps, for there may be very many. What is stored meanwhile we hear of as all others do."""
+        turns, found = Turns(), dict[str, bytes]()
+        is_known = {channel.id: channel.subjects.names() for channel in list(self._health.channels.values())}
+        for troubles in self._stored.troubles():
+            with self._health.lock:
+                for field, raw in troubles.items():
+                    self._take(field, raw, now_ms)
+            if is_known:
+                found |= troubles
+            turns.passed()
+        for channel_id, known in is_known.items():
+            for names in in_pieces(known):
+                with self._health.lock:
+                    for name in names:
+                        self._write_back(channel_id, name, found.get(field_of(channel_id, name), b""), now_ms)
+                turns.passed()
+
+    def _write_back(self, channel_id: str, name: str, raw: bytes, now_ms: int) -> None:
+        subject = self._subject(channel_id, name)
+        if subject is None or raw == subject.raw or subject.trouble.is_forgettable(now_ms):
             return
-        subject.raw, subject.forced = raw, True
-        self._health.dirty[channel_id, name] = subject
+        subject = self._subject(channel_id, name, to_change=True)
+        if subject is not None:
+            subject.raw, subject.forced = raw, True
+            self._health.dirty[channel_id, name] = subject
 
     def _replace_sums(self, reading: Reading) -> None:
         for channel in self._health.channels.values():
@@ -281,13 +306,7 @@ class HealthKeeper:
     def _forget(self) -> None:
         """Raises RedisError."""
         now_ms, channels = _now_ms(), self._channels()
-        with self._health.lock:
-            changes = [
-                Change(_field(channel.id, name), subject.raw, b"")
-                for channel in self._health.channels.values()
-                for name, subject in channel.subjects.items()
-                if subject.raw and not subject.pending and self._is_over(channel.id, name, subject, channels, now_ms)
-            ][:MOST]
+        changes = list(islice(forgettable(self._health, self._pools, channels, now_ms), MOST))
         if changes:
             self._stored.store(changes, None, self._number, self._health.window_ms)  # we hear of it as all others do
         if channels is not None:
@@ -295,15 +314,6 @@ class HealthKeeper:
                 gone = self._health.forget(channels)
             if gone.channels or gone.urls:
                 self._stored.forget_channels(gone.channels, gone.urls)
-
-    def _is_over(
-        self, channel_id: str, name: str, subject: Subject, channels: MappingOf[str, Channel] | None, now_ms: int
-    ) -> bool:
-        if channels is not None and channel_id not in channels:
-            return True
-        if name.startswith(KEY) and self._pools.loaded and self._pools.of(channel_id).place_of(int(name[1:])) < 0:
-            return True
-        return subject.trouble.is_forgettable(now_ms)
 
     # --- the listener ---
 
@@ -319,13 +329,11 @@ class HealthKeeper:
             self._heard.append(message)
             self._wake.set()
 
-    def _subject(self, channel_id: str, name: str) -> Subject | None:
+    def _subject(self, channel_id: str, name: str, to_change: bool = False) -> Subject | None:
         channel = self._health.channels.get(channel_id)
-        return channel.subjects.get(name) if channel is not None else None
-
-
-def _field(channel_id: str, name: str) -> str:
-    return orjson.dumps([channel_id, name]).decode()
+        if channel is None:
+            return None
+        return channel.subjects.get(name) if to_change else channel.subjects.look(name)
 
 
 def _version_of(raw: bytes) -> int:

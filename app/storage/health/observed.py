@@ -7,7 +7,7 @@ path of a call. It answers what `core.standing.Health` asks. What has no trouble
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Mapping as MappingOf
 from typing import Any, NamedTuple, Protocol
 
@@ -16,27 +16,15 @@ from app.core.judging.outcome import Blame, Outcome, Verdict
 from app.core.judging.troubles import Event, Failed, Rested, Restored, Succeeded, Trouble
 from app.core.model import Channel
 from app.core.settings import Settings
-from app.storage.health.channel import (
-    CHANNEL,
-    KEY,
-    MODEL,
-    SLICE_MS,
-    URL,
-    Attempt,
-    Batch,
-    ChannelHealth,
-    LastError,
-    Subject,
-    all_of,
-    blamed,
-)
+from app.storage.health.channel import SLICE_MS, Attempt, Batch, ChannelHealth, LastError, all_of, blamed
+from app.storage.health.subjects import CHANNEL, KEY, MODEL, URL, Subject
 from app.storage.keys.pool import KeyPool
 from app.storage.keys.pools import KeyPools
 from app.unpatched import unpatched
 from app.waiting import Turns
 
 AT_ONCE = 250
-"""Rests that are ended in one step."""
+"""Subjects that are looked at in one step."""
 MODELS_KEPT = 1000
 """Of a channel, with trouble. A channel that serves all models is asked for any name."""
 WINDOW_MS = 1_800_000
@@ -211,13 +199,13 @@ class Health:
         """By hand: of the channel, its urls, models and keys; who is blacklisted stays so. How many rested."""
         with self.lock:
             health = self.channels.get(channel_id)
-            subjects = list(health.subjects.items()) if health is not None else []
         turns, ended = Turns(), 0
-        for begin in range(0, len(subjects), AT_ONCE):
-            names = [name for name, of in subjects[begin : begin + AT_ONCE] if not of.trouble.blacklisted_ms]
-            with self.lock:
-                ended += self._restore(health, names, now_ms) if health is not None else 0
-            turns.passed()
+        if health is not None:
+            for names in in_pieces(health.subjects.names()):
+                with self.lock:
+                    resting = [name for name in names if not health.subjects.trouble(name).blacklisted_ms]
+                    ended += self._restore(health, resting, now_ms)
+                turns.passed()
         return ended
 
     def restore(self, channel_id: str, now_ms: int, key_ids: Iterable[str]) -> int:
@@ -227,7 +215,7 @@ class Health:
             return self._restore(health, [KEY + key_id for key_id in key_ids], now_ms) if health is not None else 0
 
     def _restore(self, health: ChannelHealth, names: Iterable[str], now_ms: int) -> int:
-        meant = {name: health.subjects[name].trouble for name in names if name in health.subjects}
+        meant = {name: health.subjects.trouble(name) for name in names if name in health.subjects}
         for name in meant:
             self._happen(health, name, Restored(now_ms), now_ms)
         return sum(trouble.blacklisted_ms > 0 or trouble.until_ms > now_ms for trouble in meant.values())
@@ -241,20 +229,17 @@ class Health:
     def resting_models(self, channel_id: str, now_ms: int) -> dict[str, int]:
         """Until when, by the name that the upstream is asked for."""
         with self.lock:
-            subjects = self.channels[channel_id].subjects if channel_id in self.channels else {}
-            untils = {name[1:]: of.trouble.until_ms for name, of in subjects.items() if name.startswith(MODEL)}
-        return {model: until_ms for model, until_ms in untils.items() if until_ms > now_ms}
+            models = self.channels[channel_id].subjects.models() if channel_id in self.channels else []
+        return {model: trouble.until_ms for model, trouble in models if trouble.until_ms > now_ms}
 
     def blacklisted(self) -> Iterator[tuple[str, str, Trouble]]:
         """Channel and key of those out of the pool, and why."""
-        with self.lock:
-            found = [
-                (health.id, name[1:], subject.trouble)
-                for health in self.channels.values()
-                for name, subject in health.subjects.items()
-                if name.startswith(KEY) and subject.trouble.blacklisted_ms
-            ]
-        return iter(found)
+        turns = Turns()
+        for health in list(self.channels.values()):
+            for names in in_pieces(health.subjects.key_names()):
+                troubles = [(name, health.subjects.trouble(name)) for name in names]
+                yield from ((health.id, name[1:], trouble) for name, trouble in troubles if trouble.blacklisted_ms)
+                turns.passed()
 
     # --- for the keeper; the lock is held ---
 
@@ -267,13 +252,15 @@ class Health:
         if subject is None:
             if not raw:
                 return
-            subject = health.subjects[name] = Subject()
+            subject = health.subjects.add(name)
         before = subject.trouble
         subject.learn(raw, done)
         if not subject.pending:
             self.dirty.pop((channel_id, name), None)
-            if not raw:
-                del health.subjects[name]
+            if raw:
+                health.subjects.put_away(name)
+            else:
+                health.subjects.drop(name)
         self._follow(health, name, before, subject.trouble, now_ms)
 
     def forget(self, channels: MappingOf[str, Channel]) -> Gone:
@@ -301,14 +288,16 @@ class Health:
     def _happen(self, health: ChannelHealth, name: str, event: Event, now_ms: int) -> None:
         subject = health.subjects.get(name)
         if subject is None:
-            if name.startswith(MODEL) and sum(one.startswith(MODEL) for one in health.subjects) >= MODELS_KEPT:
+            if name.startswith(MODEL) and len(health.subjects.models()) >= MODELS_KEPT:
                 return
-            subject = health.subjects[name] = Subject()
+            subject = health.subjects.add(name)
         before = subject.trouble
         if subject.happen(event):
             self.dirty[health.id, name] = subject
             self._follow(health, name, before, subject.trouble, now_ms)
             self.wake()
+        else:
+            health.subjects.put_away(name)
 
     def _follow(self, health: ChannelHealth, name: str, before: Trouble, after: Trouble, now_ms: int) -> None:
         """What a changed trouble means to the pool and to choices."""
@@ -329,6 +318,11 @@ class Health:
         """Some of its keys are new or others: those may rest already."""
         with self.lock:
             self._expect_return(pool)
+
+
+def in_pieces(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """For what is done in steps, so that no call waits for the lock."""
+    return (names[begin : begin + AT_ONCE] for begin in range(0, len(names), AT_ONCE))
 
 
 def _rest(trouble: Trouble) -> Rest:

@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-import orjson
-
 from app.core.judging.troubles import Trouble, read, written
 from app.storage.connections import RedisError
-from app.storage.health.stored import Change, StoredHealth
+from app.storage.health.stored import Change, StoredHealth, field_of
 
 TRIES: Final = 10
 STORED: Final = b"ok"
@@ -21,7 +19,7 @@ STORED: Final = b"ok"
 class SubjectRest(NamedTuple):
     channel_id: str
     name: str
-    """Of its subject, as `health.channel` has them: a channel, or one of its keys or models."""
+    """Of its subject, as `health.subjects` has them: a channel, or one of its keys or models."""
     until_ms: int
 
 
@@ -31,12 +29,11 @@ def store_rests(stored: StoredHealth, rests: Sequence[SubjectRest], now_ms: int)
     for _ in range(TRIES):
         if not missing:
             return
-        troubles = stored.read(()).troubles
-        changes = []
-        for rest in missing:
-            field = orjson.dumps([rest.channel_id, rest.name]).decode()
-            before = troubles.get(field, b"")
-            changes.append(Change(field, before, written(_rested(read(before), rest.until_ms, now_ms))))
+        fields = [field_of(rest.channel_id, rest.name) for rest in missing]
+        changes = [
+            Change(field, before, written(_rested(read(before), rest.until_ms, now_ms)))
+            for rest, field, before in zip(missing, fields, stored.troubles_of(fields), strict=True)
+        ]
         found = stored.store(changes, None, 0, 0)
         missing = [rest for rest, reply in zip(missing, found, strict=True) if reply != STORED]
     raise RedisError("what is observed of channels was changed by others all the while")

@@ -25,11 +25,12 @@ from app.storage.connections import (
     CHANNEL_WINDOW,
     Redis,
 )
-from app.storage.health.channel import KEY, SLICE_MS, Average, Batch, LastError, Tally
+from app.storage.health.channel import SLICE_MS, Average, Batch, LastError, Tally
+from app.storage.health.subjects import KEY
 
 TOLD_S = 3600
-SCANNED = 500
-"""Troubles that are read at a time."""
+SOME = 250
+"""Troubles that are read in one step."""
 # KEYS: troubles, version, news, the number of this process's last batch, origin; then those of the sums. ARGV: process,
 # a new mark, number of the batch (0: there is none), how long that is kept, what all are told of the sums, how many
 # troubles; of each its field, what it was, what it becomes (empty: it goes); then of each sum what to do, the number of
@@ -102,12 +103,11 @@ class News(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """All that a process must know."""
+    """All that a process must know beside the troubles."""
 
     origin: str
     """Of the version; another one when Redis has lost all."""
     version: int
-    troubles: dict[str, bytes]
     averages: list[tuple[str, str, float, int]]
     tallies: list[tuple[int, str, int, int]]
 
@@ -146,12 +146,11 @@ class StoredHealth:
     def read(self, slices: Iterable[int]) -> Reading:
         pipe = self._redis.pipeline()
         pipe.mget(CHANNEL_HEALTH_ORIGIN, CHANNEL_HEALTH_VERSION)
-        pipe.hgetall(CHANNEL_TROUBLES)
         pipe.hgetall(CHANNEL_FIRST_BYTES)
         numbers = list(slices)
         for slice in numbers:
             pipe.hgetall(f"{CHANNEL_WINDOW}{slice}")
-        version, troubles, averages, *windows = pipe.execute()
+        version, averages, *windows = pipe.execute()
         tallies = []
         for slice, window in zip(numbers, windows, strict=True):
             for field, count in window.items():
@@ -159,18 +158,31 @@ class StoredHealth:
                 tallies.append((slice, channel_id, 0 if bad else int(count), int(count) if bad else 0))
         return Reading(
             *_version(version),
-            {field.decode(): raw for field, raw in troubles.items()},
             [(*orjson.loads(field), *orjson.loads(value)) for field, value in averages.items()],
             tallies,
         )
 
     def blacklisted(self) -> Iterator[tuple[str, str, Trouble]]:
         """Channel and key of those on the blacklist, and why; read piece by piece, as there may be very many."""
-        for field, raw in self._redis.hscan_iter(CHANNEL_TROUBLES, count=SCANNED):
-            channel_id, name = orjson.loads(field)
-            trouble = read(raw) if name.startswith(KEY) else NONE
-            if trouble.blacklisted_ms:
-                yield channel_id, name[1:], trouble
+        for some in self.troubles():
+            for field, raw in some.items():
+                channel_id, name = orjson.loads(field)
+                trouble = read(raw) if name.startswith(KEY) else NONE
+                if trouble.blacklisted_ms:
+                    yield channel_id, name[1:], trouble
+
+    def troubles(self) -> Iterator[dict[str, bytes]]:
+        """By field, as they are written, some at a time. What changes meanwhile may be told as it was or as it is."""
+        cursor = -1
+        while cursor:
+            some: Any = self._redis.hscan(CHANNEL_TROUBLES, max(cursor, 0), count=SOME)
+            cursor, found = some
+            yield {field.decode(): raw for field, raw in found.items()}
+
+    def troubles_of(self, fields: Sequence[str]) -> list[bytes]:
+        """As they are written; empty: there is none."""
+        found: list[Any] = self._redis.hmget(CHANNEL_TROUBLES, list(fields)) if fields else []
+        return [raw or b"" for raw in found]
 
     def last_seen(self, channel_ids: Sequence[str]) -> dict[str, tuple[int, LastError | None]]:
         """When each channel last answered well (0: never), and its last error."""
@@ -246,6 +258,11 @@ class _Sums:
             self._keys.append(key)
             number = self._numbers[key] = len(self._keys)
         self.arguments += verb, number, field, value
+
+
+def field_of(channel_id: str, name: str) -> str:
+    """Under which the trouble of a subject is stored."""
+    return orjson.dumps([channel_id, name]).decode()
 
 
 def parse_news(message: bytes) -> News:

@@ -75,12 +75,12 @@ class KeyEdits:
         places = list(islice((place for place in _marked(found, begin) if pool.is_there(place)), limit + 1))
         more, places = len(places) > limit, places[:limit]
         following = str(pool.ids[places[-1]]) if more else ""
-        return Page(listed(pool, places, self._stored_health), following, found.count(1))
+        return Page(listed(pool, places, self._health, self._stored_health), following, found.count(1))
 
     def get(self, channel_id: str, key_id: str) -> ListedKey:
         """Raises KeyNotFound."""
         pool, place = self._find(channel_id, key_id)
-        return listed(pool, [place], self._stored_health)[0]
+        return listed(pool, [place], self._health, self._stored_health)[0]
 
     def reveal(self, channel_id: str, key_id: str) -> str:
         """Its whole text. Whoever asks must write that down. Raises KeyNotFound, and CannotOpen."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from heapq import merge
-from itertools import islice
+from itertools import islice, repeat
 from typing import NamedTuple
 
 from app.core.channels.keys import HINT_ENDS, KeyState, StoredKey, hint_of
 from app.core.judging.troubles import Trouble
+from app.storage.health.observed import Health
 from app.storage.health.stored import KeyUsage, StoredHealth
+from app.storage.health.subjects import KEY
 from app.storage.keys.pool import KeyPool
 from app.storage.keys.whole import PIECE, pieces
 from app.storage.secrets import CannotOpen
@@ -78,14 +80,15 @@ class OutOfPool(NamedTuple):
     trouble: Trouble
 
 
-def out_of_pools(pools: Collection[KeyPool]) -> Iterator[list[OutOfPool]]:
+def out_of_pools(pools: Collection[KeyPool], health: Health) -> Iterator[list[OutOfPool]]:
     """All keys on the blacklist in the order in which they got there, some at a time."""
     turns, runs = Turns(), []
     of = {pool.channel_id: pool for pool in pools}
     for pool in pools:
         for places in pieces(pool, pool.marks([KeyState.BLACKLISTED])):
             ids = [pool.ids[place] for place in places]
-            runs.append(sorted((pool.trouble_of(id).blacklisted_ms, id, pool.channel_id) for id in ids))
+            since_ms = [health.trouble(pool.channel_id, KEY, str(id)).blacklisted_ms for id in ids]
+            runs.append(sorted(zip(since_ms, ids, repeat(pool.channel_id))))
             turns.passed()
     ordered = merge(*runs)
     while some := list(islice(ordered, PIECE)):
@@ -93,16 +96,18 @@ def out_of_pools(pools: Collection[KeyPool]) -> Iterator[list[OutOfPool]]:
         for _, id, channel_id in some:
             pool = of[channel_id]
             if (place := pool.place_of(id)) >= 0 and pool.state_at(place) is KeyState.BLACKLISTED:
-                told.append(OutOfPool(channel_id, str(id), hint_at(pool, place), pool.trouble_of(id)))
+                trouble = health.trouble(channel_id, KEY, str(id))
+                told.append(OutOfPool(channel_id, str(id), hint_at(pool, place), trouble))
         yield told
         turns.passed()
 
 
-def listed(pool: KeyPool, places: Collection[int], stored_health: StoredHealth) -> list[ListedKey]:
+def listed(pool: KeyPool, places: Collection[int], health: Health, stored_health: StoredHealth) -> list[ListedKey]:
     """Raises RedisError."""
     keys = [(pool.stored_at(place), pool.state_at(place), hint_at(pool, place)) for place in places]
+    troubles = {key.id: health.trouble(pool.channel_id, KEY, str(key.id)) for key, _, _ in keys}
     usage = stored_health.key_usage(pool.channel_id, [str(key.id) for key, _, _ in keys])
     return [
-        ListedKey(str(key.id), hint, key.note, state, pool.trouble_of(key.id), key.models, usage[str(key.id)])
+        ListedKey(str(key.id), hint, key.note, state, troubles[key.id], key.models, usage[str(key.id)])
         for key, state, hint in keys
     ]

@@ -13,11 +13,12 @@ from typing import Final
 from app.core.channels.keys import Key, KeyCounts, KeyState, StoredKey
 from app.core.choosing.affinity import Ring
 from app.core.choosing.standing import Keys
-from app.core.judging.troubles import NONE, Trouble
-from app.storage.keys.classes import MIXED, Classes
-from app.storage.keys.rests import Backs, Rests
-from app.storage.keys.rounds import Rounds
-from app.storage.keys.rows import Rows
+from app.core.judging.troubles import Trouble
+from app.storage.keys.parts.classes import MIXED, Classes
+from app.storage.keys.parts.rests import Backs, Rests
+from app.storage.keys.parts.rounds import Rounds
+from app.storage.keys.parts.rows import Rows
+from app.storage.keys.parts.untils import BLACKLISTED, Untils, until_of
 from app.storage.secrets import CannotOpen, Secrets
 
 SEQUENTIAL: Final = "sequential"
@@ -49,8 +50,7 @@ class KeyPool:
         self._secrets = secrets
         self._start_index = start_index
         self._rows = Rows(secrets)
-        self._troubles: dict[int, Trouble] = {}
-        """By id, of the keys that have any; also of keys that are not known yet."""
+        self._untils = Untils(self._rows)
         self._states = bytearray()
         self._classes = bytearray()
         """Both at each key's place."""
@@ -152,9 +152,6 @@ class KeyPool:
         """Of a place where there is a key."""
         return _STATES[self._states[place]]
 
-    def trouble_of(self, id: int) -> Trouble:
-        return self._troubles.get(id, NONE)
-
     # --- choosing ---
 
     def turn(self, strategy: str, models: tuple[str, ...] = (), first: str = "") -> Turn:
@@ -209,22 +206,18 @@ class KeyPool:
 
     def _resting_place(self, until_ms: int, id: int, one: int, told: bool) -> int:
         """-1: it is no longer so that this key rests until then."""
-        place, trouble = self._rows.place_of(id), self._troubles.get(id, NONE)
+        place = self._rows.place_of(id)
         is_so = place >= 0 and self._states[place] == _RESTING and self._classes[place] == one
-        return place if is_so and trouble.until_ms == until_ms and trouble.is_told() == told else -1
+        return place if is_so and self._untils.at(place) == until_ms * 2 + told else -1
 
     # --- what changes ---
 
     def set_trouble(self, id: int, trouble: Trouble, now_ms: int) -> bool:
         """True when its state is another one now."""
-        if trouble == NONE:
-            self._troubles.pop(id, None)
-        else:
-            self._troubles[id] = trouble
+        place = self._untils.set(id, until_of(trouble))
         if self._successor is not None:
             self._successor.set_trouble(id, trouble, now_ms)
-        place = self.place_of(id)
-        return place >= 0 and self._judge(place, self._classes[place], now_ms)
+        return place >= 0 and self.is_there(place) and self._judge(place, self._classes[place], now_ms)
 
     def settle(self, now_ms: int) -> bool:
         """Brings back who has rested long enough, so many at a time. True when somebody came."""
@@ -262,7 +255,7 @@ class KeyPool:
     def begin_successor(self) -> KeyPool:
         """An empty pool, to be filled with what is stored; it hears of all troubles."""
         self._successor = KeyPool(self.channel_id, self._secrets, self._start_index)
-        self._successor._troubles = self._troubles
+        self._successor._untils = Untils(self._successor._rows, self._untils)
         self._successor._rows.former = self._rows
         return self._successor
 
@@ -270,26 +263,27 @@ class KeyPool:
         """Its successor goes on with the rounds of this one."""
         if self._successor is not None:
             self._successor._rounds.go_on(self._rounds)
+            self._successor._untils.take_over()
             self._successor._rows.former = None
 
     def _make_room(self, place: int) -> None:
         self._rounds.insert(place)
+        self._untils.insert(place)
         self._classes.insert(place, 0)
         self._states.insert(place, _GONE)
         self._counts[_GONE] += 1
 
     def _judge(self, place: int, one: int, now_ms: int) -> bool:
         """Of a key of this class. True when its state is another one now."""
-        id = self._rows.ids[place]
-        trouble = self._troubles.get(id, NONE)
+        id, until = self._rows.ids[place], self._untils.at(place)
         if not self._rows.is_enabled(id):
             state = _DISABLED
-        elif trouble.blacklisted_ms or not self._rows.opens_at(place):
+        elif until == BLACKLISTED or not self._rows.opens_at(place):
             state = _BLACKLISTED
         else:
-            state = _RESTING if trouble.until_ms > now_ms else _ACTIVE
+            state = _RESTING if until // 2 > now_ms else _ACTIVE
         if state == _RESTING:
-            self._rests.add(one, trouble.is_told(), trouble.until_ms, id)
+            self._rests.add(one, until % 2 == 1, until // 2, id)
         return self._become(place, state, one)
 
     def _become(self, place: int, state: int, one: int) -> bool:

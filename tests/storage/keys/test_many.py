@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import gc
+import resource
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from statistics import median
 
 import pytest
 
 from app import waiting
 from app.core.channels.keys import KeyState, StoredKey
+from app.core.judging.troubles import Trouble, written
 from app.storage.embedded import EmbeddedRedis
 from app.storage.keys.listing import out_of_pools
 from app.storage.keys.pool import KeyPool
 from app.storage.secrets import Secrets
 from tests.support.keeping import INVALID, KeepingProcess, now_ms
+from tests.support.launched import NEEDS_PROC
 
 pytestmark = pytest.mark.xdist_group("many keys")
 
@@ -69,7 +73,7 @@ ACTS: dict[str, Callable[[KeepingProcess], object]] = {
     "by a part of a hint": lambda many: many.edits.page("1", q="9999"),
     "by a part of a note": lambda many: many.edits.page("1", q="is in no note of any"),
     "by a whole key": lambda many: many.edits.page("1", q=f"sk-1-{77:030}"),
-    "the blacklist": lambda many: sum(map(len, out_of_pools([many.pools.of("1"), many.pools.of("2")]))),
+    "the blacklist": lambda many: sum(map(len, out_of_pools([many.pools.of("1"), many.pools.of("2")], many.health))),
     "ids": lambda many: many.edits.ids("1"),
     "ids that are checked": lambda many: many.edits.unknown("1", many.edits.ids("1")),
     "export": lambda many: sum(map(len, many.edits.export("1", many.edits.ids("1")))),
@@ -133,3 +137,33 @@ def test_keys_take_little_memory() -> None:
         tracemalloc.stop()
     assert taken / MANY < 250
     assert pool.secret_at(MANY - 1) == f"sk-proj-{MANY - 1:0156}"
+
+
+def test_keys_in_trouble_take_little_memory_too(many: KeepingProcess) -> None:
+    """Nothing but what is stored of each is kept, and one number."""
+    health, raw = many.health, written(Trouble(1, 1, 1, 0, 0, 0, 1, "invalid_key", "no such key", 1, 0))
+    key_ids = many.edits.ids("2")
+    tracemalloc.start()
+    try:
+        for key_id in key_ids:
+            health.learn("2", f"k{key_id}", bytes(bytearray(raw)), now_ms())
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken / MANY < 400
+    assert many.edits.get("2", key_ids[5]).trouble.text == "no such key"
+    assert many.edits.restore("2", key_ids) == MANY
+    health.dirty.clear()
+
+
+@NEEDS_PROC
+def test_what_is_stored_of_a_trouble_keeps_no_more_memory_than_it_is_long() -> None:
+    """What orjson gives takes 4 KB for as long as somebody keeps it."""
+    kept = rss_bytes()
+    texts = [written(Trouble(number)) for number in range(20_000)]
+    assert rss_bytes() - kept < 20_000 * 1000
+    assert len(texts) == 20_000
+
+
+def rss_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()

@@ -376,6 +376,8 @@ def test_the_blacklist_is_told_in_the_order_in_which_keys_got_there(new_process:
     process.edits.restore("1", [ids["1"][0]])
     process.edits.enable("1", [ids["1"][1]], enabled=False)
     process.edits.delete("2", [ids["2"][0]])
-    told = [key for some in out_of_pools([process.pools.of("1"), process.pools.of("2")]) for key in some]
+    told = [
+        key for some in out_of_pools([process.pools.of("1"), process.pools.of("2")], process.health) for key in some
+    ]
     assert [(key.channel_id, key.id) for key in told] == [("2", ids["2"][1]), ("1", ids["1"][2])]
     assert (told[0].hint, told[0].trouble.blacklisted_ms) == ("sk-2…6789", began_ms)

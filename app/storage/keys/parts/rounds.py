@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from random import randrange
 
-from app.storage.keys.classes import MIXED, Classes
-from app.storage.keys.rows import Rows
+from app.storage.keys.parts.classes import MIXED, Classes
+from app.storage.keys.parts.rows import Rows
 
 
 class Rounds:

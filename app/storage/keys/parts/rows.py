@@ -11,8 +11,8 @@ from bisect import bisect_left
 from typing import Final
 
 from app.core.channels.keys import StoredKey
-from app.storage.keys.packed import id_in, packed, unpacked
-from app.storage.keys.texts import Texts
+from app.storage.keys.parts.packed import id_in, packed, unpacked
+from app.storage.keys.parts.texts import Texts
 from app.storage.secrets import Secrets
 
 _SPARE_BYTES: Final = 65_536
