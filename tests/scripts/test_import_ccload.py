@@ -95,7 +95,7 @@ def test_channels_keys_models_redirects_rests_and_tokens_are_taken(move: Any, re
     assert (channels["one"].priority, channels["two"].enabled, channels["two"].dialects) == (5, False, {"responses"})
     assert secrets_of(redis, channels["one"]) == ["k1", "k2"]
     assert secrets_of(redis, channels["two"]) == ["k3"]
-    troubles = StoredHealth(redis, "").read(()).troubles
+    [troubles] = StoredHealth(redis, "").troubles()
     assert len(troubles) == 3
     assert {read(trouble).until_ms for trouble in troubles.values()} == {until_s * 1000}
     token = ACCESS_TOKENS.of(Catalog(redis, Limits(), Settings()).load()).by_digest[hash_of("the text")]
