@@ -36,9 +36,9 @@ from app.storage.catalog.catalog import Catalog
 from app.storage.channel_import import ChannelImport, LineChange
 from app.storage.connections import Redis, RedisError, open_redis
 from app.storage.embedded import embedded_url
-from app.storage.health.subjects import CHANNEL, KEY, MODEL
 from app.storage.health.resting import SubjectRest, store_rests
 from app.storage.health.stored import StoredHealth
+from app.storage.health.subjects import CHANNEL, KEY, MODEL
 from app.storage.keys.encryption import check
 from app.storage.keys.pools import KeyPools
 from app.storage.refusals import describe
