@@ -12,7 +12,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 from uuid import uuid4
 
@@ -22,13 +23,15 @@ from rq.serializers import JSONSerializer
 
 from app.config import Config
 from app.storage.connections import Redis
-from app.storage.tasks.stored import StoredTasks
+from app.storage.tasks.stored import Open, StoredTasks
 
 log = logging.getLogger(__name__)
 
 QUEUE: Final = "apiproxy-tasks"
 JOB: Final = "worker.tasks.runner.begin"
 LOOK_S: Final = 0.5
+AT_ONCE: Final = 8
+"""Of each kind, over all processes: so an import does not wait for validations that take hours."""
 JOB_TRACE_S: Final = 60
 """How long a job that failed, or that nobody fetched, can be looked at."""
 STOP_S: Final = 9.0
@@ -96,8 +99,9 @@ class TasksKeeper(threading.Thread):
             self._dead = ""
         if not self._holds_lease():
             return
-        waiting = self._stored.waiting()
-        self._watch(waiting.values())
+        found = self._stored.open()
+        self._watch({one.process for one in found if not one.is_claimed})
+        waiting = next_of(found)
         if not waiting:
             return
         if not self._queue.count:  # else those were given already
@@ -142,6 +146,17 @@ class TasksKeeper(threading.Thread):
     def _close(self) -> None:
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
+
+
+def next_of(found: Sequence[Open]) -> list[str]:
+    """Those that may begin, the oldest first."""
+    counts = Counter(one.kind for one in found if one.is_claimed)
+    ids = []
+    for one in found:
+        if not one.is_claimed and counts[one.kind] < AT_ONCE:
+            counts[one.kind] += 1
+            ids.append(one.id)
+    return ids
 
 
 def _said_at_our_start(config: Config) -> dict[str, str]:

@@ -22,8 +22,8 @@ from worker.tasks.running import HOLD_MS, Running, TaskFailed, TaskLost
 
 log = logging.getLogger(__name__)
 
-PLACES: Final = 8
-"""Tasks at once."""
+PLACES: Final = 64
+"""Tasks at once, whatever is ordered: the keeper gives few of each kind."""
 BEGINNINGS: Final = 5
 """So often a task is begun that does not get on before it is given up."""
 TELL_S: Final = 0.5

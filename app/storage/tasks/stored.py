@@ -7,7 +7,7 @@ of its own, so that a process which lost its task to another can no longer chang
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -143,6 +143,16 @@ return 1
 )
 
 
+class Open(NamedTuple):
+    """A task that waits or runs."""
+
+    id: str
+    kind: str
+    is_claimed: bool
+    process: str
+    """Which has it, or had it and is silent; empty: none, or a name was not said."""
+
+
 class StoredTasks:
     """Raises RedisError, whatever it is asked."""
 
@@ -187,18 +197,24 @@ class StoredTasks:
     def cancel(self, id: str) -> None:
         self._eval(_CANCEL, id, KEPT_MS)
 
-    def waiting(self) -> dict[str, str]:
-        """Those that somebody should claim, the oldest first, and which process has them and is silent, if any."""
+    def open(self) -> list[Open]:
+        """Those that wait or run, the oldest first."""
         ids = self._open_ids()
         if not ids:
-            return {}
+            return []
         pipe = self.redis.pipeline(transaction=False)
         pipe.time()
         for id in ids:
-            pipe.hmget(TASKS + id, "until_ms", "process")
+            pipe.hmget(TASKS + id, "kind", "until_ms", "process")
         time, *found = pipe.execute()
-        pairs = zip(ids, found, strict=True)
-        return {id: (process or b"").decode() for id, (until_ms, process) in pairs if int(until_ms or 0) <= _ms(time)}
+        return [
+            Open(id, (kind or b"").decode(), int(until_ms or 0) > _ms(time), (process or b"").decode())
+            for id, (kind, until_ms, process) in zip(ids, found, strict=True)
+        ]
+
+    def waiting(self) -> list[str]:
+        """Those that somebody should claim, the oldest first."""
+        return [one.id for one in self.open() if not one.is_claimed]
 
     def get(self, id: str) -> Task | None:
         return self._read([id], (*_TOLD, _LONG_RESULT))[0]
