@@ -84,14 +84,13 @@ class Health:
         while self._returns and self._returns[0][0] <= now_ms:
             with self.lock:
                 at_ms, channel_id = heapq.heappop(self._returns)
-                if self._expected.get(channel_id) != at_ms:
-                    continue
-                del self._expected[channel_id]
-                pool = self._pools.of(channel_id)
-                self._betterments += pool.settle(now_ms)
-                self._expect_return(pool)
-                if 0 < pool.next_return_ms <= now_ms:
-                    return  # very many are back: the next choice goes on
+                if self._expected.get(channel_id) == at_ms:
+                    del self._expected[channel_id]
+                    pool = self._pools.of(channel_id)
+                    self._betterments += pool.settle(now_ms)
+                    self._expect_return(pool)
+                    if 0 < pool.next_return_ms <= now_ms:
+                        return  # very many are back: the next choice goes on
 
     def channel_rest(self, channel: Channel) -> Rest:
         health = self.channels.get(channel.id)
