@@ -17,18 +17,16 @@ import signal  # noqa: E402
 import sys  # noqa: E402
 import time  # noqa: E402
 from dataclasses import replace  # noqa: E402
-from typing import Any  # noqa: E402
 
 import gevent  # noqa: E402
-import redis  # noqa: E402
 from gevent.event import Event  # noqa: E402
 from rq import SimpleWorker  # noqa: E402
 from rq.exceptions import StopRequested  # noqa: E402
 from rq.serializers import JSONSerializer  # noqa: E402
 
-from app.config import load_config  # noqa: E402
+from app.config import Config, ConfigError, load_config  # noqa: E402
 from app.gateway import build_gateway  # noqa: E402
-from app.storage.connections import open_redis  # noqa: E402
+from app.storage.connections import Redis, RedisError, open_redis  # noqa: E402
 from app.telemetry.set_up import set_up_logging  # noqa: E402
 from app.telemetry.standard_error import take_over_stderr  # noqa: E402
 from worker.tasks.keeper import QUEUE  # noqa: E402
@@ -68,19 +66,29 @@ def main() -> int:
     """The process's exit code."""
     take_over_stderr()
     os.nice(NICE)
-    config = load_config()
-    set_up_logging(config.log_level, config.log_format)
-    logging.getLogger("rq").setLevel(logging.CRITICAL)
     stopping = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, stopping.set)
     workers_end = gevent.get_hub().loop.io(sys.stdin.fileno(), READABLE)
     workers_end.start(stopping.set)
+    try:
+        config = load_config()
+    except ConfigError as error:  # of a file that was changed since the worker's start
+        print(f"worker.tasks: {error}", file=sys.stderr)
+        return 1
+    set_up_logging(config.log_level, config.log_format)
+    logging.getLogger("rq").setLevel(logging.CRITICAL)
+    _serve(config, sys.argv[1] if len(sys.argv) > 1 else "", stopping)
+    return 0
+
+
+def _serve(config: Config, name: str, stopping: Event) -> None:
+    """Works until told to stop, or until there has been nothing to do for a while."""
     gateway = build_gateway(replace(config, enable_stats=False))
     gateway.catalog.start()
     gateway.engine.admission.start()
     gateway.engine.tokens.start()  # who counts minutes, for channels, too
-    runner = prepare(gateway, sys.argv[1] if len(sys.argv) > 1 else "")
+    runner = prepare(gateway, name)
     runner.start()
     assert config.redis_url is not None  # noqa: S101 - build_gateway asks for it
     client = open_redis(config.redis_url, tls_verify=config.redis_tls_verify, tcp_keepalive=config.tcp_keepalive)
@@ -93,18 +101,21 @@ def main() -> int:
         runner.stop()
         jobs.kill(StopRequested, timeout=1)
         gateway.stop()
-    return 0
 
 
-def _fetch_jobs(client: Any, runner: Runner, stopping: Event) -> None:
+def _fetch_jobs(client: Redis, runner: Runner, stopping: Event) -> None:
     """RQ's loop, again and again: it ends whenever Redis is away."""
     while not stopping.is_set():
-        worker = TasksWorker([QUEUE], connection=client, serializer=JSONSerializer, worker_ttl=WORKER_TTL_S)
-        worker.runner = runner
         try:
+            worker = TasksWorker([QUEUE], connection=client, serializer=JSONSerializer, worker_ttl=WORKER_TTL_S)
+            worker.runner = runner
             worker.work(logging_level="CRITICAL")
-        except redis.RedisError as error:
+        except StopRequested:
+            return
+        except RedisError as error:
             log.debug("RQ's loop ended and begins anew: %s", error)
+        except Exception:
+            log.exception("RQ's loop ended and begins anew")
         stopping.wait(PAUSE_S)
 
 

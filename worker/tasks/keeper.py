@@ -80,6 +80,7 @@ class TasksKeeper(threading.Thread):
         self.end_process()
 
     def end_process(self) -> None:
+        """Waits until it has left its tasks in order, and kills it where that takes too long."""
         process = self._process
         if process is None:
             return
