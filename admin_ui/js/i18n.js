@@ -4,6 +4,7 @@ import { useEffect, useState } from '../vendor/preact/hooks.mjs';
 import { recall, remember } from './remember.js';
 import { API_WORDS } from './words/api_document.js';
 import { CHANNEL_WORDS } from './words/channels.js';
+import { CSV_WORDS } from './words/csv.js';
 import { KEY_WORDS } from './words/keys.js';
 import { LOG_WORDS } from './words/logs.js';
 import { PRICE_WORDS } from './words/prices.js';
@@ -14,6 +15,7 @@ import { TOKEN_WORDS } from './words/tokens.js';
 const WORDS = {
   ...API_WORDS,
   ...CHANNEL_WORDS,
+  ...CSV_WORDS,
   ...KEY_WORDS,
   ...LOG_WORDS,
   ...PRICE_WORDS,

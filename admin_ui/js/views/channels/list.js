@@ -8,6 +8,8 @@ import { t } from '../../i18n.js';
 import { useDialog } from '../../open_dialog.js';
 import { useReading } from '../../reading.js';
 import { changeQuery, useRoute } from '../../route.js';
+import { CsvExportDialog } from './csv/export.js';
+import { CsvImportDialog } from './csv/import.js';
 import { CopyDialog, DeleteDialog } from './dialogs.js';
 import { ChannelDialog } from './editor.js';
 import { Filters } from './filters.js';
@@ -16,7 +18,10 @@ import { Row } from './row.js';
 import { TestDialog } from './test.js';
 
 const PAGE = 50;
-const DIALOGS = { add: ChannelDialog, edit: ChannelDialog, copy: CopyDialog, delete: DeleteDialog, test: TestDialog, reorder: ReorderDialog };
+const DIALOGS = {
+  add: ChannelDialog, edit: ChannelDialog, copy: CopyDialog, delete: DeleteDialog, test: TestDialog, reorder: ReorderDialog,
+  csvImport: CsvImportDialog, csvExport: CsvExportDialog,
+};
 
 const Empty = ({ onAdd }) => html`
   <div class="empty">
@@ -75,6 +80,8 @@ export function ChannelList() {
         <h1>${t('channels')}</h1>
         <a class="button" href="#/channels/explain"><${Icon} name="route" />${t('explain')}</a>
         ${(filtered || channels.length > 1) && html`<button type="button" onClick=${() => act('reorder')}><${Icon} name="order" />${t('reorder')}</button>`}
+        <button type="button" onClick=${() => act('csvImport')}><${Icon} name="up" />${t('importCsv')}</button>
+        ${(filtered || channels.length > 0) && html`<button type="button" onClick=${() => act('csvExport')}><${Icon} name="down" />${t('exportCsv')}</button>`}
         <button type="button" class="primary" onClick=${() => act('add')}><${Icon} name="add" />${t('addChannel')}</button>
       </div>
       <p class="soft">${t('channelsText')}</p>

@@ -1,8 +1,8 @@
 // Keys as they are given, before they are sent: the server reads them.
 import { ApiError } from '../../api.js';
+import { checkSize } from '../../limits_of_files.js';
 import { keysIn } from '../channels/form.js';
 
-export const MOST_BYTES = 16 * 1024 * 1024;
 const COLUMN = /^["'\s]*(key|keys|key_value|api[_ ]?keys?|secret|(api ?)?密钥)["'\s]*$/i;
 
 /** How many keys a text seems to hold: a list as JSON, a table with a heading, or anything with blanks or commas between. */
@@ -18,6 +18,6 @@ export function countIn(text) {
 export function fileOf(text, file) {
   if (!file && !text.trim()) throw new ApiError(400, { code: 'invalid', field: 'text' });
   const sent = file ?? new Blob([text]);
-  if (sent.size > MOST_BYTES) throw new ApiError(413, { code: 'body_too_large' });
+  checkSize(sent);
   return sent;
 }
