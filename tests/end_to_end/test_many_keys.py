@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from tests.support.gateway import GatewayProcess, Reply
 from tests.support.own_redis import running_redis
 from tests.support.stream_watch import Load, Seen, streaming_upstream, streams
+from tests.support.upstream import Peer, Upstream
 from tests.support.waiting import wait_until
 from tests.support.worker_process import spawn_worker
 
@@ -29,27 +31,43 @@ QUIET_S = 5.0
 """Before anything is done."""
 LATE_MS = 20.0
 KEYS = [f"sk-proj-{number:092}" for number in range(MANY)]
+DEAD = 4_000
+"""Keys that their upstream knows no more."""
+GONE = b'{"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}}'
 
 
 @pytest.fixture
 def gateway_and_load(tmp_path: Path) -> Iterator[tuple[GatewayProcess, Load]]:
-    """With channels whose upstream sends streams, the first of them without a key; and a worker."""
-    with running_redis(tmp_path) as server, streaming_upstream() as (url, upstream):
+    """With channels whose upstream sends streams, the first of them without a key, and one whose upstream knows no key;
+    and a worker."""
+    with (
+        running_redis(tmp_path) as server,
+        streaming_upstream() as (url, upstream),
+        closing(Upstream(handler=know_no_key)) as other,
+    ):
         environ = {"AUTH_KEY": TOKEN, "ENCRYPTION_KEY": "of the test", "PYTHONWARNINGS": "default"}
         gateway = GatewayProcess(server.url, environ).start()
-        worker = spawn_worker(server.url, ENCRYPTION_KEY="of the test", LOG_LEVEL="ERROR")
+        allowed = {"EGRESS_ALLOW": "127.0.0.0/8", "ENCRYPTION_KEY": "of the test", "LOG_LEVEL": "ERROR"}
+        worker = spawn_worker(server.url, **allowed)
         try:
             for number in range(CHANNELS):
                 keys = [f"sk-{number}-{key:020}" for key in range(10)] if number else []
                 said = {"name": f"channel {number}", "dialects": ["openai"], "urls": [{"url": url}], "keys": keys}
                 reply = gateway.admin("POST", "/api/channels", said | {"models": [{"name": "m"}]})
                 assert reply.status == 201, reply.body
+            said = {"name": "dead", "dialects": ["openai"], "urls": [{"url": other.url}], "models": [{"name": "dead"}]}
+            assert gateway.admin("POST", "/api/channels", said).status == 201
             [web] = gateway.worker_pids()
             yield gateway, Load(gateway.port, TOKEN, (upstream, web), STREAMS, EACH_S, FOR_S)
         finally:
             worker.terminate()
             worker.communicate(timeout=20)
             gateway.stop()
+
+
+def know_no_key(peer: Peer) -> None:
+    while peer.read_request():
+        peer.answer(GONE, "401 Unauthorized")
 
 
 def done(gateway: GatewayProcess, reply: Reply) -> dict[str, Any]:
@@ -69,12 +87,12 @@ def done(gateway: GatewayProcess, reply: Reply) -> dict[str, Any]:
 def test_nothing_that_is_done_to_100_000_keys_makes_an_event_of_200_streams_late(
     gateway_and_load: tuple[GatewayProcess, Load],
 ) -> None:
-    """Imports, deletions, whole lists and exports, one after the other, for as long as the streams last."""
+    """Imports, deletions, lists, exports and validations, one after the other, for as long as the streams last."""
     gateway, load = gateway_and_load
     channels = gateway.admin("GET", "/api/channels?limit=500").json()["channels"]
-    [id] = [channel["id"] for channel in channels if channel["name"] == "channel 0"]
-    at = f"/api/channels/{id}/keys"
-    body = {"text": "\n".join(KEYS)}
+    ids = {channel["name"]: channel["id"] for channel in channels}
+    at, dead = f"/api/channels/{ids['channel 0']}/keys", f"/api/channels/{ids['dead']}/keys"
+    body, few = {"text": "\n".join(KEYS)}, {"text": "\n".join(f"sk-dead-{number:040}" for number in range(DEAD))}
     spans: list[tuple[str, float]] = []
 
     def begin(what: str) -> None:
@@ -99,6 +117,13 @@ def test_nothing_that_is_done_to_100_000_keys_makes_an_event_of_200_streams_late
             begin("deletion")
             deleted = done(gateway, gateway.admin("POST", f"{at}/batch", {"all": True, "action": "delete"}))
             assert deleted["changed"] == MANY
+            begin("validation")
+            done(gateway, gateway.admin("POST", dead, few))
+            done(gateway, gateway.admin("POST", f"{dead}/batch", {"all": True, "action": "validate"}))
+            assert gateway.admin("GET", f"{dead}?state=blacklisted").json()["count"] == DEAD
+            begin("restoring")
+            restored = done(gateway, gateway.admin("POST", f"{dead}/batch", {"all": True, "action": "restore"}))
+            assert restored["changed"] == DEAD
         begin("end")
         watched = watching.result()
     assert watched.whole == STREAMS
