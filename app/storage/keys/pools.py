@@ -72,7 +72,15 @@ class KeyPools:
             self.load()
         except RedisError as error:
             log.warning("Redis %s; channels have no keys until it answers", describe(error))
+        self._open_one()
         self._threads.start(self._listen, self._poll)
+
+    def _open_one(self) -> None:
+        """What opens keys is loaded now, and not by the first call, which would hold up others for 10 ms."""
+        for pool in self._pools.values():
+            if (place := pool.marks().find(1)) >= 0:
+                pool.key_at(place)
+                return
 
     def stop(self) -> None:
         self._threads.stop()

@@ -83,6 +83,27 @@ def test_who_is_not_fit_moves_only_his_own_conversations() -> None:
     assert Ring([]).preferred("x", lambda id: True) == 0
 
 
+def test_a_key_that_comes_or_goes_leaves_the_ring_as_if_it_had_always_been_so() -> None:
+    """Among very many, too, and down to none."""
+    dice = random.Random(7)
+    ids = dice.sample(range(1, 10**6), 4000)
+    ring = Ring(ids[:1000])
+    for id in ids[1000:]:
+        ring.add(id)
+    for id in dice.sample(ids[:2000], 1900):
+        ring.remove(id)
+        ids.remove(id)
+    some, other = CONVERSATIONS[:500], Ring(ids)
+    assert [ring.preferred(one, lambda id: id % 3 > 0) for one in some] == [
+        other.preferred(one, lambda id: id % 3 > 0) for one in some
+    ]
+    for id in ids:
+        ring.remove(id)
+    assert ring.preferred("x", lambda id: True) == 0
+    ring.add(5)
+    assert ring.preferred("x", lambda id: True) == 5
+
+
 @pytest.mark.parametrize("keys", [KEYS, random.Random(3).sample(range(1, 10**6), 50), range(10**9, 10**9 + 50)])
 def test_keys_have_about_equal_shares(keys: list[int]) -> None:
     """Whatever their ids: none has more than 1.6 times the mean, and all have some."""

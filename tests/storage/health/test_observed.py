@@ -34,6 +34,19 @@ def alone(own_server: EmbeddedRedis, keys: int = 3) -> KeepingProcess:
     return process
 
 
+def test_very_many_keys_that_are_back_at_once_hold_up_no_choice(own_server: EmbeddedRedis) -> None:
+    """One choice brings some of them back, and the next ones the others."""
+    process = alone(own_server, 2500)
+    for key in range(1, 2501):
+        process.health.rest("1", T, T + 1000, key_id=str(key))
+    process.health.dirty.clear()
+    active = []
+    for _ in range(3):
+        process.health.settle(T + 1000)
+        active.append(process.pools.of("1").counts.active)
+    assert active == [1000, 2000, 2500]
+
+
 def test_a_key_rests_alone_and_comes_back(own_server: EmbeddedRedis) -> None:
     process = alone(own_server)
     process.note(LIMITED, key="2", at_ms=T)

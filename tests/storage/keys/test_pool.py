@@ -13,7 +13,7 @@ from app.core.choosing.standing import Keys
 from app.core.judging.outcome import Blame, Outcome, Verdict
 from app.core.judging.troubles import NONE, Failed, Rested, apply
 from app.core.settings import Settings
-from app.storage.keys.pool import KeyPool
+from app.storage.keys.pool import MOST_RETURNS, KeyPool
 from app.storage.secrets import Secrets
 
 T = 1_800_000_000_000
@@ -190,6 +190,39 @@ def test_a_choice_costs_the_same_where_nearly_all_of_many_keys_rest() -> None:
             rest(pool, id, 1000)
     assert used(pool, 2) == [2500, 2500]
     assert cpu_s(pool) < 5 * cpu_s(pool_of(5))
+
+
+def test_one_more_rest_costs_the_same_where_very_many_keys_rest() -> None:
+    """To note it, and to tell when the first of them is back."""
+
+    def rest_s(pool: KeyPool) -> float:
+        took = []
+        for round in range(5):
+            began = process_time()
+            for number in range(200):
+                rest(pool, number % 5 + 1, 9000 + round * 200 + number)
+                assert pool.keys(("m",)).back_ms
+            took.append(process_time() - began)
+        return min(took)
+
+    many, few = pool_of(5000), pool_of(5)
+    for id in range(1, 5001):
+        rest(many, id, 5000 + id)
+    for id in range(1, 6):
+        rest(few, id, 5000 + id)
+    assert rest_s(many) < 5 * rest_s(few)
+
+
+def test_very_many_keys_that_are_back_at_once_come_a_part_at_a_time() -> None:
+    pool = pool_of(2 * MOST_RETURNS)
+    for id in range(1, 2 * MOST_RETURNS + 1):
+        rest(pool, id, 1000)
+    assert pool.settle(T + 1000)
+    assert pool.counts.active == MOST_RETURNS
+    assert pool.next_return_ms == T + 1000, "the rest is due"
+    assert pool.settle(T + 1000)
+    assert pool.counts == KeyCounts(2 * MOST_RETURNS, 2 * MOST_RETURNS)
+    assert not pool.next_return_ms
 
 
 def test_the_first_to_be_back_may_serve_though_it_rests() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -20,6 +22,7 @@ from app.storage.embedded import EmbeddedRedis
 from app.storage.keys.edits import Added, KeyNotFound
 from app.storage.keys.listing import out_of_pools
 from app.storage.secrets import Secrets
+from tests.support.gateway import ROOT
 from tests.support.keeping import INVALID, LIMITED, KeepingProcess, now_ms
 from tests.support.own_redis import kill, revive
 from tests.support.waiting import wait_until
@@ -192,6 +195,29 @@ def test_a_redis_that_comes_back_empty_gets_the_keys_written_back(new_process: N
     wait_until(lambda: len(secrets(other)) == 3, "all go on together", 1.0)
 
 
+def test_a_write_back_that_breaks_off_leaves_nothing_half(new_process: New, own_redis: Redis) -> None:
+    """Whoever looks meanwhile sees nothing of it; the next one brings all back."""
+    ours = new_process()
+    ours.edits.add("1", [f"sk-{number}" for number in range(600)])
+    ours.pools.stop()
+    aside, pieces = ours.pools.stored.write_aside, []
+
+    def break_off(*arguments: object) -> None:
+        pieces.append(aside(*arguments))  # type: ignore[arg-type, func-returns-value]
+        assert not own_redis.exists(CHANNEL_KEYS + "1")
+        if len(pieces) == 2:
+            raise RedisError
+
+    ours.pools.stored.write_aside = break_off  # type: ignore[method-assign]
+    own_redis.flushall()
+    with pytest.raises(RedisError):
+        ours.pools.load()
+    assert not own_redis.exists(CHANNEL_KEYS + "1")
+    assert secrets(ours)[-1] == "sk-599"
+    ours.pools.load()
+    assert own_redis.hlen(CHANNEL_KEYS + "1") == 600
+
+
 def test_an_edit_after_redis_lost_the_keys_brings_them_back_first(new_process: New, own_redis: Redis) -> None:
     ours = new_process()
     ours.edits.add("1", ["sk-1"])
@@ -351,6 +377,30 @@ def test_sealed_keys_are_found_by_their_digest_and_opened_when_used(new_process:
     assert secrets(ours, "2") == [key, "sk-other"]
     ours.edits.delete("1", ours.edits.ids("1"))
     assert ours.edits.add("1", [key]) == Added(1, 0, 1), "its digests went with it"
+
+
+STARTS = """
+import sys
+from app.storage.connections import open_redis
+from app.storage.keys.pools import KeyPools
+from app.storage.secrets import Secrets
+pools = KeyPools(open_redis(sys.argv[1]), Secrets(["key"], 1))
+pools.start()
+pools.stop()
+print("cryptography" in sys.modules)
+"""
+
+
+def test_a_start_loads_what_opens_keys_where_there_are_some(new_process: New, own_server: EmbeddedRedis) -> None:
+    """And only there: the first call waits for nothing, and who has none spares the memory."""
+
+    def loads() -> bool:
+        command = [sys.executable, "-c", STARTS, own_server.url]
+        return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout == "True\n"
+
+    assert not loads()
+    new_process(secrets=Secrets(["key"], 1)).edits.add("1", ["sk-1"])
+    assert loads()
 
 
 def test_sealed_keys_are_written_back_when_lost(new_process: New, own_redis: Redis) -> None:
