@@ -387,7 +387,7 @@ from app.storage.secrets import Secrets
 pools = KeyPools(open_redis(sys.argv[1]), Secrets(["key"], 1))
 pools.start()
 pools.stop()
-print("cryptography" in sys.modules)
+print("cryptography.hazmat.primitives.ciphers.aead" in sys.modules)
 """
 
 
