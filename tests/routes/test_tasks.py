@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.storage.connections import Redis
+from app.storage.connections import CHANNEL_KEYS_LAST_ID, TASKS, Redis
 from app.storage.secrets import Secrets
 from app.storage.tasks.tasks import Tasks
 from tests.support.channels import add_channel, said_of_channel
@@ -88,9 +88,12 @@ def test_above_a_thousand_keys_are_changed_by_a_task(gateway: GatewayProcess, re
     channel = add_channel(gateway, keys=KEYS[:1000])
     path = f"/api/channels/{channel['id']}/keys"
     import_keys(gateway, channel, ["sk-one-more"])
+    last_id = int(redis_client.get(CHANNEL_KEYS_LAST_ID) or 0)
     for said in ({"all": True}, {"state": "active"}):
         reply = gateway.admin("POST", f"{path}/batch", {"action": "disable"} | said)
         assert (reply.status, reply.json()["task"]["kind"]) == (202, "disable_keys")
+        ordered = json.loads(redis_client.hget(TASKS + reply.json()["task"]["id"], "arguments") or b"")
+        assert ordered["last_id"] == last_id, "what comes later is not meant"
         gateway.admin("DELETE", f"/api/tasks/{reply.json()['task']['id']}")
     assert gateway.admin("POST", f"{path}/batch", {"action": "delete", "state": "disabled"}).json()["changed"] == 0
     ids = [str(number) for number in range(20_000)]
@@ -100,6 +103,8 @@ def test_above_a_thousand_keys_are_changed_by_a_task(gateway: GatewayProcess, re
     for wrong in ({"ids": ids, "all": True}, {"ids": ids[:3], "state": "active"}, {}):
         refused = gateway.admin("POST", f"{path}/batch", {"action": "delete"} | wrong)
         assert (refused.status, refused.json()["field"]) == (400, "ids")
+    refused = gateway.admin("POST", f"{path}/batch", {"action": "delete", "state": ""})
+    assert (refused.status, refused.json()["field"]) == (400, "state")
 
 
 MANY = [f"sk-long-{number:06d}" for number in range(30_000)]

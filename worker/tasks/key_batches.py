@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any, Final, NamedTuple
@@ -84,7 +85,7 @@ def check_channel(running: Running) -> None:
 def meant_ids(running: Running) -> list[str]:
     """Those of a batch, that there still are: of `ids`, of a long list that came with it, in a `state`, or all.
 
-    Raises TaskFailed.
+    Of the latter two no key that came after the order. Raises TaskFailed.
     """
     said = running.arguments
     ids = said.get("ids")
@@ -98,7 +99,8 @@ def meant_ids(running: Running) -> list[str]:
             raise TaskFailed("ids must be a list of ids; nothing was changed")
     if ids is None:
         states = [KeyState(said["state"])] if "state" in said else []
-        return list(running.gateway.key_edits.ids(running.channel_id, states))
+        ids = list(running.gateway.key_edits.ids(running.channel_id, states))
+        return ids[: bisect_right(ids, int(said["last_id"]), key=int)] if "last_id" in said else ids
     pool = running.gateway.choosing.pools.of(running.channel_id)
     return [id for id in dict.fromkeys(map(str, ids)) if _place(pool, id) >= 0]
 

@@ -77,6 +77,19 @@ def test_ids_may_come_as_an_input_of_their_own(house: Gateway, channel: Channel,
     assert list(house.key_edits.ids(channel.id)) == ids[2000:]
 
 
+@pytest.mark.parametrize("said", [{}, {"state": "active"}])
+def test_keys_that_came_after_the_order_are_not_meant(
+    house: Gateway, channel: Channel, ids: list[str], run: Run, said: dict[str, Any]
+) -> None:
+    """Whoever orders that all go, and then adds others, has the others; also where the task begins later."""
+    task = house.tasks.order("delete_keys", channel.id, said | {"last_id": int(ids[-1])})
+    house.key_edits.add(channel.id, ["sk-new"])
+    assert run(task).state is TaskState.DONE
+    kept = house.key_edits.ids(channel.id)
+    assert house.key_edits.reveal(channel.id, kept[-1]) == "sk-new"
+    assert len(kept) == (4 if said else 1)
+
+
 def test_what_a_killed_process_did_counts(
     house: Gateway, channel: Channel, ids: list[str], run: Run, own_redis: Redis
 ) -> None:

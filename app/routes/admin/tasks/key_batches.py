@@ -29,7 +29,7 @@ _BATCH: Final = LongBody(
     Shape(
         {
             "ids": Listed(ID, 1_000_000),
-            "state": OneOf(tuple(STATES), ""),
+            "state": OneOf(tuple(STATES)),
             "all": YesOrNo(meaning="true, for all"),
             "action": OneOf(ACTIONS, is_needed=True),
             "concurrency": Whole(0, 0, 200, meaning="For validate, keys at once; 0: as validate_concurrency says"),
@@ -63,6 +63,7 @@ def add_key_batch_route(admin: Blueprint, gateway: Gateway) -> None:
             meant |= bounds
             _check_model(channel)
         if action == VALIDATE or _count(gateway, channel_id, meant, long) > AT_ONCE:
+            meant |= _until(gateway, channel_id, meant, long)
             pieces = long.pieces if long is not None else ()
             task = gateway.tasks.order(f"{action}_keys", channel_id, meant, pieces=pieces)
             return jsonify(success=True, task=task_answer(task)), 202
@@ -113,6 +114,15 @@ def _count(gateway: Gateway, channel_id: str, meant: dict[str, Any], long: LongV
     gateway.choosing.pools.load()
     counts = gateway.choosing.pools.of(channel_id).counts
     return getattr(counts, meant["state"]) if "state" in meant else counts.total
+
+
+def _until(gateway: Gateway, channel_id: str, meant: dict[str, Any], long: LongValue | None) -> dict[str, int]:
+    """The last key that there is: those that come after the order are not meant by it."""
+    if long is not None or "ids" in meant:
+        return {}
+    gateway.choosing.pools.load()
+    ids = gateway.choosing.pools.of(channel_id).ids
+    return {"last_id": ids[-1] if ids else 0}
 
 
 def _ids(gateway: Gateway, channel_id: str, meant: dict[str, Any]) -> list[str]:
