@@ -178,3 +178,5 @@ def begin(task_id: str) -> None:
         _runner.begin(task_id)
     except RedisError as error:
         log.warning("Task %s is put off: Redis %s", task_id, describe(error))
+    except Exception:  # RQ would keep it to itself
+        log.exception("Task %s could not be begun", task_id)
