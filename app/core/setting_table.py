@@ -89,7 +89,7 @@ GATEWAY_SETTINGS = {
         _seconds(
             "check_interval_s",
             0.0,
-            "How often each channel is asked for its check_model; 0: never",
+            "How often each channel that has a check_model is asked for it; 0: never",
             minimum=0,
             maximum=30 * _DAY_S,
         ),

@@ -59,9 +59,11 @@ def due_keys(
 
 
 def due_channels(tried_ms: Mapping[str, int], snapshot: Snapshot, now_ms: int) -> Iterator[tuple[int, str]]:
-    """The channels to be tried now, since when. One that never was is due at once."""
+    """The channels to be tried now, since when: those with a check_model. One that never was tried is due at once."""
     interval_s = snapshot.settings.check_interval_s
-    for channel_id in open_channels(snapshot, now_ms) if interval_s else ():
+    for channel_id, channel in open_channels(snapshot, now_ms).items() if interval_s else ():
+        if not channel.check_model:
+            continue
         name = name_of_channel(channel_id)
         since_ms = max(tried_ms.get(name, 0), tried_ms.get(ALL_CHANNELS, 0))
         at_ms = due_ms(name, since_ms, interval_s) if since_ms else 0

@@ -11,7 +11,7 @@ from typing import Any, Final
 from app.core.channels.keys import KeyState
 from app.core.judging.outcome import Outcome
 from app.core.judging.troubles import Trouble
-from app.proxy.probing import Probed, usual_key, usual_model
+from app.proxy.probing import Probed, usual_key
 from app.storage.health.subjects import KEY
 from worker.asking import HOPELESS, Asking, MayNotAsk, says_of_key
 from worker.checks.due import ALL_CHANNELS, ALL_KEYS, due_channels, due_keys, name_of_channel, name_of_key, name_of_keys
@@ -145,7 +145,7 @@ class _ChannelChecks(_Checks):
         try:
             channel = self.asking.may_ask(channel_id)
             key = usual_key(self.gateway.choosing.pools, channel, OF_CHECKS)
-            probed = self.asking.try_key(channel_id, key.id, model=usual_model(channel)) if key is not None else None
+            probed = self.asking.try_key(channel_id, key.id, model=channel.check_model) if key is not None else None
         except MayNotAsk:
             return NOT_TRIED
         if key is None or probed is None:

@@ -129,7 +129,7 @@ export const SETTING_WORDS = {
   meaning_cooldown_max_s: ['No rest that we guess is longer', '推定的冷却不会更长'],
   meaning_blacklist_threshold: ['Refusals (401, 403) without a success between them that take a key out of its pool; 0: never', '其间没有成功的拒绝（401、403）达到此次数后，密钥移出密钥池；0 表示从不'],
   meaning_revalidate_interval_s: ['How often, about, a blacklisted key is tried again; one that works goes back into its pool; 0: never', '大约多久重试一次被拉黑的密钥，可用则放回密钥池；0 表示从不'],
-  meaning_check_interval_s: ['How often each channel is asked for its check model; a good answer ends its rests, a bad one is judged like any call; 0: never', '多久用检查模型请求一次每个渠道；成功则结束冷却，失败按普通请求处理；0 表示从不'],
+  meaning_check_interval_s: ['How often each channel that has a check model is asked for it; a good answer ends its rests, a bad one is judged like any call; 0: never', '多久用检查模型请求一次设有检查模型的渠道；成功则结束冷却，失败按普通请求处理；0 表示从不'],
   meaning_validate_concurrency: ['Keys that a validation tries at once', '一次验证任务同时尝试的密钥数'],
   meaning_validate_timeout_s: ['How long a validation waits for the answer to one key; later than that says nothing about the key', '验证任务等待单个密钥响应的最长时间；超时不说明密钥好坏'],
   meaning_empty_is_error: ['Whether an answer without text, tool call, refusal or reasoning counts as a failure', '没有文本、工具调用、拒答或推理内容的回答是否算失败'],

@@ -21,7 +21,7 @@ TROUBLE = Trouble(changed_ms=SINCE_MS, blacklisted_ms=SINCE_MS - HOUR_MS)
 
 def snapshot(*, keys_s: float = 3600, channels_s: float = 3600, **said: object) -> Snapshot:
     settings = Settings(revalidate_interval_s=keys_s, check_interval_s=channels_s)
-    channel = parse_channel("7", said_of_channel("one", **said))
+    channel = parse_channel("7", said_of_channel("one", **({"check_model": "m"} | said)))
     built = build_snapshot(Stored(1, {}), Limits(), settings)
     return replace(built, channels=(channel,))
 
@@ -61,6 +61,7 @@ def test_a_key_is_never_due_where_nobody_may_try_it(said: dict[str, object]) -> 
 def test_a_channel_is_due_at_once_and_then_once_in_an_interval() -> None:
     assert list(due_channels({}, snapshot(), SINCE_MS)) == [(0, "7")]
     assert not list(due_channels({}, snapshot(channels_s=0), SINCE_MS))
+    assert not list(due_channels({}, snapshot(check_model=""), SINCE_MS))
     for name in (name_of_channel("7"), ALL_CHANNELS):
         assert not list(due_channels({name: SINCE_MS}, snapshot(), SINCE_MS + round(0.9 * HOUR_MS) - 1))
         [(_, channel_id)] = due_channels({name: SINCE_MS}, snapshot(), SINCE_MS + round(1.1 * HOUR_MS))

@@ -100,7 +100,7 @@ def test_an_upstream_that_says_nothing_of_keys_is_left_alone_for_an_interval(
 def test_a_channel_that_may_not_serve_is_left_alone(trying: Trying, keyed: KeyedUpstream, why: str) -> None:
     said = {"enabled": False} if why == "enabled" else {"hours": hours_of_others()}
     house = trying(**SOON, CHECK_INTERVAL_S="1")
-    channel = add_keyed(house, keyed, KEYS[:1], enabled=False)
+    channel = add_keyed(house, keyed, KEYS[:1], enabled=False, check_model="m")
     blacklist(house, channel, keyed, KEYS[:1])
     channels.update(house.catalog, {channel.id: {"enabled": True} | said})
     wait_for_due(house)
@@ -110,10 +110,11 @@ def test_a_channel_that_may_not_serve_is_left_alone(trying: Trying, keyed: Keyed
 
 
 def test_a_good_check_ends_rests_and_a_bad_one_is_judged_like_a_call(trying: Trying, keyed: KeyedUpstream) -> None:
-    """With the check model; a channel is tried anew only when its interval is over."""
+    """With the check model, and none without; a channel is tried anew only when its interval is over."""
     house = trying(**HOUR)
     good = add_keyed(house, keyed, ["sk-good"], name="good", check_model="m-of-checks")
-    bad = add_keyed(house, keyed, ["sk-bad"], name="bad")
+    bad = add_keyed(house, keyed, ["sk-bad"], name="bad", check_model="m")
+    add_keyed(house, keyed, ["sk-none"], name="none")
     keyed.answers = {"sk-bad": INVALID}
     now = now_ms()
     house.choosing.health.rest(good.id, now - 1, now + 3_600_000)
@@ -171,7 +172,7 @@ def test_tasks_are_ordered_when_something_is_due(
 ) -> None:
     """One of a kind; none where nothing is due, or nothing is to be tried."""
     house = trying()
-    channel = add_keyed(house, keyed, KEYS[:2], enabled=False)
+    channel = add_keyed(house, keyed, KEYS[:2], enabled=False, check_model="m")
     blacklist(house, channel, keyed, KEYS[:2])
     channels.update(house.catalog, {channel.id: {"enabled": True}})
     wait_until(lambda: len(list(house.stored_health.blacklisted())) == 2, "their troubles are stored")
