@@ -11,10 +11,12 @@ from app.core.channels.keys import KeyState
 from app.core.model import Channel
 from app.gateway import Gateway
 from app.storage.catalog import channels
-from app.storage.connections import TASKS, Redis
+from app.storage.connections import TASKS, TASKS_INPUT, Redis
 from app.storage.keys.edits import Added
+from app.storage.secrets import Secrets
 from app.storage.tasks.stored import StoredTasks
 from app.storage.tasks.task import TaskState
+from app.storage.tasks.tasks import Tasks
 from tests.support.tasks import Run
 from worker.tasks import key_batches
 from worker.tasks.runner import BEGINNINGS
@@ -160,6 +162,18 @@ def test_keys_that_came_to_a_channel_while_it_was_deleted_go_again(
     monkeypatch.setattr(house.key_edits, "add", deleted_meanwhile)
     assert run(task).state is TaskState.FAILED
     assert not house.key_edits.ids(channel.id)
+
+
+def test_an_input_that_was_encrypted_with_a_key_of_others_is_told(
+    house: Gateway, channel: Channel, run: Run, own_redis: Redis
+) -> None:
+    """As where a web process and the worker have not the same ENCRYPTION_KEY."""
+    of_web = Tasks(own_redis, Secrets(["another key"], rounds=1))
+    task = of_web.order("import_keys", channel.id, {"format": "text", "field": "text"}, pieces=_lines(KEYS))
+    ended = run(task)
+    assert ended.state is TaskState.FAILED
+    assert "ENCRYPTION_KEY" in ended.message
+    assert own_redis.keys(f"{TASKS_INPUT}*") == []
 
 
 def test_one_that_never_gets_on_is_given_up(house: Gateway, channel: Channel, own_redis: Redis) -> None:
