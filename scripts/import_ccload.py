@@ -193,20 +193,23 @@ class Move:
 
     def _ids(self, by_name: Mapping[str, Channel]) -> dict[int, str]:
         """Ids here by ccLoad's; on a dry run channels that would be added have their names instead."""
-        ids = {}
+        ids, names = dict[int, str](), set[str]()
         for one in self._found.channels:
             name = comparable(str(one.row["name"]))
+            if name in names:  # names of two that differ in capitals alone: the second one is not here
+                continue
+            names.add(name)
             if name in by_name:
-                ids[int(one.row["id"])] = by_name[name].id
+                ids[one.row["id"]] = by_name[name].id
             elif self._dry_run:
-                ids[int(one.row["id"])] = name
+                ids[one.row["id"]] = name
         return ids
 
     def _tell_what_is_left_out(self) -> None:
         for name, value in sorted(self._found.settings.items()):
             nearest = SETTINGS.get(name)
             here = f" (see {nearest} here)" if nearest else ""
-            print(f"  not taken   setting {name} = {value[:100]}{here}")
+            print(f"  not taken   setting {_shown(name)} = {_shown(value[:100])}{here}")
         for table, rows in self._found.left_out.items():
             if rows:
                 print(f"  not taken   {rows:,} rows of {table}")
@@ -225,7 +228,12 @@ def _tell(change: LineChange, is_taken: bool) -> None:
         print(f"  left alone  {name}, which is another here: {_differences(change)} (--update takes it)")
         return
     for note in change.notes:
-        print(f"              {note}")
+        print(f"              {_shown(note)}")
+
+
+def _shown(text: str) -> str:
+    """A terminal does what some characters say."""
+    return text if text.isprintable() else repr(text)
 
 
 def _differences(change: LineChange) -> str:

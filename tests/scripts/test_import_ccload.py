@@ -136,6 +136,29 @@ def test_a_dry_run_says_all_and_changes_nothing(move: Any, redis: Redis, ccload:
     assert move() == told.replace("Would be taken", "Taken")
 
 
+def test_a_token_opens_no_channel_that_has_but_the_name_of_its_own(move: Any, redis: Redis, ccload: CcloadFile) -> None:
+    """Of two names that differ in capitals alone the first one is taken."""
+    ccload.channel("One", "k1")
+    ccload.token("the text", allowed_channel_ids=f"[{ccload.channel('one', 'k2')}]")
+    assert "1 of the channels that it names are not here" in move()
+    token = ACCESS_TOKENS.of(Catalog(redis, Limits(), Settings()).load()).by_digest[hash_of("the text")]
+    assert (token.routes_mode, token.channels) == ("allow", set())
+
+
+def test_cells_of_a_strange_kind_stop_nothing_and_reach_no_terminal(
+    move: Any, redis: Redis, ccload: CcloadFile
+) -> None:
+    ccload.channel("bad", daily_cost_limit="much")
+    ccload.channel("good")
+    ccload.connection.execute("PRAGMA foreign_keys = OFF")
+    ccload.add("api_keys", channel_id="x", key_index=0, api_key="k9")
+    ccload.add("system_settings", key="a\x1b[2J", value="\x1b]0;b\x07", default_value="")
+    told = move()
+    assert list(channels_of(redis)) == ["good"]
+    assert "\x1b" not in told
+    assert "not taken   channel 'bad': must be an amount" in told
+
+
 def test_what_is_not_taken_is_told(move: Any, redis: Redis, ccload: CcloadFile) -> None:
     ccload.channel("login", auth_type="codex_oauth")
     ccload.channel("inside", url="http://10.0.0.1")

@@ -10,7 +10,7 @@ from collections.abc import Mapping as MappingOf
 from typing import Any, Final, NamedTuple
 
 from app.core.callers.definition import parse_access_token
-from app.core.channels.ccload_rows import Row, texts_of
+from app.core.channels.ccload_rows import Row, texts_of, whole
 from app.core.errors import InvalidChannel
 from app.core.money.amounts import show_usd
 
@@ -30,7 +30,7 @@ class Meant(NamedTuple):
 def meaning_of(row: Row, channels: MappingOf[int, str], now_ms: int) -> Meant:
     """`channels`: the ids here of ccLoad's channels. Raises Invalid for what cannot be taken."""
     digest = _digest(str(row["token"]))
-    expires_at_ms = int(row.get("expires_at") or 0)
+    expires_at_ms = whole(row, "expires_at")
     if 0 < expires_at_ms <= now_ms:
         raise InvalidChannel("it has expired", "expires_at")
     text = str(row.get("description") or "").strip() or f"ccLoad token {row['id']}"
@@ -41,7 +41,7 @@ def meaning_of(row: Row, channels: MappingOf[int, str], now_ms: int) -> Meant:
         "enabled": bool(row.get("is_active", 1)),
         "expires_at_ms": expires_at_ms or None,
         "models": list(dict.fromkeys(texts_of(row, "allowed_models"))),
-        "max_concurrency": int(row.get("max_concurrency") or 0),
+        "max_concurrency": whole(row, "max_concurrency"),
         "routes": _routes(row, channels, notes),
         "budgets": _budgets(row, notes),
     }
@@ -62,10 +62,10 @@ def _digest(text: str) -> bytes:
 
 def _routes(row: Row, channels: MappingOf[int, str], notes: list[str]) -> dict[str, Any]:
     """A list that names channels which are not here opens no more than those that are."""
-    named = [int(text) for text in texts_of(row, "allowed_channel_ids") if text.isdecimal()]
+    named = texts_of(row, "allowed_channel_ids")
     if not named:
         return {"mode": "all"}
-    known = [channels[id] for id in named if id in channels]
+    known = [channels[int(text)] for text in named if text.isdecimal() and int(text) in channels]
     if len(known) < len(named):
         notes.append(f"{len(named) - len(known)} of the channels that it names are not here")
     mode = "deny" if str(row.get("channel_restriction_mode") or "") == "deny" else "allow"
@@ -75,13 +75,13 @@ def _routes(row: Row, channels: MappingOf[int, str], notes: list[str]) -> dict[s
 def _budgets(row: Row, notes: list[str]) -> dict[str, str]:
     """Of a total what is left of it: what it has spent here begins at 0."""
     budgets = {}
-    total, used = (int(row.get(f"cost_{name}_microusd") or 0) for name in ("limit", "used"))
+    total, used = (whole(row, f"cost_{name}_microusd") for name in ("limit", "used"))
     if total:
         budgets["total_usd"] = _usd(max(0, total - used))
         if used:
             notes.append(f"${_usd(used)} of its ${_usd(total)} were spent: its total budget is the rest")
     for period, field in (("daily", "day_usd"), ("monthly", "month_usd")):
-        if limit := int(row.get(f"cost_{period}_limit_microusd") or 0):
+        if limit := whole(row, f"cost_{period}_limit_microusd"):
             budgets[field] = _usd(limit)
     return budgets
 

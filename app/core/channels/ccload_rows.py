@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as MappingOf
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -23,6 +23,9 @@ from app.core.said.reading import Said
 from app.wire import ccload
 
 Row = MappingOf[str, Any]
+
+LONGEST_REST_S: Final = 86_400
+"""Longer ones are cut to it, as those that upstreams tell."""
 
 _NOT_TAKEN: Final = {
     "cooldown_detection_rules": "its rules of cooldowns are left out: see /api/outcome-rules",
@@ -78,30 +81,43 @@ def meaning_of(channel: CcloadChannel, now_ms: int) -> Meant:
     notes += [told for column, told in _NOT_TAKEN.items() if row.get(column) not in (None, "", 0, "{}", "null")]
     if _text(row, "protocol_transform_mode") == "local":
         notes.append("protocol_transform_mode is left out: calls are not translated")
-    line = ChannelRow(int(row["id"]), said["name"], said, guessed, keys, tuple(notes))
+    line = ChannelRow(whole(row, "id"), said["name"], said, guessed, keys, tuple(notes))
     return Meant(line, _rests(channel, now_ms))
 
 
 def usd(value: object) -> str:
     """A database's number as decimal text. Raises ValueError."""
-    number = Decimal(str(value or 0))
+    try:
+        number = Decimal(str(value or 0))
+    except InvalidOperation:
+        number = Decimal("NaN")
     if not number.is_finite() or number < 0:
         raise ValueError(f"must be an amount, not {value!r}")
     text = format(round(number, 9), "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def whole(row: Row, column: str) -> int:
+    """A column of numbers, in which SQLite keeps whatever it was given; 0 where it is not there. Raises InvalidChannel."""
+    try:
+        return int(row.get(column) or 0)
+    except (ValueError, OverflowError):
+        raise InvalidChannel(f"{column} must be a whole number, not {row[column]!r}", column) from None
+
+
 def texts_of(row: Row, column: str) -> list[str]:
     """A column that holds a list in JSON. Raises InvalidChannel."""
     found = _json(row, column, list)
+    if found is None and _text(row, column) not in ("", "null"):
+        raise InvalidChannel(f"{column} must be a list in JSON", column)
     return [str(entry).strip() for entry in found or () if str(entry).strip()]
 
 
 def _plain(row: Row) -> dict[str, Any]:
-    said: dict[str, Any] = {"priority": int(row.get("priority") or 0), "enabled": bool(row.get("enabled", 1))}
+    said: dict[str, Any] = {"priority": whole(row, "priority"), "enabled": bool(row.get("enabled", 1))}
     for column, field in (("rpm_limit", "requests_per_minute"), ("max_concurrency", "max_concurrency")):
         if column in row:
-            said[field] = int(row[column] or 0)
+            said[field] = whole(row, column)
     if "daily_cost_limit" in row:
         said["cost_per_day_usd"] = usd(row["daily_cost_limit"])
     if "proxy_url" in row:
@@ -180,7 +196,11 @@ def _rules(row: Row, notes: list[str]) -> dict[str, Any]:
         ("body_rules", "body", parse_body_rules),
     ):
         taken[field] = []
-        for rule in rules.get(theirs) or ():
+        listed = rules.get(theirs) or []
+        if not isinstance(listed, list):
+            notes.append(f"custom_request_rules.{theirs} is left out: it is no list")
+            continue
+        for rule in listed:
             ours = _rule(rule)
             try:
                 parse(Said({field: [ours]}, "", CHANNEL), field)
@@ -239,11 +259,12 @@ def _rests(channel: CcloadChannel, now_ms: int) -> list[KnownRest]:
     found = [KnownRest(_until_ms(channel.row))]
     found += [KnownRest(_until_ms(row), secret=_text(row, "api_key")) for row in channel.keys]
     found += [KnownRest(_until_ms(row), model=_text(row, "model")) for row in channel.model_rests]
-    return [rest for rest in found if rest.until_ms > now_ms]
+    longest_ms = now_ms + LONGEST_REST_S * 1000
+    return [rest._replace(until_ms=min(rest.until_ms, longest_ms)) for rest in found if rest.until_ms > now_ms]
 
 
 def _until_ms(row: Row) -> int:
-    return int(row.get("cooldown_until") or 0) * 1000
+    return whole(row, "cooldown_until") * 1000
 
 
 def _text(row: Row, column: str) -> str:
@@ -266,5 +287,6 @@ def by_channel(rows: Iterable[Row]) -> dict[int, list[Row]]:
     """Rows of a table, in their order, by the channel to which they belong."""
     found: dict[int, list[Row]] = {}
     for row in rows:
-        found.setdefault(int(row["channel_id"]), []).append(row)
+        if isinstance(row["channel_id"], int):  # SQLite keeps in a column whatever it was given
+            found.setdefault(row["channel_id"], []).append(row)
     return found

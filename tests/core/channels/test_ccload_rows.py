@@ -150,6 +150,27 @@ def test_a_channel_that_cannot_be_taken_says_why(columns: dict[str, str], words:
         channel(**columns)
 
 
+@pytest.mark.parametrize(
+    "columns",
+    [
+        *({name: value} for name in ("id", "priority", "rpm_limit", "cooldown_until") for value in ("x", float("inf"))),
+        *({"daily_cost_limit": value} for value in ("x", float("inf"), -1)),
+    ],
+)
+def test_a_column_of_numbers_that_holds_none_says_so(columns: dict[str, Any]) -> None:
+    """SQLite keeps in any column whatever it was given."""
+    with pytest.raises(ValueError, match=r"must be (a whole number|an amount)"):
+        channel(**columns)
+
+
+def test_rules_that_are_no_list_are_left_out() -> None:
+    assert "headers is left out" in channel(custom_request_rules='{"headers": 5, "body": []}').row.notes[0]
+
+
+def test_a_rest_is_no_longer_than_a_day() -> None:
+    assert channel(cooldown_until=1 << 62).rests == [KnownRest(NOW_MS + 86_400_000)]
+
+
 # --- tokens ---
 
 
@@ -189,11 +210,20 @@ def test_a_token_for_channels_that_are_not_here_opens_no_others() -> None:
     meant = token(allowed_channel_ids="[2, 9]")
     assert meant.said["routes"] == {"mode": "allow", "channels": ["12"]}
     assert meant.notes == ("1 of the channels that it names are not here",)
-    assert token(allowed_channel_ids="[9]").said["routes"] == {"mode": "allow", "channels": []}
+    for said in ("[9]", '["x"]'):
+        assert token(allowed_channel_ids=said).said["routes"] == {"mode": "allow", "channels": []}
 
 
 @pytest.mark.parametrize(
-    ("row", "words"), [({"expires_at": NOW_MS}, "expired"), ({"token": "plain text"}, "form that is not known")]
+    ("row", "words"),
+    [
+        ({"expires_at": NOW_MS}, "expired"),
+        ({"token": "plain text"}, "form that is not known"),
+        ({"expires_at": float("inf")}, "whole number"),
+        ({"cost_limit_microusd": "x"}, "whole number"),
+        ({"allowed_models": '{"m": 1}'}, "must be a list"),
+        ({"allowed_channel_ids": "7"}, "must be a list"),
+    ],
 )
 def test_a_token_that_cannot_be_taken_says_why(row: dict[str, Any], words: str) -> None:
     with pytest.raises(Invalid, match=words):
