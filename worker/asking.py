@@ -44,6 +44,7 @@ class Asking:
     def catch_up(self) -> None:
         """Knows from now on what was said and observed until it was called, wherever that was. Raises RedisError."""
         self.gateway.catalog.look()
+        self.gateway.choosing.pools.load()
         self.gateway.health_keeper.catch_up(CATCH_UP_S)
         self.gateway.choosing.health.settle(_now_ms())
 

@@ -31,9 +31,9 @@ log = logging.getLogger(__name__)
 TICK_S: Final = 0.5
 LOOK_S: Final = 15.0
 """How often it is looked, at least; more often where an interval is short."""
-KEYS_LOOK_S: Final = 300.0
-"""The same of keys, for which all troubles are read."""
-SHARE: Final = 10
+KEYS_LOOK_S: Final = 600.0
+"""The same of keys, for which all troubles are read; and as a task that finds one may have to start its process."""
+SHARE: Final = 6
 """So often within an interval."""
 TABLES: Final = (*SETTINGS.tables, *CHANNELS.tables)
 """What of the catalogue says what is due."""
