@@ -98,7 +98,7 @@ def usd(value: object) -> str:
 
 
 def whole(row: Row, column: str) -> int:
-    """A column of numbers, in which SQLite keeps whatever it was given; 0 where it is not there. Raises InvalidChannel."""
+    """A number; 0 where nothing was said. SQLite keeps in any column whatever it was given. Raises InvalidChannel."""
     try:
         return int(row.get(column) or 0)
     except (ValueError, OverflowError):

@@ -53,8 +53,10 @@ return ''
 """
 )
 # What ends one: its state, then fields and values. ARGV[2]: how long it is kept, ms.
+# A Redis whose memory is full lets a script go on that begins by removing something: what ends a task frees memory.
 _END = """
 local function finish(state)
+    redis.call('DEL', KEYS[4])
     redis.call('HSET', KEYS[1], 'state', state, 'ended_at_ms', now)
     redis.call('HDEL', KEYS[1], 'claim', 'until_ms', 'process', 'arguments', 'place')
     redis.call('PEXPIRE', KEYS[1], ARGV[2])
@@ -124,8 +126,8 @@ _FINISH = (
     + _END
     + """
 if redis.call('HGET', KEYS[1], 'claim') ~= ARGV[3] then return 0 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 5))
 finish(ARGV[4])
+redis.call('HSET', KEYS[1], unpack(ARGV, 5))
 return 1
 """
 )
@@ -136,6 +138,7 @@ _CANCEL = (
     + """
 local state = redis.call('HGET', KEYS[1], 'state')
 if state ~= 'queued' and state ~= 'running' then return 0 end
+redis.call('HDEL', KEYS[1], 'cancelled')
 redis.call('HSET', KEYS[1], 'cancelled', 1)
 if tonumber(redis.call('HGET', KEYS[1], 'until_ms') or '0') <= now then finish('cancelled') end
 return 1

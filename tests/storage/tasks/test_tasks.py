@@ -189,3 +189,19 @@ def test_there_is_no_other_task(tasks: Tasks, id: str) -> None:
     assert "canary" not in str(told.value)
     with pytest.raises(TaskNotFound):
         tasks.cancel(id)
+
+
+def test_a_task_is_ended_while_redis_is_full(tasks: Tasks, stored: StoredTasks, own_redis: Redis) -> None:
+    """Its input may be what fills it: an operator cancels, or its process ends it, and there is room again."""
+    waits, runs, ends = (tasks.order("import_keys", channel_id, {}, pieces=[b"sk-1"]).id for channel_id in "789")
+    claim, last = (stored.claim(id, HOLD_MS, 5)["claim"] for id in (runs, ends))
+    own_redis.config_set("maxmemory", 1)
+    try:
+        assert tasks.cancel(waits).state is TaskState.CANCELLED
+        assert tasks.cancel(runs).message == "it is being cancelled"
+        assert stored.finish(ends, last, TaskState.FAILED, {"done": 1})
+    finally:
+        own_redis.config_set("maxmemory", 0)
+    assert stored.tell(runs, claim, HOLD_MS, {}, got_on=False) == 2
+    assert (tasks.get(ends).state, tasks.get(ends).done) == (TaskState.FAILED, 1)
+    assert not own_redis.exists(TASKS_INPUT + waits, TASKS_INPUT + ends)
