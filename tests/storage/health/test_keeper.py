@@ -49,6 +49,17 @@ def test_a_rest_is_known_everywhere_within_a_second(new_process: New) -> None:
         assert process.pools.of("1").counts == KeyCounts(2, 1, 1)
 
 
+def test_who_catches_up_knows_what_was_stored_before(new_process: New) -> None:
+    """A process that is about to try keys must not miss what a success would end."""
+    ours, other = new_process(), new_process()
+    ours.edits.add("1", [f"sk-{number}" for number in range(20)])
+    for number in range(1, 21):
+        ours.note(LIMITED, key=str(number))
+        wait_until(lambda: not ours.health.dirty, "it is stored", KNOWN_S)
+        other.keeper.catch_up(5.0)
+        assert other.key_until(str(number)), "it is known at once"
+
+
 def test_a_success_elsewhere_ends_the_rest_here(new_process: New) -> None:
     ours, other = new_process(), new_process()
     ours.edits.add("1", ["sk-1"])

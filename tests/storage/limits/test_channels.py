@@ -132,3 +132,17 @@ def test_without_limits_nothing_is_asked_and_nothing_remembered(own_redis: Redis
     assert not slots._leases
     assert not limits._full_keys
     assert taken(limits, pool(0)) is None, "no fit key is not full"
+
+
+def test_room_for_a_key_that_is_named_is_taken_in_both_or_in_neither(new_limits: New) -> None:
+    limits, limited = new_limits(), channel(max_concurrency=2, key_max_concurrency=1)
+    first = limits.take_both(limited, "1")
+    assert not isinstance(first, Full)
+    assert limits.take_both(limited, "1") == Full("concurrency"), "the key is full"
+    second = limits.take_both(limited, "2")
+    assert not isinstance(second, Full), "the channel's place was given back"
+    assert limits.take_both(limited, "3") == Full("concurrency"), "the channel is full"
+    for place in (*first, *second):
+        place.release()
+    assert not isinstance(limits.take_both(limited, "1"), Full)
+    assert not isinstance(limits.take_both(channel("2"), "1"), Full), "nothing is limited there"
