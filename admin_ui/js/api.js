@@ -98,7 +98,8 @@ async function readList(path, noun, asked, most) {
 /** asked: dialect, model, state, q; each may be empty. */
 export const readChannels = (asked, most) => readList('/api/channels', 'channels', asked, most);
 export const readChannel = (id) => call('GET', channelPath(id)).then(({ channel }) => channel);
-export const addChannel = (channel) => call('POST', '/api/channels', channel);
+/** With many keys the answer has the task that adds them, too. */
+export const addChannel = (channel) => call('POST', '/api/channels', channel, LONG_TIMEOUT_MS);
 export const changeChannel = (id, changes) => call('PUT', channelPath(id), changes);
 export const deleteChannel = (id) => call('DELETE', channelPath(id));
 export const copyChannel = (id, name, keys) => call('POST', `${channelPath(id)}/copy`, { name, keys });

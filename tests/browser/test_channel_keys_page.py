@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -78,9 +79,14 @@ def test_a_key_is_shown_only_when_it_is_asked_for(
     assert complaints == []
 
 
-def test_resting_keys_are_restored_and_pages_are_turned(open_page: OpenPage, gateway: GatewayProcess) -> None:
-    """Fifty keys stand on a page; what is filtered by state is restored together."""
-    channel = add(gateway, "many", keys=[f"sk-key-number-{n:04}" for n in range(60)])
+def test_resting_keys_are_restored_and_pages_are_turned(
+    open_page: OpenPage, gateway: GatewayProcess, complaints: list[str]
+) -> None:
+    """Fifty keys stand on a page; what is filtered by state is exported, restored and validated together.
+
+    A whole key that is searched for does not get into the address, nor what is not on the screen into what is chosen.
+    """
+    channel = add(gateway, "many", models=[{"name": "*"}], keys=[f"sk-key-number-{n:04}" for n in range(60)])
     keys = f"/api/channels/{channel['id']}/keys"
     for key in gateway.admin("GET", keys).json()["keys"][:2]:
         gateway.admin("POST", f"{keys}/{key['id']}/cooldown", {"seconds": 900})
@@ -95,9 +101,37 @@ def test_resting_keys_are_restored_and_pages_are_turned(open_page: OpenPage, gat
     page.get_by_label("State").select_option("resting")
     expect(rows).to_have_count(2)
     expect(page.get_by_text("All 2 resting keys")).to_be_visible()
+    dialog = page.get_by_role("dialog")
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as downloading:
+        dialog.get_by_role("button", name="Export").click()
+    assert Path(downloading.value.path()).read_text() == "sk-key-number-0000\nsk-key-number-0001\n"
     page.get_by_role("button", name="Restore", exact=True).click()
-    page.get_by_role("dialog").get_by_role("button", name="Restore").click()
+    dialog.get_by_role("button", name="Restore").click()
     expect(page.get_by_text("Restored 2 keys")).to_be_visible()
+    page.get_by_role("button", name="Clear the filters").click()
+    expect(page.get_by_text("1–50 of 60")).to_be_visible()
+    page.get_by_label("a page").select_option("200")
+    expect(rows).to_have_count(60)
+    bar = page.get_by_role("group", name="For several keys")
+    expect(bar).to_contain_text("All 60 keys")
+    page.get_by_role("checkbox", name="Select all").check()
+    expect(bar).to_contain_text("60 keys chosen")
+    page.get_by_role("searchbox").fill("sk-key-number-0042")
+    expect(rows).to_have_count(1)
+    expect(bar).to_contain_text("1 key chosen")
+    assert "0042" not in page.url
+    bar.get_by_role("button", name="Validate").click()
+    expect(dialog).to_contain_text("Validate 1 key?")
+    dialog.get_by_role("button", name="Validate").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("Set its model for checks first")
+    gateway.admin("PUT", f"/api/channels/{channel['id']}", {"check_model": "m"})
+    dialog.get_by_role("button", name="Validate").click()
+    here = page.get_by_role("list", name="Tasks")
+    expect(here).to_contain_text("Validation of keys")
+    page.get_by_role("button", name="Cancel: Validation of keys").click()
+    expect(here).to_contain_text("Cancelled")
+    assert complaints == []
     assert stored(gateway, "many")["keys"]["active"] == 60
 
 

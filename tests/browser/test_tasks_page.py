@@ -36,6 +36,23 @@ def add_by_file(page: Page) -> None:
     page.get_by_role("button", name="Add keys").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Or a file").set_input_files([FILE])
+    expect(dialog).to_contain_text("1,001 keys")
+    dialog.get_by_role("button", name="Add keys").click()
+
+
+PASTE = """(field, text) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData('text/plain', text);
+    field.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
+}"""
+
+
+def add_by_pasting(page: Page) -> None:
+    """So many that a browser would need seconds to show them."""
+    page.get_by_role("button", name="Add keys").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Keys").evaluate(PASTE, "\n".join(key + "x" * 200 for key in KEYS))
+    expect(dialog).to_contain_text(re.compile(r"Pasted text 214 kB.*1,001 keys"))
     dialog.get_by_role("button", name="Add keys").click()
 
 
@@ -49,7 +66,7 @@ def test_an_import_moves_by_itself_and_its_end_is_told(
     here = page.get_by_role("list", name="Tasks").get_by_role("listitem")
     expect(here).to_contain_text("Import of keys")
     expect(here).to_contain_text("Waiting")
-    add_by_file(page)
+    add_by_pasting(page)
     refusal = page.get_by_role("dialog").get_by_role("alert")
     expect(refusal).to_contain_text("runs for this channel already")
     refusal.get_by_role("link", name="Show the task").click()

@@ -14,7 +14,8 @@ export const KEY_WORDS = {
     '每行一个或用逗号分隔，也可为 JSON 或 CSV；已有的会跳过。',
   ],
   orFile: ['Or a file', '或选择文件'],
-  keysFile: ['File', '文件'],
+  pastedText: ['Pasted text', '粘贴的文本'],
+  removeFile: ['Remove', '移除'],
   keysFileHint: ['Text, JSON or CSV with a column “key”, up to 16 MB.', '文本、JSON 或含 key 列的 CSV，最大 16 MB。'],
   sending: ['One moment…', '请稍候…'],
   export: ['Export', '导出'],
@@ -68,5 +69,9 @@ export const KEY_WORDS = {
   keyModelsHint: ['One a line. Empty: all of the channel’s.', '每行一个；留空则为渠道的全部模型。'],
   previousPage: ['Previous', '上一页'],
   nextPage: ['Next', '下一页'],
+  'error_invalid_keys.check_model': [
+    'The channel serves all models and names none. Set its model for checks first: Edit, Credential, proxy and timeouts.',
+    '渠道提供全部模型而未列出名称，请先设置检测用模型：编辑 → 凭证、代理与超时。',
+  ],
   'error_invalid_keys.file': ['These cannot be keys: {message}', '其中有内容不能作为密钥：{message}'],
 };

@@ -11,6 +11,7 @@ export const TASK_WORDS = {
   progress: ['Progress', '进度'],
   taskTimes: ['Began, took', '开始与用时'],
   doneOf: ['{done} of {total}', '{done} / {total}'],
+  timeLeft: ['about {time} left', '约剩 {time}'],
   task_queued: ['Waiting', '等待中'],
   task_running: ['Running', '进行中'],
   task_done: ['Done', '已完成'],

@@ -7,7 +7,8 @@ import { Check, Input, Select } from '../../components/input.js';
 import { html } from '../../html.js';
 import { t } from '../../i18n.js';
 import { problemText } from '../../problem.js';
-import { changesOf, channelOf, formFrom, formOf, keysIn } from './form.js';
+import { KeysField } from '../keys/field.js';
+import { changesOf, channelOf, formFrom, formOf } from './form.js';
 import { Models } from './models.js';
 import { Connection, HeadersAndBody, Limits, useKnownOptions } from './more.js';
 import { Presets } from './presets.js';
@@ -35,15 +36,13 @@ function Dialects({ form, error, onForm }) {
 
 function Keys({ channel, form, error, onForm }) {
   const wrong = error?.field?.startsWith('keys') && problemText(error);
-  const count = keysIn(form.keys).length;
   if (channel) {
     return html`
       <p class="keys-line"><b>${t('keys')}</b> ${t('keysActive', channel.keys)}
         <a href="#/channels/${channel.id}/keys">${t('manageKeys')}</a></p>`;
   }
   return html`
-    <${Input} name="keys" label=${t('keys')} unit=${count > 0 ? t('keyCount', { n: count }) : ''} text=${form.keys} area rows=${3} class="mono"
-      placeholder="sk-..." hint=${t('keysHint')} wrong=${wrong} onText=${(keys) => onForm({ keys })} />`;
+    <${KeysField} text=${form.keys} rows=${3} class="mono" hint=${t('keysHint')} wrong=${wrong} onText=${(keys) => onForm({ keys })} />`;
 }
 
 function Fields({ channel, form, error, known, onForm }) {
@@ -85,9 +84,11 @@ export function ChannelDialog({ channel, onClose, onChanged }) {
     if (provider) setForm(formFrom(provider, form));
   };
   const { error, busy, start } = useAction(
-    () => {
+    async () => {
       if (channel) return changeChannel(channel.id, changesOf(before, form, known));
-      return addChannel({ ...channelOf(form, known), keys: keysIn(form.keys) });
+      const { channel: { id }, task } = await addChannel({ ...channelOf(form, known), keys: form.keys });
+      // where it is seen how its many keys are added
+      if (task) location.hash = `#/channels/${id}/keys`;
     },
     () => onChanged(t(channel ? 'saved' : 'added', { prefix: form.name.trim() })),
   );

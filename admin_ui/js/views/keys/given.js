@@ -14,10 +14,17 @@ export function countIn(text) {
   return keysIn(trimmed).length;
 }
 
-/** What is sent. Raises what the server would say of nothing, and of too much. */
-export function fileOf(text, file) {
-  if (!file && !text.trim()) throw new ApiError(400, { code: 'invalid', field: 'text' });
-  const sent = file ?? new Blob([text]);
-  checkSize(sent);
-  return sent;
+/** What is sent of a text. Raises what the server would say of nothing, and of too much. */
+export function typedFile(text) {
+  if (!text.trim()) throw new ApiError(400, { code: 'invalid', field: 'text' });
+  const file = new Blob([text]);
+  checkSize(file);
+  return file;
+}
+
+/** A file as it is held until it is sent: its content, read once, and how many keys that seem to be. Raises what the server would say of too much. */
+export async function heldFile(file) {
+  checkSize(file);
+  const text = await file.text();
+  return { name: file.name, content: new Blob([text]), count: countIn(text) };
 }

@@ -28,7 +28,7 @@ const Item = ({ task, onCancel, onLeave }) => {
   const kind = kindText(task.kind);
   return html`
     <li class="task-here ${task.state}">
-      <b>${kind}</b><${TaskBadge} state=${task.state} />
+      <span class="task-name"><b>${kind}</b><${TaskBadge} state=${task.state} /></span>
       ${isOpen(task)
         ? html`<button type="button" class="small" aria-label=${t('cancelTask', { kind })} onClick=${onCancel}>${t('cancel')}</button>`
         : html`<${RowAction} icon="close" label=${t('putAway', { kind })} onClick=${onLeave} />`}

@@ -4,4 +4,4 @@ import { problemText } from '../../problem.js';
 
 /** Why something was not done; with the way to the task that is in its way, where one is. */
 export const Refusal = ({ error, channelId }) => html`
-  ${problemText(error)}${error.code === 'task_running' && html` <a href="#/tasks?channel_id=${channelId}">${t('showTask')}</a>`}`;
+  ${problemText(error, 'keys')}${error.code === 'task_running' && html` <a href="#/tasks?channel_id=${channelId}">${t('showTask')}</a>`}`;

@@ -1,4 +1,5 @@
 import { Progress } from '../../components/progress.js';
+import { remaining } from '../../format.js';
 import { html } from '../../html.js';
 import { t } from '../../i18n.js';
 import { isOpen, kindText, toldText } from './told.js';
@@ -7,12 +8,23 @@ const MARKS = { queued: 'fair', running: 'fair', done: 'good', failed: 'bad', ca
 
 export const TaskBadge = ({ state }) => html`<span class="state ${MARKS[state] ?? ''}">${t(`task_${state}`)}</span>`;
 
+const SURE_MS = 3_000;
+
+/** How long the rest takes if it goes on like this; null while that cannot be said. */
+function leftMs({ state, done, total, started_at_ms: started }) {
+  const tookMs = Date.now() - started;
+  return state === 'running' && done > 0 && done < total && tookMs > SURE_MS ? (tookMs / done) * (total - done) : null;
+}
+
 /** How far a task is, and what it says. */
 export function TaskProgress({ task }) {
   const told = toldText(task);
+  const left = leftMs(task);
   const stopped = task.state === 'cancelled' || task.state === 'failed';
   return html`
-    ${(isOpen(task) || (stopped && task.done > 0 && task.total > 0)) && html`<${Progress} done=${task.done} total=${task.total} label=${kindText(task.kind)} />`}
+    ${(isOpen(task) || (stopped && task.done > 0 && task.total > 0)) && html`<${Progress} done=${task.done} total=${task.total} label=${kindText(task.kind)}>
+      ${left !== null && html`<span class="soft small-text">${t('timeLeft', { time: remaining(left) })}</span>`}
+    <//>`}
     ${told && html`<span class=${task.state === 'failed' ? 'bad told' : 'soft told'}>${told}</span>`}`;
 }
 
