@@ -134,8 +134,9 @@ export const deleteKey = (id, key) => call('DELETE', keyPath(id, key));
 export const changeKeys = (id, action, which) => call('POST', `${keysPath(id)}/batch`, { action, ...which });
 export const revealKey = (id, key) => call('POST', `${keyPath(id, key)}/reveal`).then((answer) => answer.key_value);
 
-/** Those that are open, the oldest first; then those that ended, the latest first. */
+/** Those that are open, the oldest first; then those that ended, the latest first. A long result is null there. */
 export const readTasks = () => call('GET', '/api/tasks').then(({ tasks }) => tasks);
+export const readTask = (id) => call('GET', `/api/tasks/${encodeURIComponent(id)}`).then(({ task }) => task);
 export const cancelTask = (id) => call('DELETE', `/api/tasks/${encodeURIComponent(id)}`);
 
 /** One page of the request log. asked: q, model, status, outcome, final, limit, after; each may be empty. */

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import orjson
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
@@ -86,7 +85,7 @@ def test_an_import_moves_by_itself_and_its_end_is_told(
     expect(page.locator(".tasks-here li")).to_contain_text("已添加 399 个密钥")
     page.locator("#language").click()
     result = {"added": 998, "duplicates": 3, "total": 999}
-    stored.finish(id, claim, TaskState.DONE, {"done": 1_001, "result": orjson.dumps(result)})
+    stored.finish(id, claim, TaskState.DONE, {"done": 1_001}, result)
     expect(here).to_contain_text("Added 998 keys · 3 were there")
     expect(page.get_by_role("status").filter(has_text="Import of keys: Done, Added 998 keys")).to_have_count(1)
     page.get_by_role("button", name="Put away: Import of keys").click()
@@ -95,8 +94,25 @@ def test_an_import_moves_by_itself_and_its_end_is_told(
     add_by_file(page)
     page.get_by_role("button", name="Cancel: Import of keys").click()
     expect(here).to_contain_text("Cancelled")
+    gateway.admin("POST", "/api/channels/batch", {"ids": [channel["id"]], "action": "fetch_models"})
     page.get_by_role("link", name="Tasks").click()
     expect(page.get_by_role("row", name=re.compile("Import of keys.*Cancelled"))).to_have_count(1)
+    lists = row_of(page, "Lists of models")
+    expect(lists).to_contain_text("all channels")
+    id = gateway.admin("GET", "/api/tasks").json()["tasks"][0]["id"]
+    claim = stored.claim(id, HOLD_MS, 5)["claim"]
+    told = {
+        "channel_id": channel["id"],
+        "channel": "pool",
+        "models": [f"model-{n:04}" for n in range(500)],
+        "error": None,
+    }
+    failed = {"channel_id": "0", "channel": "other", "models": [], "error": "it said <b>no</b>"}
+    end = {"done": 2, "total": 2, "message": "1 told none"}
+    stored.finish(id, claim, TaskState.DONE, end, {"channels": [told, failed]})
+    expect(lists).to_contain_text("1 did not")
+    lists.get_by_text("Show all").click()
+    expect(lists.get_by_role("listitem")).to_have_text(["pool 500 models", "other it said <b>no</b>"])
     assert complaints == []
 
 

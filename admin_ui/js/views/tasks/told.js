@@ -41,6 +41,7 @@ const numberIn = (text) => Number(text.replaceAll(',', ''));
 const COUNTED = /^([\d,]+) keys (added|deleted|restored|enabled|disabled)$/;
 const WORDS = { added: 'keysAdded', deleted: 'keysDone_delete', restored: 'keysDone_restore', enabled: 'keysDone_enable', disabled: 'keysDone_disable' };
 const OUTCOMES = /^\w+ [\d,]+(, \w+ [\d,]+)*$/;
+const TOLD_NONE = /^([\d,]+) told none$/;
 const SENTENCES = { 'it is being cancelled': 'beingCancelled', 'its process ended in the middle; it goes on as soon as a worker can': 'goesOn' };
 
 /** The server's own sentence, where it is none of those that a task says while all is well. */
@@ -48,6 +49,8 @@ function messageText(message) {
   if (SENTENCES[message]) return t(SENTENCES[message]);
   const [, n, done] = COUNTED.exec(message) ?? [];
   if (done) return t(WORDS[done], { n: numberIn(n) });
+  const [, failed] = TOLD_NONE.exec(message) ?? [];
+  if (failed) return t('modelListsFailed', { n: numberIn(failed) });
   // a count may have commas of its own, but no blank behind them
   if (OUTCOMES.test(message)) return outcomesText(Object.fromEntries(message.split(', ').map((part) => part.split(' ')).map(([name, many]) => [name, numberIn(many)])));
   return message;
