@@ -27,7 +27,8 @@ redis.call('LTRIM', KEYS[5], -{LOGGED}, -1)
 redis.call('HSET', KEYS[3], ARGV[2], redis.call('GET', KEYS[1]))
 redis.call('PUBLISH', KEYS[2], ARGV[2])
 """
-# How many digests each secret has. Then of each key its JSON and its digests, the one to be stored first.
+# How many digests each secret has. Then of each key its JSON and its digests, the one to be stored first. A digest may
+# have outlived its key: whoever deleted that could not open it.
 # Returns how many were not there yet, and how many there are now.
 ADD: Final = (
     _GUARD
@@ -37,7 +38,8 @@ local added, each = 0, tonumber(ARGV[3])
 for i = 4, #ARGV, each + 1 do
     local known = false
     for j = i + 1, i + each do
-        if redis.call('HEXISTS', KEYS[7], ARGV[j]) == 1 then known = true end
+        local there = redis.call('HGET', KEYS[7], ARGV[j])
+        if there and redis.call('HEXISTS', KEYS[6], there) == 1 then known = true end
     end
     if not known then
         local id = string.format('%.0f', redis.call('INCR', KEYS[4]))

@@ -62,6 +62,14 @@ def test_a_key_that_was_never_read_is_out_of_the_pool(new_process: New, caplog: 
     assert used(other, 32) == {"sk-1", "sk-2", *(f"sk-new-{number}" for number in range(30))}
 
 
+def test_a_key_that_was_deleted_where_nobody_could_open_it_may_be_added_again(new_process: New) -> None:
+    blind, other = new_process(secrets=OLD), new_process(secrets=NEW)
+    other.edits.add("1", ["sk-1", "sk-2"])
+    assert blind.edits.delete("1", blind.edits.ids("1")[:1]) == 1
+    assert other.edits.add("1", ["sk-1", "sk-2"]) == (1, 1, 2)
+    assert used(other) == {"sk-1", "sk-2"}
+
+
 def test_how_many_are_not_in_line_is_known(new_process: New) -> None:
     plain, other = new_process(), new_process(secrets=NEW)
     plain.edits.add("1", ["sk-1", "sk-2"])
