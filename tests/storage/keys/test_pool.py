@@ -166,6 +166,20 @@ def test_the_round_goes_on_and_troubles_stay_when_keys_are_read_anew() -> None:
     assert after == expected
 
 
+def test_ids_may_be_of_any_size() -> None:
+    pool = pool_of(2, [StoredKey(2**32 - 1, "sk-a"), StoredKey(2**32, "sk-b"), StoredKey(2**60, "sk-c")])
+    assert [pool.place_of(id) for id in (2, 2**32 - 1, 2**32, 2**60)] == [1, 2, 3, 4]
+    assert sorted(used(pool, 5)) == [1, 2, 2**32 - 1, 2**32, 2**60]
+
+
+def test_texts_of_many_encryption_keys_are_told_as_they_are_stored() -> None:
+    """More of them than are packed, and what only looks sealed."""
+    texts = [Secrets([f"key {number}"], 1).seal("sk", "1") for number in range(40)]
+    texts += ["sealed 01234567 ????", "sealed 0123", "sealed 01234567 YQ"]
+    pool = pool_of(0, [StoredKey(id, text) for id, text in enumerate(texts, 1)])
+    assert [pool.stored_at(place).sealed for place in range(len(texts))] == texts
+
+
 def test_a_pool_tells_what_it_read() -> None:
     keys = [StoredKey(3, "sk-ü", "note", ("a",), False), StoredKey(9, "sk-9")]
     pool = pool_of(0, keys)

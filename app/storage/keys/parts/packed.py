@@ -7,33 +7,36 @@ from typing import Final
 
 from app.storage.secrets import PREFIX, id_of
 
-_MARK: Final = b"\0"
-"""No text begins with it."""
-_ID_BYTES: Final = 4
-_HEAD: Final = len(_MARK) + _ID_BYTES
+_PACKED: Final = 0x20
+"""Texts begin with a larger byte, packed ones with a smaller one: the place of their encryption key's id."""
 
 
-def packed(stored: str) -> bytes:
-    """Of what is stored of a secret."""
-    id = id_of(stored)
-    if id:
-        try:
-            small = _MARK + bytes.fromhex(id) + a2b_base64(stored[len(PREFIX) + len(id) + 1 :])
-        except (Error, ValueError):
-            small = b""
-        if small and unpacked(small) == stored:  # whoever compares it with Redis needs each character
-            return small
-    return stored.encode()
+class Packing:
+    """Of the texts of one channel, which are sealed with few encryption keys."""
 
+    def __init__(self) -> None:
+        self._ids: list[str] = []
 
-def id_in(small: bytes) -> str:
-    """Of the encryption key with which it is sealed; empty: it is plain."""
-    return small[len(_MARK) : _HEAD].hex() if small[:1] == _MARK else id_of(small.decode())
+    def packed(self, stored: str) -> bytes:
+        """Of what is stored of a secret."""
+        id = id_of(stored)
+        if id and (id in self._ids or len(self._ids) < _PACKED):
+            if id not in self._ids:
+                self._ids.append(id)
+            try:
+                small = bytes((self._ids.index(id),)) + a2b_base64(stored[len(PREFIX) + len(id) + 1 :])
+            except (Error, ValueError):
+                return stored.encode()
+            if self.unpacked(small) == stored:  # whoever compares it with Redis needs each character
+                return small
+        return stored.encode()
 
+    def id_in(self, small: bytes) -> str:
+        """Of the encryption key with which it is sealed; empty: it is plain."""
+        return self._ids[small[0]] if small and small[0] < _PACKED else id_of(small.decode())
 
-def unpacked(small: bytes) -> str:
-    """What is stored."""
-    if small[:1] != _MARK:
-        return small.decode()
-    sealed = b2a_base64(small[_HEAD:], newline=False).decode()
-    return f"{PREFIX}{small[len(_MARK) : _HEAD].hex()} {sealed}"
+    def unpacked(self, small: bytes) -> str:
+        """What is stored."""
+        if not small or small[0] >= _PACKED:
+            return small.decode()
+        return f"{PREFIX}{self._ids[small[0]]} {b2a_base64(small[1:], newline=False).decode()}"

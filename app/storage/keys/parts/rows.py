@@ -11,10 +11,11 @@ from bisect import bisect_left
 from typing import Final
 
 from app.core.channels.keys import StoredKey
-from app.storage.keys.parts.packed import id_in, packed, unpacked
+from app.storage.keys.parts.packed import Packing
 from app.storage.keys.parts.texts import Texts
 from app.storage.secrets import Secrets
 
+_LARGEST_SMALL: Final = 2**32 - 1
 _SPARE_BYTES: Final = 65_536
 """So much may always lie there unused."""
 
@@ -23,8 +24,8 @@ class Rows:
     """By their places, which follow the ids. A key that was removed leaves its place empty."""
 
     def __init__(self, secrets: Secrets) -> None:
-        self.ids = array("Q")
-        """Ascending, so in the order in which they were added."""
+        self.ids = array("I")
+        """Ascending, so in the order in which they were added. Those beyond 32 bits make it one of 64."""
         self.out_of_line = 0
         """Keys that are stored otherwise than ENCRYPTION_KEY says: plain, or encrypted with another one."""
         self.closed = 0
@@ -37,6 +38,7 @@ class Rows:
         self._begins = array("I")
         self._sizes = array("H")
         self._texts = Texts()
+        self._packing = Packing()
         self._unused_bytes = 0
         self._notes: dict[int, str] = {}
         self._models: dict[int, tuple[str, ...]] = {}
@@ -62,7 +64,7 @@ class Rows:
 
     def sealed_at(self, place: int) -> str:
         """What is stored of its secret."""
-        return unpacked(self._text_at(place))
+        return self._packing.unpacked(self._text_at(place))
 
     def stored_at(self, place: int) -> StoredKey:
         id = self.ids[place]
@@ -82,6 +84,8 @@ class Rows:
     def insert(self, id: int) -> int:
         """An empty place: behind all others, unless somebody stored it late."""
         place = len(self.ids) if not self.ids or id > self.ids[-1] else bisect_left(self.ids, id)
+        if id > _LARGEST_SMALL and self.ids.typecode == "I":
+            self.ids = array("Q", self.ids)
         self.ids.insert(place, id)
         self._begins.insert(place, 0)
         self._sizes.insert(place, 0)
@@ -121,23 +125,25 @@ class Rows:
 
     def _readable(self, place: int, key: StoredKey) -> bytes:
         """What to know of its secret. The text of a key never changes, so one that was read before will do."""
-        text, id = packed(key.sealed), key.id
+        text, id = self._packing.packed(key.sealed), key.id
         self.kept.discard(id)
         if not self._opens(text):
-            former = self.former.place_of(id) if self.former is not None else -1
-            known = self._text_at(place) or (self.former._text_at(former) if self.former and former >= 0 else b"")
+            known = self._text_at(place)
+            former = self.former
+            if not known and former is not None and (at := former.place_of(id)) >= 0:
+                known = self._packing.packed(former.sealed_at(at))
             if known and self._opens(known):
                 self.kept.add(id)
                 return known
         return text
 
     def _opens(self, text: bytes) -> bool:
-        id = id_in(text)
+        id = self._packing.id_in(text)
         return not id or id in self._secrets.ids
 
     def _count(self, text: bytes, by: int) -> None:
         if text:
-            self.out_of_line += by * (id_in(text) != self._secrets.first_id)
+            self.out_of_line += by * (self._packing.id_in(text) != self._secrets.first_id)
             self.closed += by * (not self._opens(text))
 
     def _text_at(self, place: int) -> bytes:
