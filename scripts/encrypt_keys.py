@@ -82,8 +82,8 @@ def _conclude(client: Redis, secrets: Secrets, found: dict[str, Resealed]) -> in
         print(f"Somebody stores keys of {', '.join(behind)} otherwise meanwhile: {advice}.", file=sys.stderr)
         return 1
     forget_others(client, secrets)
-    if any(counts.done for counts in found.values()) and not _write_history_anew(client):
-        print("Redis's append-only file, if it has one, still holds what was stored before: have it rewritten.")
+    if found and not _write_files_anew(client):  # also where nothing was done: one that was killed may have done all
+        print("Redis's files, if it has any, may still hold what was stored before: see BGREWRITEAOF and BGSAVE.")
     all_keys = counted(sum(counts.in_line for counts in found.values()), "key")
     if secrets.encrypts:
         print(f"In all {all_keys}, encrypted with the first one of ENCRYPTION_KEY.")
@@ -92,23 +92,33 @@ def _conclude(client: Redis, secrets: Secrets, found: dict[str, Resealed]) -> in
     return 0
 
 
-def _write_history_anew(client: Redis) -> bool:
-    """Redis's append-only file holds commands of before, with keys as they were stored then, until it is rewritten.
+def _write_files_anew(client: Redis) -> bool:
+    """Redis's files hold keys as they were stored before: the append-only one until it is rewritten, the dump until the
+    next is saved.
 
     False: it refuses, as some providers' do, or has not ended it.
     """
     try:
-        if not client.info("persistence").get("aof_enabled"):
-            return True
-        client.bgrewriteaof()
-        deadline = time.monotonic() + REWRITE_S
-        while time.monotonic() < deadline:
-            found = client.info("persistence")
-            if not found.get("aof_rewrite_in_progress") and not found.get("aof_rewrite_scheduled"):
-                return found.get("aof_last_bgrewrite_status") == "ok"
-            time.sleep(0.05)
+        if client.info("persistence").get("aof_enabled"):
+            client.bgrewriteaof()
+            if not _is_done(client, "aof_rewrite_in_progress", "aof_rewrite_scheduled", "aof_last_bgrewrite_status"):
+                return False
+        if client.config_get("save").get("save"):
+            client.bgsave()
+            return _is_done(client, "rdb_bgsave_in_progress", "rdb_bgsave_in_progress", "rdb_last_bgsave_status")
     except RedisError:
-        pass
+        return False
+    return True
+
+
+def _is_done(client: Redis, runs: str, waits: str, status: str) -> bool:
+    """Waits for that. The names are of what Redis tells of it."""
+    deadline = time.monotonic() + REWRITE_S
+    while time.monotonic() < deadline:
+        found = client.info("persistence")
+        if not found.get(runs) and not found.get(waits):
+            return bool(found.get(status) == "ok")
+        time.sleep(0.05)
     return False
 
 

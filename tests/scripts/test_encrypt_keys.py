@@ -15,7 +15,7 @@ from app.core.channels.keys import StoredKey
 from app.storage.connections import CHANNEL_KEY_DIGESTS, CHANNEL_KEYS, CHANNELS_SET, Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
 from app.storage.keys.encryption import KeysUnreadable, check, noted, sealed_by
-from app.storage.keys.resealing import pieces
+from app.storage.keys.resealing import pieces, reseal
 from app.storage.keys.stored import StoredKeys
 from app.storage.secrets import Secrets
 from scripts.encrypt_keys import main
@@ -155,6 +155,32 @@ def test_the_embedded_redis_is_started_for_the_while(tmp_path: Path, monkeypatch
         assert readable(client, OLD_ONLY, "1") == [text]
         assert encrypt_keys(monkeypatch, "", f"{NEW},{OLD}") == 0
         assert readable(client, NEW_ONLY, "1") == [text]
+
+
+@pytest.mark.parametrize("options", [{}, {"appendonly": "no", "save": "3600 1"}], ids=["append-only", "dump"])
+def test_no_file_of_redis_holds_what_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, str]
+) -> None:
+    """Also where a run that was killed had rewritten the last key already."""
+    text = b"sk-0123456789-of-an-account"
+
+    def written() -> bool:
+        return any(text in file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+
+    with running_redis(tmp_path) as server, open_redis(server.url) as client:
+        for name, value in options.items():
+            client.config_set(name, value)
+        add(client, PLAIN_ONLY, "1", [text.decode()])
+        client.save()
+        wait_until(written, "a file holds it", 5)
+        reseal(StoredKeys(client, OLD_ONLY), "1", lambda counts: None)
+        if options:
+            for file in tmp_path.rglob("appendonly*/*"):  # of before it was switched off
+                file.unlink()
+        else:
+            (server.directory / "dump.rdb").unlink()  # of the save above
+        assert encrypt_keys(monkeypatch, server.url, OLD) == 0
+        assert not written()
 
 
 def test_killed_at_any_moment_it_goes_on_when_it_is_started_again(own_server: EmbeddedRedis, own_redis: Redis) -> None:
