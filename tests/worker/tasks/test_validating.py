@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 
 import pytest
 
 from app.core.channels.keys import KeyState
+from app.core.money.amounts import NANO
 from app.gateway import Gateway
 from app.storage.catalog.settings import change as change_settings
 from tests.support.channel_story import fails
@@ -108,14 +110,16 @@ def test_the_limits_of_the_channel_hold(trying: Trying, keyed: KeyedUpstream) ->
     assert keyed.most_at_once <= 3
 
 
-@pytest.mark.parametrize("why", ["hours", "models"])
+@pytest.mark.parametrize("why", ["hours", "models", "cost_per_day_usd"])
 def test_what_may_not_be_asked_is_not_tried(trying: Trying, keyed: KeyedUpstream, why: str) -> None:
     said, text = {
         "hours": (hours := hours_of_others(), f"the channel serves at {hours} only"),
         "models": ([{"name": "*"}], "the channel serves all models and names none: set its check_model"),
+        "cost_per_day_usd": ("1", "the channel has spent what it may cost in a day"),
     }[why]
     house = trying()
     channel = add_keyed(house, keyed, KEYS[:2], **{why: said})
+    house.choosing.costs.add(channel.id, 2 * NANO, time.time_ns() // 1_000_000)
     with pytest.raises(TaskFailed, match=re.escape(f"2 keys not tried: {text}")):
         do(house, "validate_keys", channel.id)
     assert not keyed.tried
