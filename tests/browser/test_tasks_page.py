@@ -110,7 +110,7 @@ def test_an_import_moves_by_itself_and_its_end_is_told(
     failed = {"channel_id": "0", "channel": "other", "models": [], "error": "it said <b>no</b>"}
     end = {"done": 2, "total": 2, "message": "1 told none"}
     stored.finish(id, claim, TaskState.DONE, end, {"channels": [told, failed]})
-    expect(lists).to_contain_text("1 did not")
+    expect(lists).to_contain_text("1 did not tell theirs")
     lists.get_by_text("Show all").click()
     expect(lists.get_by_role("listitem")).to_have_text(["pool 500 models", "other it said <b>no</b>"])
     assert complaints == []

@@ -79,6 +79,15 @@ def test_every_word_that_is_asked_for_is_there() -> None:
     assert asked - names == set()
 
 
+def test_sentences_of_the_gateway_that_the_page_words_anew_are_still_said() -> None:
+    """Each piece of their patterns stands in the sources, else a reader of Chinese would meet English one day."""
+    patterns = re.findall(r"^  \[/\^(.*)\$?/, '", (ROOT / "admin_ui" / "js" / "sentences.js").read_text(), re.MULTILINE)
+    pieces = {piece for pattern in patterns for piece in re.split(r"\(.*?\)|\\w\+|\$", pattern) if piece}
+    sources = "".join(path.read_text() for floor in ("app", "worker") for path in (ROOT / floor).rglob("*.py"))
+    assert len(pieces) > 10
+    assert {piece for piece in pieces if piece not in sources} == set()
+
+
 @pytest.mark.parametrize("outcome", [*Outcome])
 def test_every_outcome_has_words(outcome: Outcome) -> None:
     """An operator reads why something rests in his own language."""

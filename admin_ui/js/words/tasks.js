@@ -20,6 +20,8 @@ export const TASK_WORDS = {
   waitsForWorker: ['It begins as soon as the tasks process can.', '任务进程空闲后即开始。'],
   beingCancelled: ['It is being cancelled.', '正在取消。'],
   goesOn: ['Its process ended in the middle; it goes on as soon as a worker can.', '其进程中途退出，有可用的工作进程后会继续。'],
+  someToldNone: ['{what} did not tell theirs', '{what} 个失败'],
+  notAKey: ['number {what} has blanks, is too long, or is no plain text', '第 {what} 个含空白、过长或不是普通文本'],
   cancelTask: ['Cancel: {kind}', '取消：{kind}'],
   taskCancelled: ['{kind}: cancelled. What it has done stays done.', '{kind}：已取消，已完成的部分保留。'],
   putAway: ['Put away: {kind}', '收起：{kind}'],

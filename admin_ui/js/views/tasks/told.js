@@ -1,6 +1,7 @@
 // What is said of a task, in the reader's words.
 import { count, exact } from '../../format.js';
 import { knows, t } from '../../i18n.js';
+import { sentenceText } from '../../sentences.js';
 import { outcomeText } from '../channels/state.js';
 
 export const isOpen = ({ state }) => state === 'queued' || state === 'running';
@@ -41,19 +42,14 @@ const numberIn = (text) => Number(text.replaceAll(',', ''));
 const COUNTED = /^([\d,]+) keys (added|deleted|restored|enabled|disabled)$/;
 const WORDS = { added: 'keysAdded', deleted: 'keysDone_delete', restored: 'keysDone_restore', enabled: 'keysDone_enable', disabled: 'keysDone_disable' };
 const OUTCOMES = /^\w+ [\d,]+(, \w+ [\d,]+)*$/;
-const TOLD_NONE = /^([\d,]+) told none$/;
-const SENTENCES = { 'it is being cancelled': 'beingCancelled', 'its process ended in the middle; it goes on as soon as a worker can': 'goesOn' };
 
 /** The server's own sentence, where it is none of those that a task says while all is well. */
 function messageText(message) {
-  if (SENTENCES[message]) return t(SENTENCES[message]);
   const [, n, done] = COUNTED.exec(message) ?? [];
   if (done) return t(WORDS[done], { n: numberIn(n) });
-  const [, failed] = TOLD_NONE.exec(message) ?? [];
-  if (failed) return t('modelListsFailed', { n: numberIn(failed) });
   // a count may have commas of its own, but no blank behind them
   if (OUTCOMES.test(message)) return outcomesText(Object.fromEntries(message.split(', ').map((part) => part.split(' ')).map(([name, many]) => [name, numberIn(many)])));
-  return message;
+  return sentenceText(message);
 }
 
 /** What a task did, or says while it does it; empty where it says nothing. */

@@ -2,7 +2,7 @@
 import { exact } from '../../../format.js';
 import { html } from '../../../html.js';
 import { knows, t } from '../../../i18n.js';
-import { noteText } from './notes.js';
+import { sentenceText } from '../../../sentences.js';
 
 /** So many lines of a kind are listed; the counts above are of all. */
 const LISTED = 100;
@@ -38,7 +38,7 @@ const Figures = ({ outcome: { created, updated, unchanged, skipped, changes } })
 const Errors = ({ errors }) => html`
   <section class="csv-errors">
     <h3>${t('csvErrors', { n: errors.length })}</h3>
-    <ul>${errors.slice(0, LISTED).map(({ line, message }) => html`<li key=${line}><b>${t('csvLine', { line })}</b> ${noteText(message)}</li>`)}</ul>
+    <ul>${errors.slice(0, LISTED).map(({ line, message }) => html`<li key=${line}><b>${t('csvLine', { line })}</b> ${sentenceText(message)}</li>`)}</ul>
     ${errors.length > LISTED && html`<p class="soft">${t('csvMore', { n: errors.length - LISTED })}</p>`}
   </section>`;
 
@@ -49,7 +49,7 @@ const Change = ({ change }) => html`
     <td><span class="state ${change.action === 'created' ? 'good' : 'fair'}">${t(`csv_${change.action}`)}</span></td>
     <td class="csv-what">
       ${[...change.fields.map(fieldText), ...keysText(change)].filter(Boolean).join(' · ')}
-      ${change.notes.map((note) => html`<span class="soft small-text" key=${note}>${noteText(note)}</span>`)}
+      ${change.notes.map((note) => html`<span class="soft small-text" key=${note}>${sentenceText(note)}</span>`)}
     </td>
   </tr>`;
 
@@ -71,7 +71,7 @@ export function Outcome({ outcome }) {
   return html`
     <${Figures} outcome=${outcome} />
     ${preview && created + updated === unchanged && html`<p>${t('csvNothing')}</p>`}
-    ${notes.map((note) => html`<p class="soft" key=${note}>${noteText(note)}</p>`)}
+    ${notes.map((note) => html`<p class="soft" key=${note}>${sentenceText(note)}</p>`)}
     ${errors.length > 0 && html`<${Errors} errors=${errors} />`}
     <${Changes} changes=${changes} preview=${preview} />`;
 }
