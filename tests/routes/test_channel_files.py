@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from app.core.routing import parse_mapping
+from app.routes.admin.files import channel_files
 from tests.support.channels import add_channel
 from tests.support.gateway import GatewayProcess, Reply
 
@@ -194,3 +196,13 @@ def test_the_body_may_be_the_file(gateway: GatewayProcess) -> None:
 def test_a_query_that_says_neither_yes_nor_no_is_refused(gateway: GatewayProcess) -> None:
     assert json.loads(gateway.admin("GET", "/api/channels/export?secrets=never").body)["field"] == "secrets"
     assert send(gateway, f"{HEADING}\n", "?preview=maybe").json()["field"] == "preview"
+
+
+def test_names_that_hang_hold_up_a_file_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After that only what no resolver is asked for is looked at: it is refused all the same."""
+    monkeypatch.setattr(channel_files, "RESOLVING_S", 0.0)
+    asked: list[str] = []
+    check = channel_files.check_for_a_while(lambda upstream: asked.append(upstream.host))
+    for host in ("api.openai.com", "127.0.0.1", "localhost", "[::1]", "a.localhost"):
+        check(parse_mapping("/x", f"https://{host}").upstream)
+    assert asked == ["127.0.0.1", "localhost", "::1", "a.localhost"]

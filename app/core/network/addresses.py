@@ -107,6 +107,15 @@ def is_localhost(name: str) -> bool:
     return name in _LOCALHOST_NAMES or name.endswith(".localhost")
 
 
+def is_name(host: str) -> bool:
+    """False for a canonical host of which a resolver need not be asked: an address, or this machine."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return not is_localhost(host)
+    return False
+
+
 def only_here(host: str) -> bool:
     """True for a host, as `HOST` may say it, that nobody but this machine reaches."""
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, Final
 
@@ -15,7 +15,8 @@ from app.core.channels.csv_reading import ChannelRow, Heading, is_blank, read_he
 from app.core.channels.csv_writing import COLUMNS, write_row
 from app.core.channels.urls import AddressGuard
 from app.core.errors import Invalid
-from app.core.model import Channel
+from app.core.model import Channel, Upstream
+from app.core.network.addresses import is_name
 from app.core.said.reading import Said
 from app.core.said.shapes import Field, Listed, OneOf, Shape, Text, Whole, YesOrNo
 from app.gateway import Gateway
@@ -31,6 +32,9 @@ from app.wire.csv_files import BOM, STEP_BYTES, read_records, record_pieces, wri
 
 MOST_LINES: Final = 10_000
 """Of one file."""
+RESOLVING_S: Final = 20.0
+"""So long, of one file, names are resolved to be checked. What is left passes, as names do that cannot be resolved: each
+is checked whenever it is dialled."""
 EXAMPLE: Final = "curl -F file=@channels.csv"
 FILE: Final = Upload("file", EXAMPLE)
 EXPORTED: Final = {"secrets": YesOrNo(default=True, meaning="false: hints in place of keys")}
@@ -92,7 +96,7 @@ def import_answer(gateway: Gateway, asked: Said, data: bytes) -> dict[str, Any]:
         gateway.catalog,
         gateway.choosing.pools,
         gateway.stored_health,
-        AddressGuard(gateway.dialer.check).refuse,
+        AddressGuard(check_for_a_while(gateway.dialer.check)).refuse,
         give_way,
     )
     decision = work.decide(rows) if preview else work.take(rows)
@@ -103,6 +107,17 @@ def import_answer(gateway: Gateway, asked: Said, data: bytes) -> dict[str, Any]:
             *(_who(), answer["created"], answer["updated"], answer["skipped"]),
         )
     return {"preview": preview, **answer, "notes": list(heading.notes)}
+
+
+def check_for_a_while(check: Callable[[Upstream], object]) -> Callable[[Upstream], None]:
+    """The egress guard for all addresses of a file: names for RESOLVING_S, addresses always."""
+    ends_s = time.monotonic() + RESOLVING_S
+
+    def check_one(upstream: Upstream) -> None:
+        if time.monotonic() < ends_s or not is_name(upstream.host):
+            check(upstream)
+
+    return check_one
 
 
 def _read_file(data: bytes) -> tuple[Heading, list[ChannelRow], list[LineError], int]:
