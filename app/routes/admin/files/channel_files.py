@@ -33,8 +33,8 @@ from app.wire.csv_files import BOM, STEP_BYTES, read_records, record_pieces, wri
 MOST_LINES: Final = 10_000
 """Of one file."""
 RESOLVING_S: Final = 20.0
-"""So long, of one file, names are resolved to be checked. What is left passes, as names do that cannot be resolved: each
-is checked whenever it is dialled."""
+"""So long, of one file, names are resolved to be checked. What is left passes, as names do that cannot be resolved: all
+are checked whenever they are dialled."""
 EXAMPLE: Final = "curl -F file=@channels.csv"
 FILE: Final = Upload("file", EXAMPLE)
 EXPORTED: Final = {"secrets": YesOrNo(default=True, meaning="false: hints in place of keys")}
