@@ -16,7 +16,7 @@ from app.gateway import Gateway
 from app.proxy.api.choices import now_ms
 from app.routes.admin.answers import AdminError
 from app.routes.admin.channel_answers import ChannelAnswers
-from app.routes.admin.channels import SECONDS, Answer, find_channel, refuse_addresses, with_keys
+from app.routes.admin.channels import SECONDS, Answer, delete_channels, find_channel, refuse_addresses, with_keys
 from app.routes.admin.tasks.tasks import TASK, task_answer
 from app.routes.openapi.operation import Body, operation
 from app.storage.catalog import channels
@@ -113,9 +113,7 @@ def _add_rest_routes(admin: Blueprint, gateway: Gateway, answers: ChannelAnswers
 def _done(gateway: Gateway, named: list[Channel], action: str, priority: int) -> int:
     """How many are another now."""
     if action == "delete":
-        channels.delete(gateway.catalog, [channel.id for channel in named])
-        for channel in named:
-            gateway.key_edits.drop(channel.id)
+        delete_channels(gateway, [channel.id for channel in named])
         return len(named)
     if action == "clear_cooldowns":
         now = now_ms()

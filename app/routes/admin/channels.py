@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -113,8 +113,7 @@ def _add_one_routes(admin: Blueprint, gateway: Gateway) -> None:
     @operation(answer={"id": ID})
     def delete_channel(channel_id: str) -> Answer:
         """Deletes a channel and its keys."""
-        channels.delete(catalog, [channel_id])
-        gateway.key_edits.drop(channel_id)
+        delete_channels(gateway, [channel_id])
         return jsonify(success=True, id=channel_id)
 
 
@@ -146,9 +145,15 @@ def with_keys(gateway: Gateway, channel: Channel, give: Callable[[], Given]) -> 
         return give()
     except (RedisError, CannotOpen):
         with suppress(RedisError):
-            channels.delete(gateway.catalog, [channel.id])
-            gateway.key_edits.drop(channel.id)
+            delete_channels(gateway, [channel.id])
         raise
+
+
+def delete_channels(gateway: Gateway, channel_ids: Sequence[str]) -> None:
+    """With their keys; all or none. Raises ChannelNotFound, ChannelInUse, RedisError."""
+    channels.delete(gateway.catalog, channel_ids, gateway.key_edits.removal(channel_ids))
+    for channel_id in channel_ids:
+        gateway.key_edits.drop(channel_id)  # what was added meanwhile, too
 
 
 def refuse_addresses(gateway: Gateway, channel: Channel) -> None:

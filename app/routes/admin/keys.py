@@ -13,6 +13,7 @@ from app.core.channels.shape import CHANNEL
 from app.core.model import Channel
 from app.core.said.reading import Said
 from app.core.said.shapes import Listed, Shape, SomeOf, Text, Whole
+from app.core.snapshot import CHANNELS
 from app.gateway import Gateway
 from app.proxy.api.choices import now_ms
 from app.routes.admin.answers import AdminError
@@ -60,7 +61,11 @@ def add_key_routes(admin: Blueprint, gateway: Gateway) -> None:
         """Adds keys to a channel. Those that it has are passed over; a task adds those that are many."""
         find(channel_id)
         if given.few:
-            return jsonify(success=True, **edits.add(channel_id, given.few)._asdict())
+            added = edits.add(channel_id, given.few)
+            if channel_id not in CHANNELS.of(gateway.catalog.look()).by_id:  # it was deleted meanwhile
+                edits.drop(channel_id)
+            find(channel_id)
+            return jsonify(success=True, **added._asdict())
         return jsonify(success=True, task=task_answer(order_import(gateway, channel_id, given))), 202
 
 

@@ -16,7 +16,7 @@ from app.core.said.shapes import Listed, Shape, Text, Whole, YesOrNo
 from app.gateway import Gateway
 from app.proxy.api.choices import now_ms
 from app.routes.admin.answers import AdminError
-from app.routes.admin.channels import find_channel, give_first_keys, refuse_addresses
+from app.routes.admin.channels import delete_channels, find_channel, give_first_keys, refuse_addresses
 from app.routes.admin.files.channel_files import BECOME, EXPORTED, FILE, IMPORTED, export_answer, import_answer
 from app.routes.admin.tasks.imports import AT_ONCE, counted_keys
 from app.routes.admin.tasks.tasks import TASK
@@ -83,7 +83,7 @@ def _add_files(ccload: Blueprint, gateway: Gateway) -> None:
 
 
 def _add_changes(ccload: Blueprint, gateway: Gateway, answers: CcloadAnswers) -> None:
-    catalog, edits, check = gateway.catalog, gateway.key_edits, partial(refuse_addresses, gateway)
+    catalog, check = gateway.catalog, partial(refuse_addresses, gateway)
 
     @ccload.post("/admin/channels")
     @_operation(body=Body(_NEW, _EXAMPLE), answer=_ADDED, status=201)
@@ -116,8 +116,7 @@ def _add_changes(ccload: Blueprint, gateway: Gateway, answers: CcloadAnswers) ->
     @_operation(answer=enveloped(Shape({"id": Whole()})))
     def delete_channel(channel_id: str) -> Answer:
         """Deletes a channel and its keys."""
-        channels.delete(catalog, [channel_id])
-        edits.drop(channel_id)
+        delete_channels(gateway, [channel_id])
         return answered({"id": int(channel_id)})
 
 

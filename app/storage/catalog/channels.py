@@ -18,7 +18,7 @@ from app.core.channels.stored_form import written
 from app.core.model import Channel
 from app.core.snapshot import CHANNELS, MAPPINGS, Noun, Part
 from app.storage.catalog.catalog import Catalog
-from app.storage.catalog.changes import Edit
+from app.storage.catalog.changes import Along, Edit
 from app.storage.connections import RedisError
 
 TEXTS, NAMES, LAST_ID = CHANNELS.tables
@@ -82,8 +82,8 @@ def update(catalog: Catalog, changes: MappingOf[str, Any], check: Check = _anyth
     raise _lost()
 
 
-def delete(catalog: Catalog, channel_ids: Collection[str]) -> None:
-    """All of them, or none. Raises ChannelNotFound, ChannelInUse, RedisError."""
+def delete(catalog: Catalog, channel_ids: Collection[str], along: Along | None = None) -> None:
+    """All of them, or none; `along` with them. Raises ChannelNotFound, ChannelInUse, RedisError."""
     catalog.look()
     for _ in range(TRIES):
         edits: list[Edit] = []
@@ -95,7 +95,7 @@ def delete(catalog: Catalog, channel_ids: Collection[str]) -> None:
                 raise ChannelInUse(f"{text}; change or delete those first")
             edits += Edit("same", TEXTS, channel_id, before), Edit("delete", TEXTS, channel_id)
             edits += [Edit("delete", NAMES, name) for name in _names_of(catalog, channel_id)]
-        if not edits or catalog.change(CHANNELS, "deleted", edits):
+        if not edits or catalog.change(CHANNELS, "deleted", edits, along):
             return
     raise _lost()
 

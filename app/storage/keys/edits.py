@@ -18,6 +18,7 @@ from app.storage.health.stored import StoredHealth
 from app.storage.keys.listing import ListedKey, found_in, ids_in, listed, stored_in
 from app.storage.keys.pool import KeyPool
 from app.storage.keys.pools import KeyPools
+from app.storage.keys.replacement import Removal
 from app.storage.keys.stored import Edit
 from app.storage.keys.whole import PIECE
 from app.waiting import Turns
@@ -188,6 +189,10 @@ class KeyEdits:
             restored += self._health.restore(channel_id, _now_ms(), some)
             turns.passed()
         return restored
+
+    def removal(self, channel_ids: Sequence[str]) -> Removal:
+        """What goes along with the deletion of channels; `drop` follows it. Raises RedisError."""
+        return Removal(self._pools.stored, self._pools.load(), channel_ids)
 
     def drop(self, channel_id: str) -> None:
         """All keys of a channel that is deleted."""

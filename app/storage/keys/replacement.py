@@ -52,3 +52,19 @@ class Replacement:
 
     def _name(self, channel_id: str) -> str:
         return self._names.setdefault(channel_id, new_name())
+
+
+class Removal:
+    """All keys of channels go, in the same change as the channels: so a kill leaves no key that belongs to nobody."""
+
+    def __init__(self, stored: StoredKeys, known: int, channel_ids: Sequence[str]) -> None:
+        """`known`: the version of all keys. Where Redis has fallen behind it the keys stay, and are to be dropped."""
+        self._stored = stored
+        self._known = known
+        self._channel_ids = channel_ids
+
+    def still_holds(self, pipe: Pipeline) -> bool:
+        return True
+
+    def queue(self, pipe: Pipeline, mark: str) -> None:
+        self._stored.remove(pipe, self._known, self._channel_ids, mark)

@@ -173,6 +173,21 @@ redis.call('LTRIM', KEYS[5], -{LOGGED}, -1)
 redis.call('PUBLISH', KEYS[2], ARGV[2])
 return 1
 """
+# KEYS: the first five, what the catalogue says of its last change; then of each channel its keys and its digests. ARGV:
+# the version that is known, the mark of a change of the catalogue, the channels. With that change their keys go.
+REMOVE: Final = f"""
+if (tonumber(redis.call('GET', KEYS[1]) or '0') or 0) < tonumber(ARGV[1]) then return 0 end
+if not string.find(redis.call('GET', KEYS[6]) or '', ARGV[2], 1, true) then return 0 end
+for number = 3, #ARGV do
+    redis.call('UNLINK', KEYS[2 * number + 1], KEYS[2 * number + 2])
+    redis.call('HDEL', KEYS[3], ARGV[number])
+    local version = string.format('%.0f', redis.call('INCR', KEYS[1]))
+    redis.call('RPUSH', KEYS[5], version .. ' ' .. ARGV[number] .. ' 0')
+end
+redis.call('LTRIM', KEYS[5], -{LOGGED}, -1)
+redis.call('PUBLISH', KEYS[2], ARGV[3])
+return 1
+"""
 # ARGV: the version and the last id that are known. Only now nothing is missing any more.
 WRITTEN_BACK: Final = """
 if (tonumber(redis.call('GET', KEYS[1]) or '0') or 0) >= tonumber(ARGV[1]) then return {0} end

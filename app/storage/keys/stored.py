@@ -200,6 +200,11 @@ class StoredKeys:
             keys += *_places(channel_id), *_asides(channel_id, name)
         pipe.eval(scripts.REPLACE, len(keys), *keys, mark, *names)
 
+    def remove(self, pipe: Pipeline, known: int, channel_ids: Sequence[str], mark: str) -> None:
+        """All keys of these channels go, where the catalogue's last change has this mark."""
+        keys = [*_SHARED, VERSIONS, *(place for channel_id in channel_ids for place in _places(channel_id))]
+        pipe.eval(scripts.REMOVE, len(keys), *keys, known, mark, *channel_ids)
+
     def forget_asides(self, names: Mapping[str, str]) -> None:
         """What was written aside for these channels."""
         asides = [aside for channel_id, name in names.items() for aside in _asides(channel_id, name)]

@@ -9,7 +9,11 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from app.core.channels.keys import KeyCounts, KeyState, StoredKey
+from app.core.settings import Limits, Settings
+from app.storage.catalog import channels
+from app.storage.catalog.catalog import Catalog
 from app.storage.connections import (
+    CHANNEL_KEY_DIGESTS,
     CHANNEL_KEYS,
     CHANNEL_KEYS_LAST_ID,
     CHANNEL_KEYS_LOG,
@@ -22,6 +26,7 @@ from app.storage.embedded import EmbeddedRedis
 from app.storage.keys.edits import Added, KeyNotFound
 from app.storage.keys.listing import out_of_pools
 from app.storage.secrets import Secrets
+from tests.support.channels import said_of_channel
 from tests.support.gateway import ROOT
 from tests.support.keeping import INVALID, LIMITED, KeepingProcess, now_ms
 from tests.support.own_redis import kill, revive
@@ -105,6 +110,23 @@ def test_what_was_deleted_is_gone_everywhere_and_may_be_added_again(new_process:
     ours.edits.drop("1")
     wait_until(lambda: secrets(other) == [], "the other has heard", 1.0)
     assert ours.edits.add("1", ["sk-1"]) == Added(1, 0, 1)
+
+
+def test_the_keys_of_a_channel_go_in_the_same_change_as_the_channel(new_process: New, own_redis: Redis) -> None:
+    """So a kill between the two leaves no key that belongs to nobody; and where nothing is deleted all stay."""
+    ours, other = new_process(), new_process()
+    catalog = Catalog(own_redis, Limits(), Settings())
+    catalog.load()
+    one, two, three = (channels.add(catalog, said_of_channel(name), lambda channel: None).id for name in "abc")
+    for id in (one, two, three):
+        ours.edits.add(id, ["sk-1", "sk-2"])
+    channels.delete(catalog, [one, three], ours.edits.removal([one, three]))
+    assert not own_redis.exists(*(CHANNEL_KEYS + id for id in (one, three)), CHANNEL_KEY_DIGESTS + one)
+    assert ours.pools.stored.look().versions.keys() == {two}
+    wait_until(lambda: other.pools.counts().total == 2, "it has heard", 5)
+    with pytest.raises(channels.ChannelNotFound):
+        channels.delete(catalog, [two, one], ours.edits.removal([two, one]))
+    assert len(new_process().edits.ids(two)) == 2
 
 
 def test_whoever_edits_knows_what_was_changed_a_moment_ago_elsewhere(new_process: New) -> None:
