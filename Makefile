@@ -12,7 +12,7 @@ PIP_INSTALL := $(PY) -m pip install --disable-pip-version-check --require-hashes
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev compile test soak test-servers coverage bench lint fmt seed health stats blacklist reset-keys lock clean docker-build docker-run
+.PHONY: help run dev compile test soak test-servers coverage bench lint fmt settings-page seed health stats blacklist reset-keys lock clean docker-build docker-run
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ lint: $(VENV)/installed-dev ## check style and types
 fmt: $(VENV)/installed-dev ## put the code into its usual form
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
+
+settings-page: $(VENV)/installed-run ## write docs/settings.md anew from the table of settings
+	@$(PY) scripts/settings_page.py
 
 seed: $(VENV)/installed-run ## add the default mappings that are missing (ARGS="--file mappings.json": yours)
 	@$(PY) scripts/init_redis.py $(ARGS)

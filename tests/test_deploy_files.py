@@ -43,6 +43,7 @@ VERBS = [
     "bench",
     "lint",
     "fmt",
+    "settings-page",
     "seed",
     "health",
     "stats",

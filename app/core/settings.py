@@ -40,10 +40,31 @@ class Limits:
 class Settings:
     """The values in force for the gateway, by the names and units of GATEWAY_SETTINGS."""
 
-    global_requests_per_second: float = 0.0
-    global_burst: int = 0
+    first_useful_timeout: float = 300.0
     web_first_byte_timeout: float = 120.0
     web_idle_timeout: float = 60.0
+    keepalive_comment_s: float = 15.0
+    keepalive_before_commit: bool = False
+    global_max_concurrency: int = 0
+    global_requests_per_second: float = 0.0
+    global_burst: int = 0
+    max_attempts: int = 6
+    max_keys_per_channel: int = 3
+    hold_max_bytes: int = 1024 * 1024
+    replay_max_bytes: int = 32 * 1024 * 1024
+    empty_is_error: bool = False
+    resting_fallback: bool = True
+    model_strip_date: bool = True
+    model_contains: bool = False
+    affinity: str = "ids"
+    affinity_ttl_s: float = 3600.0
+    affinity_ids_ttl_s: float = 86_400.0
+    health_penalty: bool = False
+    health_penalty_weight: float = 100.0
+    health_window_s: float = 1800.0
+    health_min_samples: int = 20
+    slow_penalty_weight: float = 0.0
+    time_zone: str = "UTC"
     cooldown_auth_s: float = 300.0
     cooldown_server_s: float = 120.0
     cooldown_timeout_s: float = 60.0
@@ -55,38 +76,17 @@ class Settings:
     check_interval_s: float = 0.0
     validate_concurrency: int = 10
     validate_timeout_s: float = 20.0
-    max_attempts: int = 6
-    max_keys_per_channel: int = 3
-    first_useful_timeout: float = 300.0
-    hold_max_bytes: int = 1024 * 1024
-    replay_max_bytes: int = 32 * 1024 * 1024
-    keepalive_comment_s: float = 15.0
-    keepalive_before_commit: bool = False
-    model_strip_date: bool = True
-    model_contains: bool = False
-    health_penalty: bool = False
-    health_penalty_weight: float = 100.0
-    health_window_s: float = 1800.0
-    health_min_samples: int = 20
-    slow_penalty_weight: float = 0.0
-    resting_fallback: bool = True
-    time_zone: str = "UTC"
-    affinity: str = "ids"
-    affinity_ttl_s: float = 3600.0
-    affinity_ids_ttl_s: float = 86_400.0
-    route_headers: bool = True
-    log_requests: bool = True
-    anonymous_channels: bool = False
-    global_max_concurrency: int = 0
-    budget_when_redis_away: str = "stop"
-    budget_default_output_tokens: int = 8192
-    budget_unpriced: str = "refuse"
-    budget_local_usd: str = "1"
-    budget_cut_streams: bool = False
-    empty_is_error: bool = False
     meter_mappings: str = "tokens"
     openai_include_usage: bool = False
+    budget_default_output_tokens: int = 8192
+    budget_unpriced: str = "refuse"
+    budget_cut_streams: bool = False
+    budget_when_redis_away: str = "stop"
+    budget_local_usd: str = "1"
+    anonymous_channels: bool = False
     public_cost: bool = False
+    route_headers: bool = True
+    log_requests: bool = True
 
     def with_overrides(self, overrides: MappingOf[str, Value]) -> Settings:
         """These with the gateway's settings among `overrides` in their place."""

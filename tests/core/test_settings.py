@@ -9,7 +9,7 @@ import pytest
 
 from app.core.errors import InvalidSetting
 from app.core.kinds import Choice, Flag, Number
-from app.core.setting_table import GATEWAY_SETTINGS, LIMITS, SETTINGS, Setting
+from app.core.setting_table import CHANNEL_OPTIONS, GATEWAY_SETTINGS, GROUPS, LIMITS, SETTINGS, Setting
 from app.core.settings import Limits, Settings, burst_of, check_options, check_setting
 
 
@@ -19,6 +19,23 @@ def test_table_and_values_agree(table: dict[str, Setting], values: type[Limits] 
     assert [(field.name, field.default) for field in fields(values)] == [
         (name, setting.default) for name, setting in table.items()
     ]
+
+
+def test_every_setting_is_in_a_group() -> None:
+    """Those of a group stand together, the groups in their order, and no name is there twice."""
+    groups = [setting.group for setting in SETTINGS.values()]
+    assert list(dict.fromkeys(groups)) == list(GROUPS)
+    assert groups == sorted(groups, key=list(GROUPS).index)
+    assert {**LIMITS, **GATEWAY_SETTINGS} == SETTINGS
+    assert LIMITS.keys() & GATEWAY_SETTINGS.keys() == set()
+
+
+def test_what_a_channel_may_have_of_its_own() -> None:
+    """Times and sizes; for its calls at once and rates it has fields."""
+    assert set(CHANNEL_OPTIONS) == {
+        "connect_timeout", "first_byte_timeout", "first_useful_timeout", "idle_timeout", "total_timeout",
+        "queue_timeout", "max_body_bytes",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

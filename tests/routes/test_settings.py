@@ -27,7 +27,7 @@ def silent(peer: Peer) -> None:
 def test_a_general_setting_is_listed_changed_and_taken_back(gateway: GatewayProcess) -> None:
     """Each setting is told with its value, default, unit, range and meaning; null takes a change back."""
     told = gateway.admin("GET", "/api/settings").json()["settings"]
-    assert set(told) == set(SETTINGS)
+    assert list(told) == list(SETTINGS)  # the order in which pages show them
     assert told["idle_timeout"] == {
         "value": 300.0,
         "set": False,
@@ -37,7 +37,9 @@ def test_a_general_setting_is_listed_changed_and_taken_back(gateway: GatewayProc
         "maximum": 86400,
         "unit": "s",
         "whole": False,
+        "group": "timeouts",
         "per_mapping": True,
+        "per_channel": True,
         "meaning": SETTINGS["idle_timeout"].meaning,
     }
     assert gateway.admin("PUT", "/api/settings", {"idle_timeout": 7}).status == 200
@@ -45,6 +47,46 @@ def test_a_general_setting_is_listed_changed_and_taken_back(gateway: GatewayProc
     assert (told["value"], told["set"], told["default"]) == (7.0, True, 300.0)
     assert gateway.admin("PUT", "/api/settings", {"idle_timeout": None}).status == 200
     assert gateway.admin("GET", "/api/settings").json()["settings"]["idle_timeout"]["value"] == 300.0
+
+
+def test_choices_are_told_with_their_words(gateway: GatewayProcess) -> None:
+    """Of each kind there is one: a page asks for it without knowing more."""
+    told = gateway.admin("GET", "/api/settings").json()["settings"]
+    assert {one["kind"] for one in told.values()} == {"int", "float", "bool", "text", "choice"}
+    assert (told["affinity"]["kind"], told["affinity"]["choices"]) == ("choice", ["off", "ids", "ids_and_prefix"])
+    assert (told["first_useful_timeout"]["per_mapping"], told["first_useful_timeout"]["per_channel"]) == (False, True)
+
+
+def test_settings_are_reset_by_their_names(gateway: GatewayProcess) -> None:
+    """Those that are named, of any kind, and no other; one that was not set stays as it is."""
+    said = {"idle_timeout": 7, "affinity": "off", "time_zone": "Asia/Shanghai", "route_headers": False, "burst": 5}
+    assert gateway.admin("PUT", "/api/settings", said).status == 200
+    names = ["idle_timeout", "affinity", "time_zone", "route_headers", "max_attempts"]
+    assert gateway.admin("POST", "/api/settings/reset", {"names": names}).status == 200
+    told = gateway.admin("GET", "/api/settings").json()["settings"]
+    assert {name: told[name]["value"] for name in names} == {name: SETTINGS[name].default for name in names}
+    assert [name for name, one in told.items() if one["set"]] == ["burst"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "field"),
+    [
+        ({"names": ["idle_timeout", "no_such"]}, "invalid", "names[1]"),
+        ({"names": ["proxy_url"]}, "invalid", "names[0]"),
+        ({"names": []}, "invalid", "names"),
+        ({"names": "idle_timeout"}, "invalid", "names"),
+        ({}, "invalid", "names"),
+        ({"all": True}, "unknown_field", "all"),
+    ],
+)
+def test_a_reset_of_what_is_no_setting_resets_nothing(
+    gateway: GatewayProcess, body: object, code: str, field: str
+) -> None:
+    """It is a 400 that names what is to blame."""
+    gateway.admin("PUT", "/api/settings", {"idle_timeout": 7})
+    reply = gateway.admin("POST", "/api/settings/reset", body)
+    assert (reply.status, reply.json()["code"], reply.json()["field"]) == (400, code, field)
+    assert gateway.admin("GET", "/api/settings").json()["settings"]["idle_timeout"]["value"] == 7.0
 
 
 def test_what_only_a_mapping_may_have_is_told_too(gateway: GatewayProcess) -> None:

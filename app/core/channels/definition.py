@@ -8,7 +8,7 @@ from typing import Any
 
 from app.core.channels.edits import parse_body_rules, parse_header_rules, shown_body_rule, shown_header_rule
 from app.core.channels.hours import parse_hours
-from app.core.channels.shape import CHANNEL, MODEL, OPTIONS
+from app.core.channels.shape import CHANNEL, MODEL
 from app.core.channels.urls import parse_url, shown_url
 from app.core.errors import InvalidChannel
 from app.core.kinds import Value
@@ -17,7 +17,7 @@ from app.core.money.amounts import parse_usd
 from app.core.network.addresses import mask_url
 from app.core.network.forward_proxies import ForwardProxy, parse_proxy_url
 from app.core.said.reading import Said
-from app.core.setting_table import MAPPING_OPTIONS
+from app.core.setting_table import CHANNEL_OPTIONS, MAPPING_OPTIONS
 from app.core.settings import Limits
 
 CHANNEL_TARGET = "channel:"
@@ -176,7 +176,7 @@ def _parse_model(value: Any, path: str) -> ModelEntry:
 def _parse_options(said: Said) -> dict[str, Value]:
     own = said.object("options")
     options: dict[str, Value] = {}
-    for name, setting in OPTIONS.items():
+    for name, setting in CHANNEL_OPTIONS.items():
         if own.any(name) is not None:
             try:
                 options[name] = setting.kind.parse(own.any(name))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from app.core.channels.keys import KeyCounts
-from app.core.kinds import Number
 from app.core.said.shapes import (
     Anything,
     Field,
@@ -19,7 +18,7 @@ from app.core.said.shapes import (
     Whole,
     YesOrNo,
 )
-from app.core.setting_table import LIMITS, Setting
+from app.core.setting_table import CHANNEL_OPTIONS, Setting
 
 DIALECTS = ("openai", "responses", "anthropic", "gemini")
 AUTHS = ("auto", "bearer", "x-api-key", "x-goog-api-key", "api-key", "both")
@@ -32,19 +31,6 @@ MAX_CALLS = 1_000_000
 MAX_RULES = 32
 MAX_RULES_BYTES = 8192
 """Of names and values together, for each of the two kinds of rules."""
-
-OPTIONS: dict[str, Setting] = {
-    name: LIMITS[name]
-    for name in "connect_timeout first_byte_timeout idle_timeout total_timeout queue_timeout max_body_bytes".split()
-} | {
-    "first_useful_timeout": Setting(
-        "first_useful_timeout",
-        Number(float, 0, 86_400, "s"),
-        300.0,
-        "Longest wait of a stream for its first useful content; 0: first_byte_timeout counts",
-    )
-}
-"""What a channel may have of its own beside its fields."""
 
 TIME = Whole(meaning="In ms since 1970", is_null=True)
 """A time in an answer."""
@@ -113,7 +99,7 @@ _FIELDS: dict[str, Field] = {
     ),
     "check_model": Text(300, meaning="The model that checks ask for"),
     "note": Text(10_000, lines=True),
-    "options": own_options(OPTIONS),
+    "options": own_options(CHANNEL_OPTIONS),
 }
 LAST_ERROR = Shape(
     {
