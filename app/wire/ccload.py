@@ -65,6 +65,8 @@ _COLUMNS: Final = {
     "weight": "权重",
 }
 _COLUMN_OF: Final = {heading: column for column, aliases in _COLUMNS.items() for heading in (column, *aliases.split())}
+_MOST_ENTRIES: Final = 20_000
+"""Of one cell, doubles too. More than a channel can have; a cell of megabytes that is no list is not taken apart."""
 _LIST_MARKS: Final = re.compile("[,;|\n\r\t，；]")
 _ENDPOINTS: Final = (
     (re.compile(r"/chat/completions$"), "openai"),
@@ -103,7 +105,9 @@ def list_of(cell: str) -> list[str]:
         if not all(isinstance(entry, str) for entry in entries):
             raise ValueError("must be a list of texts")
     else:
-        entries = _LIST_MARKS.split(cell)
+        entries = _LIST_MARKS.split(cell, maxsplit=_MOST_ENTRIES)
+    if len(entries) > _MOST_ENTRIES:
+        raise ValueError(f"has more than {_MOST_ENTRIES:,} entries")
     return list(dict.fromkeys(entry.strip() for entry in entries if entry.strip()))
 
 

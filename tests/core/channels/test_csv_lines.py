@@ -277,3 +277,9 @@ def test_a_hundred_thousand_keys_are_read_in_steps() -> None:
     row = read_row(read_heading(heading), line, lambda: pauses.append(None))
     assert row.keys == KeyCells(secrets)
     assert len(pauses) > 100
+
+
+def test_a_cell_of_very_many_entries_is_refused_before_it_is_taken_apart() -> None:
+    """Whoever sends a wrong file holds up no call."""
+    with pytest.raises(Invalid, match="models has more than 20,000 entries"):
+        least(models="m," * 20_001)
