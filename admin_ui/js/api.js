@@ -76,6 +76,7 @@ export const reloadMappings = () => call('POST', '/api/mappings/reload');
 
 export const readSettings = () => call('GET', '/api/settings');
 export const changeSettings = (values) => call('PUT', '/api/settings', values);
+export const resetSettings = (names) => call('POST', '/api/settings/reset', { names });
 
 const asking = (values) => new URLSearchParams(Object.entries(values).filter(([, value]) => value)).toString();
 const channelPath = (id) => `/api/channels/${encodeURIComponent(id)}`;

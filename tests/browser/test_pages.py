@@ -10,7 +10,6 @@ import pytest
 import redis
 from playwright.sync_api import expect
 
-from app.core.setting_table import SETTINGS
 from app.storage.connections import MAPPINGS, MAPPINGS_OPTIONS
 from tests.support.admin_pages import OpenPage, log_in
 from tests.support.environ import clean_environ
@@ -186,99 +185,6 @@ def test_a_silent_gateway_is_said_and_forgotten(open_page: OpenPage, gateway: Ga
     page.unroute("**/stats?*")
     page.clock.fast_forward(POLL_MS)
     expect(page.locator(".banner.bad")).to_have_count(0, timeout=POLLED_MS)
-
-
-@pytest.fixture
-def take_back(gateway: GatewayProcess) -> Iterator[None]:
-    """No test leaves its general limits to the others."""
-    yield
-    gateway.admin("PUT", "/api/settings", dict.fromkeys(SETTINGS))
-
-
-def general_limit(gateway: GatewayProcess, name: str) -> tuple[float, bool]:
-    told = gateway.admin("GET", "/api/settings").json()["settings"][name]
-    return told["value"], told["set"]
-
-
-@pytest.mark.usefixtures("take_back")
-def test_a_general_limit_is_set_and_taken_back(
-    open_page: OpenPage, gateway: GatewayProcess, complaints: list[str]
-) -> None:
-    """What is saved stands as in force, for the server too; clearing the field brings the default back."""
-    page = open_page("/admin")
-    log_in(page, gateway.admin_token)
-    page.get_by_role("link", name="Limits").click()
-    field = page.get_by_label("Idle timeout", exact=True)
-    row = page.get_by_role("row").filter(has=field)
-    save = page.get_by_role("button", name="Save")
-    expect(save).to_be_disabled()
-    field.fill("42.5")
-    save.click()
-    expect(page.get_by_text("Saved 1 limit")).to_be_visible()
-    expect(row).to_contain_text("42.5 s set here")
-    assert general_limit(gateway, "idle_timeout") == (42.5, True)
-    field.fill("")
-    save.click()
-    expect(row).not_to_contain_text("set here")
-    assert general_limit(gateway, "idle_timeout") == (300.0, False)
-    assert complaints == []
-
-
-@pytest.mark.usefixtures("take_back")
-def test_a_setting_of_yes_or_no_is_chosen(open_page: OpenPage, gateway: GatewayProcess, complaints: list[str]) -> None:
-    """It has no field to type in; the server has what was chosen, and the default comes back."""
-    page = open_page("/admin#/settings")
-    log_in(page, gateway.admin_token)
-    field = page.get_by_label("Empty answers are failures", exact=True)
-    row = page.get_by_role("row").filter(has=field)
-    expect(field).to_have_value("")
-    field.select_option("yes")
-    page.get_by_role("button", name="Save").click()
-    expect(row).to_contain_text("yes set here")
-    assert general_limit(gateway, "empty_is_error") == (True, True)
-    field.select_option("as the default")
-    page.get_by_role("button", name="Save").click()
-    expect(row).not_to_contain_text("set here")
-    assert general_limit(gateway, "empty_is_error") == (False, False)
-    assert complaints == []
-
-
-@pytest.mark.usefixtures("take_back")
-def test_limits_set_elsewhere_appear_beside_an_unsaved_edit(open_page: OpenPage, gateway: GatewayProcess) -> None:
-    """The open form follows the server, and takes no edit away, not even while another view is looked at."""
-    page = open_page("/admin#/settings", clock=True)
-    log_in(page, gateway.admin_token)
-    page.get_by_label("Connect timeout", exact=True).fill("3")
-    gateway.admin("PUT", "/api/settings", {"burst": 77})
-    page.clock.fast_forward(POLL_MS)
-    expect(page.get_by_label("Burst", exact=True)).to_have_value("77", timeout=POLLED_MS)
-    page.get_by_role("link", name="Mappings").click()
-    page.get_by_role("link", name="Limits").click()
-    expect(page.get_by_label("Connect timeout", exact=True)).to_have_value("3")
-    page.get_by_role("button", name="Discard").click()
-    expect(page.get_by_label("Connect timeout", exact=True)).to_have_value("")
-    assert general_limit(gateway, "connect_timeout") == (10.0, False)
-
-
-def test_a_limit_that_cannot_be_is_refused_beside_its_field(
-    open_page: OpenPage, gateway: GatewayProcess, complaints: list[str]
-) -> None:
-    """The form says what would do, marks the field, and keeps what was typed until it is discarded."""
-    page = open_page("/admin#/settings")
-    log_in(page, gateway.admin_token)
-    field = page.get_by_label("Connect timeout", exact=True)
-    for value in ("-1", "1e99", "5 apples", "<img src=x onerror=alert(1)>"):
-        field.fill(value)
-        page.get_by_role("button", name="Save").click()
-        expect(page.get_by_role("alert")).to_have_text("A number from 0.001 to 86,400 (s).")
-        expect(field).to_have_attribute("aria-invalid", "true")
-        expect(field).to_have_value(value)
-        assert page.locator("img[src=x]").count() == 0
-        assert general_limit(gateway, "connect_timeout") == (10.0, False)
-        page.get_by_role("button", name="Discard").click()
-        expect(page.get_by_role("alert")).to_have_count(0)
-        expect(field).to_have_value("")
-    assert complaints == []
 
 
 def test_a_mapping_gets_limits_of_its_own(

@@ -9,7 +9,7 @@ import { Option } from '../components/option.js';
 import { toast } from '../components/toasts.js';
 import { html } from '../html.js';
 import { t } from '../i18n.js';
-import { fieldText, fieldValue, inOrder, limitName, limitText, objection } from '../limits.js';
+import { fieldText, fieldValue, limitName, limitText, objection } from '../limits.js';
 import { useDialog } from '../open_dialog.js';
 import { problemText } from '../problem.js';
 import { useReading } from '../reading.js';
@@ -30,7 +30,7 @@ function Options({ known, texts, objections, onTexts }) {
       <summary>${t('options')} ${own > 0 ? html`<span class="badge">${own}</span>` : html`<small>${t('ownNone')}</small>`}</summary>
       <p class="hint">${t('ownHint')}</p>
       <div class="option-fields">
-        ${inOrder(known).map(([name, setting]) => html`
+        ${Object.entries(known).map(([name, setting]) => html`
           <${Option} key=${name} name=${name} setting=${setting} text=${texts[name] ?? ''} wrong=${objections[name]}
             onText=${(text) => onTexts({ ...texts, [name]: text })} />`)}
       </div>

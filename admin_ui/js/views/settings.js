@@ -2,63 +2,33 @@ import { useState } from '../../vendor/preact/hooks.mjs';
 import { useAction } from '../action.js';
 import { changeSettings, readSettings } from '../api.js';
 import { Banner } from '../components/banner.js';
-import { Icon } from '../components/icons.js';
 import { toast } from '../components/toasts.js';
-import { Objection } from '../components/field.js';
 import { html } from '../html.js';
 import { t } from '../i18n.js';
-import { choicesOf, choiceText, fieldHint, fieldText, fieldValue, inOrder, limitMeaning, limitName, limitText, limitUnit, objection } from '../limits.js';
+import { fieldValue, objection } from '../limits.js';
+import { useDialog } from '../open_dialog.js';
 import { problemText } from '../problem.js';
 import { useReading } from '../reading.js';
-
-const stored = (setting) => fieldText(setting.set ? setting.value : undefined);
-
-const Choice = ({ setting, said, busy, onText, ...field }) => html`
-  <select ...${field} value=${said} disabled=${busy} onChange=${(event) => onText(event.target.value)}>
-    <option value="">${t('asDefault')}</option>
-    ${choicesOf(setting).map((choice) => html`<option key=${choice} value=${choice}>${choiceText(choice)}</option>`)}
-  </select>`;
-
-function Limit({ name, setting, text, wrong, busy, onText }) {
-  const id = `limit-${name}`;
-  const restore = t('restoreNamed', { name: limitName(name) });
-  const field = { id, name, 'aria-invalid': Boolean(wrong), 'aria-describedby': `${id}-hint ${wrong ? `${id}-wrong` : ''}` };
-  return html`
-    <tr class=${text === stored(setting) ? '' : 'changed'}>
-      <th scope="row">
-        <span class="limit-name"><label for=${id}>${limitName(name)}</label> <code class="soft">${name}</code></span>
-        <span class="soft" id="${id}-hint">${limitMeaning(name, setting)}</span>
-      </th>
-      <td class="limit-field">
-        ${choicesOf(setting)
-          ? html`<${Choice} ...${field} setting=${setting} said=${text} busy=${busy} onText=${onText} />`
-          : html`<input ...${field} value=${text} placeholder=${fieldHint(name, setting, setting.default)} inputmode="decimal"
-              autocomplete="off" spellcheck=${false} readonly=${busy} onInput=${(event) => onText(event.target.value)} />`}
-        <span class="soft">${limitUnit(setting)}</span>
-        <button type="button" class="bare" disabled=${busy} hidden=${!text} aria-label=${restore} title=${restore} onClick=${() => onText('')}>
-          <${Icon} name="restore" />
-        </button>
-        <${Objection} id=${id} text=${wrong} />
-      </td>
-      <td data-label=${t('inForce')}>
-        ${limitText(name, setting, setting.value)} ${setting.set && html`<span class="badge">${t('setHere')}</span>`}
-      </td>
-      <td data-label=${t('default')} class="soft">${limitText(name, setting, setting.default)}</td>
-    </tr>`;
-}
+import { fits, GroupHead, GroupLinks, inGroups, setHere } from './settings/groups.js';
+import { ResetDialog } from './settings/reset.js';
+import { Row, stored } from './settings/row.js';
 
 // Unsaved edits by name. They outlive a look at another view.
 let kept = {};
 
-/** The limits of all mappings. Edits stand over what is read, so that a newer reading takes none away. */
+const without = (edits, names) => Object.fromEntries(Object.entries(edits).filter(([name]) => !names.includes(name)));
+
+/** What holds for the whole gateway, in groups. Edits stand over what is read, so that a newer reading takes none away. */
 export function Settings() {
   const { data, problem, load } = useReading(readSettings);
   const [edits, setEdits] = useState(kept);
+  const [query, setQuery] = useState('');
+  const { dialog, setDialog, close, changed: done } = useDialog(load);
   const edit = (next) => setEdits((kept = next));
 
-  const limits = inOrder(data?.settings ?? {});
-  const shown = (name, setting) => edits[name] ?? stored(setting);
-  const changed = limits.filter(([name, setting]) => shown(name, setting).trim() !== stored(setting));
+  const settings = Object.entries(data?.settings ?? {});
+  const said = ([name, setting]) => edits[name] ?? stored(setting);
+  const changed = settings.filter((one) => said(one).trim() !== stored(one[1]));
   const { error, setError, busy, start } = useAction(
     async () => {
       await changeSettings(Object.fromEntries(changed.map(([name, setting]) => [name, fieldValue(edits[name], setting)])));
@@ -66,43 +36,63 @@ export function Settings() {
     },
     () => {
       edit({});
-      toast(t('limitsSaved', { n: changed.length }));
+      toast(t('settingsSaved', { n: changed.length }));
     },
   );
   const submit = (event) => {
     event.preventDefault();
     if (changed.length > 0) start();
   };
-  const objections = Object.fromEntries(limits.map(([name, setting]) => [name, objection(error, name, setting)]));
-  const elsewhere = error && !Object.values(objections).some(Boolean);
+  const wrong = ([name, setting]) => objection(error, name, setting);
+  const elsewhere = error && !settings.some(wrong);
   const discard = () => {
     edit({});
     setError(null);
   };
+  const reset = (names) => {
+    edit(without(edits, names));
+    done(t('settingsReset', { n: names.length }));
+  };
 
+  // What is to be saved stays in sight.
+  const isFit = fits(query);
+  const groups = inGroups(settings.filter((one) => isFit(one) || changed.includes(one)));
+  const set = setHere(settings);
   return html`
     <form class="panel settings" onSubmit=${submit} novalidate>
-      <h1>${t('settings')}</h1>
+      <div class="panel-head">
+        <h1>${t('settings')}</h1>
+        <input type="search" value=${query} placeholder=${t('searchSettings')} aria-label=${t('searchSettings')}
+          onInput=${(event) => setQuery(event.target.value)} onKeyDown=${(event) => event.key === 'Enter' && event.preventDefault()} />
+        ${set.length > 0 && html`<button type="button" disabled=${busy} onClick=${() => setDialog(set)}>${t('resetAll')}</button>`}
+      </div>
       <p class="soft">${t('settingsText')}</p>
       ${problem && html`<${Banner} kind="bad">${problem}<//>`}
       ${!data && !problem && html`<p class="soft empty">${t('loading')}</p>`}
-      ${data && html`
+      ${groups.length > 1 && html`<${GroupLinks} groups=${groups} />`}
+      ${data && groups.length === 0 && html`<p class="soft empty">${t('nothingFound', { query })}</p>`}
+      ${groups.length > 0 && html`
         <table class="settings-table">
           <thead><tr>
-            <th scope="col">${t('limit')}</th><th scope="col">${t('value')}</th>
+            <th scope="col">${t('setting')}</th><th scope="col">${t('value')}</th>
             <th scope="col">${t('inForce')}</th><th scope="col">${t('default')}</th>
           </tr></thead>
-          <tbody>
-            ${limits.map(([name, setting]) => html`
-              <${Limit} key=${name} name=${name} setting=${setting} text=${shown(name, setting)} wrong=${objections[name]}
-                busy=${busy} onText=${(text) => edit({ ...edits, [name]: text })} />`)}
-          </tbody>
-        </table>
+          ${groups.map(([group, ofGroup]) => html`
+            <tbody key=${group}>
+              <${GroupHead} group=${group} settings=${ofGroup} busy=${busy} onReset=${() => setDialog(setHere(ofGroup))} />
+              ${ofGroup.map((one) => html`
+                <${Row} key=${one[0]} name=${one[0]} setting=${one[1]} text=${said(one)} wrong=${wrong(one)}
+                  busy=${busy} onText=${(text) => edit({ ...edits, [one[0]]: text })} />`)}
+            </tbody>`)}
+        </table>`}
+      ${data && html`
         <div class="settings-actions">
           ${elsewhere && html`<p class="problem" role="alert">${problemText(error)}</p>`}
           <span class="soft">${changed.length > 0 && t('unsaved', { n: changed.length })}</span>
           <button type="button" disabled=${busy || changed.length === 0} onClick=${discard}>${t('discard')}</button>
           <button type="submit" class="primary" disabled=${busy || changed.length === 0}>${t('save')}</button>
         </div>`}
-    </form>`;
+    </form>
+    ${dialog && html`
+      <${ResetDialog} settings=${dialog} typed=${changed.some(([name]) => dialog.some(([other]) => other === name))} onClose=${close} onReset=${reset} />`}`;
 }

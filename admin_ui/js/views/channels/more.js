@@ -6,11 +6,10 @@ import { Input, Select } from '../../components/input.js';
 import { Option } from '../../components/option.js';
 import { html } from '../../html.js';
 import { t } from '../../i18n.js';
-import { inOrder, objection } from '../../limits.js';
+import { objection } from '../../limits.js';
 import { problemText } from '../../problem.js';
 import { Rules } from './rules.js';
 
-const OPTIONS = ['connect_timeout', 'first_byte_timeout', 'first_useful_timeout', 'idle_timeout', 'total_timeout', 'queue_timeout', 'max_body_bytes'];
 const AUTHS = ['auto', 'bearer', 'x-api-key', 'x-goog-api-key', 'api-key', 'both'];
 const MONEY = { cost_per_day_usd: 'unlimited', cost_multiplier: 'costListPrice' };
 const NUMBERS = ['max_concurrency', 'requests_per_minute', 'key_max_concurrency', 'key_requests_per_minute'];
@@ -20,7 +19,7 @@ export function useKnownOptions() {
   const [known, setKnown] = useState({});
   useEffect(() => {
     readSettings().then(
-      ({ settings }) => setKnown(Object.fromEntries(Object.entries(settings).filter(([name]) => OPTIONS.includes(name)))),
+      ({ settings }) => setKnown(Object.fromEntries(Object.entries(settings).filter(([, setting]) => setting.per_channel))),
       () => {}, // the form works without them
     );
   }, []);
@@ -62,7 +61,7 @@ export function Connection({ form, error, known, onForm }) {
           <${Input} name="proxy_url" label=${t('name_proxy_url')} text=${form.proxy_url} placeholder="socks5h://user:password@proxy.example:1080" inputmode="url"
             hint=${t('meaning_proxy_url')} wrong=${wrong('proxy_url')} onText=${(proxy_url) => onForm({ proxy_url })} />
         </div>
-        ${inOrder(known).map(([name, setting]) => html`
+        ${Object.entries(known).map(([name, setting]) => html`
           <${Option} key=${name} name=${name} setting=${setting} text=${form.options[name] ?? ''} wrong=${objection(error, `options.${name}`, setting)}
             onText=${(text) => onForm({ options: { ...form.options, [name]: text } })} />`)}
       </div>
