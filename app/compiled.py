@@ -53,6 +53,11 @@ def keep_copy() -> bool:
     return False
 
 
+def is_in_use() -> bool:
+    """Whether imports find a compiled copy."""
+    return any(isinstance(finder, _Finder) for finder in sys.meta_path)
+
+
 class _Finder(MetaPathFinder):
     def __init__(self, copy: Path, modules: dict[str, Path]) -> None:
         self.copy = copy

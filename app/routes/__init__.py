@@ -28,6 +28,7 @@ from app.routes.admin.root import build_root
 from app.routes.admin.settings import add_settings_routes
 from app.routes.admin.tasks.tasks import add_task_routes
 from app.routes.admin.tokens import add_token_routes
+from app.routes.admin.warnings.warnings import add_warning_route
 from app.routes.api_door import ApiDoor
 from app.routes.ccload import build_ccload, is_ccloads
 from app.routes.ccload.envelope import failed as ccload_answer
@@ -62,6 +63,7 @@ def build_flask(gateway: Gateway) -> Flask:
     add_token_routes(admin, gateway)
     add_log_routes(admin, gateway)
     add_price_routes(admin, gateway)
+    add_warning_route(admin, gateway)
     add_openapi_route(admin)
     flask.register_blueprint(admin)
     flask.register_blueprint(build_root(gateway))

@@ -10,10 +10,10 @@ import redis
 from app.storage.connections import ADMIN_FAILURES
 from tests.support.api_calls import OTHER_TOKEN, TOKEN, Accounts, good
 from tests.support.gateway import GatewayProcess
-from tests.support.own_redis import own_server, running_redis
+from tests.support.own_redis import own_redis, own_server, running_redis
 from tests.support.upstream import Upstream
 
-__all__ = ["own_server"]
+__all__ = ["own_redis", "own_server"]
 
 
 @pytest.fixture(scope="package")

@@ -92,11 +92,9 @@ def _told(known: Prices, costs: StoredCosts) -> Response:
     overrides = [override.said for override in known.overrides.said]
     table = known.table
     built_in = {"version": table.version or None, "models": len(table), "warning": None if table.version else NO_TABLE}
-    at_ms = now_ms()
     unpriced = [
         {"model": one.model, "requests": one.requests, "last_at_ms": one.last_at_ms}
-        for one in costs.unpriced()
-        if _is_unpriced(known, one, at_ms)
+        for one in unpriced_models(known, costs, now_ms())
     ]
     return jsonify(
         success=True,
@@ -106,6 +104,11 @@ def _told(known: Prices, costs: StoredCosts) -> Response:
         built_in=built_in,
         unpriced=unpriced,
     )
+
+
+def unpriced_models(known: Prices, costs: StoredCosts, at_ms: int) -> list[UnpricedModel]:
+    """Models that were called lately and have no price. Raises RedisError."""
+    return [one for one in costs.unpriced() if _is_unpriced(known, one, at_ms)]
 
 
 def _is_unpriced(known: Prices, one: UnpricedModel, at_ms: int) -> bool:
