@@ -23,7 +23,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from app.config import Config, load_config
-from app.core.setting_table import GATEWAY_SETTINGS, LIMITS
+from app.core.setting_table import GATEWAY_SETTINGS, LIMITS, SETTINGS
 from app.storage.connections import STATS_ROLLED_AT, Redis
 from tests.support.clone import LOCKS, clone, make
 from tests.support.environ import clean_environ
@@ -90,6 +90,14 @@ def test_every_variable_is_documented(field: str) -> None:
     """Each field of Config has its line in .env.example."""
     for name in OTHER_NAMES.get(field, (field.upper(),)):
         assert re.search(rf"^#{name}=", text(".env.example"), re.MULTILINE)
+
+
+def test_settings_are_documented_with_their_defaults() -> None:
+    """What .env.example shows of a setting is what holds where nobody says anything."""
+    for name, setting in SETTINGS.items():
+        line = re.search(rf"^#{name.upper()}=(.*)$", text(".env.example"), re.MULTILINE)
+        assert line, name
+        assert setting.kind.parse(line[1]) == setting.default, name
 
 
 def test_no_variable_is_documented_that_nothing_reads() -> None:
