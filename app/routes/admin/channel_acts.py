@@ -20,6 +20,7 @@ from app.routes.admin.channels import SECONDS, Answer, delete_channels, find_cha
 from app.routes.admin.tasks.tasks import TASK, task_answer
 from app.routes.openapi.operation import Body, operation
 from app.storage.catalog import channels
+from app.storage.health.by_hand import shared
 
 ACTIONS = ("enable", "disable", "delete", "clear_cooldowns", "set_priority", "fetch_models")
 STEP = 10
@@ -89,7 +90,7 @@ def add_channel_act_routes(admin: Blueprint, gateway: Gateway) -> None:
 
 
 def _add_rest_routes(admin: Blueprint, gateway: Gateway, answers: ChannelAnswers) -> None:
-    health = gateway.choosing.health
+    health, keeper = gateway.choosing.health, gateway.health_keeper
 
     @admin.post("/channels/<channel_id>/cooldown")
     @operation(body=_REST, answer={"channel": CHANNEL})
@@ -98,7 +99,8 @@ def _add_rest_routes(admin: Blueprint, gateway: Gateway, answers: ChannelAnswers
         channel = find_channel(gateway, channel_id)
         now, seconds = now_ms(), said.real("seconds")
         model = _upstream_model(channel, said) if said.any("model") is not None else None
-        health.rest(channel_id, now, now + round(seconds * 1000), model=model)
+        with shared(keeper, health):
+            health.rest(channel_id, now, now + round(seconds * 1000), model=model)
         return jsonify(success=True, channel=answers.one(channel))
 
     @admin.delete("/channels/<channel_id>/cooldown")
@@ -106,7 +108,8 @@ def _add_rest_routes(admin: Blueprint, gateway: Gateway, answers: ChannelAnswers
     def end_channel_rest(channel_id: str) -> Answer:
         """Ends the rest of a channel, and those of its urls, keys and models."""
         channel = find_channel(gateway, channel_id)
-        health.end_rests(channel_id, now_ms())
+        with shared(keeper, health):
+            health.end_rests(channel_id, now_ms())
         return jsonify(success=True, channel=answers.one(channel))
 
 
@@ -116,8 +119,9 @@ def _done(gateway: Gateway, named: list[Channel], action: str, priority: int) ->
         delete_channels(gateway, [channel.id for channel in named])
         return len(named)
     if action == "clear_cooldowns":
-        now = now_ms()
-        return sum(gateway.choosing.health.end_rests(channel.id, now) > 0 for channel in named)
+        health, now = gateway.choosing.health, now_ms()
+        with shared(gateway.health_keeper, health):
+            return sum(health.end_rests(channel.id, now) > 0 for channel in named)
     field, value = ("priority", priority) if action == "set_priority" else ("enabled", action == "enable")
     changes = {channel.id: {field: value} for channel in named if channel.said[field] != value}
     return len(channels.update(gateway.catalog, changes))

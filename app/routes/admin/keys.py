@@ -24,6 +24,7 @@ from app.routes.admin.tasks.imports import GIVEN, GivenKeys, order_import
 from app.routes.admin.tasks.key_batches import STATES, add_key_batch_route
 from app.routes.admin.tasks.tasks import TASK, task_answer
 from app.routes.openapi.operation import Body, operation
+from app.storage.health.by_hand import shared
 from app.storage.keys.edits import KeyNotFound
 
 _STATE = SomeOf(tuple(STATES))
@@ -107,7 +108,8 @@ def _add_rest_routes(admin: Blueprint, gateway: Gateway) -> None:
         channel, seconds = find(channel_id), said.real("seconds")
         edits.get(channel_id, key_id)
         now = now_ms()
-        gateway.choosing.health.rest(channel_id, now, now + round(seconds * 1000), key_id=key_id)
+        with shared(gateway.health_keeper, gateway.choosing.health):
+            gateway.choosing.health.rest(channel_id, now, now + round(seconds * 1000), key_id=key_id)
         return told(channel, key_id)
 
     @admin.delete("/channels/<channel_id>/keys/<key_id>/cooldown")
@@ -115,8 +117,9 @@ def _add_rest_routes(admin: Blueprint, gateway: Gateway) -> None:
     def end_key_rest(channel_id: str, key_id: str) -> Answer:
         """Ends the rest of a key."""
         channel = find(channel_id)
-        if edits.get(channel_id, key_id).state is KeyState.RESTING:
-            edits.restore(channel_id, [key_id])
+        with shared(gateway.health_keeper, gateway.choosing.health):
+            if edits.get(channel_id, key_id).state is KeyState.RESTING:
+                edits.restore(channel_id, [key_id])
         return told(channel, key_id)
 
 

@@ -15,6 +15,7 @@ from app.proxy.api.choices import now_ms
 from app.routes.admin.answers import EXPECTED, error_answer
 from app.routes.admin.guard import let_bearer_in
 from app.routes.openapi.operation import operation
+from app.storage.health.by_hand import shared
 from app.storage.keys.listing import OutOfPool, out_of_pools
 
 _BLACKLIST = {
@@ -48,9 +49,10 @@ def build_root(gateway: Gateway) -> Blueprint:
         of_file = gateway.keys_file.read_again() if gateway.keys_file is not None else ""
         gateway.choosing.health.settle(now_ms())
         cleared = 0
-        for channel in gateway.catalog.in_hand().channels:
-            ids = gateway.key_edits.ids(channel.id, [KeyState.RESTING, KeyState.BLACKLISTED])
-            cleared += gateway.key_edits.restore(channel.id, ids)
+        with shared(gateway.health_keeper, gateway.choosing.health):
+            for channel in gateway.catalog.in_hand().channels:
+                ids = gateway.key_edits.ids(channel.id, [KeyState.RESTING, KeyState.BLACKLISTED])
+                cleared += gateway.key_edits.restore(channel.id, ids)
         total = gateway.choosing.pools.counts().total
         text = f"{cleared} of {total} keys were restored; those that an operator has disabled stay so"
         text = f"{text}. {of_file}" if of_file else text

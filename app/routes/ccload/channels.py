@@ -24,6 +24,7 @@ from app.routes.ccload.channel_answers import CHANNEL_TOLD, CcloadAnswers
 from app.routes.ccload.envelope import CCLOAD_ERROR, answered, enveloped
 from app.routes.openapi.operation import Body, operation
 from app.storage.catalog import channels
+from app.storage.health.by_hand import shared
 from app.waiting import give_way
 from app.wire.ccload import DIALECTS
 
@@ -109,7 +110,8 @@ def _add_changes(ccload: Blueprint, gateway: Gateway, answers: CcloadAnswers) ->
         if meant.keys:
             _become(gateway, channel, meant.keys)
         if said.values.keys() != {"enabled"}:
-            gateway.choosing.health.end_rests(channel_id, now_ms())
+            with shared(gateway.health_keeper, gateway.choosing.health):
+                gateway.choosing.health.end_rests(channel_id, now_ms())
         return answered(answers.one(channel))
 
     @ccload.delete("/admin/channels/<channel_id>")

@@ -9,6 +9,7 @@ import pytest
 from app.core.channels.keys import KeyCounts
 from app.storage.connections import CHANNEL_TROUBLES, CHANNEL_USAGE, Redis, RedisError
 from app.storage.embedded import EmbeddedRedis
+from app.storage.health.by_hand import shared
 from app.storage.health.stored import StoredHealth
 from tests.support.keeping import (
     BAD_REQUEST,
@@ -58,6 +59,18 @@ def test_who_catches_up_knows_what_was_stored_before(new_process: New) -> None:
         wait_until(lambda: not ours.health.dirty, "it is stored", KNOWN_S)
         other.keeper.catch_up(5.0)
         assert other.key_until(str(number)), "it is known at once"
+
+
+def test_what_an_operator_does_is_known_to_what_he_does_next(new_process: New) -> None:
+    """His calls come to any process, one as soon as the other was answered."""
+    ours, other = new_process(), new_process()
+    ours.edits.add("1", ["sk-1"])
+    for _ in range(5):
+        with shared(ours.keeper, ours.health):
+            ours.health.rest("1", now_ms(), now_ms() + 60_000, key_id="1")
+        with shared(other.keeper, other.health):
+            assert other.edits.restore("1", ["1"]) == 1
+    wait_until(lambda: not ours.key_until("1"), "its end is known", KNOWN_S)
 
 
 def test_a_success_elsewhere_ends_the_rest_here(new_process: New) -> None:

@@ -20,6 +20,7 @@ from app.routes.admin.tasks.imports import AT_ONCE
 from app.routes.admin.tasks.long_objects import LongBody, LongValue
 from app.routes.admin.tasks.tasks import TASK, task_answer
 from app.routes.openapi.operation import operation
+from app.storage.health.by_hand import shared
 
 STATES: Final = {state.value: state for state in KeyState}
 VALIDATE: Final = "validate"
@@ -72,7 +73,8 @@ def add_key_batch_route(admin: Blueprint, gateway: Gateway) -> None:
             case "delete":
                 changed = edits.delete(channel_id, ids)
             case "restore":
-                changed = edits.restore(channel_id, ids)
+                with shared(gateway.health_keeper, gateway.choosing.health):
+                    changed = edits.restore(channel_id, ids)
             case _:
                 changed = edits.enable(channel_id, ids, action == "enable")
         return jsonify(success=True, changed=changed)
