@@ -96,6 +96,8 @@ class Taking:
 
     def _take(self, reading: Reading, channel_id: str, before: array[int], *, removes: bool) -> Taken:
         """`before`: the ids of the keys that it named last."""
+        if b"\0" in reading.data:
+            raise HoldsNothing("is no text in UTF-8; what was read last stays")
         ids: set[int] = set()
         missing: list[str] = []
         bad: list[int] = []

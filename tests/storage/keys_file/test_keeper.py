@@ -91,7 +91,9 @@ def test_a_file_that_is_being_written_is_waited_for(new_machine: New) -> None:
     [
         (lambda file: file.unlink(), "one.txt is not there; its keys stay until it is back"),
         (lambda file: file.write_bytes(b""), "one.txt is empty; its keys stay. To be without any"),
-        (lambda file: file.write_bytes("sk-x".encode("utf-16")), "one.txt holds no key: one in a line"),
+        (lambda file: file.write_bytes(b"two words"), "one.txt holds no key: one in a line"),
+        (lambda file: file.write_bytes("sk-x".encode("utf-16")), "one.txt is no text in UTF-8; what was read last"),
+        (lambda file: file.write_bytes(b"PK\3\4\0\0\nsk-x\n"), "one.txt is no text in UTF-8; what was read last"),
         (lambda file: (file.unlink(), file.mkdir()), "one.txt is no file; its keys stay"),
         (lambda file: (file.unlink(), os.mkfifo(file)), "one.txt is no file; its keys stay"),
         (lambda file: (file.unlink(), file.symlink_to(file)), "one.txt cannot be read: Too many levels"),
