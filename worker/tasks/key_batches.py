@@ -77,8 +77,8 @@ def change_keys(running: Running, act: Act) -> dict[str, Any]:
 
 
 def check_channel(running: Running) -> None:
-    """Raises TaskFailed."""
-    if running.channel_id not in CHANNELS.of(running.gateway.catalog.snapshot).by_id:
+    """As Redis has it at this moment. Raises TaskFailed, RedisError."""
+    if running.channel_id not in CHANNELS.of(running.gateway.catalog.look()).by_id:
         raise TaskFailed(f"channel {running.channel_id} was deleted meanwhile")
 
 

@@ -9,8 +9,10 @@ import pytest
 
 from app.core.channels.keys import KeyState
 from app.core.model import Channel
+from app.core.settings import Limits, Settings
 from app.gateway import Gateway
 from app.storage.catalog import channels
+from app.storage.catalog.catalog import Catalog
 from app.storage.connections import TASKS, TASKS_INPUT, Redis
 from app.storage.keys.edits import Added
 from app.storage.secrets import Secrets
@@ -149,14 +151,16 @@ def test_a_task_of_a_channel_that_was_deleted_fails(house: Gateway, channel: Cha
 
 
 def test_keys_that_came_to_a_channel_while_it_was_deleted_go_again(
-    house: Gateway, channel: Channel, run: Run, monkeypatch: pytest.MonkeyPatch
+    house: Gateway, channel: Channel, run: Run, own_redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """By another process, of which this one has not heard yet."""
     task = house.tasks.order("import_keys", channel.id, {"format": "text", "field": "text"}, pieces=_lines(KEYS))
-    add = house.key_edits.add
+    add, elsewhere = house.key_edits.add, Catalog(own_redis, Limits(), Settings())
+    elsewhere.load()
 
     def deleted_meanwhile(channel_id: str, secrets: list[str]) -> Added:
         added = add(channel_id, secrets)
-        channels.delete(house.catalog, [channel.id])
+        channels.delete(elsewhere, [channel.id])
         return added
 
     monkeypatch.setattr(house.key_edits, "add", deleted_meanwhile)
