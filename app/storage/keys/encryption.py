@@ -46,8 +46,10 @@ def check(client: Redis, secrets: Secrets) -> None:
 
 
 def note(client: Redis, secrets: Secrets) -> None:
-    """Says with which key this process encrypts, before it does."""
-    if secrets.encrypts:
+    """Says with which key this process encrypts, before it does. One that is known is asked for only: a Redis that is
+    full takes no word, and keys can be read from it all the same.
+    """
+    if secrets.encrypts and not client.sismember(CHANNEL_KEYS_SEALED_BY, secrets.first_id):
         client.sadd(CHANNEL_KEYS_SEALED_BY, secrets.first_id)
 
 

@@ -8,6 +8,7 @@ import pytest
 from app.config import ConfigError
 from app.storage.connections import CHANNEL_KEYS, CHANNEL_KEYS_SEALED_BY, CHANNEL_KEYS_VERSIONS, CHANNELS_SET, Redis
 from app.storage.keys.encryption import KeysUnreadable, check, holds_keys, noted, sealed_by
+from app.storage.keys.pools import KeyPools
 from app.storage.secrets import Secrets
 
 NONE, OLD, NEW = Secrets(), Secrets(["old"], 1), Secrets(["new"], 1)
@@ -54,6 +55,17 @@ def test_a_redis_that_lost_the_ids_is_believed_by_its_keys(sealed: Redis) -> Non
     with pytest.raises(KeysUnreadable):
         check(sealed, NEW)
     check(sealed, BOTH)
+
+
+def test_a_start_reads_keys_while_redis_is_full(sealed: Redis) -> None:
+    pools = KeyPools(sealed, OLD)
+    sealed.config_set("maxmemory", 1)
+    try:
+        check(sealed, OLD)
+        pools.load()
+    finally:
+        sealed.config_set("maxmemory", 0)
+    assert pools.counts().active == 5
 
 
 def test_a_key_with_which_nothing_is_stored_any_more_is_not_asked_for(own_redis: Redis) -> None:
