@@ -12,6 +12,7 @@ import time
 import redis
 
 from app.storage.connections import Redis
+from app.storage.refusals import describe
 from app.storage.statistics.ledger import Ledger
 from worker.summary import Describer
 
@@ -62,7 +63,7 @@ def roll_up() -> None:
     except redis.WatchError:
         log.info("Overtaken or cut off in the middle; nothing was booked, the next roll-up begins anew")
     except redis.RedisError as error:
-        log.warning("Roll-up put off: %s", error)
+        log.warning("Roll-up put off: Redis %s", describe(error))
     except Exception:
         log.exception("Roll-up failed; its events stay on the list")
         raise

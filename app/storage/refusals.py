@@ -41,6 +41,8 @@ LOGIN = frozenset({"NOAUTH", "WRONGPASS"})
 """Kinds that waiting does not mend."""
 
 _KIND = re.compile(r"(?:^|error: |: -)([A-Z]{3,})(?= )")
+_IN_PIPELINE = re.compile(r"^Command # \d+ \(.*\) of pipeline caused error: ", re.DOTALL)
+"""What redis-py puts before the server's word: the command, with what was to be stored."""
 _NO_PERMISSION_IN_SCRIPT = "ACL failure in script: "
 """What a script may not do, Redis tells as `ERR`."""
 _REFUSED_LOGIN = ("password", "AUTH")  # "ERR invalid password", "ERR Client sent AUTH, but no password is set"
@@ -86,8 +88,9 @@ def answer_of(error: BaseException) -> str:
 
 
 def describe(error: BaseException) -> str:
-    """`trouble_of`, and the server's or the system's own word for it."""
-    return f"{trouble_of(error)} ({error if refusal_of(error) is None else kind_of(error)})"
+    """`trouble_of`, and the server's or the system's own word for it; never what it was asked, which may be secret."""
+    word = _IN_PIPELINE.sub("", str(error)) if refusal_of(error) is None else kind_of(error)
+    return f"{trouble_of(error)} ({word})"
 
 
 def _is_answer(error: BaseException) -> bool:

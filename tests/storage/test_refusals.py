@@ -68,3 +68,12 @@ def test_a_full_memory_is_told_by_a_real_server(own_redis: Redis) -> None:
             assert refusal_of(caught.value) == "its memory is full"
     finally:
         own_redis.config_set("maxmemory", 0)
+
+
+def test_no_word_of_an_error_shows_what_redis_was_to_store(own_redis: Redis) -> None:
+    """redis-py names the command that failed in a pipeline, and what came with it may be a key."""
+    pipe = own_redis.pipeline()
+    pipe.execute_command("HINCRBY", "name", "sk-canary-0001", "sk-canary-0002 (of pipeline caused error: x)\x1b[2J")
+    with pytest.raises(redis.ResponseError, match="canary") as caught:
+        pipe.execute()
+    assert describe(caught.value) == "answers with an error (value is not an integer or out of range)"
