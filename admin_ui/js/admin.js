@@ -7,6 +7,7 @@ import { Banner } from './components/banner.js';
 import { Objection } from './components/field.js';
 import { Toasts } from './components/toasts.js';
 import { Topbar } from './components/topbar.js';
+import { Warnings } from './components/warnings.js';
 import { html } from './html.js';
 import { t, useLanguage } from './i18n.js';
 import { usePoll } from './poll.js';
@@ -76,6 +77,7 @@ function Views() {
     <nav class="views" aria-label=${t('sections')}>
       ${VIEWS.map(([name]) => html`<a href="#/${name}" aria-current=${name === open ? 'page' : null}>${t(name)}</a>`)}
     </nav>
+    <${Warnings} />
     <${View} />`;
 }
 

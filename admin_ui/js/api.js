@@ -161,5 +161,8 @@ export const putPrices = (overrides) => call('PUT', '/api/prices', { overrides }
 /** price: null where there is none; source: 'override' or 'built_in'. */
 export const readEffectivePrice = (model) => call('GET', `/api/prices/effective?${asking({ model })}`);
 
+/** What a person should act upon, the worst first. */
+export const readWarnings = () => call('GET', '/api/warnings').then(({ warnings }) => warnings);
+
 /** The description of all calls, as OpenAPI. */
 export const readDocument = () => call('GET', '/api/openapi.json');

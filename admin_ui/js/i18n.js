@@ -11,6 +11,7 @@ import { PRICE_WORDS } from './words/prices.js';
 import { SETTING_WORDS } from './words/settings.js';
 import { TASK_WORDS } from './words/tasks.js';
 import { TOKEN_WORDS } from './words/tokens.js';
+import { WARNING_WORDS } from './words/warnings.js';
 
 const WORDS = {
   ...API_WORDS,
@@ -22,6 +23,7 @@ const WORDS = {
   ...SETTING_WORDS,
   ...TASK_WORDS,
   ...TOKEN_WORDS,
+  ...WARNING_WORDS,
   product: ['AI API Gateway', 'AI API 网关'],
   dashboard: ['Dashboard', '仪表盘'],
   admin: ['Admin', '管理'],

@@ -224,17 +224,3 @@ def test_no_view_is_wider_than_the_window(open_page: OpenPage, gateway: GatewayP
     for summary in dialog.locator("summary").all():
         summary.click()
     expect_to_fit(page, "the form")
-
-
-@pytest.mark.parametrize(
-    ("locale", "says"), [("en-US", "Keys are stored plain: whoever reads Redis"), ("zh-CN", "密钥以明文存储")]
-)
-def test_keys_that_lie_plain_are_told(
-    open_page: OpenPage, gateway: GatewayProcess, complaints: list[str], locale: str, says: str
-) -> None:
-    """Above the list, with what to do, as long as there is no ENCRYPTION_KEY."""
-    assert gateway.admin("GET", "/api/channels").json()["keys_at_rest"] == {"encrypted": False, "out_of_line": 0}
-    notice = open_page(locale=locale).locator(".banner.warn")
-    expect(notice).to_contain_text(says)
-    expect(notice).to_contain_text("python scripts/encrypt_keys.py")
-    assert complaints == []

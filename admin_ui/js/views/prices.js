@@ -70,7 +70,6 @@ export function Prices() {
       </div>
       <p class="soft">${t('pricesText')}</p>
       ${problem && html`<${Banner} kind="bad">${problem}<//>`}
-      ${data?.built_in.warning && html`<${Banner} kind="warn">${t('noTable')}<//>`}
       ${!data && !problem && html`<p class="soft empty">${t('loading')}</p>`}
       ${unpriced.length > 0 && html`
         <section aria-labelledby="unpriced-title">

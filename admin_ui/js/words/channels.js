@@ -6,14 +6,6 @@ export const CHANNEL_WORDS = {
     'A channel is an account at a provider with its keys. A call to /v1 or /v1beta goes to the best channel that serves its model; when that fails, to the next.',
     '渠道是某个提供商的账户及其密钥。发往 /v1 或 /v1beta 的请求由提供该模型的最佳渠道处理；失败时换下一个。',
   ],
-  keysArePlain: [
-    'Keys are stored plain: whoever reads Redis, or a backup of it, has them. Set ENCRYPTION_KEY, restart the gateway, then run: python scripts/encrypt_keys.py',
-    '密钥以明文存储：能读取 Redis 或其备份的人都能看到。请设置 ENCRYPTION_KEY，重启网关，然后运行：python scripts/encrypt_keys.py',
-  ],
-  keysOutOfLine: [
-    ['{n} key is not stored as ENCRYPTION_KEY says. Run: python scripts/encrypt_keys.py', '{n} keys are not stored as ENCRYPTION_KEY says. Run: python scripts/encrypt_keys.py'],
-    '{n} 个密钥尚未按 ENCRYPTION_KEY 加密存储。请运行：python scripts/encrypt_keys.py',
-  ],
   noChannels: ['No channels yet', '还没有渠道'],
   noChannelsText: [
     'With channels this gateway holds the keys, and callers need only one of yours.',

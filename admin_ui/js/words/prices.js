@@ -5,10 +5,6 @@ export const PRICE_WORDS = {
     'What models cost, in US dollars a million tokens. Your own prices go before the built-in ones; a channel’s cost multiplier comes on top.',
     '模型价格，单位为每百万 token 的美元金额。自定义价格优先于内置价格，渠道的费用倍率另计。',
   ],
-  noTable: [
-    'The built-in prices are not there yet: the worker stores them when it starts. Until then everything without a price of yours is unpriced.',
-    '内置价格尚未就绪，工作进程启动后会写入。在此之前，没有自定义价格的模型都没有价格。',
-  ],
   tableOf: ['Built-in prices of {n} names: {version}', '内置价格共 {n} 个名称：{version}'],
   addPrice: ['Set a price', '设定价格'],
   setPrice: ['Set a price', '设定价格'],

@@ -40,7 +40,7 @@ def of_service(seen: Service, now_ms: int) -> Iterator[GatewayWarning]:
         yield warning("catalog_in_doubt", seen.doubt)
     if not seen.worker_is_alive:
         yield warning("worker_silent")
-    elif not seen.has_prices:  # a worker that does not run stores none
+    if not seen.has_prices:
         yield warning("prices_missing")
     if failed := _failed_lately(seen.ended_tasks, now_ms):
         yield warning("tasks_failed", listed(f"{task.id} ({task.kind})" for task in failed))

@@ -87,11 +87,6 @@ def test_what_a_gateway_stands_on_is_warned_of_until_it_is_well(changes: dict[st
     assert (found.code, found.message.partition(": ")[2]) == (code, about)
 
 
-def test_a_dead_worker_is_one_warning() -> None:
-    """That it stores no prices follows."""
-    assert codes(of_service(WELL._replace(worker_is_alive=False, has_prices=False), NOW_MS)) == ["worker_silent"]
-
-
 @pytest.mark.parametrize(
     "ended",
     [

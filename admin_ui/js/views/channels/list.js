@@ -55,12 +55,6 @@ const Table = ({ channels, act, attempt }) => html`
     </tbody>
   </table>`;
 
-/** Where keys lie in Redis otherwise than they should. */
-const AtRest = ({ encrypted, out_of_line: outOfLine }) => {
-  if (encrypted && !outOfLine) return null;
-  return html`<${Banner} kind="warn">${encrypted ? t('keysOutOfLine', { n: outOfLine }) : t('keysArePlain')}<//>`;
-};
-
 export function ChannelList() {
   const { query: { q = '', model = '', dialect = '', state = '' } } = useRoute();
   const asked = { q, model, dialect, state };
@@ -87,7 +81,6 @@ export function ChannelList() {
       <p class="soft">${t('channelsText')}</p>
       ${(filtered || channels.length > 0) && html`<${Filters} asked=${asked} />`}
       ${problem && html`<${Banner} kind="bad">${problem}<//>`}
-      ${data && html`<${AtRest} ...${data.keys_at_rest} />`}
       ${channels.length > 0 && html`<${Table} channels=${channels} act=${act} attempt=${attempt} />`}
       ${data && channels.length === 0 && (filtered ? html`<${NothingFound} />` : html`<${Empty} onAdd=${() => act('add')} />`)}
       ${!data && !problem && html`<p class="soft empty">${t('loading')}</p>`}
