@@ -31,7 +31,7 @@ _CHUNKED = b"Transfer-Encoding: chunked"
 _EVENT = (
     b'data: {"id":"chatcmpl-0123456789abcdef01234567","object":"chat.completion.chunk","created":1700000000,'
     b'"model":"gpt-4o-mini","choices":[{"index":0,"delta":{"content":" word"},"finish_reason":null}],'
-    b'"due":"%018d","sent":"%018d"}\n\n'
+    b'"obfuscation":"due=%018d,sent=%018d"}\n\n'
 )
 _LINK = b'<p><a href="/choices/0">'
 

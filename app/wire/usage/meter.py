@@ -20,6 +20,8 @@ from app.wire.usage.text import Texts
 
 _LOOKS: Final = 8
 """So many events in a row are looked at for what stands around their text, where that is another each time."""
+_PADDING: Final = b'"obfuscation":"'
+"""OpenAI's, of another length each time, so that the size of an event does not tell that of its text."""
 _PLAIN_TEXT: Final = re.compile(rb'[^"\\\r\n]*+').fullmatch
 _USAGE: Final = re.compile(rb'"usage"\s*+:\s*+\{')
 _USAGE_METADATA: Final = re.compile(rb'"usageMetadata"\s*+:\s*+\{')
@@ -50,8 +52,8 @@ class Meter:
         self._usage = pattern
         self._texts = texts
         self._whole_texts = whole_texts
-        self._before_text = self._after_text = b""
-        """What stood around the text of an event that told nothing but text."""
+        self._before_text = self._before_padding = self._after_text = b""
+        """What stood around the text, and the padding if there was any, of an event that told nothing but text."""
         self._looks_left = _LOOKS
         self._text_bytes = 0
         self._told_bytes = 0
@@ -81,7 +83,12 @@ class Meter:
         if not before or not event.startswith(before) or not event.endswith(after):
             return False
         begin, end = len(before), len(event) - len(after)
-        if end < begin or _PLAIN_TEXT(event, begin, end) is None:
+        if self._before_padding:
+            padded, end = end, event.find(b'"', begin)
+            padding = end + len(self._before_padding)
+            if not event.startswith(self._before_padding, end) or _PLAIN_TEXT(event, padding, padded) is None:
+                return False
+        if _PLAIN_TEXT(event, begin, end) is None:
             return False
         self._text_bytes += end - begin
         self._looks_left = _LOOKS
@@ -93,7 +100,11 @@ class Meter:
             self._looks_left -= 1
             begin, end = self._texts.place_alone(event)
             if begin >= 0:
-                self._before_text, self._after_text = event[:begin], event[end:]
+                self._before_text, self._before_padding, self._after_text = event[:begin], b"", event[end:]
+                named = event.find(_PADDING, end)
+                padding = named + len(_PADDING)
+                if named >= 0 and (padded := event.find(b'"', padding)) >= 0:
+                    self._before_padding, self._after_text = event[end:padding], event[padded:]
 
     def passes(self, events: bytes) -> bool:
         """True for whole events that need not be read one by one: takes note of them."""
