@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -137,6 +139,22 @@ def test_keys_that_lie_otherwise_than_they_should_are_told_of(own_server: Embedd
     assert "keys_unreadable" in other.codes
     both = Warned(own_server.url, own_redis, auth | {"ENCRYPTION_KEY": f"{'k' * 43},{'o' * 43}"})
     assert both.codes == set()
+
+
+def test_a_keys_file_that_is_missed_is_told_of(own_server: EmbeddedRedis, own_redis: Redis, tmp_path: Path) -> None:
+    """Until it is there, and while it holds no key."""
+    file = tmp_path / "keys.txt"
+    environ = {"ENCRYPTION_KEY": "k" * 43, "AUTH_KEY": "a" * 20, "KEYS_FILE": str(file)}
+    warned = Warned(own_server.url, own_redis, environ)
+    keeper = warned.gateway.keys_file
+    assert keeper is not None
+    for text, codes in ((None, {"keys_file_not_taken"}), ("sk-one\n", set()), ("", {"keys_file_not_taken"})):
+        if text is not None:
+            file.write_text(text)
+            os.utime(file, (time.time() - 60 - len(text),) * 2)  # a file that was changed this moment may change again
+        for _ in range(3):
+            keeper.look()
+        assert warned.codes == codes, text
 
 
 def test_channels_without_an_access_token_are_told_of(own_server: EmbeddedRedis, own_redis: Redis) -> None:

@@ -1,5 +1,5 @@
 // What a person should act upon, above each view. Errors stay until they are mended; the rest can be put aside for as
-// long as this tab is open, and is back when something new is among it.
+// long as this tab is open, and is back when a warning is new among it. What is mere information waits to be asked for.
 import { useState } from '../../vendor/preact/hooks.mjs';
 import { readWarnings } from '../api.js';
 import { html } from '../html.js';
@@ -40,16 +40,22 @@ export function Warnings() {
   const { view } = useRoute();
   const { data } = useReading(readWarnings, view, () => POLL_MS);
   const [aside, putAside] = usePutAside();
+  const [isAskedFor, askFor] = useState(false);
   const errors = data?.filter(({ severity }) => severity === 'error') ?? [];
   const others = data?.filter(({ severity }) => severity !== 'error') ?? [];
   if (errors.length + others.length === 0) return null;
-  const isOpen = others.some(({ message }) => !aside.includes(message));
+  const isNew = ({ severity, message }) => severity !== 'info' && !aside.includes(message);
+  const isOpen = isAskedFor || others.some(isNew);
+  const toggle = () => {
+    putAside(isOpen ? others : []);
+    askFor(!isOpen);
+  };
   return html`
     <section class="warnings" aria-label=${t('warnings')}>
       ${errors.length > 0 && html`<${List} warnings=${errors} />`}
       ${others.length > 0 && html`
         ${isOpen && html`<${List} warnings=${others} />`}
-        <button type="button" class="bare" aria-expanded=${isOpen} onClick=${() => putAside(isOpen ? others : [])}>
+        <button type="button" class="bare" aria-expanded=${isOpen} onClick=${toggle}>
           ${isOpen ? t('putAside') : t('showWarnings', { n: others.length })}
         </button>`}
     </section>`;

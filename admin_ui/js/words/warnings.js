@@ -2,8 +2,8 @@
 export const WARNING_WORDS = {
   warnings: ['Warnings', '警告'],
   mendIt: ['Mend it', '去处理'],
-  putAside: ['Put these aside', '暂时收起'],
-  showWarnings: [['{n} warning was put aside', '{n} warnings were put aside'], '已收起 {n} 条警告'],
+  putAside: ['Put aside', '暂时收起'],
+  showWarnings: [['Show {n} warning', 'Show {n} warnings'], '显示 {n} 条警告'],
   warning_redis_refuses: ['Redis does not do what it is asked: {what}', 'Redis 拒绝执行操作：{what}'],
   warning_catalog_in_doubt: [
     'What was said here may be lost; reload the mappings to keep what is left: {what}',
@@ -29,6 +29,7 @@ export const WARNING_WORDS = {
   warning_access_tokens_rejected: ['These access tokens make no sense and open nothing: {what}', '以下访问令牌无效，无法使用：{what}'],
   warning_prices_rejected: ['Your own prices make no sense, so the built-in ones count: {what}', '自定义价格无效，以内置价格为准：{what}'],
   warning_channels_without_keys: ['These channels have no key, so nobody asks them: {what}', '以下渠道没有密钥，不会被调用：{what}'],
+  warning_keys_file_not_taken: ['The keys file does not count as it stands: {what}', '密钥文件未能生效：{what}'],
   warning_no_access_token: [
     'There are channels and no access token, so nobody may call them. Make one.',
     '已有渠道但没有访问令牌，因此无人可以调用。请创建一个。',

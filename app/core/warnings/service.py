@@ -29,6 +29,8 @@ class Service(NamedTuple):
     worker_is_alive: bool
     has_prices: bool
     """The worker has stored the built-in ones."""
+    keys_file_trouble: str
+    """Why the keys file does not count as it stands; empty: it does."""
     ended_tasks: Iterable[EndedTask]
     """The latest first."""
 
@@ -40,6 +42,8 @@ def of_service(seen: Service, now_ms: int) -> Iterator[GatewayWarning]:
         yield warning("catalog_in_doubt", seen.doubt)
     if not seen.worker_is_alive:
         yield warning("worker_silent")
+    if seen.keys_file_trouble:
+        yield warning("keys_file_not_taken", seen.keys_file_trouble)
     if not seen.has_prices:
         yield warning("prices_missing")
     if failed := _failed_lately(seen.ended_tasks, now_ms):

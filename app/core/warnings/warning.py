@@ -64,6 +64,9 @@ KINDS: Final = {
     "access_tokens_rejected": Kind(Severity.ERROR, "These access tokens make no sense and open nothing", "#/tokens"),
     "prices_rejected": Kind(Severity.ERROR, "Your prices make no sense; the built-in ones count", "#/prices"),
     "channels_without_keys": Kind(Severity.WARNING, "These channels have no key, so nobody asks them", "#/channels"),
+    "keys_file_not_taken": Kind(
+        Severity.WARNING, "The keys file does not count as it stands", "docs/from_gpt_load.md#the-file"
+    ),
     "no_access_token": Kind(
         Severity.WARNING, "There are channels and no access token, so nobody may call them; make one", "#/tokens"
     ),

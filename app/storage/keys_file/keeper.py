@@ -55,6 +55,8 @@ class KeysFileKeeper:
         self._reported = ""
         """The digest of the file that was told of last."""
         self._told = ""
+        self.trouble = ""
+        """Why the file as it stands does not count; empty: it does, or there is none that is missed."""
         self._thread = threading.Thread(target=self._watch, name="keys file", daemon=True)
 
     def start(self) -> None:
@@ -109,6 +111,8 @@ class KeysFileKeeper:
         except NotThere as error:
             if self._is_missed:
                 self._tell(f"{self._name} {error}; its keys stay until it is back")
+            else:
+                self.trouble = ""
             return True
         except (CannotRead, HoldsNothing, CannotTake) as error:
             if isinstance(error, HoldsNothing):
@@ -126,7 +130,10 @@ class KeysFileKeeper:
     def _look(self) -> bool:
         mark = self._file.mark()
         known = self._taking.known()
-        if mark == self._empty or (mark == self._taken and self._taking.is_there(known)):
+        if mark == self._empty:
+            return True
+        if mark == self._taken and self._taking.is_there(known):
+            self.trouble = ""
             return True
         is_settled = self._has_rested(mark) or _is_old(mark)
         if self._has_taken and not is_settled:
@@ -166,7 +173,7 @@ class KeysFileKeeper:
 
     def _note(self, mark: Mark, *, is_settled: bool) -> None:
         """A file that was changed this moment may change again and bear the same mark: clocks of disks are coarse."""
-        self._has_taken = True
+        self._has_taken, self.trouble = True, ""
         self._taken = mark if is_settled else None
 
     def _report(self, taken: Taken) -> str:
@@ -187,7 +194,7 @@ class KeysFileKeeper:
         """Once for each trouble."""
         if text != self._told:
             log.warning("%s", text)
-        self._told = text
+        self._told = self.trouble = text
 
 
 def _is_old(mark: Mark) -> bool:

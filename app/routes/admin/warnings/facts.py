@@ -22,7 +22,7 @@ from app.storage.statistics.stats import STALE_AFTER_S
 from app.storage.tasks.task import TaskState
 from app.waiting import Turns
 
-AT_ONCE = 250
+AT_ONCE = 50
 """Tokens of which is asked what they have spent, by one command."""
 
 
@@ -63,6 +63,7 @@ class Facts:
             doubt=gateway.catalog.doubt,
             worker_is_alive=recorder is None or (age_s is not None and age_s <= STALE_AFTER_S),
             has_prices=bool(snapshot.prices.table.version),
+            keys_file_trouble=gateway.keys_file.trouble if gateway.keys_file is not None else "",
             ended_tasks=ended,
         )
 
