@@ -62,13 +62,12 @@ def _open(file: Path, busy_s: float) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True, timeout=busy_s, isolation_level=None)
     try:
         connection.execute("SELECT 1 FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError as error:
+    except sqlite3.Error as error:
+        connection.close()
         log = file.with_name(file.name + "-wal")
         if "unable to open" not in str(error) or (log.exists() and log.stat().st_size):
-            connection.close()
             raise
         # Nobody has it open, and SQLite may make no files beside it: then it is whole by itself.
-        connection.close()
         connection = sqlite3.connect(f"{uri}&immutable=1", uri=True, isolation_level=None)
     connection.row_factory = sqlite3.Row
     return connection
