@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -223,7 +224,7 @@ def broken(path: Path, kind: str) -> None:
         case "empty":
             path.touch()
         case "stranger":
-            with sqlite3.connect(path) as connection:
+            with closing(sqlite3.connect(path)) as connection:
                 connection.execute("CREATE TABLE users (id)")
         case "old":
             schema = V1_66.replace(" redirect_model TEXT NOT NULL DEFAULT '',", "")
