@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import json
-import time
 from collections.abc import Iterator
 
 import flask
@@ -13,6 +11,7 @@ import pytest
 from app.routes.admin.files import uploads
 from app.routes.admin.tasks import long_objects
 from app.routes.admin.tasks.imports import GIVEN
+from tests.support.turns import steps_of
 
 STEP_S = 0.015
 """CPU time of one step, where a machine is three times slower than one that takes 5 ms."""
@@ -23,20 +22,8 @@ FORM = b'--b\r\nContent-Disposition: form-data; name="file"; filename="k.txt"\r\
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     """CPU time between two moments when others had their turn."""
-    took: list[float] = []
-    gc.collect()
-    gc.disable()
-    began_s = time.thread_time()
-
-    def give_way() -> None:
-        nonlocal began_s
-        took.append(time.thread_time() - began_s)
-        began_s = time.thread_time()
-
-    monkeypatch.setattr(long_objects, "give_way", give_way)
-    monkeypatch.setattr(uploads, "give_way", give_way)
-    yield took
-    gc.enable()
+    with steps_of(monkeypatch, long_objects, uploads) as took:
+        yield took
 
 
 @pytest.mark.timing

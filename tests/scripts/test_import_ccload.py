@@ -19,7 +19,7 @@ from app.core.model import Channel
 from app.core.settings import Limits, Settings
 from app.core.snapshot import ACCESS_TOKENS
 from app.storage.catalog.catalog import Catalog
-from app.storage.connections import Redis, open_redis
+from app.storage.connections import Redis
 from app.storage.embedded import EmbeddedRedis
 from app.storage.health.stored import StoredHealth
 from app.storage.keys.pools import KeyPools
@@ -28,24 +28,8 @@ from scripts.ccload_database import CcloadFileError, read_database
 from scripts.import_ccload import main
 from tests.support.ccload_files import TO_V4_7, V1_66, CcloadFile
 from tests.support.environ import clean_environ
-from tests.support.own_redis import running_redis
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
-    """A Redis for this module."""
-    with running_redis(tmp_path_factory.mktemp("ccload")) as server:
-        yield server
-
-
-@pytest.fixture
-def redis(server: EmbeddedRedis) -> Iterator[Redis]:
-    """That Redis, emptied."""
-    with open_redis(server.url) as client:
-        client.flushall()
-        yield client
 
 
 @pytest.fixture
@@ -57,33 +41,35 @@ def ccload(tmp_path: Path) -> Iterator[CcloadFile]:
 
 
 @pytest.fixture
-def move(server: EmbeddedRedis, redis: Redis, ccload: CcloadFile, capsys: pytest.CaptureFixture[str]) -> Any:
+def move(own_server: EmbeddedRedis, own_redis: Redis, ccload: CcloadFile, capsys: pytest.CaptureFixture[str]) -> Any:
     """Runs the command on that ccLoad's file: what it said."""
 
     def run(*arguments: str) -> str:
-        assert main([str(ccload.path), "--url", server.url, *arguments]) == 0
+        assert main([str(ccload.path), "--url", own_server.url, *arguments]) == 0
         return capsys.readouterr().out
 
     return run
 
 
-def channels_of(redis: Redis) -> dict[str, Channel]:
-    return {channel.name: channel for channel in Catalog(redis, Limits(), Settings()).load().channels}
+def channels_of(own_redis: Redis) -> dict[str, Channel]:
+    return {channel.name: channel for channel in Catalog(own_redis, Limits(), Settings()).load().channels}
 
 
-def secrets_of(redis: Redis, channel: Channel) -> list[str]:
-    pools = KeyPools(redis, Secrets())
+def secrets_of(own_redis: Redis, channel: Channel) -> list[str]:
+    pools = KeyPools(own_redis, Secrets())
     pools.load()
     pool = pools.of(channel.id)
     return [pool.secret_at(place) for place in range(len(pool.ids)) if pool.is_there(place)]
 
 
-def version_of(redis: Redis) -> dict[bytes, Any]:
+def version_of(own_redis: Redis) -> dict[bytes, Any]:
     """All that is stored, but who counts what is observed."""
-    return {key: redis.dump(key) for key in redis.scan_iter("apiproxy:*")}
+    return {key: own_redis.dump(key) for key in own_redis.scan_iter("apiproxy:*")}
 
 
-def test_channels_keys_models_redirects_rests_and_tokens_are_taken(move: Any, redis: Redis, ccload: CcloadFile) -> None:
+def test_channels_keys_models_redirects_rests_and_tokens_are_taken(
+    move: Any, own_redis: Redis, ccload: CcloadFile
+) -> None:
     until_s = int(time.time()) + 900
     one = ccload.channel("one", "k1 k2", "b=real a", priority=5, cooldown_until=until_s)
     ccload.channel("two", "k3", channel_type="codex", enabled=0)
@@ -91,63 +77,65 @@ def test_channels_keys_models_redirects_rests_and_tokens_are_taken(move: Any, re
     ccload.add("channel_model_cooldowns", channel_id=one, model="real", cooldown_until=until_s)
     ccload.token("the text", allowed_channel_ids=f"[{one}]")
     told = move()
-    channels = channels_of(redis)
+    channels = channels_of(own_redis)
     assert [tuple(model) for model in channels["one"].models] == [("b", "real"), ("a", "")]
     assert (channels["one"].priority, channels["two"].enabled, channels["two"].dialects) == (5, False, {"responses"})
-    assert secrets_of(redis, channels["one"]) == ["k1", "k2"]
-    assert secrets_of(redis, channels["two"]) == ["k3"]
-    [troubles] = StoredHealth(redis, "").troubles()
+    assert secrets_of(own_redis, channels["one"]) == ["k1", "k2"]
+    assert secrets_of(own_redis, channels["two"]) == ["k3"]
+    [troubles] = StoredHealth(own_redis, "").troubles()
     assert len(troubles) == 3
     assert {read(trouble).until_ms for trouble in troubles.values()} == {until_s * 1000}
-    token = ACCESS_TOKENS.of(Catalog(redis, Limits(), Settings()).load()).by_digest[hash_of("the text")]
+    token = ACCESS_TOKENS.of(Catalog(own_redis, Limits(), Settings()).load()).by_digest[hash_of("the text")]
     assert (token.name, token.routes_mode, token.channels) == ("alice", "allow", {channels["one"].id})
     assert "Taken: 2 channels added, 0 updated; 3 keys, 3 rests and 1 tokens added" in told
 
 
-def test_a_second_run_leaves_all_alone(move: Any, redis: Redis, ccload: CcloadFile) -> None:
+def test_a_second_run_leaves_all_alone(move: Any, own_redis: Redis, ccload: CcloadFile) -> None:
     ccload.channel("one", cooldown_until=int(time.time()) + 900)
     ccload.token("the text")
     move()
-    before = version_of(redis)
+    before = version_of(own_redis)
     told = move()
     assert "left alone  channel 'one', which is the same here" in told
     assert "left alone  token 'alice', which is here" in told
     assert "Taken: 0 channels added, 0 updated; 0 keys, 0 rests and 0 tokens added" in told
-    assert version_of(redis) == before
+    assert version_of(own_redis) == before
 
 
 def test_a_channel_that_is_another_here_is_changed_only_when_asked_for(
-    move: Any, redis: Redis, ccload: CcloadFile
+    move: Any, own_redis: Redis, ccload: CcloadFile
 ) -> None:
     ccload.channel("one", "k1")
     move()
     ccload.connection.execute("UPDATE channels SET priority = 9")
     ccload.connection.execute("UPDATE api_keys SET api_key = 'k2'")
     assert "which is another here: priority, 1 keys added, 1 keys removed (--update takes it)" in move()
-    assert (channels_of(redis)["one"].priority, secrets_of(redis, channels_of(redis)["one"])) == (0, ["k1"])
+    assert (channels_of(own_redis)["one"].priority, secrets_of(own_redis, channels_of(own_redis)["one"])) == (0, ["k1"])
     assert "updated     channel 'one': priority, 1 keys added, 1 keys removed" in move("--update")
-    assert (channels_of(redis)["one"].priority, secrets_of(redis, channels_of(redis)["one"])) == (9, ["k2"])
+    assert (channels_of(own_redis)["one"].priority, secrets_of(own_redis, channels_of(own_redis)["one"])) == (9, ["k2"])
 
 
-def test_a_dry_run_says_all_and_changes_nothing(move: Any, redis: Redis, ccload: CcloadFile) -> None:
+def test_a_dry_run_says_all_and_changes_nothing(move: Any, own_redis: Redis, ccload: CcloadFile) -> None:
     one = ccload.channel("one", "k1 k2", cooldown_until=int(time.time()) + 900)
     ccload.token("the text", allowed_channel_ids=f"[{one}]")
     told = move("--dry-run")
-    assert version_of(redis) == {}
+    assert version_of(own_redis) == {}
     assert move() == told.replace("Would be taken", "Taken")
 
 
-def test_a_token_opens_no_channel_that_has_but_the_name_of_its_own(move: Any, redis: Redis, ccload: CcloadFile) -> None:
+def test_a_token_opens_no_channel_that_has_but_the_name_of_its_own(
+    move: Any, own_redis: Redis, ccload: CcloadFile
+) -> None:
     """Of two names that differ in capitals alone the first one is taken."""
     ccload.channel("One", "k1")
     ccload.token("the text", allowed_channel_ids=f"[{ccload.channel('one', 'k2')}]")
     assert "1 of the channels that it names are not here" in move()
-    token = ACCESS_TOKENS.of(Catalog(redis, Limits(), Settings()).load()).by_digest[hash_of("the text")]
+    token = ACCESS_TOKENS.of(Catalog(own_redis, Limits(), Settings()).load()).by_digest[hash_of("the text")]
     assert (token.routes_mode, token.channels) == ("allow", set())
 
 
 def test_cells_of_a_strange_kind_stop_nothing_and_reach_no_terminal(
-    move: Any, redis: Redis, ccload: CcloadFile
+    move: Any, own_redis: Redis, ccload: CcloadFile
 ) -> None:
     ccload.channel("bad", daily_cost_limit="much")
     ccload.channel("good")
@@ -155,12 +143,12 @@ def test_cells_of_a_strange_kind_stop_nothing_and_reach_no_terminal(
     ccload.add("api_keys", channel_id="x", key_index=0, api_key="k9")
     ccload.add("system_settings", key="a\x1b[2J", value="\x1b]0;b\x07", default_value="")
     told = move()
-    assert list(channels_of(redis)) == ["good"]
+    assert list(channels_of(own_redis)) == ["good"]
     assert "\x1b" not in told
     assert "not taken   channel 'bad': must be an amount" in told
 
 
-def test_what_is_not_taken_is_told(move: Any, redis: Redis, ccload: CcloadFile) -> None:
+def test_what_is_not_taken_is_told(move: Any, own_redis: Redis, ccload: CcloadFile) -> None:
     ccload.channel("login", auth_type="codex_oauth")
     ccload.channel("inside", url="http://10.0.0.1")
     ccload.channel("twice", url="https://a.example\nhttps://a.example")
@@ -170,7 +158,7 @@ def test_what_is_not_taken_is_told(move: Any, redis: Redis, ccload: CcloadFile) 
     ccload.add("system_settings", key="log_retention_days", value="7", default_value="7")
     ccload.add("logs", time=1)
     told = move()
-    assert list(channels_of(redis)) == ["good"]
+    assert list(channels_of(own_redis)) == ["good"]
     for words in (
         "not taken   channel 'login': auth_type",
         "not taken   channel 'inside': urls[0].url",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,27 +13,11 @@ import pytest
 from app.core.defaults import DEFAULT_MAPPINGS
 from app.core.routing import parse_mapping
 from app.storage.catalog.seeding import seed_first_time
-from app.storage.connections import MAPPINGS, MAPPINGS_UPDATES, MAPPINGS_VERSION, Redis, open_redis
+from app.storage.connections import MAPPINGS, MAPPINGS_UPDATES, MAPPINGS_VERSION, Redis
 from app.storage.embedded import EmbeddedRedis
 from tests.support.environ import clean_environ
-from tests.support.own_redis import running_redis
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
-    """A Redis for this module."""
-    with running_redis(tmp_path_factory.mktemp("seed")) as server:
-        yield server
-
-
-@pytest.fixture
-def redis(server: EmbeddedRedis) -> Iterator[Redis]:
-    """That Redis, emptied."""
-    with open_redis(server.url) as client:
-        client.flushall()
-        yield client
 
 
 def init_redis(*arguments: object, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -55,50 +38,50 @@ def test_every_default_is_a_mapping() -> None:
         assert not target.endswith("/")
 
 
-def test_the_first_run_adds_and_the_second_leaves_alone(server: EmbeddedRedis, redis: Redis) -> None:
+def test_the_first_run_adds_and_the_second_leaves_alone(own_server: EmbeddedRedis, own_redis: Redis) -> None:
     """All defaults are added once; a second run changes nothing and says so; the version moves once."""
-    first = init_redis("--url", server.url)
+    first = init_redis("--url", own_server.url)
     assert first.returncode == 0
     assert first.stdout.count("  added  ") == 21
-    assert redis.get(MAPPINGS_VERSION) == b"1"
-    second = init_redis("--url", server.url)
+    assert own_redis.get(MAPPINGS_VERSION) == b"1"
+    second = init_redis("--url", own_server.url)
     assert second.stdout.count("  left alone  ") == 21
     assert "0 added, 21 left alone" in second.stdout
-    assert redis.get(MAPPINGS_VERSION) == b"1"
-    stored = {key.decode(): value.decode() for key, value in redis.hgetall(MAPPINGS).items()}
+    assert own_redis.get(MAPPINGS_VERSION) == b"1"
+    stored = {key.decode(): value.decode() for key, value in own_redis.hgetall(MAPPINGS).items()}
     assert stored == dict(DEFAULT_MAPPINGS)
 
 
-def test_what_the_operator_said_is_left_alone(server: EmbeddedRedis, redis: Redis) -> None:
+def test_what_the_operator_said_is_left_alone(own_server: EmbeddedRedis, own_redis: Redis) -> None:
     """A prefix that is there keeps its target."""
-    redis.hset(MAPPINGS, "/openai", "https://elsewhere.example")
-    run = init_redis(API_PROXY_REDIS_URL=server.url)
+    own_redis.hset(MAPPINGS, "/openai", "https://elsewhere.example")
+    run = init_redis(API_PROXY_REDIS_URL=own_server.url)
     assert "left alone  /openai" in run.stdout
     assert "20 added, 1 left alone" in run.stdout
-    assert redis.hget(MAPPINGS, "/openai") == b"https://elsewhere.example"
+    assert own_redis.hget(MAPPINGS, "/openai") == b"https://elsewhere.example"
 
 
-def test_ten_at_once_add_each_mapping_once(server: EmbeddedRedis, redis: Redis) -> None:
+def test_ten_at_once_add_each_mapping_once(own_server: EmbeddedRedis, own_redis: Redis) -> None:
     """Of ten runs at the same moment one adds, and the version and the news go out once."""
-    with redis.pubsub() as updates:
+    with own_redis.pubsub() as updates:
         updates.subscribe(MAPPINGS_UPDATES)
         assert updates.get_message(timeout=5)
         with ThreadPoolExecutor(5) as pool:
-            runs = list(pool.map(lambda _: init_redis("--url", server.url), range(10)))
+            runs = list(pool.map(lambda _: init_redis("--url", own_server.url), range(10)))
         assert sum(run.stdout.count("  added  ") for run in runs) == 21
-        assert redis.get(MAPPINGS_VERSION) == b"1"
+        assert own_redis.get(MAPPINGS_VERSION) == b"1"
         news = updates.get_message(timeout=5)
         assert news is not None
         assert news["data"] == b"1"
         assert updates.get_message(timeout=0.1) is None
 
 
-def test_a_file_of_ones_own(server: EmbeddedRedis, redis: Redis, tmp_path: Path) -> None:
+def test_a_file_of_ones_own(own_server: EmbeddedRedis, own_redis: Redis, tmp_path: Path) -> None:
     """`--file` seeds what the file says and none of the defaults."""
     file = tmp_path / "mappings.json"
     file.write_text(json.dumps({"/mine": "https://mine.example"}))
-    assert init_redis("--url", server.url, "--file", file).returncode == 0
-    assert redis.hgetall(MAPPINGS) == {b"/mine": b"https://mine.example"}
+    assert init_redis("--url", own_server.url, "--file", file).returncode == 0
+    assert own_redis.hgetall(MAPPINGS) == {b"/mine": b"https://mine.example"}
 
 
 @pytest.mark.parametrize(
@@ -112,16 +95,16 @@ def test_a_file_of_ones_own(server: EmbeddedRedis, redis: Redis, tmp_path: Path)
     ],
 )
 def test_a_file_with_a_fault_writes_nothing(
-    server: EmbeddedRedis, redis: Redis, tmp_path: Path, text: str, complaint: str
+    own_server: EmbeddedRedis, own_redis: Redis, tmp_path: Path, text: str, complaint: str
 ) -> None:
     """A file that is wrong anywhere ends with 2, names the fault and changes nothing."""
     file = tmp_path / "mappings.json"
     file.write_text(text)
-    run = init_redis("--url", server.url, "--file", file)
+    run = init_redis("--url", own_server.url, "--file", file)
     assert run.returncode == 2
     assert complaint in run.stderr
     assert "Traceback" not in run.stderr
-    assert redis.dbsize() == 0
+    assert own_redis.dbsize() == 0
 
 
 def test_a_redis_that_is_away_is_named_without_its_password() -> None:
@@ -139,13 +122,13 @@ def test_a_url_that_is_none_is_refused() -> None:
     assert "must start with redis://" in run.stderr
 
 
-def test_the_first_time_is_only_once(redis: Redis) -> None:
+def test_the_first_time_is_only_once(own_redis: Redis) -> None:
     """A Redis that held mappings, or whose mappings an operator deleted, is not seeded again by a start."""
-    assert seed_first_time(redis, DEFAULT_MAPPINGS)
-    assert not seed_first_time(redis, DEFAULT_MAPPINGS)
-    redis.pipeline().delete(MAPPINGS).incr(MAPPINGS_VERSION).execute()
-    assert not seed_first_time(redis, DEFAULT_MAPPINGS)
-    redis.flushall()
-    redis.hset(MAPPINGS, "/by-hand", "https://hand.example")
-    assert not seed_first_time(redis, DEFAULT_MAPPINGS)
-    assert redis.hlen(MAPPINGS) == 1
+    assert seed_first_time(own_redis, DEFAULT_MAPPINGS)
+    assert not seed_first_time(own_redis, DEFAULT_MAPPINGS)
+    own_redis.pipeline().delete(MAPPINGS).incr(MAPPINGS_VERSION).execute()
+    assert not seed_first_time(own_redis, DEFAULT_MAPPINGS)
+    own_redis.flushall()
+    own_redis.hset(MAPPINGS, "/by-hand", "https://hand.example")
+    assert not seed_first_time(own_redis, DEFAULT_MAPPINGS)
+    assert own_redis.hlen(MAPPINGS) == 1

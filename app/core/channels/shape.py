@@ -19,9 +19,9 @@ from app.core.said.shapes import (
     YesOrNo,
 )
 from app.core.setting_table import CHANNEL_OPTIONS, Setting
+from app.wire.dialects.credentials import AUTHS
 
 DIALECTS = ("openai", "responses", "anthropic", "gemini")
-AUTHS = ("auto", "bearer", "x-api-key", "x-goog-api-key", "api-key", "both")
 KEY_STRATEGIES = ("round_robin", "sequential")
 MAX_PRIORITY = 99_999
 MAX_URLS = 100

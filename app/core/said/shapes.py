@@ -5,6 +5,7 @@ A field is described once, where it is read. JSON Schema (2020-12, as OpenAPI 3.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -20,7 +21,7 @@ DECIMAL = r"^\d{1,12}(\.\d{1,9})?$"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
+class Field(ABC):
     """What a value may be."""
 
     meaning: str = ""
@@ -43,9 +44,9 @@ class Field:
             schema["examples"] = [self.example]
         return schema
 
+    @abstractmethod
     def _schema(self, way: Way) -> Schema:
         """Without what all have in common."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)

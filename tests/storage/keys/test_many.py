@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import resource
 import time
 import tracemalloc
@@ -21,6 +20,7 @@ from app.storage.keys.pool import KeyPool
 from app.storage.secrets import Secrets
 from tests.support.keeping import INVALID, KeepingProcess, now_ms
 from tests.support.launched import NEEDS_PROC
+from tests.support.turns import steps_of
 
 pytestmark = pytest.mark.xdist_group("many keys")
 
@@ -52,19 +52,8 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeepingProcess]:
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     """CPU time between two moments when others had their turn, from here to the end."""
-    took: list[float] = []
-    gc.collect()
-    gc.disable()
-    began_s = time.thread_time()
-
-    def give_way() -> None:
-        nonlocal began_s
-        took.append(time.thread_time() - began_s)
-        began_s = time.thread_time()
-
-    monkeypatch.setattr(waiting, "give_way", give_way)
-    yield took
-    gc.enable()
+    with steps_of(monkeypatch, waiting) as took:
+        yield took
 
 
 ACTS: dict[str, Callable[[KeepingProcess], object]] = {
