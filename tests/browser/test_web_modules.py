@@ -204,7 +204,7 @@ def test_an_import_map_is_mended_though_it_comes_in_pieces(page: Page, gateway: 
 
     upstream = Upstream(in_pieces)
     page.goto(f"{gateway.url}/proxy/{upstream.url}/", wait_until="commit")
-    page.wait_for_function("document.querySelector('[type=importmap]')?.textContent")
+    page.wait_for_function("document.querySelector('[type=importmap]')?.textContent", polling=20)
     begun.set()
     expect(page).to_have_title(re.compile(rf"{gateway.url}/proxy/(~[\w.-]+/)?{other.url}/bare.js"))
     upstream.close()
