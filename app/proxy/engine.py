@@ -85,7 +85,7 @@ class Engine:
             return switched(call, inbound, exchange, call.settle)
         relay = Relay(exchange, at_hand, call.watch, call.settle if meter is None else meter.settle)
         if meter is not None:
-            meter.look_at(relay, exchange)
+            meter.look_at(relay, exchange, cuts=settings.budget_cut_streams)
         return Reply(answer.status, answer.reason, header_fields.to_client(answer.headers, answer.connection), relay)
 
     def _ask(

@@ -12,18 +12,21 @@ from typing import Final, NamedTuple
 
 from app.core.errors import GatewayError
 from app.core.money.amounts import NANO
+from app.core.money.cost import Cost
 from app.core.money.prices import Prices
 from app.core.statistics.events import ApiUse
 from app.core.usage import ABSENT, Usage, reported, usage_of
 from app.proxy.call import Call
 from app.proxy.messages import Inbound, RequestBody
-from app.proxy.relay import LastWords, Relay
+from app.proxy.relay import LastWords, Relay, Stage
+from app.proxy.tokens.cut_stage import cut_stages
 from app.proxy.tunnel import Tunnel
 from app.proxy.upstream.exchange import Exchange
 from app.storage.costs.costs import Costs
 from app.waiting import give_way
 from app.wire.bodies.reading import reading_of
 from app.wire.dialects.asked import Asked
+from app.wire.dialects.dialect import OurError
 from app.wire.dialects.observers import MAX_WHOLE_BYTES, Observer, observer_for
 from app.wire.http.codings import CodingError, Decoder, decoder_for
 from app.wire.http.headers import find, find_all
@@ -52,6 +55,11 @@ class MeterStage:
         self._decoder = decoder
         self._seen_bytes = seen_bytes
         self._is_blind = False
+
+    @property
+    def is_coded(self) -> bool:
+        """Nothing can be put into what passes."""
+        return self._decoder is not None
 
     def feed(self, piece: bytes) -> Iterable[bytes]:
         """See relay.Stage."""
@@ -150,7 +158,7 @@ class Metered(NamedTuple):
 class MappingMeter:
     """Of one call through a mapping: which model it asks for, what the answer used, and what that cost."""
 
-    __slots__ = ("_asked", "_began_ms", "_call", "_metered", "_observer", "_reading", "_text", "_use")
+    __slots__ = ("_asked", "_began_ms", "_call", "_metered", "_observer", "_reading", "_request_id", "_text", "_use")
 
     def __init__(self, call: Call, metered: Metered, inbound: Inbound, endpoint: str) -> None:
         asked = metered.asked
@@ -158,6 +166,7 @@ class MappingMeter:
         self._call = call
         self._asked = asked
         self._metered = metered
+        self._request_id = inbound.request_id
         self._began_ms = time.time_ns() // 1_000_000
         self._reading = reading_of(kind, coding, frozenset(), _READ_BYTES)
         self._text = RequestText()
@@ -189,21 +198,34 @@ class MappingMeter:
             use.model = use.upstream_model = self._asked.model or reading.members.model[:_MAX_NAME]
             use.is_stream = self._asked.is_stream or reading.members.is_stream
 
-    def look_at(self, relay: Relay, exchange: Exchange) -> None:
-        """The answer has begun."""
+    def look_at(self, relay: Relay, exchange: Exchange, *, cuts: bool) -> None:
+        """The answer has begun. `cuts`: a stream that costs more than is held for it is ended. Raises GatewayError."""
         stage = meter_stage(self._asked, exchange.answer)
-        if stage is not None:
-            self._observer = stage.observer
-            relay.pass_through(stage)
+        if stage is None:
+            return
+        self._observer = stage.observer
+        stages: list[Stage] = [stage]
+        if cuts:
+            words_for = None if stage.is_coded else self._words_for
+            stages += cut_stages(self._call, stage.observer, self._cost_of, self._asked_bytes, words_for)
+        relay.pass_through(*stages)
+
+    def _cost_of(self, usage: Usage) -> Cost:
+        return self._metered.prices.cost(usage, self._use.upstream_model, NANO, self._began_ms)
+
+    def _words_for(self, error: GatewayError) -> LastWords | None:
+        observer = self._observer
+        assert observer is not None  # noqa: S101 - it was looked at
+        words = observer.last_words(OurError(error.status, error.code, error.message, self._request_id))
+        return None if words is None else LastWords(words, observer.dialect.ends_cleanly)
 
     def settle(self, body: Relay | Tunnel) -> None:
         """See Call.settle."""
-        call, model = self._call, self._use.upstream_model
-        prices, costs = self._metered.prices, self._metered.costs
+        call = self._call
         call.usage = usage_seen(self._observer, self._asked_bytes)
-        call.cost = prices.cost(call.usage, model, NANO, self._began_ms)
+        call.cost = self._cost_of(call.usage)
         if call.cost.unpriced and call.usage is not ABSENT:
-            costs.lacked_price(model, self._began_ms, call.cost.price_version)
+            self._metered.costs.lacked_price(self._use.upstream_model, self._began_ms, call.cost.price_version)
         call.settle(body)
 
     def _asked_bytes(self) -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from functools import partial
 
 import pytest
 
@@ -209,30 +212,54 @@ def test_a_stream_is_billed_by_its_last_usage(world: World) -> None:
     assert ask(world, token, 1).status == 429
 
 
-def test_a_stream_over_its_reservation_is_ended_where_that_is_wanted(world: World) -> None:
-    """With an error event of its dialect; what it had cost until then is spent."""
-
-    def goes_on(peer: Peer, asked: Asked) -> None:
-        peer.begin_stream()
-        event = b'data: {"choices": [{"delta": {"content": "%b"}}]}\n\n' % (b"word " * 20)
-        with suppress(OSError):
-            for _ in range(500):
-                peer.send_chunk(event)
-                time.sleep(0.002)
-            peer.end_stream()
-
-    world.provider.scripts["one"] = [goes_on]
+@pytest.fixture
+def cuts(world: World) -> Iterator[None]:
+    """Streams are cut, on channels and on a mapping `/paid`."""
+    world.gateway.map("/paid", world.provider.url("one"))
+    world.gateway.admin("PUT", "/api/mappings/paid", {"options": {"require_token": True}})
     world.gateway.admin("PUT", "/api/settings", {"budget_cut_streams": True})
+    yield
+    world.gateway.admin("PUT", "/api/settings", {"budget_cut_streams": None})
+    world.gateway.admin("DELETE", "/api/mappings/paid")
+
+
+def goes_on(peer: Peer, asked: Asked, *, coded: bool = False) -> None:
+    """Far beyond any limit."""
+    peer.begin_stream("Content-Type: text/event-stream\r\n" + "Content-Encoding: gzip\r\n" * coded)
+    event = b'data: {"choices": [{"delta": {"content": "%b"}}]}\n\n' % (b"word " * 20)
+    packer = zlib.compressobj(wbits=31)
+    with suppress(OSError):
+        for _ in range(500):
+            peer.send_chunk(packer.compress(event) + packer.flush(zlib.Z_SYNC_FLUSH) if coded else event)
+            time.sleep(0.002)
+        peer.end_stream()
+
+
+@pytest.mark.usefixtures("cuts")
+@pytest.mark.parametrize("prefix", ["", "/paid"])
+def test_a_stream_over_its_reservation_is_ended_where_that_is_wanted(world: World, prefix: str) -> None:
+    """With an error event of its dialect; what it had cost until then is spent."""
+    world.provider.scripts["one"] = [goes_on]
     token = with_budget(world, total_usd="1")
-    try:
-        reply = ask(world, token, 100, stream=True)
-        assert reply.status == 200
-        last = reply.body.strip().rpartition(b"\n\n")[2]
-        assert json.loads(last.removeprefix(b"data: "))["error"]["code"] == "budget_exceeded"
-        wait_until(lambda: spent(world, token)["total"] > 0, "it is spent")
-        assert 100 * NANO_A_TOKEN < spent(world, token)["total"] < 1000 * NANO_A_TOKEN
-    finally:
-        world.gateway.admin("PUT", "/api/settings", {"budget_cut_streams": None})
+    body = {"model": "m", "max_tokens": 100, "stream": True, "messages": [{"role": "user", "content": "hi"}]}
+    reply = world.gateway.request("POST", f"{prefix}{PATH}", json.dumps(body), token.bearer)
+    assert reply.status == 200
+    last = reply.body.strip().rpartition(b"\n\n")[2]
+    assert json.loads(last.removeprefix(b"data: "))["error"]["code"] == "budget_exceeded"
+    wait_until(lambda: spent(world, token)["total"] > 0, "it is spent")
+    assert 100 * NANO_A_TOKEN < spent(world, token)["total"] < 1000 * NANO_A_TOKEN
+
+
+@pytest.mark.usefixtures("cuts")
+def test_a_compressed_stream_that_costs_too_much_breaks_visibly(world: World) -> None:
+    """Nothing can be put into it."""
+    world.provider.scripts["one"] = [partial(goes_on, coded=True)]
+    token = with_budget(world, total_usd="1")
+    body = {"model": "m", "max_tokens": 100, "stream": True, "messages": []}
+    with pytest.raises((http.client.HTTPException, OSError)):
+        world.gateway.request("POST", f"/paid{PATH}", json.dumps(body), token.bearer)
+    wait_until(lambda: spent(world, token)["total"] > 0, "it is spent")
+    assert 100 * NANO_A_TOKEN < spent(world, token)["total"] < 1000 * NANO_A_TOKEN
 
 
 def test_own_figures(world: World) -> None:

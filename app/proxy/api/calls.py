@@ -13,7 +13,10 @@ from app.core.errors import ApiError, UpstreamFault
 from app.core.failures import Failure
 from app.core.judging.outcome import GOOD, Blame, Facts, Flaw, Outcome, Verdict, judge
 from app.core.model import AccessToken, Snapshot
+from app.core.money.cost import Cost
+from app.core.money.prices import Prices
 from app.core.statistics.events import CLIENT_GONE
+from app.core.usage import Usage
 from app.proxy.api import told
 from app.proxy.api.attempts import Attempts, Choices, Chosen, Failed, Try
 from app.proxy.api.final_answer import final_answer, seen_of
@@ -158,6 +161,13 @@ def _tell_attempts(error: BaseException, attempts: Attempts) -> None:
         error.attempts, error.channel = len(attempts.failed), attempts.failed[-1].of.candidate.channel.name
 
 
+def _cost_of(chosen: Chosen, prices: Prices) -> Callable[[Usage], Cost]:
+    """What its answer costs, by what of it was used."""
+    candidate, began_ms = chosen.of.candidate, int(time.time() * 1000)
+    multiplier_nano = candidate.channel.cost_multiplier_nano
+    return lambda usage: prices.cost(usage, candidate.upstream_model, multiplier_nano, began_ms)
+
+
 def _relayed(
     call: Call, request: ApiRequest, chosen: Chosen, choices: CallChoices, snapshot: Snapshot, repeated: Repeated
 ) -> Reply:
@@ -166,7 +176,7 @@ def _relayed(
     stages, observer = stages_of(request, chosen, snapshot.settings, partial(choices.gave, chosen.of))
     text_bytes = partial(asked_bytes, request)
     if snapshot.settings.budget_cut_streams:
-        stages += cut_stages(call, chosen.of.candidate, observer, snapshot.prices, text_bytes)
+        stages += cut_stages(call, observer, _cost_of(chosen, snapshot.prices), text_bytes)
 
     def settle(body: Relay | Tunnel) -> None:
         call.usage = usage_seen(observer, text_bytes)
