@@ -21,6 +21,7 @@ import { Prices } from './views/prices.js';
 import { Settings } from './views/settings.js';
 import { Tasks } from './views/tasks.js';
 import { Tokens } from './views/tokens.js';
+import './words/admin.js';
 
 const RETRY_MS = 5_000;
 const VIEWS = [

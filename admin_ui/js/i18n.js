@@ -1,29 +1,10 @@
-// Every word of the pages, [English, Chinese] side by side, so that neither language can miss a key.
+// The words that pages share, [English, Chinese] side by side, so that neither language can miss a key. Those of one page
+// are in words/ and added by it.
 // {name} is filled in; a pair [one, many] is chosen from by {n}.
 import { useEffect, useState } from '../vendor/preact/hooks.mjs';
 import { recall, remember } from './remember.js';
-import { API_WORDS } from './words/api_document.js';
-import { CHANNEL_WORDS } from './words/channels.js';
-import { CSV_WORDS } from './words/csv.js';
-import { KEY_WORDS } from './words/keys.js';
-import { LOG_WORDS } from './words/logs.js';
-import { PRICE_WORDS } from './words/prices.js';
-import { SETTING_WORDS } from './words/settings.js';
-import { TASK_WORDS } from './words/tasks.js';
-import { TOKEN_WORDS } from './words/tokens.js';
-import { WARNING_WORDS } from './words/warnings.js';
 
 const WORDS = {
-  ...API_WORDS,
-  ...CHANNEL_WORDS,
-  ...CSV_WORDS,
-  ...KEY_WORDS,
-  ...LOG_WORDS,
-  ...PRICE_WORDS,
-  ...SETTING_WORDS,
-  ...TASK_WORDS,
-  ...TOKEN_WORDS,
-  ...WARNING_WORDS,
   product: ['AI API Gateway', 'AI API 网关'],
   dashboard: ['Dashboard', '仪表盘'],
   admin: ['Admin', '管理'],
@@ -255,6 +236,9 @@ export function useLanguage() {
     return () => listeners.delete(draw);
   }, []);
 }
+
+/** More of them, for the pages that have use for them. */
+export const addWords = (words) => Object.assign(WORDS, words);
 
 export const knows = (key) => Object.hasOwn(WORDS, key);
 

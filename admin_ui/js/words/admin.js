@@ -1,0 +1,25 @@
+// All words of the admin pages; imported before the views, which ask for them when they are drawn.
+import { addWords } from '../i18n.js';
+import { API_WORDS } from './api_document.js';
+import { CHANNEL_WORDS } from './channels.js';
+import { CSV_WORDS } from './csv.js';
+import { KEY_WORDS } from './keys.js';
+import { LOG_WORDS } from './logs.js';
+import { PRICE_WORDS } from './prices.js';
+import { SETTING_WORDS } from './settings.js';
+import { TASK_WORDS } from './tasks.js';
+import { TOKEN_WORDS } from './tokens.js';
+import { WARNING_WORDS } from './warnings.js';
+
+addWords({
+  ...API_WORDS,
+  ...CHANNEL_WORDS,
+  ...CSV_WORDS,
+  ...KEY_WORDS,
+  ...LOG_WORDS,
+  ...PRICE_WORDS,
+  ...SETTING_WORDS,
+  ...TASK_WORDS,
+  ...TOKEN_WORDS,
+  ...WARNING_WORDS,
+});
