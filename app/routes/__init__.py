@@ -22,6 +22,7 @@ from app.routes.admin.keys import add_key_routes
 from app.routes.admin.logs import add_log_routes
 from app.routes.admin.mappings import add_mapping_routes
 from app.routes.admin.outcome_rules import add_outcome_rule_routes
+from app.routes.admin.playground.playground import add_playground_route
 from app.routes.admin.prices import add_price_routes
 from app.routes.admin.probes import add_probe_routes
 from app.routes.admin.root import build_root
@@ -60,6 +61,7 @@ def build_flask(gateway: Gateway) -> Flask:
     add_explain_route(admin, gateway)
     add_task_routes(admin, gateway)
     add_probe_routes(admin, gateway)
+    add_playground_route(admin, gateway)
     add_token_routes(admin, gateway)
     add_log_routes(admin, gateway)
     add_price_routes(admin, gateway)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
-from app.core.callers.access import ANONYMOUS, AccessTokens, is_from_here
+from app.core.callers.access import ANONYMOUS, AccessTokens, check_good, is_from_here
 from app.core.callers.permissions import check_mapping, reach_of
 from app.core.channels.definition import comparable
 from app.core.errors import ApiError, ClientFault, GatewayError
@@ -176,6 +176,10 @@ class ApiDoor:
         return None
 
     def _check(self, environ: Environ, inbound: Inbound, snapshot: Snapshot, query: str) -> AccessToken:
+        token: AccessToken | None = environ.get("gateway.token")
+        if token is not None:
+            check_good(token, int(time.time() * 1000))
+            return token
         if "HTTP_SERVICE_WORKER" in environ or environ.get("HTTP_SEC_FETCH_DEST") == "serviceworker":
             raise ClientFault(403, "service_worker_refused", "a channel's answer cannot be a service worker")
         is_open = snapshot.settings.anonymous_channels and self._is_only_here

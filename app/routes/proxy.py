@@ -6,13 +6,15 @@ everything else is Flask's.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from random import Random
 from typing import Final
 
 from app.core import routing
+from app.core.callers.access import check_good
 from app.core.errors import ApiError, ClientFault, GatewayError
-from app.core.model import Mapping, Snapshot
+from app.core.model import AccessToken, Mapping, Snapshot
 from app.core.proxy_redirect import ADDRESS_FIELDS, lead_back
 from app.gateway import Gateway
 from app.proxy.call import Call
@@ -23,7 +25,7 @@ from app.routes import cors
 from app.routes.api_door import ApiDoor
 from app.routes.errors import api_error_reply, error_reply
 from app.routes.inbound import inbound_of
-from app.routes.own_credentials import OwnCredentials
+from app.routes.own_credentials import OwnCredentials, Shown
 from app.routes.wsgi_environ import (
     Environ,
     StartResponse,
@@ -84,7 +86,7 @@ class ProxyDoor:
                 raise ClientFault(403, "service_worker_refused", "a mapping's answer cannot be a service worker")
             inbound = inbound_of(environ, headers, trace)
             caller, settings = None, snapshot.settings
-            if mapping.needs_token or self._own.may_stand_in(environ, target):
+            if mapping.needs_token or "gateway.token" in environ or self._own.may_stand_in(environ, target):
                 caller, target = self._caller(environ, inbound, snapshot, mapping, target)
             metered = self._metered(environ, target, snapshot, caller)
             reply = self._engine.handle(inbound, mapping.prefix, mapping.upstream, target, settings, metered, caller)
@@ -107,7 +109,7 @@ class ProxyDoor:
     ) -> tuple[Caller | None, str]:
         """Who shows an access token, and the target without it; it is taken out of `inbound`, too. Raises ApiError."""
         try:
-            shown = self._own.take(inbound.headers, target, snapshot.tokens, needs_token=mapping.needs_token)
+            shown = self._shown(environ, inbound, snapshot, mapping, target)
         except ApiError as error:
             call = Call(self._engine.calls, inbound, mapping.prefix, 0.0)
             call.token = error.token
@@ -119,6 +121,14 @@ class ProxyDoor:
         asked, query = _asked(environ, shown.target), shown.target.partition("?")[2]
         caller = MappingCaller(self._engine.tokens, shown.token, snapshot, mapping, asked, query, inbound)
         return caller, shown.target
+
+    def _shown(self, environ: Environ, inbound: Inbound, snapshot: Snapshot, mapping: Mapping, target: str) -> Shown:
+        """Raises ApiError."""
+        token: AccessToken | None = environ.get("gateway.token")
+        if token is None:
+            return self._own.take(inbound.headers, target, snapshot.tokens, needs_token=mapping.needs_token)
+        check_good(token, int(time.time() * 1000))
+        return Shown(token, inbound.headers, target)
 
     def _metered(self, environ: Environ, target: str, snapshot: Snapshot, caller: Caller | None) -> Metered | None:
         """For a call whose usage is read; None for all others, and where nobody knows what is asked for."""

@@ -92,6 +92,8 @@ class World:
             real = {"password": ADMIN_TOKEN}
         if operation.path.startswith("/api/mappings"):
             real = {"prefix": f"/described/{self.number()}", "target": url}
+        if operation.path == "/api/playground":
+            real = {"token_id": self._token_id({}), "path": f"/{self._prefix({})}/v1/models"}
         if "ids" in body:
             channel = path.split("/")[3] if "/keys/" in path else ""
             real["ids"] = [self._key_id({"channel_id": channel}) if channel else self._channel_id({})]

@@ -123,6 +123,8 @@ class Described:
         if response is None:
             return [f"{self} answers {reply.status}, which the document does not tell of: {reply.body[:300]!r}"]
         kind = (reply.field("content-type") or "").partition(";")[0]
+        if "*/*" in response["content"]:
+            return []
         if kind not in response["content"]:
             return [f"{self} answers {kind}, and the document says {', '.join(response['content'])}"]
         if kind != "application/json":
