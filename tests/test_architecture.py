@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = ["wire", "core", "storage", "telemetry", "proxy", "gateway", "routes", "__init__"]
@@ -68,6 +69,7 @@ def floor_of(path: Path) -> str:
     return parts[0].removesuffix(".py")
 
 
+@cache
 def imports(path: Path) -> set[str]:
     """Dotted names imported at run time (not under TYPE_CHECKING)."""
     names: set[str] = set()
@@ -88,9 +90,8 @@ def imports(path: Path) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_imports_run_downwards(path: Path) -> None:
-    """A floor imports only itself, floors below it and leaves; and every module has a place of which this is known."""
+def strangers_in(path: Path) -> set[str]:
+    """What of ours a module imports that it may not."""
     place = floor_of(path)
     if place in FLOORS:
         below = set(FLOORS[: FLOORS.index(place)])
@@ -98,22 +99,34 @@ def test_imports_run_downwards(path: Path) -> None:
     else:
         allowed = BESIDE[place]
     names = {name.split(".")[1] for name in imports(path) if name.startswith("app.")}
-    strangers = {name if name in set(FLOORS) | set(BESIDE) else "__init__" for name in names} - allowed - {place}
-    assert not strangers, f"{path.relative_to(ROOT)} imports {strangers}"
+    return {name if name in set(FLOORS) | set(BESIDE) else "__init__" for name in names} - allowed - {place}
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_ground_floors_are_pure(path: Path) -> None:
+def named(found: Callable[[Path], object], paths: Iterable[Path]) -> dict[str, object]:
+    """What is found in each of the files, where anything is."""
+    return {str(path.relative_to(ROOT)): what for path in paths if (what := found(path))}
+
+
+def test_imports_run_downwards() -> None:
+    """A floor imports only itself, floors below it and leaves; and every module has a place of which this is known."""
+    assert not named(strangers_in, modules())
+
+
+def test_ground_floors_are_pure() -> None:
     """wire and core import nothing that does I/O or reads a clock."""
-    if floor_of(path) in PURE:
-        assert not {name.split(".")[0] for name in imports(path)} & IMPURE_MODULES
+    ground = [path for path in modules() if floor_of(path) in PURE]
+    assert ground
+    assert not named(lambda path: {name.split(".")[0] for name in imports(path)} & IMPURE_MODULES, ground)
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_packages_of_others_have_their_doors(path: Path) -> None:
+def test_packages_of_others_have_their_doors() -> None:
     """A package of others is imported only where it may stand, so that leaving it would be a matter of one floor."""
-    packages = {name.split(".")[0] for name in imports(path)} - set(sys.stdlib_module_names) - {"app"}
-    assert packages <= LIBRARIES[floor_of(path)], path
+
+    def strange(path: Path) -> set[str]:
+        packages = {name.split(".")[0] for name in imports(path)} - set(sys.stdlib_module_names) - {"app"}
+        return packages - LIBRARIES[floor_of(path)]
+
+    assert not named(strange, modules())
 
 
 def test_the_application_never_imports_the_worker() -> None:
@@ -131,24 +144,28 @@ def files_of_the_house() -> list[Path]:
     return sorted(path for folder in folders for path in folder.rglob("*.py"))
 
 
-@pytest.mark.parametrize("path", files_of_the_house(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_functions_and_files_are_short(path: Path) -> None:
-    """What grows past a page is split along its duties."""
+def what_is_long(path: Path) -> list[tuple[str, int]]:
+    """Its functions with too many lines, and the file itself."""
     text = path.read_text()
     functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     lengths = [(node.name, (node.end_lineno or 0) - node.lineno + 1) for node in functions]
     long = [(name, lines) for name, lines in lengths if lines > MAX_FUNCTION_LINES]
-    assert not long, f"these have more than {MAX_FUNCTION_LINES} lines: {long}"
-    assert len(text.splitlines()) <= MAX_FILE_LINES
+    total = len(text.splitlines())
+    return [*long, ("the file", total)] if total > MAX_FILE_LINES else long
+
+
+def test_functions_and_files_are_short() -> None:
+    """What grows past a page is split along its duties."""
+    assert not named(what_is_long, files_of_the_house())
 
 
 MAX_MODULES = 16
 
 
-@pytest.mark.parametrize("folder", sorted({path.parent for path in files_of_the_house()}), ids=lambda path: path.name)
-def test_a_floor_can_be_overlooked(folder: Path) -> None:
+def test_a_floor_can_be_overlooked() -> None:
     """What has more modules than one sees at a glance gets a sub-floor."""
-    assert len([path for path in folder.glob("*.py") if path.name != "__init__.py"]) <= MAX_MODULES
+    held = Counter(path.parent for path in files_of_the_house() if path.name != "__init__.py")
+    assert not {str(folder.relative_to(ROOT)): count for folder, count in held.items() if count > MAX_MODULES}
 
 
 # --- docs/design.md ---

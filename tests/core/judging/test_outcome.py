@@ -145,11 +145,10 @@ def test_every_failure_has_a_row(failure: Failure, status: int) -> None:
     assert judged(Facts("openai", status, failure=failure)).outcome is not Outcome.OK
 
 
-@pytest.mark.parametrize("status", range(400, 1000))
-def test_every_bad_status_has_a_row(status: int) -> None:
+def test_every_bad_status_has_a_row() -> None:
     """Nobody answers with a status that the table does not know."""
-    verdict = judged(answer(status, said("x")))
-    assert verdict.blame is TRAITS[verdict.outcome].blame
+    verdicts = {status: judged(answer(status, said("x"))) for status in range(400, 1000)}
+    assert not {status for status, verdict in verdicts.items() if verdict.blame is not TRAITS[verdict.outcome].blame}
 
 
 def test_a_bad_status_says_more_than_how_its_body_ended() -> None:
