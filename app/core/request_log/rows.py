@@ -66,6 +66,8 @@ class LogRow(NamedTuple):
     response_bytes: int = 0
     trace_id: str = ""
     user_agent: str = ""
+    attempts: int = 0
+    """Of a final row: how many its call had. Nobody is told; statistics need it, which see one row at a time."""
 
     @property
     def is_refused(self) -> bool:
@@ -89,7 +91,8 @@ def rows_of(event: RequestEvent, ended_at_ms: int) -> list[LogRow]:
     rows = []
     begins_ms = 0.0
     for number, attempt in enumerate(attempts, first):
-        rows.append(_row(event, api, attempt, number, head_ms, begins_ms, is_final=number == seen))
+        row = _row(event, api, attempt, number, head_ms, begins_ms, is_final=number == seen)
+        rows.append(row._replace(attempts=first + len(api.failed)) if row.final else row)
         if attempt is not attempts[-1]:
             begins_ms = attempt.ended_ms
     if api.first_content_ms is not None:
@@ -116,6 +119,7 @@ def _row_of_mapping(event: RequestEvent, ended_at_ms: int) -> LogRow:
         request_bytes=event.request_bytes,
         response_bytes=event.response_bytes,
         trace_id=event.trace_id,
+        attempts=min(event.attempts, 1),
     )
 
 

@@ -78,6 +78,7 @@ def _row_answer(kept: KeptRow) -> dict[str, Any]:
         answer[name] = answer[name] or None
     answer["status"] = row.status or None
     answer["usage"] = _usage_of(row)._asdict()
+    del answer["attempts"]
     cost_nano = answer.pop("cost_nano")
     answer["cost_usd"] = None if cost_nano is None else show_usd(cost_nano)
     return answer

@@ -123,3 +123,10 @@ def test_usage_and_cost_stand_in_the_row_of_their_attempt() -> None:
     assert (two.usage, two.cost_nano, two.price_version) == (list(usage), 9, "v")
     (plain,) = rows(called())
     assert (plain.usage, plain.cost_nano, plain.unpriced, plain.price_version) == (None, None, False, "")
+
+
+def test_the_final_row_says_how_many_attempts_its_call_had() -> None:
+    """Also where others followed the one whose answer was given; the other rows say nothing of it."""
+    event = called("id", failed_attempt(100.0), failed_attempt(200.0), use={"seen_attempt": 2})
+    assert [(row.final, row.attempts) for row in rows(event)] == [(False, 0), (True, 3), (False, 0)]
+    assert [row.attempts for row in (*rows(mapped(attempts=2)), *rows(refused()))] == [1, 0]
