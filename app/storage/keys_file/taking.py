@@ -98,7 +98,8 @@ class Taking:
         """`before`: the ids of the keys that it named last."""
         if b"\0" in reading.data:
             raise HoldsNothing("is no text in UTF-8; what was read last stays")
-        ids: set[int] = set()
+        named = array("Q")
+        """Ids of its keys. Objects that last as long as it is read would lie scattered among those of the pool."""
         missing: list[str] = []
         bad: list[int] = []
         added = 0
@@ -106,15 +107,16 @@ class Taking:
             bad += [line.number for line in lines if not line.key]
             secrets = [line.key for line in lines if line.key]
             found = self._pools.stored.find_all(channel_id, secrets)
-            ids.update(filter(None, found))
+            named.extend(filter(None, found))
             missing += [secret for secret, id in zip(secrets, found, strict=True) if not id]
             if len(missing) >= EDITED_AT_ONCE:
-                added += self._add(channel_id, missing, ids)
+                added += self._add(channel_id, missing, named)
                 missing = []
             self._go_on()
-        added += self._add(channel_id, missing, ids)
-        if not ids:
+        added += self._add(channel_id, missing, named)
+        if not named:
             _refuse_nothing(reading, bad)
+        ids = self._without_doubles(named)
         keys, gone = len(ids), self._gone(before, ids)
         removed = self._remove(channel_id, gone) if removes else 0
         if not removes:
@@ -123,12 +125,19 @@ class Taking:
         self._record.note(channel_id, self._channel.said_urls, array("Q", ids), said)
         return Taken(keys, added, removed, bad)
 
-    def _add(self, channel_id: str, secrets: Sequence[str], ids: set[int]) -> int:
+    def _without_doubles(self, named: array[int]) -> set[int]:
+        ids: set[int] = set()
+        for begin in range(0, len(named), EDITED_AT_ONCE):
+            ids.update(named[begin : begin + EDITED_AT_ONCE])
+            self._go_on()
+        return ids
+
+    def _add(self, channel_id: str, secrets: Sequence[str], named: array[int]) -> int:
         if not secrets:
             return 0
         added = self._edits.add(channel_id, secrets).added
         for begin in range(0, len(secrets), PIECE):
-            ids.update(filter(None, self._pools.stored.find_all(channel_id, secrets[begin : begin + PIECE])))
+            named.extend(filter(None, self._pools.stored.find_all(channel_id, secrets[begin : begin + PIECE])))
             self._go_on()
         return added
 
