@@ -105,7 +105,7 @@ def test_what_is_in_flight_over_an_absence_is_still_held(
     two.reserve(TOKEN, budget, 10).settle(10)
     away()
     for budgets in (one, two):
-        budgets._keeper.call(budgets._keeper.account(TOKEN, budget))
+        wait_until(lambda budgets=budgets: code(budgets, budget, 1) == "storage_away", "it asks, and hears nothing")
         wait_until_alone(budgets)
     revive(own_server)
     own_redis.flushall()  # it lost all
