@@ -18,6 +18,9 @@ export const tickCount = (n) => (n < 10_000 ? number(n) : compact(n));
 
 export const decimal = (n, digits) => number(n, { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
+/** With its sign, also when it is positive. */
+export const signed = (n, digits) => number(n, { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: 'exceptZero' });
+
 export const percent = (n) => `${decimal(n, n > 0 && n < 10 ? 2 : 1)} %`;
 
 export function duration(ms) {

@@ -24,7 +24,7 @@ export function useRoute() {
 export function changeQuery(changes) {
   const { query } = read(location.hash);
   const words = Object.entries({ ...query, ...changes }).filter(([, word]) => word);
-  const [path] = location.hash.split('?');
+  const path = location.hash.split('?')[0] || '#/';
   history.replaceState(null, '', words.length ? `${path}?${new URLSearchParams(words)}` : path);
   dispatchEvent(new HashChangeEvent('hashchange'));
 }

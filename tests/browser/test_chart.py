@@ -1,156 +1,205 @@
-"""The dashboard's chart: what its bars look like, and how a bar is read with mouse, finger and keys."""
+"""The chart: what its bars and lines look like, and how it is read with mouse, finger and keys."""
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.support.gateway import GatewayProcess
 
 HOUR_MS = 3_600_000
-POINTS = 96
-OpenChart = Callable[..., Page]
+FROM_MS = 1_790_000_000_000 // HOUR_MS * HOUR_MS
+POINTS = 48
+LEFT, RIGHT = 52, 8
+"""Of the chart's frame, what stands beside its bars."""
 
-HEIGHTS = """
-async ([requests, errors, highest]) => {
-    const { barHeights } = await import('/static/js/components/bars.js');
-    return barHeights(requests, errors, highest, 200);
+DRAW = """
+async (props) => {
+    const { render } = await import('/static/vendor/preact/preact.mjs');
+    const { html } = await import('/static/js/html.js');
+    const { Chart } = await import('/static/js/components/chart.js');
+    let place = document.getElementById('here');
+    if (!place) {
+        document.body.replaceChildren();
+        place = document.body.appendChild(document.createElement('div'));
+        place.id = 'here';
+    }
+    render(null, place);
+    window.zoomed = null;
+    const zoom = props.zooms ? (...span) => { window.zoomed = span; } : undefined;
+    const text = (value) => `${value}`;
+    const shares = props.shares && { label: 'errors', text: (share) => `${share * 100} %`, values: props.shares };
+    render(html`<${Chart} ...${props} text=${text} sumLabel="all" shares=${shares} onZoom=${zoom} label="a chart" />`, place);
 }
 """
 
 
-def figures(calls: dict[int, tuple[int, int]]) -> dict[str, Any]:
-    """What a window says of all endpoints when these points (requests, errors) had calls."""
-    series = {
-        "requests": [calls.get(at, (0, 0))[0] for at in range(POINTS)],
-        "errors": [calls.get(at, (0, 0))[1] for at in range(POINTS)],
-    }
-    times = {"avg": 120, "p50": 100, "p95": 200, "p99": 300}
-    sums = {name: sum(points) for name, points in series.items()}
-    sizes = {"request_bytes": 1000, "response_bytes": 2000, "duration_ms": times, "first_byte_ms": times}
-    return {**sums, **sizes, "series": series}
+@pytest.fixture(scope="module")
+def page(browser: Browser, gateway_session: GatewayProcess) -> Iterator[Page]:
+    """One page for all of these; each draws its own chart there."""
+    context = browser.new_context(base_url=gateway_session.url, has_touch=True, locale="en-US", timezone_id="UTC")
+    page = context.new_page()
+    page.goto("/")
+    yield page
+    context.close()
 
 
-@pytest.fixture
-def open_chart(browser: Browser, gateway: GatewayProcess) -> Iterator[OpenChart]:
-    """Opens the dashboard; the answer of /stats is the gateway's, but for the calls in its window."""
-    contexts = []
-
-    def open_chart(calls: dict[int, tuple[int, int]], **options: Any) -> Page:
-        context = browser.new_context(base_url=gateway.url, **{"locale": "en-US", **options})
-        contexts.append(context)
-        page = context.new_page()
-
-        def answer(route: Route) -> None:
-            stats = gateway.request("GET", "/stats?window=24h").json()
-            now_ms = int(time.time() * 1000) // HOUR_MS * HOUR_MS
-            frame = {"from_ms": now_ms - 24 * HOUR_MS, "to_ms": now_ms, "step_s": 900}
-            stats |= {"total": 1000, "stale": False, "generated_at_ms": now_ms}
-            stats["windows"] = {"24h": {**frame, "all": figures(calls), "endpoints": {}}}
-            route.fulfill(content_type="application/json", body=json.dumps(stats))
-
-        page.route("**/stats?*", answer)
-        page.goto("/")
-        page.locator(".chart svg").wait_for()
-        return page
-
-    yield open_chart
-    for context in contexts:
-        context.close()
+def draw(page: Page, values: dict[str, dict[int, float]], *, kind: str = "bars", **props: Any) -> Locator:
+    """A chart with these series, each told by what it has at some of its points."""
+    nothing = 0 if kind == "bars" else None
+    series = [
+        {"name": name, "label": name, "tint": "ok", "values": [known.get(at, nothing) for at in range(POINTS)]}
+        for name, known in values.items()
+    ]
+    frame = {"fromMs": FROM_MS, "toMs": FROM_MS + POINTS * HOUR_MS, "stepMs": HOUR_MS}
+    page.set_viewport_size({"width": 900, "height": 600})
+    page.evaluate(DRAW, {**frame, "kind": kind, "series": series, **props})
+    chart = page.locator(".chart")
+    chart.locator("svg").wait_for()
+    return chart
 
 
-def bar_middle(chart: Locator, at: int) -> tuple[float, float]:
+def place_of(chart: Locator, at: int) -> tuple[float, float]:
     """Where the bar of a point stands, near its foot, on the page."""
     box = chart.bounding_box()
     assert box is not None
-    return box["x"] + 46 + (box["width"] - 56) * (at + 0.5) / POINTS, box["y"] + box["height"] - 30
+    return box["x"] + LEFT + (box["width"] - LEFT - RIGHT) * (at + 0.5) / POINTS, box["y"] + box["height"] - 50
 
 
-def test_errors_never_look_bigger_than_the_requests_they_are_among(open_chart: OpenChart) -> None:
-    """As high only when all failed; a small share is seen, as a third of the bar at most; nothing is nothing."""
-    page = open_chart({})
-    requests = [0, 1, 1, 10, 100, 1000, 1000, 100_000, 100_000]
-    errors = [0, 0, 1, 1, 1, 1, 500, 1, 100_000]
-    heights = page.evaluate(HEIGHTS, [requests, errors, 100_000])
-    for asked, failed, tall, red in zip(requests, errors, heights["requests"], heights["errors"], strict=True):
-        assert (tall > 0, red > 0) == (asked > 0, failed > 0)
-        assert tall == pytest.approx(max(asked / 1000 * 2, 3 if asked else 0))
-        if failed:
-            assert red >= 1
-            assert red / tall == pytest.approx(max(failed / asked, min(2 / tall, 1 / 3)))
-        assert red < tall or failed == asked
+def test_every_part_of_a_bar_is_seen_and_none_looks_bigger_than_the_rest(page: Page) -> None:
+    """Heights add up to the bar's; what is more than nothing has some, taken from the greatest part alone."""
+    ok, errors = [0, 1, 0, 9, 99, 999, 50], [0, 0, 1, 1, 1, 1, 50]
+    heights = page.evaluate(
+        "async (parts) => (await import('/static/js/components/bars.js')).stackHeights(parts, 1000, 200)", [ok, errors]
+    )
+    for good, failed, high, red in zip(ok, errors, *heights, strict=True):
+        assert (high > 0, red > 0) == (good > 0, failed > 0)
+        assert high + red == pytest.approx(max((good + failed) / 5, 3) if good + failed else 0)
+        assert red <= high or failed > good
 
 
-def test_one_call_is_no_tower(open_chart: OpenChart) -> None:
+@pytest.mark.parametrize(
+    ("sums", "top"),
+    [
+        ([5, 6, 7, 5, 6, 7, 900], 7),  # one spike
+        ([5, 6, 7, 5, 6, 700, 900], 7),  # which stands astride a mark
+        ([5, 600, 7, 5, 6, 700, 900], 900),  # three are no spike
+        ([0, 0, 0, 1, 900], 900),  # nobody knows what is usual
+        ([5, 6, 7, 8, 9, 10, 12], 12),
+        ([], 0),
+    ],
+)
+def test_one_spike_does_not_press_all_others_to_the_ground(page: Page, sums: list[int], top: int) -> None:
+    """Where the scale ends."""
+    assert page.evaluate("async (sums) => (await import('/static/js/components/bars.js')).topOf(sums)", sums) == top
+
+
+def test_a_spike_is_clipped_with_its_number_above(page: Page) -> None:
+    """Its bar ends with the scale, broken, and says how high it is; one that is not clipped has no mark."""
+    chart = draw(page, {"ok": {**dict.fromkeys(range(POINTS), 10), 20: 5000}})
+    expect(chart.locator(".spike")).to_have_text(["▲ 5000"])
+    expect(chart.locator(".break")).to_have_count(1)
+    assert chart.locator("text").filter(has_text="5000").count() == 1
+    chart = draw(page, {"ok": {**dict.fromkeys(range(POINTS), 10), 20: 20}})
+    expect(chart.locator(".spike, .break")).to_have_count(0)
+
+
+def test_one_call_is_no_tower(page: Page) -> None:
     """A quiet day is drawn low: the scale begins at four calls."""
-    page = open_chart({50: (1, 1)})
-    chart = page.locator(".chart")
-    expect(chart.locator("text").filter(has_text="4")).not_to_have_count(0)
-    bar = chart.locator(".bar-requests").bounding_box()
-    frame = chart.locator("svg").bounding_box()
+    chart = draw(page, {"ok": {20: 1}})
+    bar, frame = chart.locator(".fill").bounding_box(), chart.locator("svg").bounding_box()
     assert bar is not None
     assert frame is not None
     assert bar["height"] < frame["height"] / 4
 
 
-def test_the_reading_covers_no_bar(open_chart: OpenChart) -> None:
-    """At any bar, at both ends too, and on a phone: it stands above the bars and inside the chart."""
-    page = open_chart(dict.fromkeys(range(POINTS), (4, 1)))
-    chart = page.locator(".chart")
-    for width in (1280, 360):
-        page.set_viewport_size({"width": width, "height": 900})
-        chart.scroll_into_view_if_needed()
-        for at in (0, 1, POINTS // 2, POINTS - 1):
-            page.mouse.move(*bar_middle(chart, at))
-            reading = chart.locator(".reading")
-            expect(reading).to_contain_text("4 requests")
-            expect(reading).to_contain_text("1 error")
-            box, bars, frame = (one.bounding_box() for one in (reading, chart.locator(".bar-requests"), chart))
-            assert box is not None
-            assert bars is not None
-            assert frame is not None
-            assert box["y"] + box["height"] <= bars["y"]
-            assert frame["x"] <= box["x"]
-            assert box["x"] + box["width"] <= frame["x"] + frame["width"] + 1
-    page.mouse.move(5, 5)
+def test_a_line_has_gaps_where_nothing_was_measured(page: Page) -> None:
+    """A value between two gaps is a point, which the round ends of a line of no length make."""
+    chart = draw(page, {"p50": {0: 5, 1: 6, 2: 7, 10: 9}}, kind="lines")
+    path = chart.locator(".stroke").get_attribute("d") or ""
+    assert path.count("M") == 2
+    assert path.count("L") == 2
+    chart.focus()
+    page.keyboard.press("End")
+    expect(chart.locator(".reading dd")).to_have_text("–")
+
+
+def test_shares_of_errors_stand_in_a_strip_below_the_axis(page: Page) -> None:
+    """The greater the share the stronger; none without errors; nothing at all where nobody called."""
+    shares = [0.0, 0.01, 1.0] + [None] * (POINTS - 3)
+    chart = draw(page, {"ok": {0: 5, 1: 99, 2: 1}}, shares=shares)
+    strengths = chart.locator(".strip-share").evaluate_all("all => all.map((one) => Number(one.getAttribute('opacity')))")
+    assert len(strengths) == 2
+    assert 0.25 <= strengths[0] < strengths[1] == 1
+    assert (chart.locator(".strip-ground").get_attribute("d") or "").count("M") == 3
+    chart.focus()
+    for key, says in (("Home", None), ("ArrowRight", "1 %"), ("ArrowRight", "100 %")):
+        page.keyboard.press(key)
+        told = chart.locator(".reading div").filter(has_text="errors")
+        expect(told).to_have_count(1 if says else 0)
+        if says:
+            expect(told).to_contain_text(says)
+
+
+@pytest.mark.parametrize("width", [900, 340])
+def test_the_reading_stands_beside_its_bar(page: Page, width: int) -> None:
+    """At any bar, at both ends too, and on a phone: it does not cover the bar and stays inside the chart."""
+    chart = draw(page, {"went well": dict.fromkeys(range(POINTS), 4), "failed": dict.fromkeys(range(POINTS), 1)})
+    page.set_viewport_size({"width": width, "height": 600})
+    for at in (0, 1, POINTS // 2, POINTS - 1):
+        page.mouse.move(*place_of(chart, at))
+        reading = chart.locator(".reading")
+        expect(reading.locator("dd")).to_have_text(["5", "4", "1"])
+        box, bar, frame = (one.bounding_box() for one in (reading, chart.locator(".cursor"), chart))
+        assert box is not None
+        assert bar is not None
+        assert frame is not None
+        assert box["x"] + box["width"] <= bar["x"] or box["x"] >= bar["x"] + bar["width"]
+        assert frame["x"] <= box["x"]
+        assert box["x"] + box["width"] <= frame["x"] + frame["width"] + 1
+    page.mouse.move(5, 590)
     expect(chart.locator(".reading")).to_have_count(0)
 
 
-def test_a_tap_shows_the_reading_until_something_else_is_tapped(open_chart: OpenChart) -> None:
+def test_a_tap_shows_the_reading_until_something_else_is_tapped(page: Page) -> None:
     """A finger that is lifted leaves the reading where it is; a tap elsewhere in the chart moves it."""
-    page = open_chart({10: (1, 0), 40: (7, 2)}, has_touch=True, viewport={"width": 390, "height": 844})
-    chart = page.locator(".chart")
-    chart.scroll_into_view_if_needed()
+    chart = draw(page, {"ok": {10: 1, 40: 7}})
     reading = chart.locator(".reading")
-    page.touchscreen.tap(*bar_middle(chart, 40))
-    expect(reading).to_contain_text("7 requests")
-    expect(reading).to_contain_text("2 errors")
-    page.touchscreen.tap(*bar_middle(chart, 10))
-    expect(reading).to_contain_text("1 request")
-    expect(reading).not_to_contain_text("error")
-    page.locator(".traffic h2").tap()
+    page.touchscreen.tap(*place_of(chart, 40))
+    expect(reading).to_contain_text("7")
+    page.touchscreen.tap(*place_of(chart, 10))
+    expect(reading.locator("dd").first).to_have_text("1")
+    page.touchscreen.tap(5, 590)
     expect(reading).to_have_count(0)
 
 
-def test_the_chart_is_read_with_keys(open_chart: OpenChart) -> None:
-    """Arrows step, Home and End jump, Escape closes."""
-    page = open_chart({0: (3, 0), 1: (5, 5), POINTS - 1: (9, 0)})
-    chart, reading = page.locator(".chart"), page.locator(".chart .reading")
+def test_the_chart_is_read_with_keys(page: Page) -> None:
+    """Arrows step, Home and End jump, Escape closes; what is read is told to those who hear it."""
+    chart = draw(page, {"ok": {0: 3, 1: 5, POINTS - 1: 9}})
+    reading = chart.locator("[aria-live=polite] .reading dd")
     chart.focus()
     for key, says in (("ArrowLeft", "9"), ("Home", "3"), ("ArrowRight", "5"), ("ArrowLeft", "3"), ("End", "9")):
         page.keyboard.press(key)
-        expect(reading).to_contain_text(f"{says} requests")
+        expect(reading.first).to_have_text(says)
     page.keyboard.press("Escape")
     expect(reading).to_have_count(0)
 
 
-def test_the_dashboard_has_one_main_heading(open_chart: OpenChart) -> None:
-    """Screen readers find what the page is; what follows is of the second rank."""
-    page = open_chart({})
-    expect(page.get_by_role("heading", level=1)).to_have_text("AI API Gateway")
-    expect(page.get_by_role("heading", level=2)).not_to_have_count(0)
+def test_a_span_is_marked_by_dragging_or_with_keys(page: Page) -> None:
+    """Whole points from the first to the last of them; a press that does not move marks nothing."""
+    chart = draw(page, {"ok": dict.fromkeys(range(POINTS), 4)}, zooms=True)
+    page.mouse.move(*place_of(chart, 30))
+    page.mouse.down()
+    page.mouse.up()
+    assert page.evaluate("window.zoomed") is None
+    page.mouse.down()
+    page.mouse.move(*place_of(chart, 20))
+    page.mouse.up()
+    assert page.evaluate("window.zoomed") == [FROM_MS + 20 * HOUR_MS, FROM_MS + 31 * HOUR_MS]
+    chart.focus()
+    for key in ("Home", "Shift+ArrowRight", "Shift+ArrowRight", "Enter"):
+        page.keyboard.press(key)
+    assert page.evaluate("window.zoomed") == [FROM_MS, FROM_MS + 3 * HOUR_MS]

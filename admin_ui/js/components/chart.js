@@ -1,37 +1,14 @@
-// Bars of requests with their errors in front. SVG, so that colours follow the theme and the text is text.
+// A chart over time, as stacked bars or lines. SVG, so that colours follow the theme and the text is text.
 import { useEffect, useLayoutEffect, useRef, useState } from '../../vendor/preact/hooks.mjs';
-import { day, hour, instant, tickCount } from '../format.js';
 import { html } from '../html.js';
 import { t } from '../i18n.js';
-import { barHeights, barsPath } from './bars.js';
+import { barsPath, linePath, stackHeights, stackPaths, topOf } from './bars.js';
+import { spanText, tickText, timeTicks, valueStep } from './time_axis.js';
 
-const HEIGHT = 260;
-const MARGIN = { left: 46, right: 10, top: 38, bottom: 24 }; // at the top stands the reading, which covers no bar
-const LEAST_HIGHEST = 4; // so that a single call is no tower
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
-const TICK_STEPS_MS = [HOUR_MS, 3 * HOUR_MS, 6 * HOUR_MS, 12 * HOUR_MS,
-  ...[1, 2, 5, 7, 14, 30, 90, 180, 365].map((days) => days * DAY_MS)];
-
-/** The smallest of 1, 2, 5 × 10^n that needs at most four lines. */
-function valueStep(highest) {
-  const power = 10 ** Math.floor(Math.log10(Math.max(highest, 4) / 4));
-  return [1, 2, 5, 10].map((factor) => Math.ceil(factor * power)).find((step) => highest / step <= 4);
-}
-
-/** Local midnights, or local full hours, between from and to. */
-function timeTicks(fromMs, toMs, most) {
-  const step = TICK_STEPS_MS.find((ms) => (toMs - fromMs) / ms <= most) ?? TICK_STEPS_MS.at(-1);
-  const at = new Date(fromMs);
-  at.setHours(0, 0, 0, 0);
-  const ticks = [];
-  for (; at <= toMs; step < DAY_MS ? at.setTime(+at + step) : at.setDate(at.getDate() + step / DAY_MS)) {
-    if (at >= fromMs) ticks.push(+at);
-  }
-  return ticks;
-}
-
-const tickText = (ms) => (new Date(ms).getHours() ? hour(ms) : day(ms));
+const HEIGHT = 250;
+const MARGIN = { left: 52, right: 8, top: 20, bottom: 24 }; // at the top stand the numbers of spikes
+const STRIP = { height: 8, above: 5 };
+const TICK_PX = 85;
 
 function useWidth(ref) {
   const [width, setWidth] = useState(0);
@@ -41,11 +18,6 @@ function useWidth(ref) {
     return () => observer.disconnect();
   }, []);
   return width;
-}
-
-function spanText(fromMs, stepMs) {
-  if (stepMs > DAY_MS) return `${day(fromMs)} – ${day(fromMs + stepMs - 1)}`;
-  return stepMs === DAY_MS ? day(fromMs) : `${instant(fromMs)} – ${hour(fromMs + stepMs)}`;
 }
 
 /** Calls back when something outside the element is pressed, for as long as `open`. */
@@ -58,70 +30,152 @@ function usePressOutside(ref, open, onPress) {
   }, [open]);
 }
 
-export function Chart({ fromMs, toMs, stepMs, series, totals }) {
-  const frame = useRef();
-  const width = useWidth(frame);
-  const [chosen, setChosen] = useState(null);
-
-  const { requests, errors } = series;
-  const box = {
-    left: MARGIN.left, top: MARGIN.top,
-    width: Math.max(width - MARGIN.left - MARGIN.right, 1), height: HEIGHT - MARGIN.top - MARGIN.bottom,
+/** Which bucket is read, and which are marked to be zoomed into, by mouse, finger and keys. */
+function useReader(frame, box, count, onSpan) {
+  const [index, setIndex] = useState(null);
+  const [anchor, setAnchor] = useState(null); // where the mark that is being drawn began
+  const within = (at) => Math.max(0, Math.min(count - 1, at));
+  const close = () => {
+    setIndex(null);
+    setAnchor(null);
   };
-  const most = Math.max(...requests, LEAST_HIGHEST);
-  const step = valueStep(most);
-  const highest = Math.ceil(most / step) * step;
-  const heights = barHeights(requests, errors, highest, box.height);
-  const slot = box.width / requests.length;
-  const endMs = fromMs + requests.length * stepMs;
-  const x = (ms) => box.left + ((ms - fromMs) / (endMs - fromMs)) * box.width;
-  const y = (value) => box.top + box.height * (1 - value / highest);
-  const lines = Array.from({ length: highest / step + 1 }, (_, i) => i * step);
-  const index = chosen === null ? null : Math.min(chosen, requests.length - 1);
-
-  const choose = (at) => setChosen(Math.max(0, Math.min(requests.length - 1, at)));
-  const close = () => setChosen(null);
-  const point = (event) => {
-    const place = event.clientX - frame.current.getBoundingClientRect().left - box.left;
-    choose(Math.floor(place / slot));
+  const at = (event) => within(Math.floor(((event.clientX - frame.current.getBoundingClientRect().left - box.left) / box.width) * count));
+  const finish = (end) => {
+    if (anchor !== null && end !== anchor) onSpan(Math.min(anchor, end), Math.max(anchor, end) + 1);
+    setAnchor(null);
   };
+  const press = (event) => {
+    setIndex(at(event));
+    if (onSpan && event.button === 0) setAnchor(at(event));
+  };
+  const move = (event) => setIndex(at(event));
   // A finger that is lifted leaves, too; its reading stays until something else is pressed.
   const leave = (event) => { if (event.pointerType === 'mouse') close(); };
-  usePressOutside(frame, index !== null, close);
   const steer = (event) => {
     if (event.key === 'Escape') close();
-    const here = index ?? requests.length;
-    const target = { ArrowLeft: here - 1, ArrowRight: here + 1, Home: 0, End: requests.length - 1 }[event.key];
+    if (event.key === 'Enter' && index !== null) finish(index);
+    const here = index ?? count;
+    const target = { ArrowLeft: here - 1, ArrowRight: here + 1, Home: 0, End: count - 1 }[event.key];
     if (target === undefined) return;
     event.preventDefault();
-    choose(target);
+    if (onSpan) setAnchor(event.shiftKey ? anchor ?? within(here) : null);
+    setIndex(within(target));
   };
-  const middle = box.left + ((index ?? 0) + 0.5) * slot;
-  const label = t('chartLabel', {
-    requests: t('requestsOf', { n: totals.requests }), errors: t('errorsOf', { n: totals.errors }), from: instant(fromMs), to: instant(toMs),
+  usePressOutside(frame, index !== null, close);
+  const handlers = {
+    onKeyDown: steer, onPointerMove: move, onPointerDown: press, onPointerUp: (event) => finish(at(event)),
+    onPointerCancel: close, onPointerLeave: leave, onBlur: close,
+  };
+  return { index: index === null ? null : within(index), anchor: anchor === null ? null : within(anchor), handlers };
+}
+
+const sumsOf = (series, count) => Array.from({ length: count }, (_, i) => series.reduce((sum, { values }) => sum + values[i], 0));
+const highestOf = (series, count) => Array.from({ length: count }, (_, i) => Math.max(0, ...series.map(({ values }) => values[i] ?? 0)));
+
+const Bars = ({ series, box, highest }) =>
+  stackPaths(stackHeights(series.map(({ values }) => values), highest, box.height), box).map((path, i) => html`
+    <path key=${series[i].name} class="fill tint-${series[i].tint}" d=${path} />`);
+
+const Lines = ({ series, box, highest }) => series.map(({ name, tint, values }) => html`
+  <path key=${name} class="stroke tint-${tint}" d=${linePath(values, box, highest)} />`);
+
+/** A break near the top of each bar that is higher than the scale, with its number above. */
+function Spikes({ tops, highest, box, text }) {
+  const slot = box.width / tops.length;
+  return tops.map((top, i) => {
+    if (top <= highest) return null;
+    const x = box.left + (i + 0.5) * slot;
+    const half = Math.max(slot / 2, 4);
+    const anchor = i < tops.length / 8 ? 'start' : i > (tops.length * 7) / 8 ? 'end' : 'middle';
+    return html`
+      <path class="break" d=${`M${x - half} ${box.top + 12}l${2 * half} -5m${-2 * half} 9l${2 * half} -5`} />
+      <text class="spike" x=${x} y=${box.top - 6} text-anchor=${anchor}>▲ ${text(top)}</text>`;
   });
+}
+
+/** Shares of each bucket, as a strip of their own below the axis: as red as the share, never too pale to be seen. */
+function Strip({ values, box }) {
+  const slot = box.width / values.length;
+  const place = { ...box, top: box.top + box.height + STRIP.above, height: STRIP.height };
+  return html`
+    <path class="strip-ground" d=${barsPath(values.map((share) => (share === null ? 0 : STRIP.height)), place)} />
+    ${values.map((share, i) => share > 0 && html`
+      <rect key=${i} class="strip-share" x=${place.left + i * slot} y=${place.top} width=${slot} height=${place.height} opacity=${0.25 + 0.75 * Math.sqrt(share)} />`)}`;
+}
+
+/**
+ * fromMs, toMs, stepMs: when the first bucket begins, until when there is something to tell, how long each bucket is.
+ * series: [{name, label, tint, values}], values a number for each bucket; with lines null is a gap. `tint` names the
+ *   colour, by the class tint-<tint> of css/chart.css.
+ * kind: 'bars', stacked from the ground up in their order, or 'lines'.
+ * text: a value in words, for axis and reading. sumLabel: with bars, what their sum is called.
+ * leastHighest: the scale ends there at the lowest, so that a single call is no tower. leastStep: between lines.
+ * shares: {label, text, values}: each 0..1, or null where there is none: a strip below the axis.
+ * onZoom(fromMs, toMs): where it is given, a span is marked by dragging, or by Shift with arrows and then Enter.
+ * label: what the chart is, for those who hear it. empty: the sentence that stands in it where all is nothing.
+ */
+export function Chart(props) {
+  const { fromMs, toMs, stepMs, series, kind, text, sumLabel, shares, leastHighest = 4, leastStep = 1, onZoom, label, empty } = props;
+  const frame = useRef();
+  const width = useWidth(frame);
+  const count = Math.max(1, Math.ceil((toMs - fromMs) / stepMs));
+  const below = shares ? STRIP.height + STRIP.above : 0;
+  const box = {
+    left: MARGIN.left, top: MARGIN.top,
+    width: Math.max(width - MARGIN.left - MARGIN.right, 1), height: HEIGHT - MARGIN.top - MARGIN.bottom - below,
+  };
+  const edge = (i) => fromMs + i * stepMs;
+  const { index, anchor, handlers } = useReader(frame, box, count, onZoom && ((first, end) => onZoom(edge(first), Math.min(edge(end), toMs))));
+
+  const tops = kind === 'bars' ? sumsOf(series, count) : highestOf(series, count);
+  const most = Math.max(topOf(tops), leastHighest);
+  const step = valueStep(most, leastStep);
+  const highest = Math.ceil(most / step) * step;
+  const slot = box.width / count;
+  const x = (ms) => box.left + ((ms - fromMs) / (count * stepMs)) * box.width;
+  const y = (value) => box.top + box.height * (1 - value / highest);
+  const lines = Array.from({ length: Math.round(highest / step) + 1 }, (_, i) => i * step);
+  const [first, last] = anchor === null ? [index, index] : [Math.min(anchor, index), Math.max(anchor, index)];
 
   return html`
-    <div class="chart" ref=${frame} tabindex="0" role="group" aria-label=${label} onKeyDown=${steer}
-      onPointerMove=${point} onPointerDown=${point} onPointerLeave=${leave} onBlur=${close}>
+    <div class="chart" ref=${frame} tabindex="0" role="group" aria-label=${label} ...${handlers}>
       ${width > 0 && html`
         <svg width=${width} height=${HEIGHT} aria-hidden="true">
           ${lines.map((value) => html`
-            <line class=${value ? 'grid' : 'base'} x1=${box.left} x2=${box.left + box.width} y1=${y(value)} y2=${y(value)} />
-            <text x=${box.left - 8} y=${y(value) + 4} text-anchor="end">${tickCount(value)}</text>`)}
-          ${timeTicks(fromMs, endMs, width / 85).filter((ms) => x(ms) > box.left + 14 && x(ms) < width - 24).map((ms) => html`
-            <text x=${x(ms)} y=${HEIGHT - 6} text-anchor="middle">${tickText(ms)}</text>`)}
+            <line key=${value} class=${value ? 'grid' : 'base'} x1=${box.left} x2=${box.left + box.width} y1=${y(value)} y2=${y(value)} />
+            <text x=${box.left - 8} y=${y(value) + 4} text-anchor="end">${text(value)}</text>`)}
+          ${timeTicks(fromMs, edge(count), width / TICK_PX).filter((ms) => x(ms) > box.left + 14 && x(ms) < width - 24).map((ms) => html`
+            <line key=${ms} class="tick" x1=${x(ms)} x2=${x(ms)} y1=${box.top + box.height + below} y2=${box.top + box.height + below + 4} />
+            <text x=${x(ms)} y=${HEIGHT - 5} text-anchor="middle">${tickText(ms)}</text>`)}
           ${index !== null && html`
-            <rect class="cursor" x=${box.left + index * slot} y=${box.top} width=${slot} height=${box.height} />`}
-          <path class="bar-requests" d=${barsPath(heights.requests, box)} />
-          <path class="bar-errors" d=${barsPath(heights.errors, box)} />
+            <rect class="cursor" x=${box.left + first * slot} y=${box.top} width=${slot * (last - first + 1)} height=${box.height + below} />`}
+          <${kind === 'bars' ? Bars : Lines} series=${series} box=${box} highest=${highest} />
+          <${Spikes} tops=${tops} highest=${highest} box=${box} text=${text} />
+          ${shares && html`<${Strip} values=${shares.values} box=${box} />`}
         </svg>`}
-      ${totals.requests === 0 && html`<p class="chart-empty">${t('noCallsInSpan')}</p>`}
-      ${index !== null && html`
-        <p class="reading" aria-live="polite" style=${{ left: `${middle}px`, translate: `${(-100 * middle) / width}% 0` }}>
-          <span>${spanText(fromMs + index * stepMs, stepMs)}</span>
-          <b>${t('requestsOf', { n: requests[index] })}</b>
-          ${errors[index] > 0 && html`<b class="bad">${t('errorsOf', { n: errors[index] })}</b>`}
-        </p>`}
+      ${tops.every((top) => !top) && html`<p class="chart-empty">${empty ?? t('noCallsInSpan')}</p>`}
+      <div aria-live="polite">
+        ${index !== null && html`
+          <${Reading} ...${{ series, kind, text, sumLabel, shares, index }} span=${spanText(edge(first), Math.min(edge(last + 1), toMs))}
+            left=${box.left + index * slot} right=${box.left + (index + 1) * slot} width=${width} />`}
+      </div>
+    </div>`;
+}
+
+/** What one bucket says, beside it, on the side where there is room. */
+function Reading({ series, kind, text, sumLabel, shares, index, span, left, right, width }) {
+  const isLeft = left > width - right;
+  const place = isLeft ? { right: `${width - left + 6}px` } : { left: `${right + 6}px` };
+  const told = kind === 'bars' ? series.filter(({ values }) => values[index] > 0) : series;
+  const share = shares?.values[index] ?? null;
+  return html`
+    <div class="reading" style=${{ ...place, maxWidth: `${(isLeft ? left : width - right) - 6}px` }}>
+      <p>${span}</p>
+      <dl>
+        ${kind === 'bars' && html`<div><dt>${sumLabel}</dt><dd>${text(series.reduce((sum, { values }) => sum + values[index], 0))}</dd></div>`}
+        ${told.map(({ name, label, tint, values }) => html`
+          <div key=${name}><dt><i class="swatch tint-${tint}"></i>${label}</dt><dd>${values[index] === null ? '–' : text(values[index])}</dd></div>`)}
+        ${share > 0 && html`<div><dt>${shares.label}</dt><dd>${shares.text(share)}</dd></div>`}
+      </dl>
     </div>`;
 }

@@ -1,0 +1,15 @@
+// The page of a gateway that nobody has called yet: how to. It gives way to the figures by itself.
+import { html } from '../html.js';
+import { t } from '../i18n.js';
+import { Examples } from './examples.js';
+
+export const FirstCall = ({ endpoints }) => html`
+  <section class="panel first-call">
+    <h1>${t('welcome')}</h1>
+    ${endpoints.length === 0
+      ? html`<p class="soft">${t('noEndpoints')}</p><a class="button primary" href="/admin">${t('openAdmin')}</a>`
+      : html`
+        <p>${t('welcomeText')}</p>
+        <${Examples} endpoints=${endpoints} />
+        <p class="waiting" role="status"><i></i>${t('waitingForFirst')}</p>`}
+  </section>`;
