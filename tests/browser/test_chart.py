@@ -32,7 +32,8 @@ async (props) => {
     const zoom = props.zooms ? (...span) => { window.zoomed = span; } : undefined;
     const text = (value) => `${value}`;
     const shares = props.shares && { label: 'errors', text: (share) => `${share * 100} %`, values: props.shares };
-    render(html`<${Chart} ...${props} text=${text} sumLabel="all" shares=${shares} onZoom=${zoom} label="a chart" />`, place);
+    const words = { text, shares, sumLabel: 'all', label: 'a chart' };
+    render(html`<${Chart} ...${props} ...${words} onZoom=${zoom} />`, place);
 }
 """
 
@@ -131,7 +132,7 @@ def test_shares_of_errors_stand_in_a_strip_below_the_axis(page: Page) -> None:
     """The greater the share the stronger; none without errors; nothing at all where nobody called."""
     shares = [0.0, 0.01, 1.0] + [None] * (POINTS - 3)
     chart = draw(page, {"ok": {0: 5, 1: 99, 2: 1}}, shares=shares)
-    strengths = chart.locator(".strip-share").evaluate_all("all => all.map((one) => Number(one.getAttribute('opacity')))")
+    strengths = [float(one.get_attribute("opacity") or 0) for one in chart.locator(".strip-share").all()]
     assert len(strengths) == 2
     assert 0.25 <= strengths[0] < strengths[1] == 1
     assert (chart.locator(".strip-ground").get_attribute("d") or "").count("M") == 3
