@@ -12,7 +12,7 @@ PIP_INSTALL := $(PY) -m pip install --disable-pip-version-check --require-hashes
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev compile test soak test-servers coverage bench lint fmt settings-page seed health stats blacklist reset-keys lock clean docker-build docker-run
+.PHONY: help run dev demo compile test soak test-servers coverage bench lint fmt settings-page seed health stats blacklist reset-keys lock clean docker-build docker-run
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ run: $(VENV)/installed-run ## start the gateway (Redis, worker, web) on http://1
 dev: $(VENV)/installed-dev ## the same, and loads the code again when it changes
 	@told=$$($(PY) scripts/write_env.py) && \
 	  LOG_LEVEL=$${LOG_LEVEL:-DEBUG} GUNICORN_CMD_ARGS="--reload $$GUNICORN_CMD_ARGS" exec env $$told $(PY) -m app
+
+demo: $(VENV)/installed-run ## start a gateway with 30 days of made-up calls, to look at (ARGS="--port 8100")
+	@exec $(PY) -m scripts.demo $(ARGS)
 
 compile: $(VENV)/installed-compile ## compile the hot path: a small call costs about half (wants a C compiler)
 	@$(PY) scripts/compile.py

@@ -17,6 +17,7 @@ import { ApiDocument } from './views/api_document.js';
 import { Channels } from './views/channels.js';
 import { Logs } from './views/logs.js';
 import { Mappings } from './views/mappings.js';
+import { Playground } from './views/playground.js';
 import { Prices } from './views/prices.js';
 import { Settings } from './views/settings.js';
 import { Tasks } from './views/tasks.js';
@@ -25,7 +26,8 @@ import './words/admin.js';
 
 const RETRY_MS = 5_000;
 const VIEWS = [
-  ['mappings', Mappings], ['channels', Channels], ['tokens', Tokens], ['prices', Prices], ['logs', Logs], ['tasks', Tasks], ['settings', Settings], ['api', ApiDocument],
+  ['mappings', Mappings], ['channels', Channels], ['tokens', Tokens], ['prices', Prices], ['logs', Logs], ['playground', Playground],
+  ['tasks', Tasks], ['settings', Settings], ['api', ApiDocument],
 ];
 
 function Login({ onDone }) {

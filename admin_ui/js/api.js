@@ -40,8 +40,12 @@ async function call(method, path, body, timeoutMs = TIMEOUT_MS, read = asJson) {
     throw new ApiError(0);
   }
   if (response.ok && answer) return answer;
+  throw refusal(response, answer);
+}
+
+function refusal(response, answer) {
   if (response.status === 401) tellSignedOut();
-  throw new ApiError(response.status, {
+  return new ApiError(response.status, {
     ...said(answer),
     retryAfterS: Number(response.headers.get('Retry-After')) || 0,
   });
@@ -160,6 +164,20 @@ export const readPrices = () => call('GET', '/api/prices');
 export const putPrices = (overrides) => call('PUT', '/api/prices', { overrides });
 /** price: null where there is none; source: 'override' or 'built_in'. */
 export const readEffectivePrice = (model) => call('GET', `/api/prices/effective?${asking({ model })}`);
+
+/**
+ * A call as an access token. The answer's status, fields and body, which comes as a stream; `signal` ends the call.
+ * What the call itself is refused with is an answer, too.
+ */
+export async function play(asked, signal) {
+  const headers = { 'Content-Type': 'application/json', 'X-Requested-With': 'fetch' };
+  const response = await fetch('/api/playground', { method: 'POST', headers, body: JSON.stringify(asked), signal, redirect: 'error' }).catch(() => {
+    throw new ApiError(0);
+  });
+  const { status, body } = response;
+  if (response.headers.has('X-Gateway-Playground')) return { status, fields: [...response.headers], body };
+  throw refusal(response, await response.json().catch(() => null));
+}
 
 /** What a person should act upon, the worst first. */
 export const readWarnings = () => call('GET', '/api/warnings').then(({ warnings }) => warnings);

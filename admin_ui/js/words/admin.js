@@ -5,6 +5,7 @@ import { CHANNEL_WORDS } from './channels.js';
 import { CSV_WORDS } from './csv.js';
 import { KEY_WORDS } from './keys.js';
 import { LOG_WORDS } from './logs.js';
+import { PLAYGROUND_WORDS } from './playground.js';
 import { PRICE_WORDS } from './prices.js';
 import { SETTING_WORDS } from './settings.js';
 import { TASK_WORDS } from './tasks.js';
@@ -17,6 +18,7 @@ addWords({
   ...CSV_WORDS,
   ...KEY_WORDS,
   ...LOG_WORDS,
+  ...PLAYGROUND_WORDS,
   ...PRICE_WORDS,
   ...SETTING_WORDS,
   ...TASK_WORDS,
