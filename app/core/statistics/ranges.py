@@ -12,7 +12,13 @@ from app.core.money.periods import edges_of
 
 HOUR_MS: Final = 3_600_000
 NAMES: Final = "today yesterday this_week last_week this_month last_month 24h 7d 30d".split()
-_LENGTHS_MS: Final = {"24h": 24 * HOUR_MS, "7d": 7 * 24 * HOUR_MS, "30d": 30 * 24 * HOUR_MS}
+QUARTER_MS: Final = HOUR_MS // 4
+_ROLLING: Final = {
+    "24h": (24 * HOUR_MS, QUARTER_MS),
+    "7d": (7 * 24 * HOUR_MS, QUARTER_MS),
+    "30d": (30 * 24 * HOUR_MS, HOUR_MS),
+}
+"""How long each is, and with the end of which unit it ends: that in which now lies."""
 _BOUNDS = re.compile(r"(\d{1,15})-(\d{1,15})", re.ASCII)
 
 
@@ -26,8 +32,10 @@ class Range(NamedTuple):
 
 def range_of(text: str, now_ms: int, time_zone: str) -> Range:
     """What a name, or `<from_ms>-<to_ms>`, means now, by the days of a time zone. Raises Invalid."""
-    if text in _LENGTHS_MS:
-        return Range(now_ms - _LENGTHS_MS[text], now_ms)
+    if text in _ROLLING:
+        length_ms, unit_ms = _ROLLING[text]
+        to_ms = -(-(now_ms + 1) // unit_ms) * unit_ms
+        return Range(to_ms - length_ms, to_ms)
     if bounds := _BOUNDS.fullmatch(text):
         found = Range(int(bounds[1]), int(bounds[2]))
         if found.from_ms >= found.to_ms:

@@ -34,7 +34,10 @@ def test_days_weeks_and_months_are_those_of_the_zone(name: str, begins: str, end
 
 
 def test_hours_and_bounds_know_no_days() -> None:
-    assert range_of("24h", 90_000_000, NEW_YORK) == Range(3_600_000, 90_000_000)
+    """Hours end with the quarter, or hour, that has begun."""
+    quarter_ms, hour_ms = 900_000, 3_600_000
+    assert range_of("24h", 90_000_000, NEW_YORK) == Range(5 * quarter_ms, 101 * quarter_ms)
+    assert range_of("30d", 721 * hour_ms - 1, NEW_YORK) == Range(hour_ms, 721 * hour_ms)
     assert range_of("5-9", 90_000_000, NEW_YORK) == Range(5, 9)
 
 
