@@ -25,11 +25,22 @@ BESIDE = {
     "tcp_keepalive": set(),
     "unpatched": set(),
     "variables": set(),
+    "version": set(),
     "waiting": set(),
     "__main__": {"__init__", "config", "core", "signals", "storage", "telemetry"},
 }
 """What stands beside the tower, and what of ours each of it may import besides itself."""
-LEAVES = {"certificate_files", "client_gone", "compiled", "config", "servers", "tcp_keepalive", "unpatched", "waiting"}
+LEAVES = {
+    "certificate_files",
+    "client_gone",
+    "compiled",
+    "config",
+    "servers",
+    "tcp_keepalive",
+    "unpatched",
+    "version",
+    "waiting",
+}
 """What any floor may import, the ground floors excepted."""
 
 PURE = {"wire", "core"}
@@ -54,6 +65,7 @@ LIBRARIES = {
     "tcp_keepalive": set(),
     "unpatched": set(),
     "variables": set(),
+    "version": set(),
     "waiting": {"gevent"},
     "__main__": set(),
 }

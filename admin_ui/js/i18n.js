@@ -61,6 +61,16 @@ const WORDS = {
     'The admin pages are switched off, because ADMIN_TOKEN is not set on this gateway.',
     '此网关未设置 ADMIN_TOKEN，管理功能已停用。',
   ],
+  error_backup_damaged: [
+    'This file is damaged, or is no backup of this gateway. Nothing was changed.',
+    '此文件已损坏，或不是本网关的备份。未作任何更改。',
+  ],
+  error_backup_newer: [
+    'This backup was written by a newer version of the gateway. Update this one first; nothing was changed.',
+    '此备份由更新版本的网关写出。请先升级本网关；未作任何更改。',
+  ],
+  error_passphrase_missing: ['The secrets of this backup are encrypted: enter its passphrase.', '此备份中的机密已加密，请输入其口令。'],
+  error_passphrase_wrong: ['This is not the passphrase of the backup. Nothing was changed.', '口令与此备份不符。未作任何更改。'],
   error_bad_json: ['The gateway could not read what this page sent. Reload the page.', '网关无法读取此页面发送的内容，请刷新页面。'],
   error_bad_request: ['The gateway cannot serve this request.', '网关无法处理此请求。'],
   error_body_too_large: ['This is too much for one request.', '一次发送的内容过大。'],

@@ -12,9 +12,10 @@ EDGE_BYTES: Final = 2048
 class Bounded:
     """Pieces of one whole."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self._max_bytes = max_bytes
         self.is_long = False
-        """It is longer than MAX_BYTES, and no more than its ends are kept."""
+        """It is longer than `max_bytes`, and no more than its ends are kept."""
         self._pieces: list[bytes] = []
         self._length = 0
         self._end = b""
@@ -26,7 +27,7 @@ class Bounded:
             return
         self._pieces.append(piece)
         self._length += len(piece)
-        if self._length > MAX_BYTES:
+        if self._length > self._max_bytes:
             whole = b"".join(self._pieces)
             self._pieces = [whole[:EDGE_BYTES]]
             self._end = whole[-EDGE_BYTES:]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from app.wire.bounded import Bounded
+from app.wire.bounded import MAX_BYTES, Bounded
 
 _BETWEEN = re.compile(rb"[ \t\r\n,]*+")
 _PASSED = re.compile(rb'(?:[^"{}\[\]]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+', re.DOTALL)
@@ -23,7 +23,8 @@ class Element(NamedTuple):
 class ArraySplitter:
     """Puts the elements of one array of objects together."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        """`max_bytes`: of an element, which is not put together where it is longer."""
         self.is_open = False
         """Its `[` has come."""
         self.is_closed = False
@@ -36,7 +37,7 @@ class ArraySplitter:
         """Another element must follow."""
         self.count = 0
         """Elements that have ended."""
-        self._held = Bounded()
+        self._held = Bounded(max_bytes)
         self._depth = 0
         self._in_string = False
         self._is_escaped = False

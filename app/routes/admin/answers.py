@@ -14,6 +14,7 @@ import orjson
 from flask import Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
+from app.core.backup.form import BackupRefused
 from app.core.errors import AddressRefused, Invalid
 from app.storage.catalog.access_tokens import AccessTokenNotFound
 from app.storage.catalog.channels import ChannelInUse, ChannelNameTaken, ChannelNotFound
@@ -34,6 +35,8 @@ MAX_OPEN_BODY_BYTES = 64 * 1024
 Code = Literal[
     "address_refused",
     "admin_disabled",
+    "backup_damaged",
+    "backup_newer",
     "bad_json",
     "bad_request",
     "body_too_large",
@@ -45,6 +48,8 @@ Code = Literal[
     "method_not_allowed",
     "name_taken",
     "not_found",
+    "passphrase_missing",
+    "passphrase_wrong",
     "session_ended",
     "storage_away",
     "storage_refuses",
@@ -88,6 +93,7 @@ EXPECTED = (
     AccessTokenNotFound,
     TaskNotFound,
     TaskRunning,
+    BackupRefused,
     RedisError,
 )
 """What a route of the admin API may raise; `error_answer` words it."""
@@ -136,6 +142,8 @@ def as_admin_error(error: Exception) -> AdminError:
             return AdminError(409, "key_unreadable", f"{error}; nothing was done")
         case ChannelInUse():
             return AdminError(409, "in_use", str(error))
+        case BackupRefused():
+            return AdminError(400, error.code, str(error))
         case RedisError():
             return _storage_error(error)
         case HTTPException():

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from functools import partial
 from typing import Any, Final
 
 from flask import Blueprint, Response
 
-from app.config import ROOT
 from app.core.money.amounts import NANO
 from app.core.request_log.by_dialect import DialectSum, DialectSums
 from app.core.said.reading import Said
@@ -20,6 +18,7 @@ from app.routes.ccload.envelope import CCLOAD_ERROR, answered, enveloped
 from app.routes.openapi.operation import operation
 from app.routes.public import STATS_ACCESS
 from app.storage.request_log.latest_sums import LatestSums
+from app.version import own_version
 from app.wire.ccload import TYPES
 
 Answer = Response | tuple[Response, int]
@@ -91,7 +90,7 @@ def add_public_routes(ccload: Blueprint, gateway: Gateway) -> None:
     @_operation(answer=enveloped(_VERSION))
     def version() -> Answer:
         """Tells the version. Nothing is asked of the network, so there never is an update."""
-        own = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+        own = own_version()
         return _for_anybody({"version": own, "has_update": False, "latest_version": own, "release_url": ""})
 
     @ccload.get("/public/channel-types")

@@ -73,7 +73,7 @@ def _operation(rule: Rule, method: str, told: Operation, view: Callable[..., Any
         operation["description"] = rest
     if told.access != ("bearer", "session"):
         operation["security"] = [{scheme: []} for scheme in told.access]
-    parameters = [*_path_parameters(rule), *_query_parameters(told.query)]
+    parameters = [*_path_parameters(rule), *_query_parameters(told.query), *_header_parameters(told)]
     if parameters:
         operation["parameters"] = parameters
     if told.body is not None:
@@ -117,6 +117,13 @@ def _query_parameters(query: Shape | None) -> list[dict[str, Any]]:
             parameter |= {"style": "form", "explode": False}
         parameters.append(parameter)
     return parameters
+
+
+def _header_parameters(told: Operation) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "header", "description": field.meaning, "schema": {"type": "string"}}
+        for name, field in (told.fields or {}).items()
+    ]
 
 
 def _response(status: int, answer: Answered) -> dict[str, Any]:

@@ -92,6 +92,8 @@ class Operation:
     answers: Mapping[int, Answered]
     """By status: of those that are no error."""
     query: Shape | None = None
+    fields: Mapping[str, Field] | None = None
+    """Header fields that it reads."""
     body: Taken | None = None
     access: tuple[str, ...] = ADMIN
     """Empty: anybody may."""
@@ -107,15 +109,16 @@ def operation(
     status: int = 200,
     also: Mapping[int, Answered] | None = None,
     query: Mapping[str, Field] | None = None,
+    fields: Mapping[str, Field] | None = None,
     body: Taken | None = None,
     access: tuple[str, ...] = ADMIN,
     group: str = "",
     failure: Shape = ERROR,
 ) -> Callable[[View], View]:
-    """`also`: what it may answer with another status."""
+    """`also`: what it may answer with another status. `fields`: header fields, which the route reads itself."""
     asked = None if query is None else Shape(query)
     answers = {status: answer, **(also or {})}
-    told = Operation(answers, asked, body, access, group, failure)
+    told = Operation(answers, asked, fields, body, access, group, failure)
 
     def wrap(view: View) -> View:
         @wraps(view)

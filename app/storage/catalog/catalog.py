@@ -15,7 +15,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping as MappingOf
 
+from app.core.errors import Invalid
 from app.core.model import Snapshot
 from app.core.readings import Meaning, is_noted, is_stand_in, judge, lost_before, unread
 from app.core.settings import Limits, Settings
@@ -90,6 +92,15 @@ class Catalog:
     def table(self, name: str) -> Table:
         """What is stored under a name of `Noun.tables`, as it is known here."""
         return self._stored.tables.get(name, {}) if self._stored is not None else {}
+
+    def tables(self) -> MappingOf[str, Table]:
+        """All that is stored, as it is known here, of one instant."""
+        return self._stored.tables if self._stored is not None else {}
+
+    def rejected(self, tables: MappingOf[str, Table]) -> MappingOf[str, Invalid]:
+        """What of tables that could be stored makes no sense, by its name, and why."""
+        nouns = list(self._nouns.values())
+        return build_snapshot(Stored(0, tables), self._limits, self._settings, nouns, None, Turns().passed).rejected
 
     def load(self) -> Snapshot:
         """Reads all that is stored, what was written by hand too; see `look`."""

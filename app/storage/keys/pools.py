@@ -57,6 +57,10 @@ class KeyPools:
         pool = self._pools.get(channel_id)
         return pool if pool is not None else self._pools.setdefault(channel_id, self._new(channel_id))
 
+    def all(self) -> list[KeyPool]:
+        """Of all channels that have keys."""
+        return list(self._pools.values())
+
     def counts(self) -> KeyCounts:
         """Of all channels together."""
         counted = [pool.counts for pool in list(self._pools.values())]

@@ -54,6 +54,20 @@ class Replacement:
         return self._names.setdefault(channel_id, new_name())
 
 
+class Together:
+    """Several things that go along with one change."""
+
+    def __init__(self, *parts: Replacement | Removal) -> None:
+        self._parts = parts
+
+    def still_holds(self, pipe: Pipeline) -> bool:
+        return all(part.still_holds(pipe) for part in self._parts)
+
+    def queue(self, pipe: Pipeline, mark: str) -> None:
+        for part in self._parts:
+            part.queue(pipe, mark)
+
+
 class Removal:
     """All keys of channels go, in the same change as the channels: so a kill leaves no key that belongs to nobody."""
 

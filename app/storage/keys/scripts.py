@@ -196,3 +196,8 @@ if (tonumber(redis.call('GET', KEYS[4]) or '0') or 0) < tonumber(ARGV[2]) then r
 redis.call('PUBLISH', KEYS[2], '')
 return {1}
 """
+# KEYS: the last id. ARGV: one that is not to be given any more.
+RAISE_LAST_ID: Final = """
+if (tonumber(redis.call('GET', KEYS[1]) or '0') or 0) < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1]) end
+return 1
+"""

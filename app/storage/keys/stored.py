@@ -184,6 +184,10 @@ class StoredKeys:
         last = int(self._redis.incrby(CHANNEL_KEYS_LAST_ID, count))
         return range(last - count + 1, last + 1)
 
+    def give_no_id_up_to(self, id: int) -> None:
+        """Keys that come later have larger ones."""
+        self._redis.eval(scripts.RAISE_LAST_ID, 1, CHANNEL_KEYS_LAST_ID, id)
+
     def still_holds(self, pipe: Pipeline, known: int, names: Mapping[str, str]) -> bool:
         """Whether no key was changed since, and what was written aside is there: by channel, the name it has.
 
