@@ -28,7 +28,8 @@ from app.core.settings import Limits, Settings, check_setting
 from app.keys_file import KeysFile, named_keys_file, usual_keys_file
 from app.other_names import NEEDLESS, OTHER_NAMES, PASSED_OVER, CannotBe, Renamed, by_our_names
 from app.tcp_keepalive import TcpKeepalive
-from app.variables import boolean, integer, listen_address, log_level, one_of, seconds
+from app.variables import auth_keys, boolean, encryption_keys, integer, listen_address, log_level, one_of, seconds
+from app.wire.database_url import DatabaseKind, DatabaseUrl, parse_database_url, sqlite_file
 from app.wire.redis_url import check_redis_url
 
 T = TypeVar("T")
@@ -37,11 +38,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 _READ_ELSEWHERE = {"GATEWAY_ENV_FILE", "GUNICORN_CMD_ARGS", "TEST_SERVER"}
 """Names that are ours or gunicorn's and have no field."""
+DATABASE_FILE = "gateway.db"
 GUESSED_BELOW = 16
 """An encryption key of fewer characters is told as a doubt."""
 _BEHIND_A_ROUTER = frozenset({"SPACE_ID", "DYNO"})
 """What a Hugging Face Space and a Heroku dyno have in their environment: there one router stands before us."""
-_SENT_IN_A_FIELD = re.compile(r"[\x21-\x7e]+")
 _PLATFORM = re.compile(r"(x86_64|aarch64|arm64|i\d86|ppc64le|powerpc64le|s390x)-\w+-(linux|darwin|macos)[\w.-]*")
 
 
@@ -52,25 +53,6 @@ class ConfigError(ValueError):
 def _path(judge: Callable[[Path], Path]) -> Callable[[str], Path]:
     """A relative path counts from the project's directory."""
     return lambda text: judge(ROOT / Path(text).expanduser())
-
-
-def _auth_keys(text: str) -> tuple[str, ...]:
-    """Those of a list with commas between, each once."""
-    keys = tuple(dict.fromkeys(key for part in text.split(",") if (key := part.strip())))
-    if not all(_SENT_IN_A_FIELD.fullmatch(key) for key in keys):
-        raise ValueError("its entries must be of ASCII letters, digits and signs, without blanks, commas between them")
-    return keys
-
-
-def _encryption_keys(text: str) -> tuple[str, ...]:
-    """Those of a list with commas between, each once; an empty first one where it says `off`."""
-    keys = [key.strip() for key in text.split(",")]
-    if not all(keys):
-        raise ValueError("there is nothing before or after a comma: give one key, or the new one, a comma and the old")
-    if "off" in map(str.lower, keys[1:]):
-        raise ValueError("`off` can only stand first: then the keys after it decrypt, and nothing is encrypted")
-    keys[0] = "" if keys[0].lower() == "off" else keys[0]
-    return tuple(dict.fromkeys(keys)) if any(keys) else ()
 
 
 def _base_urls(text: str) -> tuple[str, ...]:
@@ -103,9 +85,9 @@ class Config:
     """None: the admin API answers 503."""
     admin_token_name: str = "ADMIN_TOKEN"  # noqa: S105 - a name
     """The variable that said it."""
-    auth_keys: tuple[str, ...] = variable("AUTH_KEY", _auth_keys, (), repr=False)
+    auth_keys: tuple[str, ...] = variable("AUTH_KEY", auth_keys, (), repr=False)
     """Access tokens to channels that nobody has to create."""
-    encryption_keys: tuple[str, ...] = variable("ENCRYPTION_KEY", _encryption_keys, (), repr=False)
+    encryption_keys: tuple[str, ...] = variable("ENCRYPTION_KEY", encryption_keys, (), repr=False)
     """The first encrypts keys of channels in Redis, all decrypt; an empty first one (`off`): none encrypts."""
     keys_file: KeysFile | None
     """`KEYS_FILE`: whose keys the channel `keys-file` has. None: nobody looks for one."""
@@ -179,7 +161,10 @@ class Config:
     journal_dir: Path | None = variable("JOURNAL_DIR", _path(Path), None)
     """Where events stand that Redis has not taken. None: in shared memory, else below `data_dir`."""
     data_dir: Path = variable("DATA_DIR", _path(Path), ROOT / "data")
-    """Where the embedded Redis keeps its data. A relative path counts from the project's directory."""
+    """Where the embedded Redis and SQLite keep their data. A relative path counts from the project's directory."""
+    database: DatabaseUrl = field(repr=False)
+    """`DATABASE_URL`, else the file `SQLITE_PATH`, else one in `data_dir`; `SQLITE_JOURNAL_MODE`: the log, the
+    statistics and the audit, which only the worker writes."""
     log_level: str = variable("LOG_LEVEL", log_level, "INFO")
     log_format: str = variable("LOG_FORMAT", one_of("text", "json"), "text")
     """`text` or `json`."""
@@ -269,6 +254,7 @@ def _config_of(variables: _Variables, given: Set[str]) -> Config:
         if single.metadata
     }
     return Config(
+        database=_database(read, singles["data_dir"]),
         redis_url=read("API_PROXY_REDIS_URL", check_redis_url, None) or read("REDIS_URL", check_redis_url, None),
         tcp_keepalive=TcpKeepalive(  # at most what Linux takes
             read("TCP_KEEPALIVE_IDLE", integer(0, 32_767), 30),
@@ -290,6 +276,16 @@ def _config_of(variables: _Variables, given: Set[str]) -> Config:
         settings=Settings().with_overrides(operator_values),
         **singles,
     )
+
+
+def _database(read: Callable[..., Any], data_dir: Path) -> DatabaseUrl:
+    """SQLite's relative paths count from the project's directory."""
+    mode = read("SQLITE_JOURNAL_MODE", one_of("WAL", "TRUNCATE", "DELETE", "PERSIST"), "WAL")
+    file: DatabaseUrl = read("SQLITE_PATH", sqlite_file, sqlite_file(str(data_dir / DATABASE_FILE)))
+    url: DatabaseUrl = read("DATABASE_URL", parse_database_url, file)
+    if url.kind is not DatabaseKind.SQLITE:
+        return url
+    return replace(url, name=str(ROOT / Path(url.name).expanduser()), journal_mode=mode)
 
 
 def _zone_or_utc(name: str) -> str:

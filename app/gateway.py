@@ -51,6 +51,7 @@ from app.storage.limits.slots import Slots
 from app.storage.limits.tokens import TokenLimits
 from app.storage.request_log.reading import RequestLog
 from app.storage.secrets import Secrets
+from app.storage.sql.database import Database
 from app.storage.statistics.stats import Stats
 from app.storage.tasks.tasks import Tasks
 from app.telemetry.log_sink import LogSink, sink_of
@@ -86,6 +87,7 @@ class Gateway:
     """For what the admin is told of channels beyond what calls ask."""
     key_edits: KeyEdits
     request_log: RequestLog
+    database: Database
     budgets: Budgets
     tasks: Tasks
     keys_file: KeysFileKeeper | None
@@ -132,9 +134,7 @@ def build_gateway(config: Config) -> Gateway:
     """Wires the parts; connects to nothing. Raises ConfigError."""
     if config.redis_url is None:
         raise ConfigError("REDIS_URL is not set: say where Redis is, or use `python -m app`, which brings its own")
-    connect = partial(
-        open_redis, config.redis_url, tls_verify=config.redis_tls_verify, tcp_keepalive=config.tcp_keepalive
-    )
+    connect = _connector(config, config.redis_url)
     dialer = _build_dialer(config)
     quick = partial(connect, socket_timeout_s=READER_TIMEOUT_S)
     slots, minutes = Slots(quick()), Minutes(quick())
@@ -169,10 +169,15 @@ def build_gateway(config: Config) -> Gateway:
         stored_health=stored_health,
         key_edits=key_edits,
         request_log=RequestLog(redis),
+        database=Database(config.database, config.certificate_files, redis),
         budgets=budgets,
         tasks=Tasks(redis, secrets),
         keys_file=_build_keys_file(config, connect(), catalog, pools, key_edits, dialer),
     )
+
+
+def _connector(config: Config, redis_url: str) -> Callable[..., Redis]:
+    return partial(open_redis, redis_url, tls_verify=config.redis_tls_verify, tcp_keepalive=config.tcp_keepalive)
 
 
 def _build_dialer(config: Config) -> Dialer:

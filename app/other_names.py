@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from app.core.setting_table import SETTINGS
 from app.variables import boolean, integer
+from app.wire.database_url import url_of_go_address
 
 
 class OtherName(NamedTuple):
@@ -71,6 +72,7 @@ OTHER_NAMES: Final[Mapping[str, OtherName]] = {
     "CCLOAD_COOLDOWN_RATE_LIMIT_SEC": OtherName("COOLDOWN_RATE_LIMIT_S"),
     "CCLOAD_COOLDOWN_MIN_SEC": OtherName("COOLDOWN_MIN_S"),
     "CCLOAD_COOLDOWN_MAX_SEC": OtherName("COOLDOWN_MAX_S"),
+    "CCLOAD_MYSQL": OtherName("DATABASE_URL", url_of_go_address),
     "ENABLE_CORS": OtherName("CORS", _whether),
     "MAX_SOCKETS": OtherName("POOL_MAX_IDLE"),
     "MAX_RETRIES": OtherName("MAX_ATTEMPTS", _attempts, (OtherName("MAX_KEYS_PER_CHANNEL", _keys),)),
@@ -78,12 +80,7 @@ OTHER_NAMES: Final[Mapping[str, OtherName]] = {
     "CCLOAD_ALLOW_INSECURE_TLS": OtherName("", _certificates_are_checked),
 }
 
-_NO_SQL = "this version keeps all in Redis and opens no other database"
 PASSED_OVER: Final[Mapping[str, str]] = {
-    "DATABASE_URL": _NO_SQL,
-    "CCLOAD_MYSQL": _NO_SQL,
-    "SQLITE_PATH": _NO_SQL,
-    "SQLITE_JOURNAL_MODE": _NO_SQL,
     "TRUSTED_PROXIES": "TRUSTED_PROXY_COUNT says how many reverse proxies stand in front",
     "MAX_CONCURRENT_REQUESTS": "GLOBAL_MAX_CONCURRENCY limits the calls at once",
     "GIN_LOG": "the setting log_requests (LOG_REQUESTS) says whether each request has its line",

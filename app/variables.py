@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from ipaddress import ip_address
 
+_SENT_IN_A_FIELD = re.compile(r"[\x21-\x7e]+")
+
 
 def listen_address(text: str) -> str:
     """An address or a name to listen at. IPv6 comes with or without brackets and leaves without."""
@@ -59,3 +61,22 @@ def one_of(*words: str) -> Callable[[str], str]:
         raise ValueError(f"must be {', '.join(words[:-1])} or {words[-1]}")
 
     return parse
+
+
+def auth_keys(text: str) -> tuple[str, ...]:
+    """Those of a list with commas between, each once."""
+    keys = tuple(dict.fromkeys(key for part in text.split(",") if (key := part.strip())))
+    if not all(_SENT_IN_A_FIELD.fullmatch(key) for key in keys):
+        raise ValueError("its entries must be of ASCII letters, digits and signs, without blanks, commas between them")
+    return keys
+
+
+def encryption_keys(text: str) -> tuple[str, ...]:
+    """Those of a list with commas between, each once; an empty first one where it says `off`."""
+    keys = [key.strip() for key in text.split(",")]
+    if not all(keys):
+        raise ValueError("there is nothing before or after a comma: give one key, or the new one, a comma and the old")
+    if "off" in map(str.lower, keys[1:]):
+        raise ValueError("`off` can only stand first: then the keys after it decrypt, and nothing is encrypted")
+    keys[0] = "" if keys[0].lower() == "off" else keys[0]
+    return tuple(dict.fromkeys(keys)) if any(keys) else ()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.config import ConfigError, load_config
+from app.config import ROOT, ConfigError, load_config
 
 
 @pytest.fixture
@@ -220,3 +220,20 @@ def test_access_tokens_are_a_list_and_are_told_nowhere() -> None:
     with pytest.raises(ConfigError, match=r"^AUTH_KEY: its entries") as refused:
         load_config({"AUTH_KEY": "geheim-schlüssel"})
     assert "geheim" not in str(refused.value)
+
+
+def test_the_database_is_a_file_unless_a_url_names_another() -> None:
+    """Below DATA_DIR, or where SQLITE_PATH says; a relative path counts from the project's directory."""
+    mysql = {"DATABASE_URL": "mysql://u:p@db/gw"}
+    files = [{}, {"DATA_DIR": "/var/gw"}, {"SQLITE_PATH": "x.db"}, {"DATABASE_URL": "sqlite:///y.db"}, mysql]
+    places = [load_config(said | {"SQLITE_JOURNAL_MODE": "truncate"}).database for said in files]
+    names = [str(ROOT / "data" / "gateway.db"), "/var/gw/gateway.db", str(ROOT / "x.db"), str(ROOT / "y.db"), "gw"]
+    assert [place.name for place in places] == names
+    assert {place.journal_mode for place in places[:-1]} == {"TRUNCATE"}
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "CCLOAD_MYSQL"])
+def test_a_database_that_cannot_be_stops_the_start_and_its_password_is_not_shown(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{name}: ") as refusal:
+        load_config({name: "mysql://u:secret@db"})
+    assert "secret" not in str(refusal.value)

@@ -69,6 +69,7 @@ OTHER_NAMES = {
     "pool_max_age_s": ("POOL_MAX_AGE",),
     "tcp_keepalive": ("TCP_KEEPALIVE_IDLE", "TCP_KEEPALIVE_INTERVAL", "TCP_KEEPALIVE_COUNT"),
     "doubts": (),
+    "database": ("DATABASE_URL", "SQLITE_PATH", "SQLITE_JOURNAL_MODE"),
     "in_space": (),  # the platform sets it
     "forward_proxies": ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"),
     "certificate_files": ("CA_FILE", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"),

@@ -9,6 +9,7 @@ import pytest
 from app.__main__ import token_place
 from app.config import ConfigError, load_config
 from app.other_names import OTHER_NAMES, PASSED_OVER
+from app.wire.database_url import Tls
 from scripts.write_env import complete
 
 
@@ -27,6 +28,7 @@ def test_ccloads_variables_say_what_ours_say() -> None:
             "CCLOAD_COOLDOWN_MAX_SEC": "1801",
             "CCLOAD_COOLDOWN_MIN_SEC": "11",
             "CCLOAD_ALLOW_INSECURE_TLS": "0",
+            "CCLOAD_MYSQL": "root.x:pass@tcp(gateway01.tidb.example:4000)/ccload?tls=true&charset=utf8mb4",
             "PORT": "8080",
         }
     )
@@ -36,6 +38,8 @@ def test_ccloads_variables_say_what_ours_say() -> None:
     names = "auth server timeout rate_limit max min".split()
     rests = [getattr(config.settings, f"cooldown_{name}_s") for name in names]
     assert rests == [301, 121, 61, 62, 1801, 11]
+    assert str(config.database) == "MySQL root.x@gateway01.tidb.example:4000/ccload"
+    assert (config.database.password, config.database.tls) == ("pass", Tls.VERIFIED)
     assert config.doubts == ()
 
 

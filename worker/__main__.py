@@ -29,9 +29,11 @@ from app.storage.connections import Redis, open_redis, wait_for_redis
 from app.storage.keys.encryption import check
 from app.storage.refusals import describe
 from app.storage.secrets import Secrets
+from app.storage.sql.database import WorkerDatabase
 from app.telemetry.set_up import set_up_logging
 from app.telemetry.standard_error import take_over_stderr
 from worker.checks.clock import Clock
+from worker.log_writer import LogWriter
 from worker.prices import PriceTableKeeper
 from worker.roll_up import prepare, roll_up
 from worker.tasks.keeper import TasksKeeper
@@ -116,6 +118,9 @@ def _serve(client: Redis, rq_client: Redis, config: Config) -> None:
     tasks.start()
     clock = Clock(client, config, lambda: ticker.holds_lease)
     clock.start()
+    database = WorkerDatabase(config.database, config.certificate_files)
+    log_writer = LogWriter(client, database, lambda: ticker.holds_lease)
+    log_writer.start()
     log.info("Worker ready")
     try:
         roll_up()  # at once: whatever waited for a worker
@@ -123,6 +128,7 @@ def _serve(client: Redis, rq_client: Redis, config: Config) -> None:
             _end_on_signals()
             time.sleep(PAUSE_S)
     finally:
+        log_writer.stop()
         clock.stop()
         tasks.stop()
         prices.stop()

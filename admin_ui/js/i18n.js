@@ -108,6 +108,14 @@ const WORDS = {
   error_task_running: ['A task of that kind runs for this channel already. Wait for its end, or cancel it.', '此渠道已有同类任务在运行，请等待其结束或将其取消。'],
   error_token_missing: ['Log in first.', '请先登录。'],
   error_token_wrong: ['This is not the admin token.', '管理令牌不正确。'],
+  error_database_away: [
+    'The SQL database does not do what it is asked; the log of the gateway says why. Calls go on.',
+    'SQL 数据库无法完成请求，原因见网关日志。调用不受影响。',
+  ],
+  error_logs_elsewhere: [
+    'The worker writes another database than this gateway opens: give both the same DATABASE_URL, or one volume.',
+    '后台进程写入的数据库与本网关打开的不同：请为两者设置相同的 DATABASE_URL，或共用一个卷。',
+  ],
   error_upstream_failed: ['The upstream did not list its models.', '上游没有返回模型列表。'],
   error_unknown_field: ['This gateway does not know “{field}”.', '此网关不认识“{field}”。'],
   retryIn: [['Try again in {n} minute.', 'Try again in {n} minutes.'], '请在 {n} 分钟后重试。'],

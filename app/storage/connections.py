@@ -48,6 +48,10 @@ STATS_LEASE = STATS + "lease"  # the worker whose turn it is
 LOG_ROWS = STATS + "log_rows"  # sorted set, by its members alone: rows of the request log; see storage/request_log
 LOG_REFUSED = STATS + "log_refused"  # the same of how rows of refused calls begin
 LOG_LAST_ID = STATS + "log_last_id"  # of any row; no id is given twice
+LOG_WAITING = STATS + "log_waiting"  # list: rows that wait to be written into the SQL database
+LOG_DROPPED = STATS + "log_dropped"  # rows that were given up, ever
+LOG_DATABASE = STATS + "log_database"  # the id of the database that the worker writes
+LOG_TROUBLE = STATS + "log_trouble"  # why it writes nothing, while that is so
 
 # One tag for all upstreams, so that one pipeline may serve many of them.
 SLOTS = "apiproxy:{slots}:of:"  # + upstream: hash process id -> "slots number expiry_ms"

@@ -82,8 +82,7 @@ class GatewayProcess:
         self.url = f"http://127.0.0.1:{self.port}"
 
     def start(self) -> GatewayProcess:
-        environ = clean_environ() | {
-            "REDIS_URL": self.redis_url,
+        environ = clean_environ(REDIS_URL=self.redis_url) | {
             "PORT": str(self.port),
             "HOST": "127.0.0.1",
             "ADMIN_TOKEN": self.admin_token,

@@ -23,6 +23,7 @@ from app.storage.connections import RedisError
 from app.storage.keys.edits import KeyNotFound
 from app.storage.refusals import describe, refusal_of, trouble_of
 from app.storage.secrets import CannotOpen
+from app.storage.sql.errors import DatabaseAway, DatabaseElsewhere
 from app.storage.tasks.task import TaskNotFound, TaskRunning
 
 log = logging.getLogger(__name__)
@@ -40,11 +41,13 @@ Code = Literal[
     "bad_json",
     "bad_request",
     "body_too_large",
+    "database_away",
     "internal_error",
     "in_use",
     "invalid",
     "key_unreadable",
     "locked",
+    "logs_elsewhere",
     "method_not_allowed",
     "name_taken",
     "not_found",
@@ -95,6 +98,8 @@ EXPECTED = (
     TaskRunning,
     BackupRefused,
     RedisError,
+    DatabaseAway,
+    DatabaseElsewhere,
 )
 """What a route of the admin API may raise; `error_answer` words it."""
 
@@ -146,6 +151,10 @@ def as_admin_error(error: Exception) -> AdminError:
             return AdminError(400, error.code, str(error))
         case RedisError():
             return _storage_error(error)
+        case DatabaseElsewhere():
+            return AdminError(503, "logs_elsewhere", str(error))
+        case DatabaseAway():
+            return AdminError(503, "database_away", str(error))
         case HTTPException():
             return _http_error(error)
     return AdminError(500, "internal_error", "the gateway failed; its log says why")

@@ -1,7 +1,8 @@
 """The worker's hand on the request log: rows go in with the events that they are made of, in the ledger's one MULTI.
 
-So each stands there exactly once, whoever is killed. The log is bounded: the latest `MOST_ROWS`, of them at most
-`MOST_REFUSED` of calls that were refused, and `STRANGERS_A_SECOND` of those that anybody can have us refuse.
+So each stands there exactly once, whoever is killed. All go onto the list from which they are written into the SQL
+database, save those above `STRANGERS_A_SECOND` that anybody can have us refuse.
+The log in Redis is bounded: the latest `MOST_ROWS`, of them at most `MOST_REFUSED` of calls that were refused.
 """
 
 from __future__ import annotations
@@ -9,11 +10,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
+import orjson
+
 from app.core.request_log.rows import LogRow, rows_of
 from app.core.statistics.events import RequestEvent
 from app.core.statistics.windows import SECOND_MS, believed_ms
-from app.storage.connections import LOG_LAST_ID, LOG_REFUSED, LOG_ROWS, Redis
-from app.storage.request_log.packed import mark, packed
+from app.storage.connections import (
+    LOG_DROPPED,
+    LOG_LAST_ID,
+    LOG_REFUSED,
+    LOG_ROWS,
+    LOG_WAITING,
+    Redis,
+)
+from app.storage.request_log import waiting
+from app.storage.request_log.packed import mark
 
 MOST_ROWS: Final = 10_000
 MOST_REFUSED: Final = 2_000
@@ -33,6 +44,10 @@ class Booking(NamedTuple):
     leaving: list[bytes]
     """Marks of refused ones that are too many."""
     last_id: int
+    waiting: list[bytes]
+    """Of all rows, as they wait to be written into the SQL database."""
+    dropped: int
+    """For so many there is no room to wait."""
 
 
 class LogBook:
@@ -45,40 +60,35 @@ class LogBook:
 
     def prepare(self, events: Sequence[RequestEvent], now_ms: int) -> Booking:
         """What is to be written of events in the order in which they came. Raises redis.RedisError."""
-        rows = self._rows(events, now_ms)
+        calls = [rows for event in events if (rows := self._rows_of(event, now_ms))]
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.get(LOG_LAST_ID)
             pipe.zcard(LOG_REFUSED)
-            last_id, known = pipe.execute()
+            pipe.llen(LOG_WAITING)
+            last_id, known, length = pipe.execute()
+        shown = _shown(calls)
+        room = waiting.MOST_WAITING - length
         id = int(last_id or 0) or now_ms * 1000  # of a log that was lost none is given again
-        members, refused = [], []
-        for row in rows:
+        booking = Booking([], [], [], id, [], 0)
+        dropped = 0
+        for number, rows in enumerate(calls):
             try:
-                member = packed(row, id + 1)
+                bodies = [orjson.dumps(tuple(row)) for row in rows]
             except TypeError:  # a text that is none; the call is counted all the same
                 continue
-            id += 1
-            members.append(member)
-            if row.is_refused:
-                refused.append(mark(row.at_ms, id))
-        over = known + len(refused) - MOST_REFUSED
-        leaving = sorted([*self._redis.zrange(LOG_REFUSED, 0, over - 1), *refused])[:over] if over > 0 else []
-        return Booking(members, refused, leaving, id)
-
-    def _rows(self, events: Sequence[RequestEvent], now_ms: int) -> list[LogRow]:
-        """Of as many of the latest as may stay."""
-        calls: list[list[LogRow]] = []
-        total = refused = 0
-        for event in reversed(events):
-            made = self._rows_of(event, now_ms)
-            if not made or (made[-1].is_refused and refused >= MOST_REFUSED):
-                continue
-            calls.append(made)
-            refused += made[-1].is_refused
-            total += len(made)
-            if total >= MOST_ROWS:
-                break
-        return [row for made in reversed(calls) for row in made]
+            has_room = len(booking.waiting) + len(rows) <= room
+            for row, body in zip(rows, bodies, strict=True):
+                id += 1
+                if has_room:
+                    booking.waiting.append(waiting.packed(body, id))
+                if number in shown:
+                    booking.rows.append(mark(row.at_ms, id) + body)
+                    if row.is_refused:
+                        booking.refused.append(mark(row.at_ms, id))
+            dropped += 0 if has_room else len(rows)
+        over = known + len(booking.refused) - MOST_REFUSED
+        oldest = sorted([*self._redis.zrange(LOG_REFUSED, 0, over - 1), *booking.refused]) if over > 0 else []
+        return booking._replace(leaving=oldest[: max(over, 0)], last_id=id, dropped=dropped)
 
     def _rows_of(self, event: RequestEvent, now_ms: int) -> list[LogRow]:
         try:
@@ -99,6 +109,10 @@ class LogBook:
     @staticmethod
     def write(pipe: Any, booking: Booking) -> None:
         """Queues what `prepare` found, in an open MULTI."""
+        for at in range(0, len(booking.waiting), AT_ONCE):
+            pipe.rpush(LOG_WAITING, *booking.waiting[at : at + AT_ONCE])
+        if booking.dropped:
+            pipe.incrby(LOG_DROPPED, booking.dropped)
         if not booking.rows:
             return
         for at in range(0, len(booking.rows), AT_ONCE):
@@ -111,3 +125,19 @@ class LogBook:
                 pipe.zremrangebylex(LOG_ROWS, b"[" + one, b"(" + one + b"\xff")
         pipe.zremrangebyrank(LOG_ROWS, 0, -MOST_ROWS - 1)
         pipe.set(LOG_LAST_ID, booking.last_id)
+
+
+def _shown(calls: Sequence[Sequence[LogRow]]) -> set[int]:
+    """Places of those that are shown: as many of the latest as may stay in Redis."""
+    places = set()
+    total = refused = 0
+    for place in range(len(calls) - 1, -1, -1):
+        rows = calls[place]
+        if rows[-1].is_refused and refused >= MOST_REFUSED:
+            continue
+        places.add(place)
+        refused += rows[-1].is_refused
+        total += len(rows)
+        if total >= MOST_ROWS:
+            break
+    return places

@@ -1,0 +1,14 @@
+"""alembic runs this for `migrating.bring_up_to_date`, which gives it a connection."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from app.storage.sql.tables import metadata
+
+VERSION_TABLE = "gateway_schema"
+
+context.configure(
+    connection=context.config.attributes["connection"], target_metadata=metadata, version_table=VERSION_TABLE
+)
+context.run_migrations()

@@ -1,0 +1,168 @@
+"""Opens a database. SQLAlchemy and the drivers are imported here: a web process imports this module at first use.
+
+Nothing may wait for ever: not a connection, not a statement, not a lock that another holds.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import ssl
+import time
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+os.environ.setdefault("PSYCOPG_WAIT_FUNC", "wait_c")  # it runs in threads of its own; gevent's select is not for it
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL
+from sqlalchemy.pool import QueuePool
+
+from app.certificate_files import CertificateFiles
+from app.wire.database_url import DatabaseKind, DatabaseUrl, Tls
+
+CONNECT_S: Final = 5
+STATEMENT_S: Final = 15.0
+"""Longest statement, and longest wait for a lock."""
+WORKER_STATEMENT_S: Final = 60.0
+CONNECTION_S: Final = 600
+"""How long a connection is kept: servers and what stands before them forget idle ones."""
+SQLITE_BUSY_S: Final = 5
+SQLITE_STEPS: Final = 20_000
+"""So many steps of SQLite's machine, about a millisecond, between two looks at the clock."""
+WAL_BYTES: Final = 32 * 1024 * 1024
+"""To what its log is cut when all of it stands in the file."""
+
+WRITES: Final = "gateway_writes"
+"""Option of a connection whose transaction will write: SQLite then takes its lock at the beginning."""
+
+
+def open_engine(
+    url: DatabaseUrl, certificates: CertificateFiles, *, connections: int, is_worker: bool = False
+) -> Engine:
+    """Connects to nothing yet. Only the worker makes a file of SQLite that is not there."""
+    patience_s = WORKER_STATEMENT_S if is_worker else STATEMENT_S
+    pool: dict[str, Any] = {
+        "poolclass": QueuePool,
+        "pool_size": connections,
+        "max_overflow": 0,
+        "pool_timeout": patience_s,
+        "pool_recycle": CONNECTION_S,
+    }
+    match url.kind:
+        case DatabaseKind.SQLITE:
+            return _open_sqlite(url, pool, patience_s, is_worker=is_worker)
+        case DatabaseKind.MYSQL:
+            return _open_mysql(url, certificates, pool, patience_s)
+        case DatabaseKind.POSTGRESQL:
+            return _open_postgresql(url, certificates, pool, patience_s)
+
+
+def _open_sqlite(url: DatabaseUrl, pool: dict[str, Any], patience_s: float, *, is_worker: bool) -> Engine:
+    path = Path(url.name)
+    if is_worker:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    address = f"file:{quote(str(path))}?mode={'rwc' if is_worker else 'rw'}"
+
+    def opened() -> sqlite3.Connection:
+        return sqlite3.connect(address, uri=True, timeout=SQLITE_BUSY_S, check_same_thread=False, isolation_level=None)
+
+    engine = create_engine("sqlite://", creator=opened, **pool)
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, _record: Any) -> None:
+        if is_worker:
+            path.chmod(0o600)
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # holds for a file that is still empty
+            connection.execute(f"PRAGMA journal_mode = {url.journal_mode}")
+            connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
+            connection.execute("PRAGMA cache_size = -16384")
+        connection.execute(f"PRAGMA synchronous = {'NORMAL' if url.journal_mode == 'WAL' else 'FULL'}")
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(WRITES)
+        until_s = time.monotonic() + patience_s
+        driver: Any = connection.connection.driver_connection
+        driver.set_progress_handler(lambda: time.monotonic() > until_s, SQLITE_STEPS)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _open_mysql(url: DatabaseUrl, certificates: CertificateFiles, pool: dict[str, Any], patience_s: float) -> Engine:
+    arguments: dict[str, Any] = {"connect_timeout": CONNECT_S, "read_timeout": patience_s, "write_timeout": patience_s}
+    if url.socket:
+        arguments["unix_socket"] = url.socket
+    if url.tls is Tls.OFF:
+        arguments["ssl_disabled"] = True
+    elif url.tls is not Tls.PREFERRED:
+        arguments["ssl"] = _context(url, certificates)
+    engine = create_engine(
+        _address("mysql+pymysql", url, {"charset": "utf8mb4"}),
+        connect_args=arguments,
+        isolation_level="READ COMMITTED",
+        pool_pre_ping=True,
+        **pool,
+    )
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, _record: Any) -> None:
+        is_mariadb = "mariadb" in connection.get_server_info().lower()
+        limit = (
+            f"max_statement_time = {patience_s:g}" if is_mariadb else f"max_execution_time = {patience_s * 1000:.0f}"
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET SESSION innodb_lock_wait_timeout = {patience_s:.0f}, {limit}")
+
+    return engine
+
+
+def _open_postgresql(
+    url: DatabaseUrl, certificates: CertificateFiles, pool: dict[str, Any], patience_s: float
+) -> Engine:
+    modes = {Tls.OFF: "disable", Tls.PREFERRED: "prefer", Tls.REQUIRED: "require", Tls.VERIFIED: "verify-full"}
+    arguments: dict[str, Any] = {
+        **dict(url.options),
+        "sslmode": modes[url.tls],
+        "connect_timeout": CONNECT_S,
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": int(patience_s * 1000),
+        "application_name": "ai-api-gateway",
+        "prepare_threshold": None,  # poolers such as PgBouncer know no prepared statements
+    }
+    if url.socket:
+        arguments["host"] = url.socket
+    if url.tls is Tls.VERIFIED:
+        given = certificates.added or certificates.bundle or certificates.file
+        arguments["sslrootcert"] = url.authority or (str(given) if given else "system")
+    engine = create_engine(_address("postgresql+psycopg", url, {}), connect_args=arguments, pool_pre_ping=True, **pool)
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: Connection) -> None:
+        # Not when it connects: a pooler may give each transaction another connection.
+        for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+            connection.exec_driver_sql(f"SET LOCAL {name} = {int(patience_s * 1000)}")
+
+    return engine
+
+
+def _address(driver: str, url: DatabaseUrl, query: dict[str, str]) -> URL:
+    host, port = (None, None) if url.socket else (url.host, url.port)
+    return URL.create(driver, url.user or None, url.password or None, host, port, url.name, query)
+
+
+def _context(url: DatabaseUrl, certificates: CertificateFiles) -> ssl.SSLContext:
+    """The system's store or what the deployment has in its place, and its own authority besides."""
+    store = certificates.bundle or certificates.file
+    file, folder = (None, str(store)) if store and store.is_dir() else (str(store) if store else None, None)
+    context = ssl.create_default_context(cafile=url.authority or file, capath=folder or certificates.folder)
+    if certificates.added:
+        context.load_verify_locations(certificates.added)
+    if url.tls is Tls.REQUIRED:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

@@ -1,0 +1,81 @@
+"""The tables, as the newest migration leaves them. Their names begin with `gateway_`: a database may hold others'.
+
+A change here has a migration beside it, in `migrations/versions`; a test compares both.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
+
+from app.core.request_log.rows import LogRow
+
+NAME_LENGTH: Final = 255
+"""Of what operators and clients name. Longer ones are cut when they are written."""
+ID_LENGTH: Final = 128
+WORD_LENGTH: Final = 64
+"""Of words that are ours."""
+
+BINARY: Final[dict[str, Any]] = {"mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin", "mysql_engine": "InnoDB"}
+"""MySQL then tells upper from lower case, as the other two do. Each table says it."""
+
+whole: Final = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite makes a rowid only of a primary key that is INTEGER."""
+
+metadata: Final = MetaData()
+
+log_state: Final = Table(
+    "gateway_log_state",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False, comment="1: there is one row"),
+    Column("database_id", String(WORD_LENGTH), nullable=False),
+    Column("last_id", BigInteger, nullable=False, comment="Of the rows that were written"),
+    **BINARY,
+)
+
+logs: Final = Table(
+    "gateway_logs",
+    metadata,
+    Column("id", whole, primary_key=True, autoincrement=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("request_id", String(ID_LENGTH), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("final", Boolean, nullable=False),
+    Column("token_id", String(WORD_LENGTH), nullable=False),
+    Column("token", String(NAME_LENGTH), nullable=False),
+    Column("client", String(WORD_LENGTH), nullable=False),
+    Column("method", String(WORD_LENGTH), nullable=False),
+    Column("path", Text, nullable=False),
+    Column("mapping", String(NAME_LENGTH), nullable=False),
+    Column("channel_id", String(WORD_LENGTH), nullable=False),
+    Column("channel", String(NAME_LENGTH), nullable=False),
+    Column("key_id", String(WORD_LENGTH), nullable=False),
+    Column("key_hint", String(WORD_LENGTH), nullable=False),
+    Column("dialect", String(WORD_LENGTH), nullable=False),
+    Column("model", String(NAME_LENGTH), nullable=False),
+    Column("upstream_model", String(NAME_LENGTH), nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("outcome", String(WORD_LENGTH), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("stream", Boolean, nullable=False),
+    Column("first_byte_ms", Float(53)),
+    Column("first_content_ms", Float(53)),
+    Column("duration_ms", Float(53), nullable=False),
+    Column("usage", Text, comment="A core.usage.Usage as JSON list"),
+    Column("cost_nano", BigInteger),
+    Column("unpriced", Boolean, nullable=False),
+    Column("price_version", String(WORD_LENGTH), nullable=False),
+    Column("request_bytes", BigInteger, nullable=False),
+    Column("response_bytes", BigInteger, nullable=False),
+    Column("trace_id", String(WORD_LENGTH), nullable=False),
+    Column("user_agent", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Index("gateway_logs_at", "at_ms", "id"),
+    Index("gateway_logs_request", "request_id"),
+    **BINARY,
+)
+"""The request log: a row's id, and what `core.request_log.rows.LogRow` has, in its order."""
+
+COLUMNS: Final = ("id", *LogRow._fields)
+"""Of `logs`, in the order in which rows are written."""

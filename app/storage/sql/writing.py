@@ -1,0 +1,97 @@
+"""Rows of the request log go into the database: each exactly once, whoever is killed in between.
+
+Rows come in the order of their ids. The id of the last one that was written stands in the same transaction, so a batch
+that comes again, because nobody heard that it was written, adds nothing. A Redis that lost its latest second may give
+ids anew: rows at or below that id are known by their call and attempt, and get new ids where they are new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import count
+from typing import Any, Final, NamedTuple
+from zlib import crc32
+
+import orjson
+from sqlalchemy import Connection, select
+
+from app.core.judging.outcome import Outcome
+from app.core.request_log.rows import LogRow
+from app.storage.request_log.packed import KeptRow
+from app.storage.sql.tables import COLUMNS, log_state, logs
+
+Adder = Callable[[Connection, Sequence[KeptRow]], None]
+"""Adds rows to sums of some kind, in the transaction that writes them. All rows come, also those that the log leaves
+out, each once."""
+
+ASKED_AT_ONCE: Final = 500
+_USAGE: Final = LogRow._fields.index("usage")
+_SUCCEEDED: Final = frozenset({Outcome.OK.value, Outcome.ANSWERED_HERE.value})
+
+
+class Written(NamedTuple):
+    last_id: int
+    """Of all that is in the database."""
+    rows: int
+    """So many were new, whether the log keeps them or leaves them out."""
+
+
+def write(connection: Connection, kept: Sequence[KeptRow], share: float = 1.0, adders: Iterable[Adder] = ()) -> Written:
+    """Writes what was not written before. `share`: of calls that succeeded at once, 0 to 1, which the log keeps."""
+    last_id = connection.execute(select(log_state.c.last_id).with_for_update()).scalar_one()
+    new = [one for one in kept if one.id > last_id]
+    if len(new) < len(kept):
+        new = _unknown(connection, [one for one in kept if one.id <= last_id], new, last_id, share)
+    if not new:
+        return Written(last_id, 0)
+    if values := [_values(one) for one in new if is_kept(one.row, share)]:
+        connection.exec_driver_sql(_statement(connection), values)
+    for add in adders:
+        add(connection, new)
+    last_id = max(last_id, *(one.id for one in new))
+    connection.execute(log_state.update().values(last_id=last_id))
+    return Written(last_id, len(new))
+
+
+def is_kept(row: LogRow, share: float) -> bool:
+    """Calls that failed, or took several attempts, are kept whole; of all others a share, by their request ids."""
+    if share >= 1 or not row.final or row.attempt > 1 or row.outcome not in _SUCCEEDED:
+        return True
+    return crc32(row.request_id.encode()) < share * 2**32
+
+
+def _unknown(
+    connection: Connection, doubtful: Sequence[KeptRow], new: Sequence[KeptRow], last_id: int, share: float
+) -> list[KeptRow]:
+    """Those of `doubtful`, whose ids were given before, that are new indeed, and `new`; with ids after the last one.
+
+    Of what the log leaves out nobody knows; it is held to be known, so nothing counts twice.
+    """
+    known = set(_known(connection, {one.row.request_id for one in doubtful}))
+    found = [one for one in doubtful if (one.row.request_id, one.row.attempt) not in known and is_kept(one.row, share)]
+    if not found:
+        return list(new)
+    return [KeptRow(id, one.row) for id, one in zip(count(last_id + 1), [*found, *new])]
+
+
+def _known(connection: Connection, request_ids: Iterable[str]) -> Iterator[tuple[str, int]]:
+    ids = sorted(request_ids)
+    for at in range(0, len(ids), ASKED_AT_ONCE):
+        asked = select(logs.c.request_id, logs.c.attempt).where(logs.c.request_id.in_(ids[at : at + ASKED_AT_ONCE]))
+        yield from ((request_id, attempt) for request_id, attempt in connection.execute(asked))
+
+
+def _values(kept: KeptRow) -> tuple[Any, ...]:
+    row = kept.row
+    if row.usage is None:
+        return (kept.id, *row)
+    return (kept.id, *row[:_USAGE], orjson.dumps(row.usage).decode(), *row[_USAGE + 1 :])
+
+
+def _statement(connection: Connection) -> str:
+    """In the driver's own words: SQLAlchemy's would make a dictionary of each row."""
+    dialect = connection.dialect
+    quoted = dialect.identifier_preparer.quote
+    names = ", ".join(quoted(name) for name in COLUMNS)
+    sign = "?" if dialect.name == "sqlite" else "%s"
+    return f"INSERT INTO {logs.name} ({names}) VALUES ({', '.join([sign] * len(COLUMNS))})"  # noqa: S608

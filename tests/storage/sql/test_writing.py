@@ -1,0 +1,78 @@
+"""Rows are written exactly once, and sums with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+
+from app.storage.request_log.packed import KeptRow
+from app.storage.sql.database import WorkerDatabase
+from app.storage.sql.migrating import bring_up_to_date
+from app.storage.sql.writing import Written, write
+from tests.support.databases import count, row, sqlite_database, written
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[WorkerDatabase]:
+    database = sqlite_database(tmp_path)
+    bring_up_to_date(database)
+    yield database
+    database.close()
+
+
+def put(database: WorkerDatabase, *rows: KeptRow, **options: Any) -> Written:
+    return database.run(partial(write, kept=rows, **options))
+
+
+def test_a_batch_that_comes_again_adds_nothing(database: WorkerDatabase) -> None:
+    """Nobody may have heard that it was written, or only a part of it comes again, with more behind it."""
+    assert put(database, row(1), row(2)) == Written(2, 2)
+    assert put(database, row(1), row(2)) == Written(2, 0)
+    assert put(database, row(2), row(3)) == Written(3, 1)
+    assert written(database) == [(1, "request-1"), (2, "request-2"), (3, "request-3")]
+
+
+def test_ids_that_are_given_anew_lose_no_row(database: WorkerDatabase) -> None:
+    """A Redis that lost its latest second gives ids again: what is new gets others, what is known adds nothing."""
+    put(database, row(1), row(2), row(3))
+    again = row(3, request_id="new")
+    assert put(database, row(2), again, row(4)) == Written(5, 2)
+    assert written(database)[2:] == [(3, "request-3"), (4, "new"), (5, "request-4")]
+    assert put(database, row(2), again) == Written(5, 0)
+
+
+def test_sums_and_rows_are_written_together_or_not_at_all(database: WorkerDatabase) -> None:
+    """What adds rows to sums gets each once; where it fails neither is there, and the batch can come again."""
+    added: list[int] = []
+
+    def add(_connection: Connection, rows: Sequence[KeptRow]) -> None:
+        added.extend(one.id for one in rows)
+        if len(added) == 2:
+            raise RuntimeError("no")
+
+    put(database, row(1), adders=[add])
+    with pytest.raises(RuntimeError):
+        put(database, row(2), adders=[add])
+    assert count(database) == 1
+    put(database, row(2), adders=[add])
+    put(database, row(2), adders=[add])
+    assert (count(database), added) == (2, [1, 2, 2])
+
+
+def test_a_share_of_successes_is_left_out_of_the_log_and_not_of_sums(database: WorkerDatabase) -> None:
+    """By the request's id; calls that failed or took several attempts are kept whole."""
+    added: list[int] = []
+    good = [row(id) for id in range(1, 401)]
+    failed = [row(id, outcome="server_error") for id in range(401, 411)]
+    twice = [row(411, final=False, outcome="server_error"), row(412, attempt=2)]
+    put(database, *good, *failed, *twice, share=0.25, adders=[lambda _, rows: added.extend(one.id for one in rows)])
+    ids = [id for id, _ in written(database)]
+    assert ids[-12:] == list(range(401, 413))
+    assert 50 < len(ids) - 12 < 150
+    assert added == list(range(1, 413))
+    assert put(database, *good, share=0.25) == Written(412, 0)

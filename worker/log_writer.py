@@ -1,0 +1,107 @@
+"""Writes the request log: rows that wait in Redis go into the SQL database, in batches, by one thread of the worker.
+
+That the database is away, slow or full stops nothing else: rows wait in Redis, and this thread tries again.
+Any number of workers may run. The one that holds the lease writes; that no row is written twice is the business of
+storage/sql/writing.py.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from app.core.wording import counted
+from app.storage.connections import Redis, RedisError
+from app.storage.request_log.waiting import WaitingRows, unpacked
+from app.storage.sql.database import WorkerDatabase
+from app.storage.sql.errors import DatabaseError
+
+if TYPE_CHECKING:
+    from app.storage.sql.writing import Adder
+
+log = logging.getLogger(__name__)
+
+BEGIN_S: Final = 0.5
+"""Roll-ups begin first: SQLAlchemy, which is imported then, takes half a second."""
+TICK_S: Final = 0.5
+AWAY_S: Final = 5.0
+"""Between two tries while the database is away."""
+BATCH_ROWS: Final = 5_000
+
+
+class LogWriter(threading.Thread):
+    """A thread of the worker."""
+
+    def __init__(
+        self,
+        client: Redis,
+        database: WorkerDatabase,
+        holds_lease: Callable[[], bool],
+        share: Callable[[], float] = lambda: 1.0,
+        adders: Sequence[Adder] = (),
+    ) -> None:
+        super().__init__(name="log", daemon=True)
+        self._waiting = WaitingRows(client)
+        self._database = database
+        self._holds_lease = holds_lease
+        self._share = share
+        self._adders = adders
+        self._stopping = threading.Event()
+        self._is_ready = False
+        self._trouble = ""
+
+    def run(self) -> None:
+        pause_s = BEGIN_S
+        while not self._stopping.wait(pause_s):
+            pause_s = TICK_S
+            try:
+                if self._holds_lease():
+                    self.work()
+            except RedisError:
+                self._is_ready = False  # the ticker says so; another Redis may not know the database
+            except DatabaseError as error:
+                self._is_ready, pause_s = False, AWAY_S
+                self._tell(str(error))
+            except Exception:
+                log.exception("the request log could not be written")
+                pause_s = AWAY_S
+
+    def stop(self) -> None:
+        """Ends the thread after what it does."""
+        self._stopping.set()
+        self.join(timeout=5)
+        self._database.close()
+
+    def work(self) -> None:
+        """Writes all that waits. Raises RedisError, DatabaseError."""
+        from app.storage.sql.migrating import bring_up_to_date
+        from app.storage.sql.writing import write
+
+        if not self._is_ready:
+            self._waiting.tell_database(bring_up_to_date(self._database))
+            self._is_ready = True
+            self._tell("")
+        while members := self._waiting.read(BATCH_ROWS):
+            kept = unpacked(members)
+            written = self._database.run(partial(write, kept=kept, share=self._share(), adders=self._adders))
+            self._waiting.trim(members, written.last_id)
+            if len(kept) < len(members):
+                log.warning("%s of the request log could not be read", counted(len(members) - len(kept), "row"))
+                self._waiting.count_dropped(len(members) - len(kept))
+            if len(members) < BATCH_ROWS or self._stopping.is_set():
+                return
+
+    def _tell(self, trouble: str) -> None:
+        """Says what is wrong once, and again when it is mended; and to web processes for as long as it is."""
+        if trouble and trouble != self._trouble:
+            log.warning("The request log waits in Redis: %s", trouble)
+        if self._trouble and not trouble:
+            log.warning("The request log is written again")
+        self._trouble = trouble
+        try:
+            self._waiting.tell_trouble(trouble)
+        except RedisError:
+            pass  # the ticker says so
