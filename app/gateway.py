@@ -244,5 +244,13 @@ def _build_recorder(config: Config, redis: Redis, engine: Engine) -> Recorder:
     def task_count() -> int:
         return threading.active_count() + engine.calls.active
 
-    folder = folder_of(config.journal_dir, config.data_dir, config.redis_url or "")
-    return Recorder(redis, queue_size=config.stats_queue_size, task_count=task_count, journal_folder=folder)
+    def in_flight() -> int:
+        return engine.calls.active
+
+    return Recorder(
+        redis,
+        queue_size=config.stats_queue_size,
+        task_count=task_count,
+        in_flight=in_flight,
+        journal_folder=folder_of(config.journal_dir, config.data_dir, config.redis_url or ""),
+    )

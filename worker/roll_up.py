@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
+from typing import Any
 
 import redis
 
-from app.storage.connections import Redis
+from app.storage.connections import STATS_SUMMARY, Redis
 from app.storage.refusals import describe
+from app.storage.statistics.accounts import Account
 from app.storage.statistics.ledger import Ledger
+from worker.panels import PanelDescriber
 from worker.summary import Describer
 
 log = logging.getLogger(__name__)
@@ -28,6 +32,7 @@ class RollUp:
     def __init__(self, redis_client: Redis) -> None:
         self._ledger = Ledger(redis_client)
         self._describer = Describer()
+        self._panel_describer = PanelDescriber()
 
     def run(self, now_ms: int, budget_s: float = BUDGET_S) -> int:
         """Books what waits and publishes what changed. Returns the number of envelopes booked.
@@ -40,8 +45,23 @@ class RollUp:
             envelopes += taken
             if time.monotonic() >= deadline:
                 break
-        self._ledger.publish(now_ms, lambda account: self._describer.describe(account, now_ms))
+        self._ledger.publish(now_ms, lambda account: self._describe(account, now_ms))
         return envelopes
+
+    def _describe(self, account: Account, now_ms: int) -> Callable[[Any], None] | None:
+        """What writes all that is told of an account; None when nothing has changed."""
+        summary = self._describer.describe(account, now_ms)
+        write_panels = self._panel_describer.describe(account, now_ms)
+        if summary is None and write_panels is None:
+            return None
+
+        def write(pipe: Any) -> None:
+            if summary is not None:
+                pipe.set(STATS_SUMMARY, summary)
+            if write_panels is not None:
+                write_panels(pipe)
+
+        return write
 
 
 _roll_up: RollUp | None = None

@@ -10,9 +10,10 @@ from typing import Any
 
 import orjson
 
+from app.core.statistics.sliding import SlidingWindow, TotalWindow, Windows
 from app.core.statistics.tallies import Tally
-from app.core.statistics.windows import DAY_MS, Endpoint, SlidingWindow, TotalWindow, Windows
-from app.storage.statistics.ledger import Account
+from app.core.statistics.windows import DAY_MS, Endpoint
+from app.storage.statistics.accounts import Account
 from app.storage.statistics.stats import Summary
 
 

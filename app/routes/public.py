@@ -10,16 +10,19 @@ from flask import Blueprint, Response, jsonify, request, send_from_directory
 from app.config import ROOT, Config
 from app.core.errors import ClientFault
 from app.core.said.reading import Said
-from app.core.said.shapes import OneOf
-from app.core.statistics.windows import WINDOW_NAMES
+from app.core.said.shapes import OneOf, Text
+from app.core.statistics.windows import PANEL_SPANS, WINDOW_NAMES
 from app.gateway import Gateway
 from app.proxy import web_page
 from app.proxy.api.choices import now_ms
 from app.routes.openapi.operation import operation
-from app.routes.openapi.public import CALL_ERROR, HEALTH, STATISTICS
+from app.routes.openapi.public import CALL_ERROR, HEALTH, PANEL, STATISTICS
 from app.routes.prepared import Prepared
+from app.storage.statistics.panels import PanelReader
 from app.storage.statistics.stats import STALE_AFTER_S
 from app.wire.dialects.asked import ENDPOINTS
+
+MAX_ENDPOINT = 300
 
 PAGES: Path = ROOT / "admin_ui"
 
@@ -65,6 +68,13 @@ STATS_ACCESS = {
 """Figures without names or keys: any page may show them."""
 
 _WINDOW = OneOf(("", *WINDOW_NAMES), "", meaning="Only this one; empty: all")
+
+_ENDPOINT = Text(
+    longest=MAX_ENDPOINT, meaning="A mapping's prefix or a path of calls to channels, whose traffic is told; empty: all"
+)
+
+MOST_PREPARED = 32
+"""So many answers are kept compressed."""
 
 _SPELLINGS = {
     "/admin/": "/admin",
@@ -129,6 +139,22 @@ def _add_figures(public: Blueprint, gateway: Gateway) -> None:
             return Response(status=204, headers=STATS_ACCESS)
         return _stats(gateway, asked.any("window") or "", prepared)
 
+    reader = PanelReader(gateway.stats)
+    panels: dict[tuple[str, str], Prepared] = {}
+
+    @public.route("/stats/<window>", methods=["GET", "OPTIONS"], provide_automatic_options=False)
+    @operation(query={"endpoint": _ENDPOINT}, answer=PANEL, access=(), group="gateway", failure=CALL_ERROR)
+    def panel(asked: Said, window: str) -> Response:
+        """Tells what the dashboard shows of one window: 1h, 24h, 7d or 30d."""
+        if request.method == "OPTIONS":
+            return Response(status=204, headers=STATS_ACCESS)
+        if window not in PANEL_SPANS:
+            text = f"there is no window {window!r}; there are {', '.join(PANEL_SPANS)}"
+            raise ClientFault(404, "unknown_window", text)
+        endpoint = asked.any("endpoint") or ""
+        body = reader.read(window, endpoint, _endpoints(gateway), now_ms())
+        return _newest(panels, (window, endpoint), body).answer(request, STATS_ACCESS)
+
     @public.get("/health")
     @operation(answer=HEALTH, also={503: HEALTH}, access=(), group="gateway", failure=CALL_ERROR)
     def health() -> tuple[Response, int]:
@@ -138,22 +164,36 @@ def _add_figures(public: Blueprint, gateway: Gateway) -> None:
 
 def _stats(gateway: Gateway, window: str, prepared: dict[str, Prepared]) -> Response:
     """The statistics of the window that is asked for. `prepared`: what was said last, by window."""
-    pages = [] if gateway.config.web_proxy == "off" else [web_page.ENDPOINT]
     if window not in ("", *WINDOW_NAMES):
         text = f"there is no window {window!r}; there are {', '.join(WINDOW_NAMES)}, and all without the parameter"
         raise ClientFault(400, "unknown_window", text)
     snapshot = gateway.catalog.snapshot
-    endpoints = [*snapshot.mappings, *(ENDPOINTS if snapshot.channels else ()), *pages]
     now = now_ms()
     gateway.choosing.health.settle(now)  # who has rested long enough is back, also where nobody calls
     counts = {
         "keys": gateway.choosing.pools.counts()._asdict(),
         "channels": {"total": len(snapshot.channels), "enabled": sum(channel.enabled for channel in snapshot.channels)},
     }
-    body = gateway.stats.read(endpoints, now, window, counts)
+    body = gateway.stats.read(_endpoints(gateway), now, window, counts)
     if window not in prepared or prepared[window].body != body:
         prepared[window] = Prepared(body)
     return prepared[window].answer(request, STATS_ACCESS)
+
+
+def _newest(known: dict[tuple[str, str], Prepared], name: tuple[str, str], body: bytes) -> Prepared:
+    """What was said last, where it is still the same. `known` holds the latest that were asked for."""
+    before = known.pop(name, None)
+    known[name] = before if before is not None and before.body == body else Prepared(body)
+    if len(known) > MOST_PREPARED:
+        del known[next(iter(known))]
+    return known[name]
+
+
+def _endpoints(gateway: Gateway) -> list[str]:
+    """All that may be called, as statistics name them."""
+    snapshot = gateway.catalog.snapshot
+    pages = [] if gateway.config.web_proxy == "off" else [web_page.ENDPOINT]
+    return [*snapshot.mappings, *(ENDPOINTS if snapshot.channels else ()), *pages]
 
 
 def _health(gateway: Gateway) -> tuple[Response, int]:

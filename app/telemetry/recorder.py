@@ -58,6 +58,7 @@ class Recorder:
         journal_folder: Path | None = None,
         backlog_events: int = BACKLOG_EVENTS,
         task_count: Callable[[], int] = threading.active_count,
+        in_flight: Callable[[], int] = lambda: 0,
     ) -> None:
         """`process_id` must be new for each start of each process; None makes one up.
 
@@ -70,6 +71,7 @@ class Recorder:
         self._journal = create(None, self.process_id, queue_size)
         self._backlog_events = backlog_events
         self._task_count = task_count
+        self._in_flight = in_flight
         self._stopping = threading.Event()
         self._deadline = float("inf")
         self._runner: threading.Thread | None = None
@@ -196,6 +198,7 @@ class Recorder:
             tasks=self._task_count(),
             requests=self._recent_requests(now_s),
             beat_ms=seconds * 1000 + microseconds // 1000,
+            in_flight=self._in_flight(),
         )
         self._redis.hset(STATS_PROCESSES, self.process_id, beat.encode())
         self._beat_at = now_s + BEAT_S  # not before: a turn that asked Redis for nothing would pass for its return

@@ -122,6 +122,9 @@ class World:
         self._channel_id(known)
         return self.log_a_call()
 
+    def _window(self, known: dict[str, str]) -> str:
+        return "24h"
+
     def log_a_call(self) -> str:
         """The id of a call that is in the log now: none comes there later, to disturb others."""
         reply = self.gateway.request("POST", PATHS["openai"], json.dumps({"model": "m"}), BEARER)
@@ -274,7 +277,15 @@ def test_only_these_ask_for_no_credential(accounts: Accounts) -> None:
     """All others are denied to whoever shows none."""
     found = {one.path for one in operations_of(read_document(accounts.gateway)) if one.open}
     sessions = {"/api/admin/login", "/api/admin/logout", "/login", "/logout"}
-    assert found == {"/health", "/stats", "/public/channel-types", "/public/summary", "/public/version", *sessions}
+    assert found == {
+        "/health",
+        "/stats",
+        "/stats/{window}",
+        "/public/channel-types",
+        "/public/summary",
+        "/public/version",
+        *sessions,
+    }
 
 
 def test_nobody_is_let_in_where_the_document_asks_for_a_credential(world: World) -> None:

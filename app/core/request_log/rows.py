@@ -133,7 +133,7 @@ def _last_of(event: RequestEvent, api: ApiUse) -> FailedAttempt:
         key_hint=api.key_hint,
         upstream_model=api.upstream_model,
         status=0,
-        outcome=api.outcome or _outcome_of(event),
+        outcome=label_of(event),
         reason=api.reason,
         first_byte_ms=event.first_byte_ms,
         request_bytes=event.request_bytes,
@@ -210,6 +210,11 @@ _FAILURES: Final = {
     (failure.code, failure.phase is Phase.BODY): failure for failure in Failure if failure is not Failure.CALLER_TIMEOUT
 }
 """By code, and by whether the answer had begun."""
+
+
+def label_of(event: RequestEvent) -> str:
+    """The outcome of a call as its final row has it."""
+    return (event.api.outcome if event.api is not None else "") or _outcome_of(event)
 
 
 def _outcome_of(event: RequestEvent) -> str:

@@ -8,6 +8,8 @@ from app.core.usage import Usage
 
 CLIENT_GONE: Final = "client_gone"
 """Error code of a request whose client left: it blames nobody and counts as no error."""
+BLAMELESS: Final = frozenset({CLIENT_GONE, "ended_by_operator", "interrupted"})
+"""Error codes that count as no error: the client left, an operator ended it, its process ended."""
 
 
 class FailedAttempt(NamedTuple):
@@ -135,5 +137,5 @@ class RequestEvent(NamedTuple):
 
     @property
     def is_error(self) -> bool:
-        """True for a status of 400 and above or a broken body, but never for a client that left."""
-        return self.error_code != CLIENT_GONE and (self.status >= 400 or bool(self.error_code))
+        """True for a status of 400 and above or a broken body, but never where nobody is to blame."""
+        return self.error_code not in BLAMELESS and (self.status >= 400 or bool(self.error_code))

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from app.core.statistics.events import RequestEvent
+from app.core.statistics.outcomes import COUNTED, ERRORS, OK, OUTCOMES, outcome_of
 
 GROWTH = 1.1
 RELATIVE_ERROR = (GROWTH - 1) / (GROWTH + 1)
@@ -69,6 +70,7 @@ class Tally:
         "first_byte_bins",
         "first_byte_us",
         "last_ms",
+        "outcomes",
         "request_bytes",
         "requests",
         "response_bytes",
@@ -83,6 +85,8 @@ class Tally:
         self.first_byte_us = 0
         self.last_ms = 0
         """When the latest of the requests ended; 0 when there was none."""
+        self.outcomes = [0] * len(COUNTED)
+        """Of COUNTED; what they and the sums above leave over went well, or is not known: `by_outcome`."""
         self.duration_bins: Bins = {}
         self.first_byte_bins: Bins = {}
 
@@ -91,10 +95,12 @@ class Tally:
         duration_ms = _plausible(event.duration_ms)
         first_byte_ms = None if event.first_byte_ms is None else _plausible(event.first_byte_ms)
         request_bytes, response_bytes = _bytes(event.request_bytes), _bytes(event.response_bytes)
-        error = bool(event.is_error)
+        outcome = outcome_of(event)
         self.last_ms = max(self.last_ms, int(event.ended_at_ms))
         self.requests += 1
-        self.errors += error
+        if outcome != OK:
+            self.errors += outcome < ERRORS
+            self.outcomes[outcome] += 1
         self.request_bytes += request_bytes
         self.response_bytes += response_bytes
         self.duration_us += round(duration_ms * 1000)
@@ -115,6 +121,7 @@ class Tally:
         self.first_byte_us += other.first_byte_us
         if other.last_ms > self.last_ms:
             self.last_ms = other.last_ms
+        self.outcomes = [mine + more for mine, more in zip(self.outcomes, other.outcomes, strict=True)]
         _merge(self.duration_bins, other.duration_bins)
         _merge(self.first_byte_bins, other.first_byte_bins)
 
@@ -126,6 +133,7 @@ class Tally:
         self.response_bytes -= other.response_bytes
         self.duration_us -= other.duration_us
         self.first_byte_us -= other.first_byte_us
+        self.outcomes = [mine - fewer for mine, fewer in zip(self.outcomes, other.outcomes, strict=True)]
         _subtract(self.duration_bins, other.duration_bins)
         _subtract(self.first_byte_bins, other.first_byte_bins)
 
@@ -144,12 +152,13 @@ class Tally:
                 list(self.duration_bins.values()),
                 list(self.first_byte_bins),
                 list(self.first_byte_bins.values()),
+                self.outcomes,
             ]
         )
 
     @classmethod
     def decode(cls, encoded: bytes) -> Tally:
-        """The reverse of encode()."""
+        """The reverse of encode(). What earlier versions stored tells no outcomes."""
         tally = cls()
         (
             tally.requests,
@@ -163,10 +172,19 @@ class Tally:
             duration_counts,
             first_byte_numbers,
             first_byte_counts,
+            *later,
         ) = orjson.loads(encoded)
+        if later:
+            tally.outcomes = later[0]
         tally.duration_bins = dict(zip(duration_numbers, duration_counts, strict=True))
         tally.first_byte_bins = dict(zip(first_byte_numbers, first_byte_counts, strict=True))
         return tally
+
+    def by_outcome(self) -> dict[str, int]:
+        """How many requests ended how, by OUTCOMES: they add up to the requests."""
+        errors = sum(self.outcomes[:ERRORS])
+        ok = self.requests - self.errors - sum(self.outcomes[ERRORS:])
+        return dict(zip(OUTCOMES, (ok, *self.outcomes, self.errors - errors), strict=True))
 
     def describe(self) -> dict[str, Any]:
         """The tally as people read it: the part of `/stats` that a window says of an endpoint."""

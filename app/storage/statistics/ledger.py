@@ -3,15 +3,12 @@
 One batch is one optimistic transaction: WATCH the cursor, read, add up in Python, then one MULTI that writes
 the sums, removes the envelopes and changes the cursor. Whoever dies before EXEC has changed nothing; whoever
 was overtaken by another worker, or lost the reply, gets an error, forgets what it knew and reads afresh.
-
-The sums over whole windows are kept in memory between batches, because reading 30 days anew every second
-would be dear. They hold only as long as the cursor in Redis is the one that this process read or wrote last.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -19,9 +16,10 @@ from uuid import uuid4
 import orjson
 
 from app.core.statistics.events import RequestEvent
+from app.core.statistics.problems import encode, latest, problems_of
 from app.core.statistics.tallies import Tally
 from app.core.statistics.token_use import uses_of
-from app.core.statistics.windows import DAY_MS, HOUR_MS, MINUTE_MS, Deltas, Windows, fold
+from app.core.statistics.windows import DAY_MS, HOUR_MS, MINUTE_MS, Deltas, fold
 from app.core.wording import counted
 from app.storage.connections import (
     STATS_BACKLOG,
@@ -31,25 +29,23 @@ from app.storage.connections import (
     STATS_EVENTS,
     STATS_HOUR,
     STATS_MINUTE,
+    STATS_PROBLEMS,
     STATS_PROCESSES,
     STATS_RECENT,
     STATS_ROLLED_AT,
     STATS_SEQ,
-    STATS_SUMMARY,
     STATS_TOTAL,
     Redis,
 )
 from app.storage.request_log.booking import LogBook
 from app.storage.statistics import token_uses
+from app.storage.statistics.accounts import HOURS_KEPT_MS, MINUTES_KEPT_MS, Account, Accounts
 from app.storage.statistics.envelopes import unpack
 
 log = logging.getLogger(__name__)
 
 BATCH_ENVELOPES = 50
 RECENT_REQUESTS = 500
-MINUTES_KEPT_MS = 25 * HOUR_MS
-"""How long a minute stays in Redis after its end: the 24 h window must be able to subtract it."""
-HOURS_KEPT_MS = 31 * DAY_MS
 TRUSTED_PAUSE_MS = 30 * MINUTE_MS
 """After a longer pause (a laptop that slept) a bucket to subtract may be gone, and all is read afresh."""
 TRUSTED_SETBACK_MS = MINUTE_MS
@@ -58,18 +54,10 @@ SENDER_KEPT_MS = 7 * DAY_MS
 """How long the last number of a silent web process is remembered."""
 SWEEP_MS = HOUR_MS
 """How often the traces of processes that are gone are swept away."""
-READ_AT_ONCE = 200
 
 
-@dataclass(slots=True)
-class Account:
-    """What the ledger says at one cursor."""
-
-    cursor: bytes | None
-    windows: Windows
-    dropped: int
-    recent: list[tuple[str, int]]
-    """Endpoint and end (Unix seconds) of the latest requests, in the order in which they were rolled up."""
+Publish = Callable[[Account], Callable[[Any], None] | None]
+"""Puts an account into words; what it returns writes them in an open MULTI. None: nothing has changed."""
 
 
 @dataclass(slots=True)
@@ -91,6 +79,7 @@ class Ledger:
     def __init__(self, redis_client: Redis) -> None:
         self._redis = redis_client
         self._account: Account | None = None
+        self._accounts = Accounts(redis_client)
         self._log_book = LogBook(redis_client)
         self._swept_ms = 0
 
@@ -98,20 +87,23 @@ class Ledger:
         """Books one batch. Returns the number of envelopes it took; 0 when none wait. Raises redis.RedisError."""
         return self._with_account(now_ms, self._roll_up)
 
-    def publish(self, now_ms: int, describe: Callable[[Account], bytes | None]) -> None:
-        """Stores the summary that `describe` makes of the account, and that we are alive.
+    def publish(self, now_ms: int, describe: Publish) -> None:
+        """Stores what `describe` makes of the account, how many calls are in flight, and that we are alive.
 
-        None leaves the stored summary as it is. Raises redis.RedisError; WatchError means that another worker
-        has booked meanwhile and will publish.
+        Raises redis.RedisError; WatchError means that another worker has booked meanwhile and will publish.
         """
 
         def store(pipe: Any, account: Account, now_ms: int) -> int:
-            summary = describe(account)
             seconds, microseconds = pipe.time()
+            server_ms = seconds * 1000 + microseconds // 1000
+            self._accounts.complete(account)
+            account.in_flight.look(self._redis, server_ms, now_ms)
+            write = describe(account)
             pipe.multi()
-            if summary is not None:
-                pipe.set(STATS_SUMMARY, summary)
-            pipe.set(STATS_ROLLED_AT, seconds * 1000 + microseconds // 1000)
+            if write is not None:
+                write(pipe)
+            account.in_flight.write(pipe, now_ms)
+            pipe.set(STATS_ROLLED_AT, server_ms)
             self._sweep(pipe, now_ms)
             pipe.execute()
             return 0
@@ -129,60 +121,14 @@ class Ledger:
         self._account = account
         return outcome
 
-    # Reading. ---------------------------------------------------------------------------------------------------
-
     def _caught_up(self, account: Account | None, cursor: bytes | None, now_ms: int) -> Account:
         if account is None or account.cursor != cursor:
-            return self._read(cursor, now_ms)
+            return self._accounts.read(cursor, now_ms)
         pause_ms = now_ms - account.windows.now_ms
         if not -TRUSTED_SETBACK_MS <= pause_ms <= TRUSTED_PAUSE_MS:
-            return self._read(cursor, now_ms)
-        self._slide(account.windows, now_ms)
+            return self._accounts.read(cursor, now_ms)
+        self._accounts.slide(account, now_ms)
         return account
-
-    def _slide(self, windows: Windows, now_ms: int) -> None:
-        windows.now_ms = max(now_ms, windows.now_ms)
-        windows.total.slide(now_ms)
-        for window, name in (
-            (windows.day, STATS_MINUTE),
-            (windows.week, STATS_HOUR),
-            (windows.month, STATS_HOUR),
-        ):
-            leaving, entering = window.turns(now_ms)
-            if entering:
-                window.slide(now_ms, dict(self._buckets(name, [*leaving, *entering])))
-
-    def _read(self, cursor: bytes | None, now_ms: int) -> Account:
-        """The account as Redis has it; up to a second for 30 days of 100 busy endpoints."""
-        windows = Windows(now_ms)
-        windows.day.fill(self._buckets(STATS_MINUTE, windows.day.numbers))
-        windows.week.fill(self._buckets(STATS_HOUR, windows.week.numbers))
-        windows.month.fill(self._buckets(STATS_HOUR, windows.month.numbers))
-        with self._redis.pipeline(transaction=False) as pipe:
-            pipe.hgetall(STATS_TOTAL)
-            pipe.hgetall(STATS_DAYS)
-            pipe.get(STATS_DROPPED)
-            pipe.lrange(STATS_RECENT, 0, -1)
-            totals, days, dropped, recent = pipe.execute()
-        for endpoint, tally in _decoded(totals).items():
-            windows.total.add(endpoint, tally)
-        for day, count in days.items():
-            number, kind, endpoint = day.decode().split(" ", 2)
-            requests, errors = (int(count), 0) if kind == "r" else (0, int(count))
-            windows.total.add_day(int(number), endpoint, requests, errors)
-        return Account(cursor, windows, int(dropped or 0), [tuple(orjson.loads(entry)) for entry in recent])
-
-    def _buckets(self, name: str, numbers: Iterable[int]) -> Iterator[tuple[int, dict[str, Tally]]]:
-        """Those of the numbered buckets that hold something."""
-        numbers = list(numbers)
-        for at in range(0, len(numbers), READ_AT_ONCE):
-            some = numbers[at : at + READ_AT_ONCE]
-            with self._redis.pipeline(transaction=False) as pipe:
-                for number in some:
-                    pipe.hgetall(f"{name}{number}")
-                for number, tallies in zip(some, pipe.execute(), strict=True):
-                    if tallies:
-                        yield number, _decoded(tallies)
 
     # Booking. ---------------------------------------------------------------------------------------------------
 
@@ -199,17 +145,23 @@ class Ledger:
         sums = self._summed(deltas, now_ms)
         uses = token_uses.added(self._redis, uses_of(batch.events))
         booking = self._log_book.prepare(batch.events, now_ms)
+        problems = problems_of(batch.events, now_ms) if deltas.has_errors else []
+        known_problems = latest([*account.problems, *problems]) if problems else account.problems
         account.cursor = f"{_count(account.cursor) + batch.envelopes}:{uuid4().hex[:12]}".encode()
         pipe.multi()
         self._write_sums(pipe, sums, deltas)
         token_uses.write(pipe, uses)
         self._log_book.write(pipe, booking)
+        if problems:
+            pipe.set(STATS_PROBLEMS, encode(known_problems))
         self._write_batch(pipe, batch, account.cursor, now_ms)
         pipe.execute()
         if log.isEnabledFor(logging.DEBUG):
             for event in batch.events:
                 log.debug("Counted request_id=%s trace_id=%s", event.request_id, event.trace_id)
         account.windows.add(deltas)
+        account.panels.add(deltas)
+        account.problems = known_problems
         account.dropped += batch.dropped
         account.recent = (account.recent + deltas.recent)[-RECENT_REQUESTS:]
         return batch.envelopes
@@ -318,10 +270,6 @@ def _added(before: list[bytes | None], tallies: Mapping[str, Tally]) -> dict[str
         sums[endpoint] = Tally() if encoded is None else Tally.decode(encoded)
         sums[endpoint].merge(tally)
     return sums
-
-
-def _decoded(tallies: Mapping[bytes, bytes]) -> dict[str, Tally]:
-    return {endpoint.decode(): Tally.decode(encoded) for endpoint, encoded in tallies.items()}
 
 
 def _count(text: bytes | None) -> int:

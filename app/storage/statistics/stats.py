@@ -10,14 +10,15 @@ from __future__ import annotations
 import logging
 import time
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
 import redis
 
-from app.core.statistics.windows import WINDOW_NAMES, Windows
+from app.core.statistics.sliding import Windows
+from app.core.statistics.windows import WINDOW_NAMES
 from app.storage.connections import STATS_PROCESSES, STATS_ROLLED_AT, STATS_SUMMARY, Redis
 from app.storage.refusals import describe, trouble_of
 
@@ -43,19 +44,26 @@ class Heartbeat(NamedTuple):
     """Finished in the last 60 s."""
     beat_ms: int
     """Redis's own time, so that the clocks of the machines do not matter."""
+    in_flight: int = 0
+    """Calls that have begun and not ended."""
 
     def encode(self) -> bytes:
-        return b"%s:%d" % (orjson.dumps(self[:3]), self.beat_ms)
+        return b"%s:%d" % (orjson.dumps((*self[:3], self.in_flight)), self.beat_ms)
 
     @classmethod
     def decode(cls, encoded: bytes) -> Heartbeat | None:
-        """The reverse of encode(); None for bytes that are no heartbeat."""
+        """The reverse of encode(); None for bytes that are no heartbeat. Earlier versions tell no calls in flight."""
         figures, _, beat_ms = encoded.rpartition(b":")
         try:
-            memory_mb, tasks, requests = orjson.loads(figures)
-            return cls(float(memory_mb), int(tasks), int(requests), int(beat_ms))
+            memory_mb, tasks, requests, *in_flight = orjson.loads(figures)
+            return cls(float(memory_mb), int(tasks), int(requests), int(beat_ms), int(in_flight[0]) if in_flight else 0)
         except (TypeError, ValueError):
             return None
+
+
+def living(beats: Iterable[Heartbeat | None], server_ms: int) -> list[Heartbeat]:
+    """Those of processes that run, at a time of Redis's."""
+    return [beat for beat in beats if beat is not None and server_ms - beat.beat_ms <= HEARTBEAT_KEPT_MS]
 
 
 class Summary(NamedTuple):
@@ -93,10 +101,10 @@ class Stats:
 
     def __init__(self, redis_client: Redis, *, enabled: bool = True) -> None:
         self._redis = redis_client
-        self._enabled = enabled
+        self.enabled = enabled
         self._packed: bytes | None = None
         self._summary: Summary | None = None
-        self._beats: list[Heartbeat] = []
+        self.beats: list[Heartbeat] = []
         self._probe_at = 0.0
         """Until then (monotonic seconds) Redis is taken to be away."""
         self._trouble = ""
@@ -113,10 +121,10 @@ class Stats:
         fresh = self._refresh()
         summary = self._summary or _nothing(now_ms)
         answer = {
-            "enabled": self._enabled,
+            "enabled": self.enabled,
             **{name: summary.head[name] for name in ("total", "errors", "dropped_events")},
             "avg_response": f"{summary.head['avg_response_ms']}ms",
-            "stale": self._enabled and not fresh,
+            "stale": self.enabled and not fresh,
             "generated_at_ms": summary.head["generated_at_ms"],
             "endpoints": {prefix: summary.head["endpoints"].get(prefix, EMPTY_ROW) for prefix in prefixes},
             **counts,
@@ -143,27 +151,36 @@ class Stats:
 
     def _refresh(self) -> bool:
         """Fetches what is new. False when there is nothing to be had or it is old."""
-        answers = self._ask(
-            lambda pipe: (
-                pipe.get(STATS_SUMMARY),
-                pipe.get(STATS_ROLLED_AT),
-                pipe.hgetall(STATS_PROCESSES),
-                pipe.time(),
-            )
-        )
+        answers, fresh = self.ask(lambda pipe: pipe.get(STATS_SUMMARY))
         if answers is None:
             return False
-        packed, rolled_at, beats, server_time = answers
-        now_ms = _milliseconds(server_time)
-        heartbeats = (Heartbeat.decode(beat) for beat in beats.values())
-        self._beats = [beat for beat in heartbeats if beat and now_ms - beat.beat_ms <= HEARTBEAT_KEPT_MS]
+        packed = answers[0]
         if packed != self._packed:
             summary = Summary.unpack(packed or b"")
             if summary is None:
                 return False
             self._packed, self._summary = packed, summary
+        return fresh
+
+    def ask(self, queue_commands: Callable[[Any], Any]) -> tuple[list[Any] | None, bool]:
+        """What Redis answers, with the heartbeats in the same round trip, and whether the worker works.
+
+        None, and False, when Redis is away.
+        """
+
+        def queue(pipe: Any) -> None:
+            queue_commands(pipe)
+            pipe.get(STATS_ROLLED_AT)
+            pipe.hgetall(STATS_PROCESSES)
+            pipe.time()
+
+        answers = self._ask(queue)
+        if answers is None:
+            return None, False
+        *told, rolled_at, beats, server_time = answers
+        self.beats = living(map(Heartbeat.decode, beats.values()), _milliseconds(server_time))
         age_s = _age_s(rolled_at, server_time)
-        return age_s is not None and age_s <= STALE_AFTER_S
+        return told, age_s is not None and age_s <= STALE_AFTER_S
 
     def _ask(self, queue_commands: Any) -> list[Any] | None:
         """Runs commands in one round trip; None when Redis is away."""
@@ -188,13 +205,13 @@ class Stats:
     def _performance(self, head: dict[str, Any], now_ms: int) -> dict[str, Any]:
         """How the gateway does: rates over the last 60 s, times and errors over the last 24 h."""
         return {
-            "requests_per_sec": round(sum(beat.requests for beat in self._beats) / 60, 2),
+            "requests_per_sec": round(sum(beat.requests for beat in self.beats) / 60, 2),
             "avg_response_time_ms": head["avg_response_24h_ms"],
             "error_rate": head["error_rate_24h"],
-            "memory_usage_mb": round(sum(beat.memory_mb for beat in self._beats), 2),
-            "goroutine_count": sum(beat.tasks for beat in self._beats),
+            "memory_usage_mb": round(sum(beat.memory_mb for beat in self.beats), 2),
+            "goroutine_count": sum(beat.tasks for beat in self.beats),
             "last_updated": head["generated_at_ms"] or now_ms,
-            "processes": len(self._beats),
+            "processes": len(self.beats),
         }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import pytest
 
 from app.core.statistics.events import RequestEvent
+from app.core.statistics.sliding import SlidingWindow, TotalWindow, Windows
 from app.core.statistics.tallies import Tally
 from app.core.statistics.windows import (
     DAY_MS,
@@ -18,10 +19,7 @@ from app.core.statistics.windows import (
     SPAN_30D,
     TOTAL_POINTS,
     Buckets,
-    SlidingWindow,
     Span,
-    TotalWindow,
-    Windows,
     fold,
 )
 

@@ -10,7 +10,8 @@ import pytest
 import redis
 
 from app.core.statistics.events import RequestEvent
-from app.core.statistics.windows import DAY_MS, HOUR_MS, MINUTE_MS, Windows
+from app.core.statistics.sliding import Windows
+from app.core.statistics.windows import DAY_MS, HOUR_MS, MINUTE_MS
 from app.storage.connections import (
     STATS,
     STATS_BACKLOG,
@@ -23,7 +24,8 @@ from app.storage.connections import (
     Redis,
 )
 from app.storage.statistics import ledger as ledger_module
-from app.storage.statistics.ledger import Account, Ledger
+from app.storage.statistics.accounts import Account
+from app.storage.statistics.ledger import Ledger
 from tests.support.envelopes import send_events
 
 NOON_MS = 1_790_000_000_000 // DAY_MS * DAY_MS + DAY_MS // 2
@@ -179,14 +181,14 @@ def test_an_endpoint_is_only_text(own_redis: Redis, endpoint: str) -> None:
 
 
 def test_buckets_leave_redis_by_themselves(own_redis: Redis) -> None:
-    """Minutes live 25 hours from their end, hours 31 days, totals for ever; what is older is not even written."""
+    """Minutes live 25 hours from their end, hours 62 days, totals for ever; what is older is not even written."""
     ledger = Ledger(own_redis)
     late_ms = NOON_MS - 26 * HOUR_MS
-    send(own_redis, event(), event(late_ms), event(NOON_MS - 32 * DAY_MS))
+    send(own_redis, event(), event(late_ms), event(NOON_MS - 63 * DAY_MS))
     ledger.roll_up(NOON_MS)
     minute, hour = f"{STATS_MINUTE}{NOON_MS // MINUTE_MS}", f"{STATS_HOUR}{NOON_MS // HOUR_MS}"
     assert own_redis.pttl(minute) == pytest.approx(25 * HOUR_MS + MINUTE_MS, abs=5000)
-    assert own_redis.pttl(hour) == pytest.approx(31 * DAY_MS + HOUR_MS, abs=5000)
+    assert own_redis.pttl(hour) == pytest.approx(62 * DAY_MS + HOUR_MS, abs=5000)
     assert own_redis.pttl(STATS_TOTAL) == -1
     assert len(own_redis.keys(STATS_MINUTE.replace("{", "[{]") + "*")) == 1
     assert len(own_redis.keys(STATS_HOUR.replace("{", "[{]") + "*")) == 2
@@ -227,7 +229,7 @@ def test_an_emptied_redis_starts_from_zero(own_redis: Redis) -> None:
 def test_a_summary_is_stored_only_when_there_is_one(own_redis: Redis) -> None:
     """publish() always says that the worker lives, and replaces the summary only by a new one."""
     ledger = Ledger(own_redis)
-    ledger.publish(NOON_MS, lambda _: b"summary")
+    ledger.publish(NOON_MS, lambda _: lambda pipe: pipe.set(STATS_SUMMARY, b"summary"))
     ledger.publish(NOON_MS, lambda _: None)
     assert own_redis.get(STATS_SUMMARY) == b"summary"
     assert own_redis.exists(STATS + "rolled_at")
