@@ -145,11 +145,12 @@ class Chart:
 
     def complete(self, read: Read) -> None:
         """Brings all points up to date. `read` gives buckets as they are stored by now."""
-        for point in sorted(self._to_read):
+        numbers = [number for point in sorted(self._to_read) for number in self.buckets_of(point)]
+        for point in self._to_read:
             self._open[point] = {}
-            for _, tallies in read(self.buckets_of(point)):
-                self._merge(point, tallies)
-            self._to_set.add(point)
+        self._to_set.update(self._to_read)
+        for number, tallies in read(numbers) if numbers else ():
+            self._merge(number // self._per_point, tallies)
         self._to_read.clear()
         for point in list(self._to_set):
             self._set(point)

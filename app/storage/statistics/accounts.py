@@ -130,10 +130,14 @@ class Accounts:
         windows = account.windows
         windows.now_ms = max(now_ms, windows.now_ms)
         windows.total.slide(now_ms)
-        for window in _sums(windows, account.panels):
-            leaving, entering = window.turns(now_ms)
-            if entering:
-                window.slide(now_ms, dict(self.buckets(window.span.bucket_ms, [*leaving, *entering])))
+        sums = _sums(windows, account.panels)
+        for bucket_ms in _NAMES:
+            turning = [one for one in sums if one.span.bucket_ms == bucket_ms]
+            numbers = {number for one in turning for some in one.turns(now_ms) for number in some}
+            if numbers:
+                buckets = dict(self.buckets(bucket_ms, numbers))
+                for window in turning:
+                    window.slide(now_ms, buckets)
         for panel in account.panels.by_name.values():
             panel.slide(now_ms)
 
