@@ -64,7 +64,8 @@ const mappingPath = (prefix) =>
 export const mappingIsInReach = (prefix) =>
   prefix.startsWith('/') && prefix.length > 1 && new URL(mappingPath(prefix), location.href).pathname === mappingPath(prefix);
 
-export const readStats = (span) => call('GET', `/stats?window=${span}`);
+/** What the dashboard shows of a span: 1h, 24h, 7d or 30d. endpoint: whose figures and chart; empty: all. */
+export const readPanel = (span, endpoint) => call('GET', `/stats/${span}${endpoint && `?endpoint=${encodeURIComponent(endpoint)}`}`);
 /** Whether Redis answers the gateway; where it does not and nothing can be served, /health is an error. */
 export const redisAnswers = () => call('GET', '/health').then(({ redis }) => redis, () => false);
 

@@ -1,7 +1,7 @@
 // The page for everybody: what has been served, and what went wrong. The span and the filter stand in its address.
 import { render } from '../vendor/preact/preact.mjs';
 import { useEffect, useRef, useState } from '../vendor/preact/hooks.mjs';
-import { readStats, redisAnswers } from './api.js';
+import { readPanel, redisAnswers } from './api.js';
 import { Icon } from './components/icons.js';
 import { Toasts } from './components/toasts.js';
 import { Topbar } from './components/topbar.js';
@@ -20,83 +20,85 @@ import './words/dashboard.js';
 
 const POLL_MS = 5_000;
 const WAITING_POLL_MS = 1_000; // for the first call, whose caller looks on
-const SPANS = ['24h', '7d', '30d', 'total'];
+const SPANS = ['1h', '24h', '7d', '30d'];
+const FIRST_SPAN = '24h';
 
-/** What /stats said last. Windows that were read before stay, so that a look back shows something at once. */
-function useStats(span) {
-  const [stats, setStats] = useState(null);
+/** What was said last; of another span or endpoint until the right one has come, so that nothing flickers. */
+function usePanel(span, endpoint) {
+  const [panel, setPanel] = useState(null);
   const [silent, setSilent] = useState(false);
   const [redisAway, setRedisAway] = useState(false);
-  const load = async (asked = span) => {
+  const newest = useRef(0);
+  const load = async () => {
+    const mine = ++newest.current;
     try {
-      const fresh = await readStats(asked);
+      const fresh = await readPanel(span, endpoint);
       const redisIsAway = fresh.stale && !(await redisAnswers());
-      setStats((before) => ({ ...fresh, windows: { ...before?.windows, ...fresh.windows } }));
+      // an answer that was overtaken by a later question is of another span
+      if (mine !== newest.current) return;
+      setPanel(fresh);
       setRedisAway(redisIsAway);
       setSilent(false);
     } catch {
-      setSilent(true);
+      if (mine === newest.current) setSilent(true);
     }
   };
-  usePoll(load, stats?.enabled && !stats.total ? WAITING_POLL_MS : POLL_MS);
+  usePoll(load, panel?.enabled && !panel.total ? WAITING_POLL_MS : POLL_MS);
   const isFirst = useRef(true);
   useEffect(() => {
-    if (!isFirst.current) load(span);
+    if (!isFirst.current) load();
     isFirst.current = false;
-  }, [span]);
-  return { stats, silent, redisAway, load };
+  }, [span, endpoint]);
+  return { panel, silent, redisAway, load };
 }
 
-function Scope({ span, endpoint }) {
+const Scope = ({ span, endpoint }) => html`
+  <div class="scope">
+    <h1>${t('dashboard')}</h1>
+    ${endpoint && html`
+      <button type="button" class="chip" aria-label=${t('widenTo', { endpoint })} title=${t('widenTo', { endpoint })} onClick=${() => changeQuery({ endpoint: '' })}>
+        ${t('endpoint')} <code>${endpoint}</code><${Icon} name="close" />
+      </button>`}
+    <div class="segments" role="group" aria-label=${t('span')}>
+      ${SPANS.map((one) => html`
+        <button key=${one} type="button" aria-pressed=${one === span} onClick=${() => changeQuery({ span: one === FIRST_SPAN ? '' : one })}>${t(one)}</button>`)}
+    </div>
+  </div>`;
+
+function Figures({ panel, query, span, callable }) {
+  const { window: shownSpan, endpoint, traffic } = panel;
   return html`
-    <div class="scope">
-      <h1>${t('dashboard')}</h1>
-      ${endpoint && html`
-        <button type="button" class="chip" aria-label=${t('widenTo', { endpoint })} title=${t('widenTo', { endpoint })} onClick=${() => changeQuery({ endpoint: '' })}>
-          ${t('endpoint')} <code>${endpoint}</code><${Icon} name="close" />
-        </button>`}
-      <div class="segments" role="group" aria-label=${t('span')}>
-        ${SPANS.map((one) => html`
-          <button key=${one} type="button" aria-pressed=${one === span} onClick=${() => changeQuery({ span: one === SPANS[0] ? '' : one })}>${t(one)}</button>`)}
-      </div>
-    </div>`;
+    <${Scope} span=${span} endpoint=${query.endpoint ?? ''} />
+    <${Tiles} traffic=${traffic} inFlight=${panel.in_flight} span=${shownSpan} />
+    <${Traffic} traffic=${traffic} endpoint=${endpoint} shown=${query.chart} />
+    <${Endpoints} rows=${panel.endpoints} span=${shownSpan} query=${query} />
+    <${Problems} problems=${panel.problems} endpoint=${query.endpoint ?? ''} />
+    ${callable.length > 0 && html`
+      <details class="panel usage"><summary><h2>${t('usage')}</h2></summary><${Examples} endpoints=${callable} /></details>`}`;
 }
 
-function Figures({ stats, query, span }) {
-  const shownSpan = useRef(span);
-  if (stats.windows[span]) shownSpan.current = span; // until then the one before stays
-  const window = stats.windows[shownSpan.current];
-  const endpoint = query.endpoint ?? '';
-  const dimmed = shownSpan.current === span ? '' : 'dimmed';
-  const shared = { window, endpoint, span: shownSpan.current, dimmed };
-  return html`
-    <${Scope} span=${span} endpoint=${endpoint} />
-    <${Tiles} ...${shared} inFlight=${stats.in_flight} />
-    <${Traffic} ...${shared} shown=${query.chart} />
-    <${Endpoints} ...${shared} stats=${stats} query=${query} />
-    <${Problems} problems=${stats.problems ?? []} endpoint=${endpoint} />
-    ${Object.keys(stats.endpoints).length > 0 && html`
-      <details class="panel usage"><summary><h2>${t('usage')}</h2></summary><${Examples} endpoints=${Object.keys(stats.endpoints)} /></details>`}`;
+function Page({ panel, query, span }) {
+  const callable = panel.endpoints.filter(({ state }) => state !== 'removed').map(({ endpoint }) => endpoint).sort();
+  if (!panel.enabled) return html`<h1 class="unseen">${t('product')}</h1><section class="panel"><${Examples} endpoints=${callable} /></section>`;
+  if (!panel.total) return html`<${FirstCall} endpoints=${callable} />`;
+  return html`<${Figures} panel=${panel} query=${query} span=${span} callable=${callable} />`;
 }
 
 function Dashboard() {
   useLanguage();
   const { query } = useRoute();
-  const span = SPANS.includes(query.span) ? query.span : SPANS[0];
-  const { stats, silent, redisAway, load } = useStats(span);
+  const span = SPANS.includes(query.span) ? query.span : FIRST_SPAN;
+  const { panel, silent, redisAway, load } = usePanel(span, query.endpoint ?? '');
   document.title = t('product');
-  const isWaiting = stats?.enabled && !stats.total;
+  const isOld = silent || panel?.stale || (panel && (panel.window !== span || (panel.endpoint ?? '') !== (query.endpoint ?? '')));
   return html`
     <${Topbar} page="dashboard">
-      <${Status} stats=${stats} silent=${silent} />
-      <button type="button" class="bare" aria-label=${t('refresh')} title=${t('refresh')} onClick=${() => load()}><${Icon} name="refresh" /></button>
+      <${Status} panel=${panel} silent=${silent} />
+      <button type="button" class="bare" aria-label=${t('refresh')} title=${t('refresh')} onClick=${load}><${Icon} name="refresh" /></button>
     <//>
-    <main class=${silent || stats?.stale ? 'dimmed' : ''}>
-      <${Notices} stats=${stats} silent=${silent} redisAway=${redisAway} />
-      ${!stats ? !silent && html`<p class="soft empty">${t('loading')}</p>`
-        : isWaiting ? html`<${FirstCall} endpoints=${Object.keys(stats.endpoints)} />`
-        : stats.enabled ? html`<${Figures} stats=${stats} query=${query} span=${span} />`
-        : html`<h1 class="unseen">${t('product')}</h1><section class="panel"><${Examples} endpoints=${Object.keys(stats.endpoints)} /></section>`}
+    <main class=${isOld ? 'dimmed' : ''}>
+      <${Notices} panel=${panel} silent=${silent} redisAway=${redisAway} />
+      ${panel ? html`<${Page} panel=${panel} query=${query} span=${span} />` : !silent && html`<p class="soft empty">${t('loading')}</p>`}
     </main>
     <${Toasts} />`;
 }

@@ -28,10 +28,12 @@ const WORDS = {
   justNow: ['just now', '刚刚'],
 
   errorRate: ['Error rate', '错误率'],
+  '1h': ['1 h', '1 小时'],
   '24h': ['24 h', '24 小时'],
   '7d': ['7 d', '7 天'],
   '30d': ['30 d', '30 天'],
   total: ['Total', '总计'],
+  'in1h': ['last hour', '最近 1 小时'],
   'in24h': ['last 24 hours', '最近 24 小时'],
   'in7d': ['last 7 days', '最近 7 天'],
   'in30d': ['last 30 days', '最近 30 天'],

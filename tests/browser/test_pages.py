@@ -180,10 +180,10 @@ def test_a_silent_gateway_is_said_and_forgotten(open_page: OpenPage, gateway: Ga
     """The page says that nobody answers, and recovers by itself."""
     page = open_page("/", clock=True)
     expect(page.locator("main h1")).to_be_visible()
-    page.route("**/stats?*", lambda route: route.abort())
+    page.route("**/stats/*", lambda route: route.abort())
     page.clock.fast_forward(POLL_MS)
     expect(page.locator(".banner.bad")).to_be_visible(timeout=POLLED_MS)
-    page.unroute("**/stats?*")
+    page.unroute("**/stats/*")
     page.clock.fast_forward(POLL_MS)
     expect(page.locator(".banner.bad")).to_have_count(0, timeout=POLLED_MS)
 

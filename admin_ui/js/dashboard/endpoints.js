@@ -2,132 +2,121 @@
 import { CopyButton } from '../components/copy.js';
 import { SearchField } from '../components/filters.js';
 import { Sparkline } from '../components/sparkline.js';
-import { ago, count, duration, percent } from '../format.js';
+import { NONE, ago, count, duration, percent } from '../format.js';
 import { html } from '../html.js';
 import { t } from '../i18n.js';
 import { changeQuery } from '../route.js';
-import { errorShare, figuresOf, healthOf, lastCalled, lineOf, pointsOf, stateOf } from './figures.js';
+import { healthOf } from './figures.js';
 
 const SEARCH_FROM = 12;
 const HEALTH_BOX = { width: 150, height: 16, gap: 1 };
-const STATES = ['none', 'good', 'fair', 'bad'];
+const HEALTHS = ['none', 'good', 'fair', 'bad'];
+const DOTS = { ok: 'good', degraded: 'fair', failing: 'bad' };
 
+/** By what each column is sorted, the greatest on top at first but for names. */
 const COLUMNS = {
-  endpoint: (row) => row.prefix, requests: (row) => row.requests, errors: (row) => row.errors,
-  p50: (row) => row.duration_ms.p50 ?? -1, p95: (row) => row.duration_ms.p95 ?? -1, last: (row) => row.lastUsed,
+  endpoint: (row) => row.endpoint, requests: (row) => row.requests, errors: (row) => row.errors,
+  p50: (row) => row.p50_ms ?? -1, p95: (row) => row.p95_ms ?? -1, last: (row) => row.last_used_ms ?? 0,
 };
-const LABELS = { endpoint: 'endpoint', requests: 'requests', errors: 'errors', p50: 'p50', p95: 'p95', last: 'lastUsed' };
+const LABELS = { endpoint: 'endpoint', requests: 'requests', errors: 'errors', last: 'lastUsed' };
+const fallsAtFirst = (column) => column !== 'endpoint';
 
-const labelOf = (column) => (column.startsWith('p') ? column : t(LABELS[column]));
-const defaultDown = (column) => column !== 'endpoint';
-
-/** `p95`: as that column is sorted at first, the greatest on top but for names; `-p95`: the other way. */
-function sortOf(text) {
-  const column = text?.replace(/^-/, '');
-  return Object.hasOwn(COLUMNS, column) ? { column, down: defaultDown(column) !== text.startsWith('-') } : { column: 'requests', down: true };
+/** `p95`: as that column is sorted at first; `-p95`: the other way. */
+function sortOf(text = 'requests') {
+  const column = text.replace(/^-/, '');
+  return Object.hasOwn(COLUMNS, column) ? { column, falls: fallsAtFirst(column) !== text.startsWith('-') } : { column: 'requests', falls: true };
 }
 
-function sorted(rows, { column, down }) {
+function sorted(rows, { column, falls }) {
   const value = COLUMNS[column];
   const compare = (a, b) => (value(a) < value(b) ? -1 : value(a) > value(b) ? 1 : 0);
-  return rows.sort((a, b) => (down ? -1 : 1) * compare(a, b) || a.prefix.localeCompare(b.prefix));
+  return rows.sort((a, b) => (falls ? -1 : 1) * compare(a, b) || a.endpoint.localeCompare(b.endpoint));
 }
 
 function Head({ column, sort }) {
   const isSorted = column === sort.column;
-  const turned = isSorted && sort.down === defaultDown(column) ? `-${column}` : column;
+  const next = isSorted && sort.falls === fallsAtFirst(column) ? `-${column}` : column;
   return html`
-    <th scope="col" aria-sort=${isSorted ? (sort.down ? 'descending' : 'ascending') : null}>
-      <button type="button" class="bare" onClick=${() => changeQuery({ sort: turned === 'requests' ? '' : turned })}>
-        ${labelOf(column)}<span aria-hidden="true">${isSorted ? (sort.down ? ' ↓' : ' ↑') : ''}</span>
+    <th scope="col" aria-sort=${isSorted ? (sort.falls ? 'descending' : 'ascending') : null}>
+      <button type="button" class="bare" onClick=${() => changeQuery({ sort: next === 'requests' ? '' : next })}>
+        ${LABELS[column] ? t(LABELS[column]) : column}<span aria-hidden="true">${isSorted ? (sort.falls ? ' ↓' : ' ↑') : ''}</span>
       </button>
     </th>`;
 }
 
-const healthText = (health) => {
-  const called = health.filter(({ requests }) => requests > 0);
-  return t('healthOf', { n: called.length, good: called.filter((part) => stateOf(part) === 'good').length });
-};
-
-/** Parts of the span, one path for each state. */
-function Health({ health }) {
-  const slot = HEALTH_BOX.width / health.length;
-  const paths = Object.fromEntries(STATES.map((state) => [state, '']));
-  health.forEach((part, i) => {
-    const state = stateOf(part);
+/** Parts of the span, one path for each state of them. */
+function Health({ segments }) {
+  const states = segments.requests.map((requests, i) => healthOf(requests, segments.errors[i]));
+  const slot = HEALTH_BOX.width / states.length;
+  const paths = Object.fromEntries(HEALTHS.map((state) => [state, '']));
+  states.forEach((state, i) => {
     const [top, height] = state === 'none' ? [6, 4] : [0, HEALTH_BOX.height];
     paths[state] += `M${(i * slot).toFixed(1)} ${top}h${(slot - HEALTH_BOX.gap).toFixed(1)}v${height}h${(HEALTH_BOX.gap - slot).toFixed(1)}z`;
   });
+  const text = t('healthOf', { n: states.filter((state) => state !== 'none').length, good: states.filter((state) => state === 'good').length });
   return html`
-    <svg class="health" viewBox="0 0 150 16" preserveAspectRatio="none" role="img" aria-label=${healthText(health)}>
-      ${STATES.map((state) => paths[state] && html`<path key=${state} class=${state} d=${paths[state]} />`)}
+    <svg class="health" viewBox="0 0 150 16" preserveAspectRatio="none" role="img" aria-label=${text}>
+      ${HEALTHS.map((state) => paths[state] && html`<path key=${state} class=${state} d=${paths[state]} />`)}
     </svg>`;
 }
 
-function Dot({ health }) {
-  const latest = lastCalled(health);
-  const state = stateOf(latest);
-  const text = latest ? t('latestOf', { n: latest.requests, share: percent(errorShare(latest) * 100) }) : t('noCallsInSpan');
-  return html`<i class="dot ${state}" role="img" aria-label=${text} title=${text}></i>`;
+function Dot({ state }) {
+  const text = t(`state_${state}`);
+  return html`<i class="dot ${DOTS[state] ?? 'none'}" role="img" aria-label=${text} title=${text}></i>`;
 }
 
-const Address = ({ prefix }) => {
-  const address = location.origin + prefix;
-  return html`<${CopyButton} text=${address} label=${t('copyAddress', { address })} />`;
-};
+function Name({ row, isChosen, choose }) {
+  const { endpoint, state } = row;
+  const address = location.origin + endpoint;
+  return html`
+    <span class="name">
+      <${Dot} state=${state} />
+      <button type="button" class="bare" aria-pressed=${isChosen} title=${t('showAlone', { endpoint })} onClick=${choose}><code>${endpoint}</code></button>
+      ${state !== 'removed' && html`<${CopyButton} text=${address} label=${t('copyAddress', { address })} />`}
+    </span>`;
+}
 
-function Row({ row, points, isChosen, choose }) {
-  const [requests, errors] = ['requests', 'errors'].map((name) => lineOf(row, name, points));
-  const health = healthOf(requests, errors);
-  const pick = () => choose(isChosen ? '' : row.prefix);
-  const press = (event) => { if (!event.target.closest('button')) pick(); };
+const lastUsed = ({ last_used_ms: ms }) => ago(ms && ms / 1_000);
+
+function Row({ row, isChosen, choose }) {
+  const press = (event) => { if (!event.target.closest('button')) choose(); };
   return html`
     <tr class=${isChosen ? 'selected' : ''} onClick=${press}>
-      <th scope="row">
-        <span class="name">
-          <${Dot} health=${health} />
-          <button type="button" class="bare" aria-pressed=${isChosen} title=${t('showAlone', { endpoint: row.prefix })} onClick=${pick}><code>${row.prefix}</code></button>
-          <${Address} prefix=${row.prefix} />
-        </span>
-      </th>
-      <td class="wide"><${Health} health=${health} /></td>
-      <td class="wide course"><${Sparkline} values=${requests} /></td>
+      <th scope="row"><${Name} row=${row} isChosen=${isChosen} choose=${choose} /></th>
+      <td class="wide">${row.segments && html`<${Health} segments=${row.segments} />`}</td>
+      <td class="wide course">${row.segments && html`<${Sparkline} values=${row.segments.requests} />`}</td>
       <td data-label=${t('requests')}>${count(row.requests)}</td>
-      <td data-label=${t('errors')} class=${row.errors ? 'bad' : ''}>${count(row.errors)}${row.errors > 0 && html` <small>${percent(errorShare(row) * 100)}</small>`}</td>
-      <td data-label="p50">${duration(row.duration_ms.p50)}</td>
-      <td data-label="p95">${duration(row.duration_ms.p95)}</td>
-      <td data-label=${t('lastUsed')}>${ago(row.lastUsed)}</td>
+      <td data-label=${t('errors')} class=${row.errors ? 'bad' : ''}>${count(row.errors)}${row.errors > 0 && html` <small>${percent(row.error_share * 100)}</small>`}</td>
+      <td data-label="p50">${duration(row.p50_ms)}</td>
+      <td data-label="p95">${duration(row.p95_ms)}</td>
+      <td data-label=${t('lastUsed')}>${row.last_used_ms ? lastUsed(row) : NONE}</td>
     </tr>`;
 }
 
-const Quiet = ({ rows, isChosen, choose }) => html`
-  <details class="quiet" open=${rows.some(({ prefix }) => isChosen(prefix)) || null}>
+const Quiet = ({ rows, chosen, choose }) => html`
+  <details class="quiet" open=${rows.some(({ endpoint }) => endpoint === chosen) || null}>
     <summary>${t('withoutCalls', { n: rows.length })}</summary>
     <ul>
-      ${rows.map(({ prefix, lastUsed }) => html`
-        <li key=${prefix}>
-          <button type="button" class="bare" aria-pressed=${isChosen(prefix)} onClick=${() => choose(isChosen(prefix) ? '' : prefix)}><code>${prefix}</code></button>
-          <${Address} prefix=${prefix} /><small class="soft">${lastUsed ? ago(lastUsed) : ''}</small>
+      ${rows.map((row) => html`
+        <li key=${row.endpoint}>
+          <${Name} row=${row} isChosen=${row.endpoint === chosen} choose=${() => choose(row)} />
+          ${row.last_used_ms > 0 && html`<small class="soft">${lastUsed(row)}</small>`}
         </li>`)}
     </ul>
   </details>`;
 
-export function Endpoints({ stats, window, span, query, dimmed }) {
-  const sort = sortOf(query.sort);
+export function Endpoints({ rows, span, query }) {
   const asked = (query.q ?? '').toLowerCase();
-  const rows = Object.entries(stats.endpoints)
-    .filter(([prefix]) => prefix.toLowerCase().includes(asked))
-    .map(([prefix, whole]) => ({ ...figuresOf(window, prefix), prefix, lastUsed: whole.last_request }));
-  const called = sorted(rows.filter(({ requests }) => requests > 0), sort);
-  const quiet = sorted(rows.filter(({ requests }) => !requests), { column: 'endpoint', down: false });
-  const choose = (endpoint) => changeQuery({ endpoint });
-  const isChosen = (prefix) => prefix === query.endpoint;
-  const points = pointsOf(window);
+  const fitting = rows.filter(({ endpoint }) => endpoint.toLowerCase().includes(asked));
+  const sort = sortOf(query.sort);
+  const called = sorted(fitting.filter(({ requests }) => requests > 0), sort);
+  const quiet = sorted(fitting.filter(({ requests }) => !requests), sortOf('endpoint'));
+  const choose = ({ endpoint }) => changeQuery({ endpoint: endpoint === query.endpoint ? '' : endpoint });
   return html`
-    <section class="panel endpoints ${dimmed}">
+    <section class="panel endpoints">
       <div class="panel-head">
         <h2>${t('endpoints')} <small>${t(`in${span}`)}</small></h2>
-        ${Object.keys(stats.endpoints).length >= SEARCH_FROM && html`<${SearchField} name="q" value=${query.q ?? ''} label=${t('findEndpoint')} />`}
+        ${rows.length >= SEARCH_FROM && html`<${SearchField} name="q" value=${query.q ?? ''} label=${t('findEndpoint')} />`}
       </div>
       ${called.length > 0 && html`
         <table class="figures-table">
@@ -137,10 +126,10 @@ export function Endpoints({ stats, window, span, query, dimmed }) {
             ${['requests', 'errors', 'p50', 'p95', 'last'].map((column) => html`<${Head} key=${column} column=${column} sort=${sort} />`)}
           </tr></thead>
           <tbody>
-            ${called.map((row) => html`<${Row} key=${row.prefix} row=${row} points=${points} isChosen=${isChosen(row.prefix)} choose=${choose} />`)}
+            ${called.map((row) => html`<${Row} key=${row.endpoint} row=${row} isChosen=${row.endpoint === query.endpoint} choose=${() => choose(row)} />`)}
           </tbody>
         </table>`}
-      ${quiet.length > 0 && html`<${Quiet} rows=${quiet} isChosen=${isChosen} choose=${choose} />`}
-      ${rows.length === 0 && html`<p class="soft empty">${asked ? t('nothingFound', { query: query.q }) : t('noEndpoints')}</p>`}
+      ${quiet.length > 0 && html`<${Quiet} rows=${quiet} chosen=${query.endpoint} choose=${choose} />`}
+      ${fitting.length === 0 && html`<p class="soft empty">${asked ? t('nothingFound', { query: query.q }) : t('noEndpoints')}</p>`}
     </section>`;
 }

@@ -18,13 +18,13 @@ const CURL = {
   openai: (base) => `curl '${base}/v1/chat/completions' \\
   -H "Authorization: Bearer \${OPENAI_API_KEY:-sk-your-key}" \\
   -H 'Content-Type: application/json' \\
-  -d '{"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hello"}]}'`,
+  -d '{"model": "gpt-5.4-mini", "messages": [{"role": "user", "content": "Hello"}]}'`,
   anthropic: (base) => `curl '${base}/v1/messages' \\
   -H "x-api-key: \${ANTHROPIC_API_KEY:-sk-ant-your-key}" \\
   -H 'anthropic-version: 2023-06-01' \\
   -H 'Content-Type: application/json' \\
-  -d '{"model": "claude-sonnet-4-5", "max_tokens": 1024, "messages": [{"role": "user", "content": "Hello"}]}'`,
-  gemini: (base) => `curl '${base}/v1beta/models/gemini-2.5-flash:generateContent' \\
+  -d '{"model": "claude-haiku-5-5", "max_tokens": 1024, "messages": [{"role": "user", "content": "Hello"}]}'`,
+  gemini: (base) => `curl '${base}/v1beta/models/gemini-3.8-flash:generateContent' \\
   -H "x-goog-api-key: \${GEMINI_API_KEY:-your-key}" \\
   -H 'Content-Type: application/json' \\
   -d '{"contents": [{"parts": [{"text": "Hello"}]}]}'`,
@@ -37,7 +37,7 @@ from openai import OpenAI
 
 client = OpenAI(base_url="${base}/v1", api_key=os.environ.get("OPENAI_API_KEY", "sk-your-key"))
 answer = client.chat.completions.create(
-    model="gpt-4o-mini",
+    model="gpt-5.4-mini",
     messages=[{"role": "user", "content": "Hello"}],
 )
 print(answer.choices[0].message.content)`,
@@ -47,7 +47,7 @@ from anthropic import Anthropic
 
 client = Anthropic(base_url="${base}", api_key=os.environ.get("ANTHROPIC_API_KEY", "sk-ant-your-key"))
 answer = client.messages.create(
-    model="claude-sonnet-4-5",
+    model="claude-haiku-5-5",
     max_tokens=1024,
     messages=[{"role": "user", "content": "Hello"}],
 )
@@ -60,7 +60,7 @@ client = genai.Client(
     api_key=os.environ.get("GEMINI_API_KEY", "your-key"),
     http_options={"base_url": "${base}"},
 )
-answer = client.models.generate_content(model="gemini-2.5-flash", contents="Hello")
+answer = client.models.generate_content(model="gemini-3.8-flash", contents="Hello")
 print(answer.text)`,
 };
 

@@ -7,7 +7,7 @@ import { knows, t } from '../i18n.js';
 
 const FEW = 6;
 
-/** By its code; without one the upstream answered so, and the status has to say it. */
+/** By its code, where that says more than its status. */
 export function adviceFor({ code, status }) {
   const name = [`do_${code}`, `do_${status}`, `do_${Math.floor(status / 100)}xx`].find(knows);
   return name ? t(name) : t('doLook');
@@ -18,7 +18,7 @@ const Problem = ({ one }) => html`
     <td><time datetime=${new Date(one.at_ms).toISOString()}>${moment(one.at_ms)}</time></td>
     <td><code>${one.endpoint}</code></td>
     <td class="status-cell">${one.status}</td>
-    <td><code>${one.code || t('fromUpstream')}</code></td>
+    <td><code>${one.code}</code></td>
     <td class="advice">${adviceFor(one)}</td>
     <td><${CopyButton} text=${one.request_id} label=${t('copyId', { id: one.request_id })}><code>${one.request_id.slice(0, 8)}</code><//></td>
   </tr>`;

@@ -3,7 +3,9 @@ import { Sparkline } from '../components/sparkline.js';
 import { NONE, duration, percent, shortCount, signed } from '../format.js';
 import { html } from '../html.js';
 import { t } from '../i18n.js';
-import { errorShare, figuresOf, lineOf, pointsOf, sharesOf } from './figures.js';
+import { lineOf, requestsLine, sharesLine } from './figures.js';
+
+const SMALL = 0.1; // changes below that are told to a tenth of a percent
 
 const Tile = ({ label, span, value, change, values, kind, tint }) => html`
   <div class="tile">
@@ -13,32 +15,22 @@ const Tile = ({ label, span, value, change, values, kind, tint }) => html`
     <dd class="change">${change}</dd>
   </div>`;
 
-/** How a figure stands to that of the span before: `told` words the difference; empty where there is no span before. */
-function change(span, now, before, told) {
-  if (before === undefined || span === 'total') return '';
-  if (before === null || now === null) return t('noneBefore', { span: t(span) });
-  return t('changeBefore', { change: told(now, before), span: t(span) });
-}
+const growth = (share) => `${signed(share * 100, Math.abs(share) < SMALL ? 1 : 0)} %`;
+const difference = (share) => t('points', { difference: signed(share * 100, 2) });
 
-const asShare = (now, before) => (now === before ? '±0 %' : `${signed((now / before - 1) * 100, Math.abs(now / before - 1) < 0.1 ? 1 : 0)} %`);
-const asPoints = (now, before) => t('points', { difference: signed((now - before) * 100, 2) });
-
-export function Tiles({ window, span, endpoint, inFlight }) {
-  const figures = figuresOf(window, endpoint);
-  const points = pointsOf(window);
-  const [requests, errors] = ['requests', 'errors'].map((name) => lineOf(figures, name, points));
-  const { before } = figures;
-  const p95 = figures.duration_ms.p95;
+export function Tiles({ traffic, inFlight, span }) {
+  const { figures, change } = traffic;
+  const within = t(`in${span}`);
+  const since = (value, told) => (value === null ? t('noneBefore', { span: t(span) }) : t('changeBefore', { change: told(value), span: t(span) }));
   return html`
     <dl class="tiles" aria-label=${t('figures')}>
-      <${Tile} label=${t('requests')} span=${t(`in${span}`)} value=${shortCount(figures.requests)} values=${requests}
-        change=${change(span, figures.requests, before && (before.requests || null), asShare)} />
-      <${Tile} label=${t('errorRate')} span=${t(`in${span}`)} value=${figures.requests ? percent(errorShare(figures) * 100) : NONE}
-        values=${sharesOf(requests, errors)} tint="server" kind="line"
-        change=${change(span, figures.requests ? errorShare(figures) : null, before && (before.requests ? errorShare(before) : null), asPoints)} />
-      <${Tile} label="p95" span=${t(`in${span}`)} value=${duration(p95)} values=${lineOf(figures, 'p95', points, null)} kind="line" tint="second"
-        change=${change(span, p95, before && before.duration_ms.p95, asShare)} />
-      <${Tile} label=${t('inFlight')} span=${t('now')} value=${inFlight ? shortCount(inFlight.now) : NONE} values=${inFlight?.series ?? []} tint="first"
-        change=${inFlight ? t('peaks', { peak: inFlight.peak, before: inFlight.peak_before }) : ''} />
+      <${Tile} label=${t('requests')} span=${within} value=${shortCount(figures.requests)} values=${requestsLine(traffic)}
+        change=${since(change.requests, growth)} />
+      <${Tile} label=${t('errorRate')} span=${within} value=${figures.error_share === null ? NONE : percent(figures.error_share * 100)}
+        values=${sharesLine(traffic)} kind="line" tint="server" change=${since(change.error_share, difference)} />
+      <${Tile} label="p95" span=${within} value=${duration(figures.duration_ms.p95)} values=${lineOf(traffic, 'p95_ms', null)} kind="line" tint="second"
+        change=${since(change.p95_ms, growth)} />
+      <${Tile} label=${t('inFlight')} span=${t('now')} value=${shortCount(inFlight.now)} values=${inFlight.points} tint="first"
+        change=${t('peaks', { peak: inFlight.highest, before: inFlight.highest_before, span: t(span) })} />
     </dl>`;
 }

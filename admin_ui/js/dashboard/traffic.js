@@ -6,46 +6,43 @@ import { bytes, count, duration, instant, percent, tickCount } from '../format.j
 import { html } from '../html.js';
 import { t } from '../i18n.js';
 import { changeQuery } from '../route.js';
-import { OUTCOMES, figuresOf, lineOf, pointsOf, sharesOf } from './figures.js';
+import { OUTCOMES, lineOf, outcomeLine, sharesLine } from './figures.js';
 
 const KINDS = ['outcomes', 'latency', 'bytes'];
 const LEAST_HIGHEST_BYTES = 1_000;
 const LEAST_HIGHEST_MS = 10;
 
 const SHOWN = {
-  outcomes: (figures, points) => ({
+  outcomes: (traffic) => ({
     kind: 'bars', text: tickCount, sumLabel: t('requests'),
-    series: OUTCOMES.filter(([name]) => name === 'ok' || figures.outcomes?.[name]).map(([name, tint]) => ({
-      name, tint, label: t(`ending_${name}`), total: count(figures.outcomes?.[name] ?? 0), values: lineOf(figures, name, points),
+    series: OUTCOMES.filter(([name]) => name === 'ok' || traffic.figures.outcomes[name]).map(([name, tint]) => ({
+      name, tint, label: t(`ending_${name}`), total: count(traffic.figures.outcomes[name]), values: outcomeLine(traffic, name),
     })),
-    shares: {
-      label: t('errorRate'), text: (share) => percent(share * 100),
-      values: sharesOf(lineOf(figures, 'requests', points), lineOf(figures, 'errors', points)),
-    },
+    shares: { label: t('errorRate'), text: (share) => percent(share * 100), values: sharesLine(traffic) },
   }),
-  latency: (figures, points) => ({
+  latency: (traffic) => ({
     kind: 'lines', text: duration, leastHighest: LEAST_HIGHEST_MS,
     series: [
-      ['p95', 'p95', 'second', figures.duration_ms.p95], ['p50', 'p50', 'ok', figures.duration_ms.p50],
-      ['first_byte', t('firstByte'), 'first', figures.first_byte_ms.p50],
-    ].map(([name, label, tint, whole]) => ({ name, label, tint, total: duration(whole), values: lineOf(figures, name, points, null) })),
+      ['p95_ms', 'p95', 'second', traffic.figures.duration_ms.p95], ['p50_ms', 'p50', 'ok', traffic.figures.duration_ms.p50],
+      ['first_byte_ms', t('firstByte'), 'first', traffic.figures.first_byte_ms.p50],
+    ].map(([name, label, tint, whole]) => ({ name, label, tint, total: duration(whole), values: lineOf(traffic, name, null) })),
   }),
-  bytes: (figures, points) => ({
+  bytes: (traffic) => ({
     kind: 'bars', text: bytes, leastHighest: LEAST_HIGHEST_BYTES, sumLabel: t('bytesTogether'),
     series: [['response_bytes', 'ok'], ['request_bytes', 'first']].map(([name, tint]) => ({
-      name, tint, label: t(name), total: bytes(figures[name]), values: lineOf(figures, name, points),
+      name, tint, label: t(name), total: bytes(traffic.figures[name]), values: lineOf(traffic, name),
     })),
   }),
 };
 
-export function Traffic({ window, endpoint, shown, dimmed }) {
+export function Traffic({ traffic, endpoint, shown }) {
   const [hidden, setHidden] = useState(new Set());
   const kind = KINDS.includes(shown) ? shown : KINDS[0];
-  const figures = figuresOf(window, endpoint);
-  const drawn = SHOWN[kind](figures, pointsOf(window));
-  const label = t('chartLabel', { what: t(`chart_${kind}`), n: figures.requests, from: instant(window.from_ms), to: instant(window.to_ms) });
+  const drawn = SHOWN[kind](traffic);
+  const { from_ms: fromMs, to_ms: toMs, first_point_ms: firstMs, step_ms: stepMs, figures } = traffic;
+  const label = t('chartLabel', { what: t(`chart_${kind}`), n: figures.requests, from: instant(fromMs), to: instant(toMs) });
   return html`
-    <section class="panel traffic ${dimmed}" aria-label=${t('traffic')}>
+    <section class="panel traffic" aria-label=${t('traffic')}>
       <div class="panel-head">
         <h2>${t('traffic')} <small>${endpoint || t('allEndpoints')}</small></h2>
         <div class="segments" role="group" aria-label=${t('traffic')}>
@@ -55,6 +52,6 @@ export function Traffic({ window, endpoint, shown, dimmed }) {
       </div>
       <${Legend} series=${drawn.series} hidden=${hidden} onToggle=${(name) => setHidden(toggled(hidden, name))} label=${t('legend')} />
       <${Chart} key=${kind} ...${drawn} series=${drawn.series.filter(({ name }) => !hidden.has(name))} label=${label}
-        fromMs=${window.from_ms} toMs=${window.to_ms} stepMs=${window.step_s * 1_000} />
+        fromMs=${firstMs} toMs=${toMs} stepMs=${stepMs} />
     </section>`;
 }

@@ -45,8 +45,7 @@ const DASHBOARD_WORDS = {
   noneBefore: ['nothing to compare with in the {span} before', '前 {span}没有可比数据'],
   changeBefore: ['{change} vs. the {span} before', '较前 {span} {change}'],
   points: ['{difference} points', '{difference} 个百分点'],
-  peaks: ['at most {peak}, {before} in the span before', '最多 {peak}，前一时段最多 {before}'],
-  peak: ['at most {peak}', '最多 {peak}'],
+  peaks: ['at most {peak}, in the {span} before {before}', '最多 {peak}，前 {span}最多 {before}'],
 
   allEndpoints: ['all endpoints', '全部端点'],
   widenTo: ['Show all endpoints, not {endpoint} alone', '显示全部端点，取消限定 {endpoint}'],
@@ -73,7 +72,12 @@ const DASHBOARD_WORDS = {
   endpointHealth: ['Health', '健康状况'],
   course: ['Course', '趋势'],
   healthOf: [['{good} of {n} part with calls had less than 1 % errors', '{good} of {n} parts with calls had less than 1 % errors'], '{n} 个有请求的时段中有 {good} 个错误率低于 1 %'],
-  latestOf: [['Latest: {n} call, {share} errors', 'Latest: {n} calls, {share} errors'], '最近时段：{n} 次请求，错误 {share}'],
+  state_ok: ['The last 15 minutes: less than 5 % errors', '最近 15 分钟：错误低于 5 %'],
+  state_degraded: ['The last 15 minutes: 5 % errors or more', '最近 15 分钟：错误达 5 % 以上'],
+  state_failing: ['The last 15 minutes: half of the calls failed, or more', '最近 15 分钟：一半以上的请求失败'],
+  state_idle: ['The last 15 minutes: no calls', '最近 15 分钟：没有请求'],
+  state_unused: ['Never called', '从未使用'],
+  state_removed: ['Its mapping does not exist any more', '其映射已不存在'],
   showAlone: ['Show {endpoint} alone', '只显示 {endpoint}'],
   withoutCalls: [['{n} endpoint without calls in this span', '{n} endpoints without calls in this span'], '{n} 个端点在此时间范围内没有请求'],
 
