@@ -1,4 +1,4 @@
-"""What ends a request whose client has left."""
+"""What ends a request from outside: its client has left, or the operator ends it."""
 
 from __future__ import annotations
 
@@ -10,3 +10,7 @@ class ClientGone(gevent.GreenletExit):
 
     A GreenletExit, so that WSGI servers end the request without a traceback.
     """
+
+
+class CallEnded(gevent.GreenletExit):
+    """The operator has ended the call. Its client is still there, and is told as far as that can be."""

@@ -19,12 +19,15 @@ from app.proxy.admission import Admission
 from app.proxy.api.affinity import Affinity
 from app.proxy.api.choices import Choosing
 from app.proxy.engine import Engine
+from app.proxy.running import RunningCalls
 from app.proxy.tokens.admission import TokenAdmission
 from app.proxy.tokens.budget_admission import BudgetAdmission
 from app.proxy.upstream.certificates import verifying_context
 from app.proxy.upstream.dialing import Dialer, OwnAddress
 from app.proxy.upstream.pool import PoolLimits
 from app.proxy.upstream.transport import Transport
+from app.storage.active.asking import ActiveCalls
+from app.storage.active.keeper import ActiveKeeper
 from app.storage.affinity.conversations import Conversations
 from app.storage.affinity.given_ids import GivenIds
 from app.storage.affinity.keeper import AffinityKeeper
@@ -90,6 +93,8 @@ class Gateway:
     database: Database
     budgets: Budgets
     tasks: Tasks
+    active: ActiveCalls
+    active_keeper: ActiveKeeper
     keys_file: KeysFileKeeper | None
     """None where KEYS_FILE is off."""
 
@@ -112,6 +117,7 @@ class Gateway:
         self.engine.tokens.start()
         if self.recorder is not None:
             self.recorder.start()
+        self.active_keeper.start()
         if self.keys_file is not None:
             self.keys_file.start()
 
@@ -124,6 +130,7 @@ class Gateway:
         self.engine.tokens.stop()
         self.budgets.stop()
         self.engine.admission.stop()
+        self.active_keeper.stop()
         if self.recorder is not None:
             self.recorder.stop(FLUSH_S)
         self.engine.transport.close()
@@ -137,13 +144,11 @@ def build_gateway(config: Config) -> Gateway:
     connect = _connector(config, config.redis_url)
     dialer = _build_dialer(config)
     quick = partial(connect, socket_timeout_s=READER_TIMEOUT_S)
-    slots, minutes = Slots(quick()), Minutes(quick())
-    admission = Admission(Rates(quick()), slots)
     catalog = Catalog(connect(), config.limits, config.settings)
     budgets = _build_budgets(quick(), catalog)
+    slots, minutes = Slots(quick()), Minutes(quick())
     tokens = TokenAdmission(TokenLimits(slots, minutes, config.web_concurrency), BudgetAdmission(budgets))
-    transport = _build_transport(config, dialer)
-    engine = Engine(transport, admission, tokens, config.held_body_max_bytes, config.forwarded_fields)
+    engine = _build_engine(config, dialer, Admission(Rates(quick()), slots), tokens)
     recorder = _build_recorder(config, connect(), engine) if config.enable_stats else None
     log_sink = sink_of(STDERR)
     engine.calls.observers = [observer.record for observer in (recorder, log_sink) if observer is not None]
@@ -172,6 +177,8 @@ def build_gateway(config: Config) -> Gateway:
         database=Database(config.database, config.certificate_files, redis),
         budgets=budgets,
         tasks=Tasks(redis, secrets),
+        active=ActiveCalls(redis),
+        active_keeper=_build_active_keeper(connect(), engine, recorder),
         keys_file=_build_keys_file(config, connect(), catalog, pools, key_edits, dialer),
     )
 
@@ -186,11 +193,11 @@ def _build_dialer(config: Config) -> Dialer:
     return Dialer(egress, own, config.tcp_keepalive, config.forward_proxies, tls)
 
 
-def _build_transport(config: Config, dialer: Dialer) -> Transport:
+def _build_engine(config: Config, dialer: Dialer, admission: Admission, tokens: TokenAdmission) -> Engine:
     limits = PoolLimits(
         config.pool_max_idle, config.pool_max_idle_total, config.pool_idle_timeout_s, config.pool_max_age_s
     )
-    return Transport(dialer, limits)
+    return Engine(Transport(dialer, limits), admission, tokens, config.held_body_max_bytes, config.forwarded_fields)
 
 
 def _notice(log_sink: LogSink, choosing: Choosing, snapshot: Snapshot) -> None:
@@ -223,6 +230,11 @@ def _build_choosing(
         CostsKeeper(connect(), costs, lambda: catalog.snapshot.channels),
     )
     return Choosing(health, pools, limits, affinity, costs, keepers), health_keeper
+
+
+def _build_active_keeper(redis: Redis, engine: Engine, recorder: Recorder | None) -> ActiveKeeper:
+    process_id = recorder.process_id if recorder is not None else None
+    return ActiveKeeper(redis, RunningCalls(engine.calls), process_id, give_way)
 
 
 def _build_keys_file(

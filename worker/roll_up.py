@@ -13,6 +13,7 @@ from typing import Any
 
 import redis
 
+from app.storage.active.interrupted import InterruptedCalls
 from app.storage.connections import STATS_SUMMARY, Redis
 from app.storage.refusals import describe
 from app.storage.statistics.accounts import Account
@@ -33,6 +34,7 @@ class RollUp:
         self._ledger = Ledger(redis_client)
         self._describer = Describer()
         self._panel_describer = PanelDescriber()
+        self._interrupted = InterruptedCalls(redis_client)
 
     def run(self, now_ms: int, budget_s: float = BUDGET_S) -> int:
         """Books what waits and publishes what changed. Returns the number of envelopes booked.
@@ -45,6 +47,8 @@ class RollUp:
             envelopes += taken
             if time.monotonic() >= deadline:
                 break
+        else:
+            self._interrupted.book()
         self._ledger.publish(now_ms, lambda account: self._describe(account, now_ms))
         return envelopes
 

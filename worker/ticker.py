@@ -17,7 +17,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from app.core.statistics.windows import MINUTE_MS
-from app.storage.connections import STATS_EVENTS, STATS_LEASE, Redis
+from app.storage.connections import ACTIVE, STATS_EVENTS, STATS_LEASE, Redis
 from app.storage.refusals import describe
 
 log = logging.getLogger(__name__)
@@ -96,7 +96,7 @@ class Ticker(threading.Thread):
     def _is_due(self) -> bool:
         if time.monotonic() - self._worked_at >= IDLE_S or _minute() != self._minute:
             return True
-        return bool(self._redis.llen(STATS_EVENTS))
+        return bool(self._redis.llen(STATS_EVENTS)) or bool(self._redis.zcount(ACTIVE, 0, time.time_ns() // 1_000_000))
 
 
 def _minute() -> int:

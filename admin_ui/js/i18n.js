@@ -118,6 +118,7 @@ const WORDS = {
     'The worker writes another database than this gateway opens: give both the same DATABASE_URL, or one volume.',
     '后台进程写入的数据库与本网关打开的不同：请为两者设置相同的 DATABASE_URL，或共用一个卷。',
   ],
+  error_process_silent: ['The process that has this call does not answer.', '处理此请求的进程没有应答。'],
   error_upstream_failed: ['The upstream did not list its models.', '上游没有返回模型列表。'],
   error_unknown_field: ['This gateway does not know “{field}”.', '此网关不认识“{field}”。'],
   retryIn: [['Try again in {n} minute.', 'Try again in {n} minutes.'], '请在 {n} 分钟后重试。'],

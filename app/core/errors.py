@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from app.core.failures import Failure
+from app.core.statistics.events import ENDED_BY_OPERATOR
 
 if TYPE_CHECKING:
     from app.core.model import AccessToken
@@ -14,6 +15,8 @@ class GatewayError(Exception):
     """A request that ends with an answer of ours. The text is for the caller: what to do, and no secret."""
 
     type: ClassVar[str] = "gateway_error"
+    is_final: bool = False
+    """To try it again is of no use, and `x-should-retry: false` says so."""
 
     def __init__(self, status: int, code: str, message: str, *, retry_after_s: int | None = None) -> None:
         super().__init__(message)
@@ -57,7 +60,6 @@ class ApiError(GatewayError):
     def __init__(
         self, status: int, code: str, message: str, *, retry_after_s: int | None = None, is_final: bool = False
     ) -> None:
-        """`is_final`: to try it again is of no use, and `x-should-retry: false` says so."""
         super().__init__(status, code, message, retry_after_s=retry_after_s)
         self.is_final = is_final
         self.attempts = 0
@@ -70,6 +72,15 @@ class ApiError(GatewayError):
 
 class OperatorFault(GatewayError):
     """What the operator must mend: wrong configuration, or storage that is away (500, 503)."""
+
+
+class EndedByOperator(OperatorFault):
+    """The operator has ended the call while it went on (503): whoever made it is not to make it again at once."""
+
+    is_final = True
+
+    def __init__(self) -> None:
+        super().__init__(503, ENDED_BY_OPERATOR, "the gateway's operator has ended this call")
 
 
 class Invalid(ValueError):

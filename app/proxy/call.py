@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
+from gevent import getcurrent
+
+from app.client_gone import CallEnded
 from app.core.choosing.repeats import FailedCalls
 from app.core.errors import UpstreamFault
 from app.core.failures import Failure
@@ -14,7 +17,7 @@ from app.core.judging.outcome import Blame, Verdict
 from app.core.model import AccessToken, Upstream
 from app.core.money.cost import NO_COST
 from app.core.settings import Settings
-from app.core.statistics.events import ApiUse, RequestEvent
+from app.core.statistics.events import ENDED_BY_OPERATOR, ApiUse, RequestEvent
 from app.core.usage import ABSENT, Usage
 from app.proxy.admission import Admission
 from app.proxy.attempt import Attempt
@@ -39,9 +42,15 @@ class Calls:
 
     observers: list[Callable[[RequestEvent], None]] = field(default_factory=list)
     """Who is told of each finished one. They must not wait."""
-    active: int = 0
+    running: dict[Call, None] = field(default_factory=dict)
+    """Those that have not ended, in the order in which they came."""
     failed: FailedCalls = field(default_factory=FailedCalls)
     """Of those to channels what failed lately."""
+
+    @property
+    def active(self) -> int:
+        """How many have not ended."""
+        return len(self.running)
 
 
 class Hold(Protocol):
@@ -67,9 +76,9 @@ class Call:
     """What one request has to account for: it is told of once, at its end, by `settle` or `end`."""
 
     __slots__ = (
-        "_calls", "_endpoint", "_first_byte_s", "_inbound", "_is_told", "_longest_s", "_own_deadline_s", "_started_s",
-        "_status", "_told", "answer_deadline_s", "attempt", "attempts", "cost", "deadline_s", "holds", "token",
-        "usage", "use", "watch",
+        "_calls", "_endpoint", "_first_byte_s", "_inbound", "_is_told", "_longest_s", "_own_deadline_s", "_status",
+        "_told", "answer_deadline_s", "asking", "attempt", "attempts", "body", "cost", "deadline_s", "greenlet",
+        "holds", "started_s", "token", "usage", "use", "watch",
     )  # fmt: skip
 
     def __init__(self, calls: Calls, inbound: Inbound, endpoint: str, total_timeout_s: float) -> None:
@@ -77,7 +86,8 @@ class Call:
         self._calls = calls
         self._inbound = inbound
         self._endpoint = endpoint
-        self._started_s = time.monotonic()
+        self.started_s = time.monotonic()
+        """When it came."""
         self._first_byte_s = 0.0
         self._status = 0
         self.attempt: Attempt | None = None
@@ -94,7 +104,13 @@ class Call:
         """The one that was shown; None where none was, or none is asked for."""
         self.holds: list[Hold] = []
         self.watch: ClientWatch | None = None
-        self.deadline_s = self._started_s + total_timeout_s if total_timeout_s else NEVER
+        self.greenlet: Any = getcurrent()
+        """The one that waits for whatever the call waits for; None once it has ended."""
+        self.asking: object = None
+        """The attempts of a call to channels, while it has no answer yet."""
+        self.body: Relay | Tunnel | None = None
+        """The answer on its way to the client."""
+        self.deadline_s = self.started_s + total_timeout_s if total_timeout_s else NEVER
         """When all must be over, by time.monotonic()."""
         self.answer_deadline_s = self.deadline_s
         """When an answer must have begun."""
@@ -102,7 +118,7 @@ class Call:
         self._longest_s = self.deadline_s
         self._told = NO_DEADLINES
         self._is_told = False
-        calls.active += 1
+        calls.running[self] = None
 
     def bound(self, total_timeout_s: float, told: CallerDeadlines | None = None) -> None:
         """The operator lets whoever is tried now take so long, from the call's begin (0: no limit).
@@ -114,12 +130,12 @@ class Call:
         self._told = told
         own_s = self._longest_s
         if total_timeout_s:
-            own_s = min(own_s, self._started_s + total_timeout_s)
+            own_s = min(own_s, self.started_s + total_timeout_s)
         self._own_deadline_s = own_s
-        self.deadline_s = min(own_s, self._started_s + told.whole_s) if told.whole_s else own_s
+        self.deadline_s = min(own_s, self.started_s + told.whole_s) if told.whole_s else own_s
         self.answer_deadline_s = self.deadline_s
         if told.answer_s:
-            self.answer_deadline_s = min(self.deadline_s, self._started_s + told.answer_s)
+            self.answer_deadline_s = min(self.deadline_s, self.started_s + told.answer_s)
 
     def enter(self, admission: Admission, settings: Settings) -> None:
         """Takes its place among all calls of the gateway, where those are limited. Raises Busy."""
@@ -145,14 +161,14 @@ class Call:
     def late(self, deadline_s: float, upstream: Upstream) -> UpstreamFault:
         """What is wrong when one of the deadlines has passed: the operator set it, or the caller."""
         if deadline_s < self._own_deadline_s:
-            text = f"{upstream.authority} took longer than the caller allows: {deadline_s - self._started_s:g} s"
+            text = f"{upstream.authority} took longer than the caller allows: {deadline_s - self.started_s:g} s"
             return UpstreamFault(Failure.CALLER_TIMEOUT, text)
         return faults.total_timeout(upstream)
 
     def fairly(self, verdict: Verdict, began_s: float) -> Verdict:
         """What follows from an attempt ended by the total timeout: nothing, where others had used that up."""
-        whole_s = self._own_deadline_s - self._started_s
-        return verdict if 2 * (began_s - self._started_s) < whole_s else verdict._replace(blame=Blame.NOBODY)
+        whole_s = self._own_deadline_s - self.started_s
+        return verdict if 2 * (began_s - self.started_s) < whole_s else verdict._replace(blame=Blame.NOBODY)
 
     def begin_attempt(self, upstream: Upstream) -> Attempt:
         """A try of `upstream`; the one before it has ended. Raises ClientGone where the client left meanwhile."""
@@ -173,7 +189,7 @@ class Call:
 
     def ms_until(self, monotonic_s: float) -> float:
         """How long it had taken by then."""
-        return (monotonic_s - self._started_s) * 1000
+        return (monotonic_s - self.started_s) * 1000
 
     def settle(self, body: Relay | Tunnel) -> None:
         """Ends a call whose answer went to the client, as far as it did."""
@@ -185,33 +201,62 @@ class Call:
             self.watch.stop()
         self._record(status, error_code, 0)
 
+    @property
+    def request_id(self) -> str:
+        return self._inbound.request_id
+
+    def event_so_far(self, ended_at_ms: int, duration_ms: float) -> RequestEvent:
+        """What would be told if it ended now, without an error of its own. Nothing ends by it."""
+        body = self.body
+        if body is None:
+            return self._event(0, "", 0, ended_at_ms, duration_ms)
+        return self._event(body.status or self._status, "", body.sent_bytes, ended_at_ms, duration_ms)
+
+    def break_in(self) -> None:
+        """The operator ends it: to be called by the loop, while its greenlet waits."""
+        greenlet = self.greenlet
+        if greenlet is None:
+            return  # it has ended meanwhile
+        if self.body is not None:
+            self.body.error_code = ENDED_BY_OPERATOR
+        greenlet.throw(CallEnded())
+
     def _record(self, status: int, error_code: str, sent_bytes: int) -> None:
         if self._is_told:
             return
         self._is_told = True
         now_s = time.monotonic()
-        self._calls.active -= 1
+        self._calls.running.pop(self, None)
+        self.greenlet = self.asking = self.body = None
         attempt = self.attempt
         if attempt is not None:
             attempt.end()
         for hold in self.holds:
             hold.end(self)
-        inbound = self._inbound
+        duration_ms = (now_s - self.started_s) * 1000
+        event = self._event(status, error_code, sent_bytes, int(time.time() * 1000), duration_ms)
+        for observe in self._calls.observers:
+            observe(event)
+
+    def _event(
+        self, status: int, error_code: str, sent_bytes: int, ended_at_ms: int, duration_ms: float
+    ) -> RequestEvent:
+        inbound, attempt = self._inbound, self.attempt
         trace = inbound.trace or NO_TRACE
         use = self.use
         if use is not None or self.token is not None or self.usage is not ABSENT:
             use = self._used(use or ApiUse(mapping=self._endpoint))
-        event = RequestEvent(
+        return RequestEvent(
             inbound.request_id,
-            int(time.time() * 1000),
+            ended_at_ms,
             self._endpoint,
             inbound.method,
             status,
             error_code,
             attempt.sent_body_bytes if attempt is not None else 0,
             sent_bytes,
-            (now_s - self._started_s) * 1000,
-            (self._first_byte_s - self._started_s) * 1000 if self._first_byte_s else None,
+            duration_ms,
+            (self._first_byte_s - self.started_s) * 1000 if self._first_byte_s else None,
             trace.trace_id,
             inbound.client,
             attempt.upstream.authority if attempt is not None else "",
@@ -220,8 +265,6 @@ class Call:
             trace.parent_span_id,
             use,
         )
-        for observe in self._calls.observers:
-            observe(event)
 
     def _used(self, use: ApiUse) -> ApiUse:
         """What calls to channels have, and those that showed a token or were metered."""

@@ -9,10 +9,11 @@ from typing import NoReturn
 
 from gevent import GreenletExit
 
-from app.core.errors import GatewayError, OperatorFault
+from app.client_gone import CallEnded
+from app.core.errors import EndedByOperator, GatewayError, OperatorFault
 from app.core.model import Upstream
 from app.core.settings import Limits, Settings
-from app.core.statistics.events import CLIENT_GONE
+from app.core.statistics.events import CLIENT_GONE, ENDED_BY_OPERATOR
 from app.proxy.admission import Admission
 from app.proxy.attempt import Attempt
 from app.proxy.call import Call, Calls
@@ -83,7 +84,7 @@ class Engine:
         call.answered(answer.status)
         if answer.status == 101:
             return switched(call, inbound, exchange, call.settle)
-        relay = Relay(exchange, at_hand, call.watch, call.settle if meter is None else meter.settle)
+        relay = call.body = Relay(exchange, at_hand, call.watch, call.settle if meter is None else meter.settle)
         if meter is not None:
             meter.look_at(relay, exchange, cuts=settings.budget_cut_streams)
         return Reply(answer.status, answer.reason, header_fields.to_client(answer.headers, answer.connection), relay)
@@ -144,7 +145,7 @@ def switched(call: Call, inbound: Inbound, exchange: Exchange, settle: Callable[
         call.watch.stop()  # from now on the tunnel reads the client's socket
     assert inbound.detach is not None  # noqa: S101 - handle() has asked for no switch otherwise
     idle_timeout = exchange.upstream.limits.idle_timeout
-    tunnel = Tunnel(exchange, inbound.client_socket, inbound.detach(), idle_timeout, settle)
+    tunnel = call.body = Tunnel(exchange, inbound.client_socket, inbound.detach(), idle_timeout, settle)
     answer = exchange.answer
     fields = header_fields.to_client(answer.headers, answer.connection)
     fields += [("Connection", "Upgrade"), ("Upgrade", inbound.upgrade)]
@@ -167,6 +168,9 @@ def break_off(call: Call, error: BaseException) -> NoReturn:
         case HttpSyntaxError():
             call.end(400, "bad_request")
             raise malformed_request(error) from None
+        case CallEnded():
+            call.end(503, ENDED_BY_OPERATOR)
+            raise EndedByOperator from None
         case GatewayError():
             if error.status >= 500:  # others are the caller's doing, who could fill the log with them
                 log.warning("%s: %s", error.code, error.message)

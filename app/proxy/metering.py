@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
-from app.core.errors import GatewayError
+from app.core.errors import EndedByOperator, GatewayError
 from app.core.money.amounts import NANO
 from app.core.money.cost import Cost
 from app.core.money.prices import Prices
@@ -47,7 +47,7 @@ _MAX_NAME: Final = 200
 class MeterStage:
     """Shows an answer to an observer that has a meter."""
 
-    __slots__ = ("_decoder", "_is_blind", "_seen_bytes", "observer")
+    __slots__ = ("_decoder", "_is_blind", "_seen_bytes", "observer", "words_for")
 
     def __init__(self, observer: Observer, decoder: Decoder | None = None, seen_bytes: int = 0) -> None:
         """`seen_bytes`: what the observer has seen already; it is the first piece."""
@@ -55,6 +55,8 @@ class MeterStage:
         self._decoder = decoder
         self._seen_bytes = seen_bytes
         self._is_blind = False
+        self.words_for: Callable[[GatewayError], LastWords | None] | None = None
+        """What ends a stream that is ended by us; None where nothing can be said."""
 
     @property
     def is_coded(self) -> bool:
@@ -80,8 +82,9 @@ class MeterStage:
         return b""
 
     def fail(self, error: GatewayError) -> LastWords | None:
-        """See relay.Stage."""
-        return None
+        """See relay.Stage. A stream that broke otherwise is not ours to end."""
+        is_ours = isinstance(error, EndedByOperator) and self.observer.is_stream
+        return self.words_for(error) if is_ours and self.words_for is not None else None
 
     def _look_at(self, piece: bytes) -> None:
         """At the next piece, or, where that is empty, at the end."""
@@ -204,9 +207,9 @@ class MappingMeter:
         if stage is None:
             return
         self._observer = stage.observer
+        words_for = stage.words_for = None if stage.is_coded else self._words_for
         stages: list[Stage] = [stage]
         if cuts:
-            words_for = None if stage.is_coded else self._words_for
             stages += cut_stages(self._call, stage.observer, self._cost_of, self._asked_bytes, words_for)
         relay.pass_through(*stages)
 
@@ -216,7 +219,9 @@ class MappingMeter:
     def _words_for(self, error: GatewayError) -> LastWords | None:
         observer = self._observer
         assert observer is not None  # noqa: S101 - it was looked at
-        words = observer.last_words(OurError(error.status, error.code, error.message, self._request_id))
+        is_final = isinstance(error, EndedByOperator)
+        ours = OurError(error.status, error.code, error.message, self._request_id, is_final=is_final)
+        words = observer.last_words(ours)
         return None if words is None else LastWords(words, observer.dialect.ends_cleanly)
 
     def settle(self, body: Relay | Tunnel) -> None:

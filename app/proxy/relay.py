@@ -14,9 +14,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, Protocol
 
-from app.client_gone import ClientGone
-from app.core.errors import GatewayError
-from app.core.statistics.events import CLIENT_GONE
+from app.client_gone import CallEnded, ClientGone
+from app.core.errors import EndedByOperator, GatewayError
+from app.core.statistics.events import CLIENT_GONE, ENDED_BY_OPERATOR
 from app.proxy.client_watch import ClientWatch
 from app.proxy.upstream.answer_body import Silence
 from app.proxy.upstream.exchange import Exchange
@@ -110,6 +110,11 @@ class Relay:
             self.status, self.error_code = error.status, error.code
             self.close()
             raise
+        except CallEnded:
+            ended = EndedByOperator()
+            self.status, self.error_code = ended.status, ended.code
+            self.close()
+            raise ended from None
         except BaseException:  # a client that has gone, too: nobody else knows of this body yet
             self.close()
             raise
@@ -124,6 +129,8 @@ class Relay:
         except ClientGone:
             self.error_code = CLIENT_GONE
             raise
+        except CallEnded:
+            piece = self._broken(EndedByOperator())
         except GatewayError as error:
             piece = self._broken(error)
         if piece is None:
@@ -160,7 +167,8 @@ class Relay:
         """What the client gets when the body breaks: what a stage still says, or a visible break."""
         self.error_code = error.code
         self.fault = error
-        log.warning("%s in the body: %s", error.code, error.message)
+        if error.code != ENDED_BY_OPERATOR:
+            log.warning("%s in the body: %s", error.code, error.message)
         said = [words for stage in self._stages if (words := stage.fail(error)) is not None]
         if not said:
             # What WSGI servers take for a connection that is gone: they close it and say no more.

@@ -13,7 +13,7 @@ from typing import Any
 import gevent
 from gevent import socket
 
-from app.client_gone import ClientGone
+from app.client_gone import CallEnded, ClientGone
 from app.core.errors import GatewayError, UpstreamFault
 from app.core.failures import Failure
 from app.core.statistics.events import CLIENT_GONE
@@ -76,6 +76,8 @@ class Tunnel:
                 self.sent_bytes += len(piece)
         except GatewayError as error:
             self.error_code = self.error_code or error.code
+        except CallEnded:
+            pass  # whoever ended it has said so
         except (ClientGone, OSError):
             self.error_code = self.error_code or CLIENT_GONE
         raise StopIteration

@@ -13,6 +13,7 @@ from app.gateway import Gateway
 from app.routes import cors
 from app.routes.address_page import build_address_page
 from app.routes.admin.answers import MAX_BODY_BYTES, error_answer
+from app.routes.admin.calls.active import add_active_routes
 from app.routes.admin.channel_acts import add_channel_act_routes
 from app.routes.admin.channels import add_channel_routes
 from app.routes.admin.explain import add_explain_route
@@ -65,6 +66,7 @@ def build_flask(gateway: Gateway) -> Flask:
     add_playground_route(admin, gateway)
     add_token_routes(admin, gateway)
     add_log_routes(admin, gateway)
+    add_active_routes(admin, gateway)
     add_price_routes(admin, gateway)
     add_warning_route(admin, gateway)
     add_backup_routes(admin, gateway)

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from app.core.errors import ApiError, GatewayError
+from app.core.errors import GatewayError
 from app.wire.dialects.dialect import Dialect, OurError
 from app.wire.http.headers import Headers
 
@@ -27,12 +27,15 @@ class ErrorReply(NamedTuple):
 def error_reply(error: GatewayError, request_id: str) -> ErrorReply:
     """`{"error":{"message","type","code","request_id"}}`, the shape that the OpenAI SDKs read."""
     text = {"message": error.message, "type": error.type, "code": error.code, "request_id": request_id}
-    return _reply(error, orjson.dumps({"error": text}), error.retry_after_s)
+    reply = _reply(error, orjson.dumps({"error": text}), error.retry_after_s)
+    if error.is_final:
+        reply.headers.append(("x-should-retry", "false"))
+    return reply
 
 
 def api_error_reply(error: GatewayError, dialect: Dialect, request_id: str) -> ErrorReply:
     """The same in the caller's dialect, with what tells its SDK whether, and when, to ask again."""
-    is_final = error.status in (401, 403, 404) or (isinstance(error, ApiError) and error.is_final)
+    is_final = error.status in (401, 403, 404) or error.is_final
     retry_after_s = error.retry_after_s
     if retry_after_s is None:
         retry_after_s = _RETRY_AFTER_S.get(error.status)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import time
 from collections.abc import Iterator
 from itertools import count, pairwise
@@ -61,6 +62,7 @@ class World:
         self._numbers = count()
         self.tokens: list[str] = []
         self.prefixes: list[str] = []
+        self._going: list[socket.socket] = []
 
     def number(self) -> int:
         return next(self._numbers)
@@ -131,12 +133,22 @@ class World:
         with open_redis(self.gateway.redis_url) as client:
             return str(Log(self.gateway, client).of(reply)["request"]["request_id"])
 
+    def _call_id(self, known: dict[str, str]) -> str:
+        """Of a call that goes on, as its body does not end."""
+        sock = self.gateway.connect()
+        self._going.append(sock)
+        sock.sendall(f"POST /{self._prefix(known)}/x HTTP/1.1\r\nHost: g\r\nContent-Length: 9\r\n\r\n1".encode())
+        asked = ("GET", "/api/active")
+        return str(wait_until(lambda: self.gateway.admin(*asked).json()["active"], "it goes on")[0]["id"])
+
     def _task_id(self, known: dict[str, str]) -> str:
         keys = [f"sk-{number:09}" for number in range(AT_ONCE + 1)]
         reply = self.gateway.admin("POST", f"/api/channels/{self._channel_id(known)}/keys", {"keys": keys})
         return str(reply.json()["task"]["id"])
 
     def close(self) -> None:
+        for sock in self._going:
+            sock.close()
         for path, names in (("tokens", self.tokens), ("mappings", self.prefixes)):
             for name in names:
                 self.gateway.admin("DELETE", f"/api/{path}/{name}")

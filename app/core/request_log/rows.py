@@ -12,12 +12,25 @@ from typing import Any, Final, NamedTuple
 
 from app.core.failures import Failure, Phase
 from app.core.judging.outcome import Facts, Outcome, judge
-from app.core.statistics.events import CLIENT_GONE, ApiUse, FailedAttempt, RequestEvent
+from app.core.statistics.events import (
+    CLIENT_GONE,
+    ENDED_BY_OPERATOR,
+    INTERRUPTED,
+    ApiUse,
+    FailedAttempt,
+    RequestEvent,
+)
 
 UNKNOWN_CREDENTIALS: Final = frozenset({"access_token_invalid", "access_token_required"})
 """Reasons of calls that anybody can make."""
 MAX_REASON: Final = 400
 
+_NOBODYS: Final = {
+    CLIENT_GONE: Outcome.CLIENT_GONE.value,
+    ENDED_BY_OPERATOR: Outcome.ENDED.value,
+    INTERRUPTED: Outcome.INTERRUPTED.value,
+}
+"""What became of a call, by the code of its event, wherever it stood."""
 _LABELS: Final = frozenset(outcome.value for outcome in Outcome)
 
 
@@ -224,8 +237,8 @@ def _outcome_of(event: RequestEvent) -> str:
 @lru_cache(maxsize=1024)
 def _outcome(status: int, error_code: str, was_sent: bool, has_begun: bool) -> str:
     """By the one table of outcomes, whose texts nobody has looked for in the answers of mappings."""
-    if error_code == CLIENT_GONE:
-        return Outcome.CLIENT_GONE.value
+    if error_code in _NOBODYS:
+        return _NOBODYS[error_code]
     if not was_sent:
         return Outcome.REFUSED.value if status >= 400 else Outcome.ANSWERED_HERE.value
     failure = None

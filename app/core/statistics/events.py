@@ -8,8 +8,12 @@ from app.core.usage import Usage
 
 CLIENT_GONE: Final = "client_gone"
 """Error code of a request whose client left: it blames nobody and counts as no error."""
-BLAMELESS: Final = frozenset({CLIENT_GONE, "ended_by_operator", "interrupted"})
-"""Error codes that count as no error: the client left, an operator ended it, its process ended."""
+ENDED_BY_OPERATOR: Final = "ended_by_operator"
+"""The same of one that the operator ended."""
+INTERRUPTED: Final = "interrupted"
+"""The same of one whose process died; nobody was told."""
+BLAMELESS: Final = frozenset({CLIENT_GONE, ENDED_BY_OPERATOR, INTERRUPTED})
+"""Error codes that count as no error."""
 
 
 class FailedAttempt(NamedTuple):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, Protocol
 
+from app.client_gone import CallEnded
 from app.core.callers.permissions import check_call
 from app.core.errors import ApiError, UpstreamFault
 from app.core.failures import Failure
@@ -15,7 +16,7 @@ from app.core.judging.outcome import GOOD, Blame, Facts, Flaw, Outcome, Verdict,
 from app.core.model import AccessToken, Snapshot
 from app.core.money.cost import Cost
 from app.core.money.prices import Prices
-from app.core.statistics.events import CLIENT_GONE
+from app.core.statistics.events import CLIENT_GONE, ENDED_BY_OPERATOR
 from app.core.usage import Usage
 from app.proxy.api import told
 from app.proxy.api.attempts import Attempts, Choices, Chosen, Failed, Try
@@ -42,6 +43,8 @@ log = logging.getLogger(__name__)
 
 _LEFT: Final = Verdict(Outcome.CLIENT_GONE)
 """Of an answer whose client did not wait for its end."""
+_ENDED: Final = Verdict(Outcome.ENDED)
+"""Of one that the operator ended."""
 
 
 class CallChoices(Choices, Protocol):
@@ -95,12 +98,12 @@ def _served(
         _admit(engine, call, token, request, snapshot)
         repeated = Repeated(engine.calls.failed, request)
         choices = choose(request)
-        attempts = Attempts(call, request, choices, snapshot, engine.transport, repeated.times)
+        call.asking = attempts = Attempts(call, request, choices, snapshot, engine.transport, repeated.times)
         chosen = attempts.run(engine.forwarded_fields)
     except BaseException as error:  # as above
         request.body.close()
         if attempts is not None:
-            told.tell_broken_off(call, attempts)
+            told.tell_broken_off(call, attempts, _ENDED if isinstance(error, CallEnded) else _LEFT)
         break_off(call, error)
     return _answered(call, request, attempts, chosen, choices, snapshot, repeated)
 
@@ -126,6 +129,7 @@ def _answered(
     repeated: Repeated,
 ) -> Served:
     """What the client gets of all that was tried."""
+    call.asking = None
     try:
         if chosen is not None:
             of = chosen.of
@@ -194,7 +198,7 @@ def _relayed(
 
     if answer.status == 101:
         return switched(call, request.inbound, chosen.exchange, settle)
-    relay = Relay(chosen.exchange, chosen.held, call.watch, settle)
+    relay = call.body = Relay(chosen.exchange, chosen.held, call.watch, settle)
     if stages:
         relay.pass_through(*stages)
     fields = key.masked_fields(header_fields.to_client(answer.headers, answer.connection))
@@ -211,6 +215,8 @@ def _verdict_at_the_end(request: ApiRequest, chosen: Chosen, snapshot: Snapshot,
     """What became of an answer that was chosen: where it breaks later, that counts against its channel."""
     if body.error_code == CLIENT_GONE:
         return _LEFT
+    if body.error_code == ENDED_BY_OPERATOR:
+        return _ENDED
     if isinstance(body, Tunnel):
         return GOOD
     observer = chosen.observer

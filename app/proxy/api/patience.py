@@ -14,7 +14,7 @@ from typing import Any, Final
 import gevent
 
 from app.client_gone import ClientGone
-from app.core.errors import ApiError, GatewayError
+from app.core.errors import GatewayError
 from app.core.settings import Settings
 from app.proxy.api.request import ApiRequest
 from app.proxy.api.served import Served
@@ -65,12 +65,14 @@ class _Asking:
         may still have to wait then: so all stands here, and this is held until the end.
         """
         _ASKING.add(self)
+        self._call.greenlet = gevent.getcurrent()
         try:
             self._served = self._act()
         except BaseException as error:  # whoever waits is told, whatever it is
             self._error = error
         if self._call.watch is not None:
             self._call.watch.throw_into(self._waiting)
+        self._call.greenlet = self._waiting
         _ASKING.discard(self)
 
     @property
@@ -129,8 +131,7 @@ class _LateBody:
         try:
             served = self._asking.served()
         except GatewayError as error:
-            is_final = isinstance(error, ApiError) and error.is_final
-            return iter([self._event(error.status, error.code, error.message, is_final=is_final)])
+            return iter([self._event(error.status, error.code, error.message, is_final=error.is_final)])
         reply = served.reply
         if reply.status < 300 and (find(reply.headers, "content-type") or "").startswith("text/event-stream"):
             return iter(reply.body)

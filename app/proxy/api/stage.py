@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from app.core.channels.keys import Key
-from app.core.errors import GatewayError, UpstreamFault
+from app.core.errors import EndedByOperator, GatewayError, UpstreamFault
 from app.core.failures import Failure
 from app.proxy.relay import LastWords
 from app.wire.dialects.dialect import OurError
@@ -50,5 +50,9 @@ class ApiStage:
     def fail(self, error: GatewayError) -> LastWords | None:
         """See relay.Stage."""
         observer = self._observer
-        words = observer.last_words(OurError(error.status, error.code, error.message, self._request_id))
+        words = observer.last_words(self._told(error))
         return None if words is None else LastWords(words, observer.dialect.ends_cleanly)
+
+    def _told(self, error: GatewayError) -> OurError:
+        is_final = isinstance(error, EndedByOperator)
+        return OurError(error.status, error.code, error.message, self._request_id, is_final=is_final)

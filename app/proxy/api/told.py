@@ -79,17 +79,29 @@ def tell_failed(call: Call, attempts: Attempts, seen: Failed) -> None:
     use.seen_attempt = 0 if seen is last else attempts.failed.index(seen) + 1
 
 
-def tell_broken_off(call: Call, attempts: Attempts) -> None:
-    """The call ends while somebody is asked, by an error or because its client has left; or before anybody was."""
+def tell_broken_off(call: Call, attempts: Attempts, verdict: Verdict) -> None:
+    """The call ends while somebody is asked, by an error or because its client has left; or before anybody was.
+
+    `verdict`: what became of the attempt.
+    """
     current = attempts.current
     if current is not None:
-        _tell_last(call, current, None)
+        tell_so_far(call, attempts)
         call.usage = usage_told(current.observer)
-        call.cost = attempts.choices.note(current, Verdict(Outcome.CLIENT_GONE), 0, call.usage)
-        call.attempts = len(attempts.failed) + 1
-        _use_of(call).failed = [_told(call, one) for one in attempts.failed]
+        call.cost = attempts.choices.note(current, verdict, 0, call.usage)
     elif attempts.failed:
         tell_failed(call, attempts, attempts.failed[-1])
+
+
+def tell_so_far(call: Call, attempts: Attempts) -> None:
+    """Somebody is asked, or was; nobody has given a good answer yet. Whatever comes of it is told over this."""
+    current, failed = attempts.current, attempts.failed
+    if current is None and not failed:
+        return
+    _tell_last(call, current or failed[-1].of, None)
+    before = failed if current is not None else failed[:-1]
+    call.attempts = len(before) + 1
+    _use_of(call).failed = [_told(call, one) for one in before]
 
 
 def tell_end(call: Call, outcome: Outcome, text: str) -> None:

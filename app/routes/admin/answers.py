@@ -53,6 +53,7 @@ Code = Literal[
     "not_found",
     "passphrase_missing",
     "passphrase_wrong",
+    "process_silent",
     "session_ended",
     "storage_away",
     "storage_refuses",

@@ -6,7 +6,7 @@ the same one again, and whoever opens it skips what it has seen before: so each 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -75,10 +75,15 @@ def unpack(packed: bytes) -> Envelope | None:
         version, process_id, seq, dropped, rows = orjson.loads(packed)[:5]
         if version != VERSION or not isinstance(process_id, str):
             return None
-        events = [event for event in map(_event, rows) if event is not None]
+        events = events_of(rows)
         return Envelope(process_id, int(seq), int(dropped) + len(rows) - len(events), events)
     except (LookupError, TypeError, ValueError):  # LookupError: what a JSON object says to a slice, from Python 3.12 on
         return None
+
+
+def events_of(rows: Iterable[Any]) -> list[RequestEvent]:
+    """Those of encoded events that are some; `rows`: the JSON of each."""
+    return [event for event in map(_event, rows) if event is not None]
 
 
 def _event(fields: Any) -> RequestEvent | None:

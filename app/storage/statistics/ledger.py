@@ -21,6 +21,7 @@ from app.core.statistics.tallies import Tally
 from app.core.statistics.token_use import uses_of
 from app.core.statistics.windows import DAY_MS, HOUR_MS, MINUTE_MS, Deltas, fold
 from app.core.wording import counted
+from app.storage.active.stored import ids_with_entries, told_already, write_ended
 from app.storage.connections import (
     STATS_BACKLOG,
     STATS_CURSOR,
@@ -40,7 +41,7 @@ from app.storage.connections import (
 from app.storage.request_log.booking import LogBook
 from app.storage.statistics import token_uses
 from app.storage.statistics.accounts import HOURS_KEPT_MS, MINUTES_KEPT_MS, Account, Accounts
-from app.storage.statistics.envelopes import unpack
+from app.storage.statistics.envelopes import Envelope, unpack
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,8 @@ class _Batch:
     seqs: dict[str, int] = field(default_factory=dict)
     """Process id → the last number that is rolled up with this batch."""
     events: list[RequestEvent] = field(default_factory=list)
+    ended: dict[str, list[str]] = field(default_factory=dict)
+    """Process id → ids of its calls that have ended, and may have an entry among the active ones."""
 
 
 class Ledger:
@@ -173,6 +176,7 @@ class Ledger:
         known: Any = self._redis.hmget(STATS_SEQ, senders) if senders else []
         seqs = {name: _count(seq) for name, seq in zip(senders, known, strict=True)}
         batch = _Batch(envelopes=len(packed), seqs=seqs)
+        opened: list[Envelope] = []
         for envelope in envelopes:
             if envelope is None:
                 batch.dropped += 1
@@ -182,8 +186,18 @@ class Ledger:
             if envelope.seq > seqs[envelope.process_id]:
                 seqs[envelope.process_id] = envelope.seq
                 batch.dropped += envelope.dropped
-                batch.events += envelope.events
+                opened.append(envelope)
+        self._add_events(batch, opened)
         return batch
+
+    def _add_events(self, batch: _Batch, opened: list[Envelope]) -> None:
+        """But for those of calls that were booked as interrupted when their process seemed dead."""
+        for envelope in opened:
+            batch.ended.setdefault(envelope.process_id, []).extend(ids_with_entries(envelope.events))
+        told = told_already(self._redis, batch.ended)
+        for envelope in opened:
+            sender = envelope.process_id
+            batch.events += [event for event in envelope.events if (sender, event.request_id) not in told]
 
     def _summed(self, deltas: Deltas, now_ms: int) -> list[_Sums]:
         """What the touched keys hold from now on. A bucket so old that Redis would drop it at once is left out."""
@@ -226,6 +240,7 @@ class Ledger:
             pipe.incrby(STATS_DROPPED, batch.dropped)
         if batch.seqs:
             pipe.hset(STATS_SEQ, mapping={name: f"{seq}:{now_ms}" for name, seq in batch.seqs.items()})
+        write_ended(pipe, batch.ended)
         pipe.decrby(STATS_BACKLOG, batch.waiting)
         pipe.ltrim(STATS_EVENTS, batch.envelopes, -1)
         pipe.set(STATS_CURSOR, cursor)

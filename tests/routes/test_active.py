@@ -1,0 +1,140 @@
+"""Calls that have not ended, of all processes, and how the operator ends one."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+
+from tests.support.api_calls import BEARER, TOKEN, Accounts
+from tests.support.gateway import GatewayProcess
+from tests.support.own_redis import running_redis
+from tests.support.upstream import Peer, Upstream
+from tests.support.waiting import wait_until
+
+TEXT = b'data: {"choices": [{"delta": {"content": "hi"}}]}\n\n'
+CHAT = json.dumps({"model": "m", "stream": True})
+
+
+class Held:
+    """An upstream whose answers stop where the path or body says, until the gateway closes."""
+
+    def __init__(self) -> None:
+        self.closed_s: list[float] = []
+        """When it saw each connection closed, by time.monotonic()."""
+        self.upstream = Upstream(self._serve)
+
+    def _serve(self, peer: Peer) -> None:
+        seen = peer.read_request()
+        if seen is None:
+            return
+        if b"stream" in seen.body or seen.target.endswith("/streams"):
+            peer.begin_stream()
+            peer.send_chunk(TEXT)
+        peer.wait_closed(30)
+        self.closed_s.append(time.monotonic())
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
+    """A gateway of two web processes, whose calls alone are counted."""
+    with running_redis(tmp_path_factory.mktemp("redis")) as server:
+        gateway = GatewayProcess(server.url, {"AUTH_KEY": TOKEN, "WEB_CONCURRENCY": "2"}).start()
+        yield gateway
+        gateway.stop()
+
+
+@contextmanager
+def calling(gateway: GatewayProcess, method: str, path: str, body: str | None = None) -> Iterator[Any]:
+    """A call that goes on: a function that gives its answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=20)
+    connection.request(method, path, body, BEARER)
+    try:
+        yield connection.getresponse
+    finally:
+        connection.close()
+
+
+def active(gateway: GatewayProcess, count: int) -> list[dict[str, Any]]:
+    """What goes on, as soon as it is so many."""
+
+    def found() -> Any:
+        answer = gateway.admin("GET", "/api/active").json()
+        return answer if answer["count"] == count else None
+
+    return list(wait_until(found, f"{count} calls go on")["active"])
+
+
+def end(gateway: GatewayProcess, id: str) -> float:
+    """Ends a call; when that was asked for, by time.monotonic()."""
+    asked_s = time.monotonic()
+    reply = gateway.admin("DELETE", f"/api/active/{id}")
+    assert (reply.status, reply.json()) == (200, {"success": True, "id": id})
+    return asked_s
+
+
+@pytest.fixture(scope="module")
+def held_calls(two: GatewayProcess) -> Iterator[Held]:
+    held = Held()
+    two.map("/held", held.upstream.url)
+    Accounts(two, held.upstream).add("one", ["sk-first-0001"])
+    asked = ("GET", "/v1/models/m", None, BEARER)
+    wait_until(lambda: all(two.request(*asked).status == 200 for _ in range(20)), "both processes know it")
+    yield held
+    held.upstream.close()
+
+
+def test_calls_of_all_processes_are_listed_and_paged(two: GatewayProcess, held_calls: Held) -> None:
+    """Newest first, each once, whichever process is asked; each says which process has it."""
+    with ExitStack() as stack:
+        calls: list[dict[str, Any]] = []
+        while len(calls) < 6 or len({call["process"] for call in calls}) < 2:  # who takes one is the kernel's choice
+            stack.enter_context(calling(two, "GET", "/held/waits"))
+            calls = active(two, len(calls) + 1)
+        assert {(call["mapping"], call["state"], call["stream"]) for call in calls} == {("/held", "waiting", False)}
+        places = [(call["started_at_ms"], call["id"]) for call in calls]
+        assert places == sorted(places, reverse=True)
+        first = two.admin("GET", "/api/active?limit=5").json()
+        second = two.admin("GET", f"/api/active?limit=500&after={first['next']}").json()
+        assert (first["count"], second["count"], second["next"]) == (len(calls), len(calls), None)
+        assert [call["id"] for call in first["active"] + second["active"]] == [call["id"] for call in calls]
+    active(two, 0)
+
+
+def test_a_call_that_waits_is_ended_with_an_error(two: GatewayProcess, held_calls: Held) -> None:
+    """503, not to be tried again; on mappings in their shape."""
+    with calling(two, "GET", "/held/waits") as answered:
+        [call] = active(two, 1)
+        end(two, call["id"])
+        reply = answered()
+        assert reply.status == 503
+        assert (reply.headers["x-gateway-error"], reply.headers["x-should-retry"]) == ("ended_by_operator", "false")
+        assert json.loads(reply.read())["error"]["code"] == "ended_by_operator"
+    active(two, 0)
+
+
+def test_a_stream_of_a_channel_is_ended_in_band(two: GatewayProcess, held_calls: Held) -> None:
+    """What the client has stays; behind it an event tells the error, in its dialect. The log names nobody to blame."""
+    with calling(two, "POST", "/v1/chat/completions", CHAT) as answered:
+        reply = answered()
+        assert reply.read1() == TEXT
+        [call] = wait_until(lambda: [one for one in active(two, 1) if one["state"] == "streaming"], "it streams")
+        said = {name: call[name] for name in ("channel", "model", "stream", "bytes", "attempts", "token", "mapping")}
+        assert said == {
+            "channel": "one", "model": "m", "stream": True, "bytes": len(TEXT), "attempts": 1,
+            "token": "AUTH_KEY #1", "mapping": None,
+        }  # fmt: skip
+        end(two, call["id"])
+        last = reply.read()
+        assert json.loads(last.removeprefix(b"data: ").partition(b"\n")[0])["error"]["code"] == "ended_by_operator"
+
+
+def test_an_unknown_call_is_404(two: GatewayProcess) -> None:
+    """So is one that has ended meanwhile."""
+    reply = two.admin("DELETE", "/api/active/0123")
+    assert (reply.status, reply.json()["code"]) == (404, "not_found")
