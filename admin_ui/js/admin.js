@@ -14,6 +14,7 @@ import { usePoll } from './poll.js';
 import { problemText } from './problem.js';
 import { useRoute } from './route.js';
 import { ApiDocument } from './views/api_document.js';
+import { Backup } from './views/backup.js';
 import { Channels } from './views/channels.js';
 import { Logs } from './views/logs.js';
 import { Mappings } from './views/mappings.js';
@@ -27,7 +28,7 @@ import './words/admin.js';
 const RETRY_MS = 5_000;
 const VIEWS = [
   ['mappings', Mappings], ['channels', Channels], ['tokens', Tokens], ['prices', Prices], ['logs', Logs], ['playground', Playground],
-  ['tasks', Tasks], ['settings', Settings], ['api', ApiDocument],
+  ['tasks', Tasks], ['settings', Settings], ['backup', Backup], ['api', ApiDocument],
 ];
 
 function Login({ onDone }) {

@@ -21,12 +21,12 @@ export function onSignedOut(listener) {
 
 const asJson = (response) => response.json();
 
-/** body: a file, or what becomes JSON. */
-async function call(method, path, body, timeoutMs = TIMEOUT_MS, read = asJson) {
-  const options = { method, cache: 'no-cache', credentials: 'same-origin', signal: AbortSignal.timeout(timeoutMs) };
+/** body: a file, or what becomes JSON. headers: more of them, or others. */
+async function call(method, path, body, timeoutMs = TIMEOUT_MS, read = asJson, headers = {}) {
+  const options = { method, headers, cache: 'no-cache', credentials: 'same-origin', signal: AbortSignal.timeout(timeoutMs) };
   if (method !== 'GET') {
     const isFile = body instanceof Blob;
-    options.headers = { 'Content-Type': isFile ? 'application/octet-stream' : 'application/json', 'X-Requested-With': 'fetch' };
+    options.headers = { 'Content-Type': isFile ? 'application/octet-stream' : 'application/json', 'X-Requested-With': 'fetch', ...headers };
     options.body = isFile ? body : JSON.stringify(body ?? {});
   }
   let response, answer;
@@ -118,11 +118,11 @@ export const fetchModels = (id, said) =>
 export const explain = (asked) => call('POST', '/api/explain', asked).then(({ explanation }) => explanation);
 
 /** What is answered as a file: its content and its name. */
-const readFile = (path) =>
+const readFile = (path, headers) =>
   call('GET', path, null, LONG_TIMEOUT_MS, async (response) => ({
     content: await response.blob(),
     name: /filename="([^"]+)"/.exec(response.headers.get('Content-Disposition'))?.[1] ?? 'file.txt',
-  }));
+  }), headers);
 
 export const exportChannels = (secrets) => readFile(`/api/channels/export?secrets=${secrets}`);
 /** What became of a CSV file, or with `preview` would. */
@@ -179,6 +179,15 @@ export async function play(asked, signal) {
   if (response.headers.has('X-Gateway-Playground')) return { status, fields: [...response.headers], body };
   throw refusal(response, await response.json().catch(() => null));
 }
+
+/** A field holds bytes: those of UTF-8, one a character. */
+const passphraseField = (passphrase) =>
+  (passphrase ? { 'X-Backup-Passphrase': String.fromCharCode(...new TextEncoder().encode(passphrase)) } : {});
+/** All that the operator said, as a file; its secrets are encrypted with the passphrase, or left out where it is empty. */
+export const readBackup = (passphrase) => readFile('/api/backup', passphraseField(passphrase));
+/** What a backup changes, or with `preview` would. */
+export const restore = (file, passphrase, preview) =>
+  call('POST', `/api/restore?preview=${preview}`, file, LONG_TIMEOUT_MS, asJson, { 'Content-Type': 'application/json', ...passphraseField(passphrase) });
 
 /** What a person should act upon, the worst first. */
 export const readWarnings = () => call('GET', '/api/warnings').then(({ warnings }) => warnings);

@@ -1,6 +1,7 @@
 // All words of the admin pages; imported before the views, which ask for them when they are drawn.
 import { addWords } from '../i18n.js';
 import { API_WORDS } from './api_document.js';
+import { BACKUP_WORDS } from './backup.js';
 import { CHANNEL_WORDS } from './channels.js';
 import { CSV_WORDS } from './csv.js';
 import { KEY_WORDS } from './keys.js';
@@ -14,6 +15,7 @@ import { WARNING_WORDS } from './warnings.js';
 
 addWords({
   ...API_WORDS,
+  ...BACKUP_WORDS,
   ...CHANNEL_WORDS,
   ...CSV_WORDS,
   ...KEY_WORDS,
