@@ -45,13 +45,16 @@ class PanelDescriber:
         texts: dict[str, bytes] = {}
         if is_new or in_flight != self._in_flight or any(panel.changed for panel in panels.by_name.values()):
             self._in_flight = in_flight
+            states = {name: panels.state(name) for name in account.windows.total.tallies if name is not None}
             for name, panel in panels.by_name.items():
-                texts[name] = self._panel(account, name, panel, now_ms, is_new=is_new).pack()
+                texts[name] = self._panel(account, name, panel, states, now_ms, is_new=is_new).pack()
         parts = self._parts(account, now_ms, is_new=is_new)
         self._panels = panels
         return None if not texts and not parts else _writer(texts, parts, is_new=is_new)
 
-    def _panel(self, account: Account, name: str, panel: Panel, now_ms: int, *, is_new: bool) -> PanelText:
+    def _panel(
+        self, account: Account, name: str, panel: Panel, states: dict[str, str], now_ms: int, *, is_new: bool
+    ) -> PanelText:
         rows = self._rows[name]
         changed = panel.endpoints if is_new else panel.changed
         for endpoint in changed:
@@ -60,10 +63,9 @@ class PanelDescriber:
                 self._pending[name].add(endpoint)
         total = account.windows.total.tallies
         told = {}
-        for endpoint, tally in total.items():
-            if endpoint is not None:
-                shown = panel.shown.tallies.get(endpoint)
-                told[endpoint] = account.panels.state(endpoint), tally.last_ms, shown.requests if shown else 0
+        for endpoint, state in states.items():
+            shown = panel.shown.tallies.get(endpoint)
+            told[endpoint] = state, total[endpoint].last_ms, shown.requests if shown else 0
         traffic = orjson.dumps(_traffic(account, panel, None))
         head = {
             "generated_at_ms": now_ms,
@@ -141,12 +143,10 @@ def _row(panel: Panel, endpoint: Endpoint) -> bytes:
 
 def _in_flight(account: Account, panel: Panel) -> dict[str, Any]:
     """The most calls at once: in each point of the chart, in all of them, and in the span before."""
-    span = panel.shown.span
-    most, chart = account.in_flight.most, panel.chart
-    points = [most(span.bucket_ms, chart.buckets_of(point)) for point in chart.points]
-    before = panel.before
+    shown, before, chart = panel.shown, panel.before, panel.chart
+    points = account.in_flight.most(shown.span.bucket_ms, shown.numbers, chart.step_ms // shown.span.bucket_ms)
     return {
         "highest": max(points),
-        "highest_before": most(before.span.bucket_ms, before.numbers),
+        "highest_before": max(account.in_flight.most(before.span.bucket_ms, before.numbers)),
         "points": points,
     }

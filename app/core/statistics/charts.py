@@ -79,10 +79,10 @@ class Chart:
         self._per_point = step_ms // span.bucket_ms
         self._size = span.buckets // self._per_point + (self._per_point > 1)
         self._columns: dict[Endpoint, _Columns] = {None: _Columns(self._size)}
-        self._open: dict[int, dict[str, Tally]] = {}
+        self._open: dict[int, dict[Endpoint, Tally]] = {}
         """By number of the point, with all that its buckets hold."""
-        self._to_set: set[int] = set()
-        """Of those that are open: what they hold has changed."""
+        self._to_set: dict[int, set[Endpoint]] = {}
+        """Of those that are open: of whom they hold something else than they show."""
         self._to_read: set[int] = set()
 
     @property
@@ -96,12 +96,30 @@ class Chart:
         return range(self.first // self._per_point, self.last // self._per_point + 1)
 
     def take(self, number: int, tallies: Mapping[str, Tally]) -> None:
-        """Counts a whole bucket in a chart that is being filled, in the order of the buckets."""
-        if self.first <= number <= self.last:
-            point = number // self._per_point
-            for one in [one for one in self._to_set if one < point]:
-                self._set(one)
-            self._merge(point, tallies)
+        """Counts a whole bucket in a chart that is being filled, in the order of the buckets. `sum_up` follows."""
+        if not self.first <= number <= self.last:
+            return
+        point = number // self._per_point
+        if point not in self._open:
+            self.sum_up()
+        known = self._open.setdefault(point, {})
+        for endpoint, tally in tallies.items():
+            if self._per_point == 1:
+                known[endpoint] = tally
+            else:
+                known.setdefault(endpoint, Tally()).merge(tally)
+        self._to_set[point] = {None}
+
+    def sum_up(self) -> None:
+        """Shows what was taken."""
+        for point in list(self._to_set):
+            known = self._open[point]
+            whole = Tally()
+            for tally in known.values():
+                whole.merge(tally)
+            known[None] = whole
+            self._to_set[point].update(known)
+            self._set(point)
 
     def add(self, number: int, tallies: Mapping[str, Tally]) -> None:
         """Counts what is new in a bucket, if the window covers it. `complete` shows it."""
@@ -114,10 +132,11 @@ class Chart:
             self._to_read.add(point)
 
     def _merge(self, point: int, tallies: Mapping[str, Tally]) -> None:
-        known = self._open.setdefault(point, {})
+        known = self._open.setdefault(point, {None: Tally()})
         for endpoint, tally in tallies.items():
             known.setdefault(endpoint, Tally()).merge(tally)
-        self._to_set.add(point)
+            known[None].merge(tally)
+        self._to_set.setdefault(point, {None}).update(tallies)
 
     def slide(self, now_ms: int) -> bool:
         """Moves the chart forward; never backwards. `complete` follows. False: it stays where it is."""
@@ -136,7 +155,7 @@ class Chart:
         self._to_read = {point for point in self._to_read if point >= after[0]}
         for point in [point for point in self._open if point < after[0] or point in self._to_read]:
             del self._open[point]
-        self._to_set.intersection_update(self._open)
+        self._to_set = {point: endpoints for point, endpoints in self._to_set.items() if point in self._open}
         for name in [name for name, columns in self._columns.items() if name and not any(columns.requests)]:
             del self._columns[name]
             self.changed.add(name)
@@ -147,8 +166,8 @@ class Chart:
         """Brings all points up to date. `read` gives buckets as they are stored by now."""
         numbers = [number for point in sorted(self._to_read) for number in self.buckets_of(point)]
         for point in self._to_read:
-            self._open[point] = {}
-        self._to_set.update(self._to_read)
+            self._open[point] = {None: Tally()}
+            self._to_set[point] = set(self._columns)
         for number, tallies in read(numbers) if numbers else ():
             self._merge(number // self._per_point, tallies)
         self._to_read.clear()
@@ -164,20 +183,13 @@ class Chart:
         """Shows what an open point holds, and closes it if it is none of the latest."""
         tallies = self._open[point]
         at = point % self._size
-        whole = Tally()
-        for endpoint, tally in tallies.items():
-            if endpoint not in self._columns:
-                self._columns[endpoint] = _Columns(self._size)
-            self._columns[endpoint].set(at, tally)
-            whole.merge(tally)
-        for name, columns in self._columns.items():
-            if name is None:
-                columns.set(at, whole)
-            elif name not in tallies and columns.requests[at]:
-                columns.set(at, _NOTHING)
-                self.changed.add(name)
-        self.changed.update(tallies, (None,))
-        self._to_set.discard(point)
+        changed = self._to_set.pop(point)
+        for endpoint in changed:
+            columns = self._columns.get(endpoint)
+            if columns is None:
+                columns = self._columns[endpoint] = _Columns(self._size)
+            columns.set(at, tallies.get(endpoint, _NOTHING))
+        self.changed |= changed
         if point <= self.points[-1] - OPEN_POINTS:
             del self._open[point]
 

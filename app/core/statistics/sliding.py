@@ -230,9 +230,10 @@ class TotalWindow:
 
     def describe(self, endpoint: Endpoint) -> dict[str, Any]:
         """As SlidingWindow.describe."""
-        requests, errors = [0] * self._points, [0] * self._points
+        first_day, step_days, points = self.first_day, self._step_days, self._points
+        requests, errors = [0] * points, [0] * points
         for day, (day_requests, day_errors) in self._days.get(endpoint, {}).items():
-            point = min((day - self.first_day) // self._step_days, self._points - 1)
+            point = min((day - first_day) // step_days, points - 1)
             requests[point] += day_requests
             errors[point] += day_errors
         return {**self.tallies[endpoint].describe(), "series": {"requests": requests, "errors": errors}}

@@ -7,7 +7,9 @@ Durations go into a histogram whose bins grow by a tenth (`GROWTH`): a percentil
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
+from itertools import accumulate
 from math import ceil, isfinite, log
 from typing import Any
 
@@ -49,15 +51,10 @@ def percentiles(bins: Mapping[int, int], ranks: tuple[float, ...]) -> list[float
 
     `ranks` ascend; `bins` is not empty.
     """
-    total = sum(bins.values())
-    wanted = [max(1, ceil(rank * total)) for rank in ranks]
-    found: list[float] = []
-    seen = 0
-    for number in sorted(bins):
-        seen += bins[number]
-        while len(found) < len(wanted) and wanted[len(found)] <= seen:
-            found.append(round(duration_of(number), 2))
-    return found
+    numbers = sorted(bins)
+    seen = list(accumulate(map(bins.__getitem__, numbers)))
+    total = seen[-1]
+    return [round(duration_of(numbers[bisect_left(seen, max(1, ceil(rank * total)))]), 2) for rank in ranks]
 
 
 class Tally:

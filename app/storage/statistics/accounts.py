@@ -110,7 +110,7 @@ class Accounts:
         for window in sums:
             window.sum_up()
         for chart in charts:
-            chart.complete(_none)
+            chart.sum_up()
 
     def _keep_hours(self, now_ms: int) -> int:
         """Hours that an earlier version stored stay longer, too. Returns from when on they are there."""
@@ -163,10 +163,6 @@ class Accounts:
 def _sums(windows: Windows, panels: Panels) -> list[SlidingSum]:
     before = [panel.before for panel in panels.by_name.values()]
     return [windows.day, windows.week, windows.month, panels.hour, *before]
-
-
-def _none(_: Iterable[int]) -> list[tuple[int, dict[str, Tally]]]:
-    return []
 
 
 def decoded(tallies: Mapping[bytes, bytes]) -> dict[str, Tally]:

@@ -6,7 +6,6 @@ two heartbeats nobody sees.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from app.core.statistics.windows import HOUR_MS, MINUTE_MS
@@ -59,10 +58,14 @@ class InFlight:
             if gone:
                 pipe.hdel(STATS_IN_FLIGHT, *(_name(bucket_ms, number) for number in gone))
 
-    def most(self, bucket_ms: int, numbers: Iterable[int]) -> int:
-        """The highest in any of these buckets."""
-        highest = self.highest[bucket_ms]
-        return max((highest.get(number, 0) for number in numbers), default=0)
+    def most(self, bucket_ms: int, numbers: range, per_point: int = 1) -> list[int]:
+        """The highest in each of the points that these buckets make."""
+        first = numbers[0] // per_point
+        points = [0] * (numbers[-1] // per_point - first + 1)
+        for number, calls in self.highest[bucket_ms].items():
+            if number in numbers and calls > points[number // per_point - first]:
+                points[number // per_point - first] = calls
+        return points
 
 
 def _name(bucket_ms: int, number: int) -> str:
