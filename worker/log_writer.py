@@ -20,7 +20,8 @@ from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.errors import DatabaseError
 
 if TYPE_CHECKING:
-    from app.storage.sql.writing import Adder
+    from app.storage.request_log.packed import KeptRow
+    from app.storage.sql.writing import Adder, Written
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +79,6 @@ class LogWriter(threading.Thread):
     def work(self) -> None:
         """Writes all that waits. Raises RedisError, DatabaseError."""
         from app.storage.sql.migrating import bring_up_to_date
-        from app.storage.sql.writing import write
 
         if not self._is_ready:
             self._waiting.tell_database(bring_up_to_date(self._database))
@@ -86,13 +86,26 @@ class LogWriter(threading.Thread):
             self._tell("")
         while members := self._waiting.read(BATCH_ROWS):
             kept = unpacked(members)
-            written = self._database.run(partial(write, kept=kept, share=self._share(), adders=self._adders))
+            written = self._write(kept)
             self._waiting.trim(members, written.last_id)
-            if len(kept) < len(members):
-                log.warning("%s of the request log could not be read", counted(len(members) - len(kept), "row"))
-                self._waiting.count_dropped(len(members) - len(kept))
+            if lost := len(members) - len(kept) + written.refused:
+                log.warning("%s of the request log made no sense and were left out", counted(lost, "row"))
+                self._waiting.count_dropped(lost)
             if len(members) < BATCH_ROWS or self._stopping.is_set():
                 return
+
+    def _write(self, kept: Sequence[KeptRow]) -> Written:
+        """Raises DatabaseError. What a row is to blame for stops no other."""
+        from app.storage.sql.troubles import is_values_fault
+        from app.storage.sql.writing import write
+
+        act = partial(write, kept=kept, share=self._share(), adders=self._adders)
+        try:
+            return self._database.run(act)
+        except Exception as error:
+            if not is_values_fault(error):
+                raise
+        return self._database.run(partial(act, cuts=True))
 
     def _tell(self, trouble: str) -> None:
         """Says what is wrong once, and again when it is mended; and to web processes for as long as it is."""

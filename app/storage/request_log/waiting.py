@@ -7,7 +7,8 @@ what finds no room is given up and counted.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from types import UnionType
+from typing import Any, Final, get_args, get_origin, get_type_hints
 
 import orjson
 
@@ -58,9 +59,33 @@ def _loaded(member: bytes) -> Any:
 
 def _row(values: Any) -> KeptRow | None:
     try:
-        return KeptRow(int(values[0]), LogRow(*values[1 : _FIELDS + 1]))
-    except (LookupError, TypeError, ValueError):
+        kinds = tuple(map(type, values[: _FIELDS + 1]))
+        if kinds not in _fitting and not _fits(kinds):
+            return None
+        return KeptRow(values[0], LogRow(*values[1 : _FIELDS + 1]))
+    except (LookupError, TypeError):
         return None
+
+
+def _kinds(hint: Any) -> frozenset[type]:
+    """Of values that may stand in a field with this annotation."""
+    kinds = {get_origin(one) or one for one in (get_args(hint) if isinstance(hint, UnionType) else (hint,))}
+    return frozenset(kinds | {int} if float in kinds else kinds)
+
+
+_ALLOWED: Final = (_kinds(int), *map(_kinds, get_type_hints(LogRow).values()))
+"""Nothing else may come to a database: it would refuse whole batches."""
+_fitting: set[tuple[type, ...]] = set()
+"""Of the rows that were looked at; there are few."""
+MOST_FITTING: Final = 1_000
+
+
+def _fits(kinds: tuple[type, ...]) -> bool:
+    if not all(kind in allowed for kind, allowed in zip(kinds, _ALLOWED, strict=False)):
+        return False
+    if len(_fitting) < MOST_FITTING:
+        _fitting.add(kinds)
+    return True
 
 
 class WaitingRows:

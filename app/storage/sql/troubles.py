@@ -8,14 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy.exc import (
-    DatabaseError,
-    DataError,
-    DBAPIError,
-    IntegrityError,
-    ProgrammingError,
-    SQLAlchemyError,
-)
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.storage.sql.errors import DatabaseAway
@@ -49,7 +42,7 @@ def translated(url: DatabaseUrl) -> Iterator[None]:
 
 def is_values_fault(error: BaseException) -> bool:
     """Whether other rows would be taken where these are not."""
-    return isinstance(error, DataError | IntegrityError)
+    return isinstance(error, DataError | IntegrityError | OverflowError)
 
 
 def word_of(error: BaseException) -> str:
@@ -66,6 +59,3 @@ def _verb(error: BaseException, word: str) -> str:
     if _MISSING.search(word):
         return "has no tables of ours yet; the worker makes them"
     return "does not do what it is asked"
-
-
-__all__ = ["DatabaseError", "SQLAlchemyError", "is_values_fault", "translated", "word_of"]

@@ -13,7 +13,8 @@ from typing import Any, Final, NamedTuple
 from zlib import crc32
 
 import orjson
-from sqlalchemy import Connection, select
+from sqlalchemy import BigInteger, Column, Connection, Integer, String, select
+from sqlalchemy.exc import DataError, IntegrityError
 
 from app.core.judging.outcome import Outcome
 from app.core.request_log.rows import LogRow
@@ -25,6 +26,8 @@ Adder = Callable[[Connection, Sequence[KeptRow]], None]
 out, each once."""
 
 ASKED_AT_ONCE: Final = 500
+LONGEST_TEXT: Final = 16_000
+"""Characters of a text whose column sets no bound; MySQL's takes 65,535 bytes."""
 _USAGE: Final = LogRow._fields.index("usage")
 _SUCCEEDED: Final = frozenset({Outcome.OK.value, Outcome.ANSWERED_HERE.value})
 
@@ -34,23 +37,40 @@ class Written(NamedTuple):
     """Of all that is in the database."""
     rows: int
     """So many were new, whether the log keeps them or leaves them out."""
+    refused: int = 0
+    """So many of these the database would not take, however they were cut."""
 
 
-def write(connection: Connection, kept: Sequence[KeptRow], share: float = 1.0, adders: Iterable[Adder] = ()) -> Written:
-    """Writes what was not written before. `share`: of calls that succeeded at once, 0 to 1, which the log keeps."""
+def write(
+    connection: Connection,
+    kept: Sequence[KeptRow],
+    share: float = 1.0,
+    adders: Iterable[Adder] = (),
+    *,
+    cuts: bool = False,
+) -> Written:
+    """Writes what was not written before. `share`: of calls that succeeded at once, 0 to 1, which the log keeps.
+
+    Where the database refuses values (sqlalchemy.exc.DataError and its like), write again with `cuts`: texts are cut to
+    what fits, and rows that are refused all the same are left out.
+    """
     last_id = connection.execute(select(log_state.c.last_id).with_for_update()).scalar_one()
     new = [one for one in kept if one.id > last_id]
     if len(new) < len(kept):
         new = _unknown(connection, [one for one in kept if one.id <= last_id], new, last_id, share)
     if not new:
         return Written(last_id, 0)
+    refused = 0
     if values := [_values(one) for one in new if is_kept(one.row, share)]:
-        connection.exec_driver_sql(_statement(connection), values)
+        if cuts:
+            refused = sum(insert_what_goes(connection, _statement(connection), [cut(one) for one in values]))
+        else:
+            connection.exec_driver_sql(_statement(connection), values)
     for add in adders:
         add(connection, new)
     last_id = max(last_id, *(one.id for one in new))
     connection.execute(log_state.update().values(last_id=last_id))
-    return Written(last_id, len(new))
+    return Written(last_id, len(new), refused)
 
 
 def is_kept(row: LogRow, share: float) -> bool:
@@ -86,6 +106,38 @@ def _values(kept: KeptRow) -> tuple[Any, ...]:
     if row.usage is None:
         return (kept.id, *row)
     return (kept.id, *row[:_USAGE], orjson.dumps(row.usage).decode(), *row[_USAGE + 1 :])
+
+
+def cut(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Texts as short as their columns, without the character that PostgreSQL takes for none; numbers that fit."""
+    return tuple(_CUTS[place](value) if value is not None else None for place, value in enumerate(values))
+
+
+def _cut_of(column: Column[Any]) -> Callable[[Any], Any]:
+    length = getattr(column.type, "length", None) or LONGEST_TEXT
+    if isinstance(column.type, String):
+        return lambda text: text.replace("\0", "")[:length]
+    if isinstance(column.type, Integer):
+        most = 2**63 - 1 if isinstance(column.type, BigInteger) else 2**31 - 1
+        return lambda number: max(-most, min(number, most))
+    return lambda value: value
+
+
+_CUTS: Final = [_cut_of(logs.c[name]) for name in COLUMNS]
+
+
+def insert_what_goes(connection: Connection, statement: str, values: Sequence[tuple[Any, ...]]) -> Iterator[int]:
+    """Tells of how many rows that the database refuses, half by half, and leaves them out."""
+    try:
+        with connection.begin_nested():
+            connection.exec_driver_sql(statement, list(values))
+    except (DataError, IntegrityError, OverflowError):
+        if len(values) == 1:
+            yield 1
+            return
+        half = len(values) // 2
+        yield from insert_what_goes(connection, statement, values[:half])
+        yield from insert_what_goes(connection, statement, values[half:])
 
 
 def _statement(connection: Connection) -> str:

@@ -7,9 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from sqlalchemy import Connection
 
+from app.storage.request_log import waiting
 from app.storage.request_log.packed import KeptRow
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.migrating import bring_up_to_date
@@ -76,3 +78,22 @@ def test_a_share_of_successes_is_left_out_of_the_log_and_not_of_sums(database: W
     assert 50 < len(ids) - 12 < 150
     assert added == list(range(1, 413))
     assert put(database, *good, share=0.25) == Written(412, 0)
+
+
+def test_rows_that_no_database_takes_stop_no_others(database: WorkerDatabase) -> None:
+    """Numbers beyond any column are cut; a row that is refused all the same is left out and told."""
+    odd = [row(1), row(2, request_bytes=2**63), row(3), row(3, request_id="the same id"), row(4)]
+    with pytest.raises(OverflowError):
+        put(database, *odd)
+    assert put(database, *odd, cuts=True) == Written(4, 5, refused=1)
+    assert [id for id, _ in written(database)] == [1, 2, 3, 4]
+
+
+def test_what_stands_on_the_list_and_is_no_row_is_left_out() -> None:
+    """Anybody with access to Redis can put anything there; of rows of other versions what we know counts."""
+    body = orjson.dumps(tuple(row(1).row))
+    good = waiting.packed(body, 1)
+    newer, older = good[:-1] + b',"more"]', b'[2,5,"r",1]'
+    odd = [b"", b"[]", b"{}", b"[1]", b"null", b'["1",5,"r",1]', good.replace(b"true", b"[1]"), b"\xff"]
+    kept = waiting.unpacked([good, *odd, newer, older])
+    assert [(one.id, one.row.request_id) for one in kept] == [(1, "request-1"), (1, "request-1"), (2, "r")]

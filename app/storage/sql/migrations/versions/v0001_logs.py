@@ -20,6 +20,10 @@ def upgrade() -> None:
         Column("last_id", BigInteger, nullable=False),
         **BINARY,
     )
+    _make_logs()
+
+
+def _make_logs() -> None:
     make_table(
         "gateway_logs",
         Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
@@ -27,19 +31,21 @@ def upgrade() -> None:
         Column("request_id", String(128), nullable=False),
         Column("attempt", Integer, nullable=False),
         Column("final", Boolean, nullable=False),
-        Column("token_id", String(64), nullable=False),
+        Column("token_id", String(40), nullable=False),
         Column("token", String(255), nullable=False),
         Column("client", String(64), nullable=False),
         Column("method", String(64), nullable=False),
         Column("path", Text, nullable=False),
         Column("mapping", String(255), nullable=False),
-        Column("channel_id", String(64), nullable=False),
+        Column("channel_id", String(40), nullable=False),
         Column("channel", String(255), nullable=False),
-        *(Column(name, String(64), nullable=False) for name in ("key_id", "key_hint", "dialect")),
+        Column("key_id", String(40), nullable=False),
+        Column("key_hint", String(64), nullable=False),
+        Column("dialect", String(32), nullable=False),
         Column("model", String(255), nullable=False),
         Column("upstream_model", String(255), nullable=False),
         Column("status", Integer, nullable=False),
-        Column("outcome", String(64), nullable=False),
+        Column("outcome", String(32), nullable=False),
         Column("reason", Text, nullable=False),
         Column("stream", Boolean, nullable=False),
         *(Column(name, Float(53)) for name in ("first_byte_ms", "first_content_ms")),
@@ -54,5 +60,16 @@ def upgrade() -> None:
         Column("attempts", Integer, nullable=False),
         **BINARY,
     )
-    make_index("gateway_logs_at", "gateway_logs", "at_ms", "id")
+    _make_indexes()
+
+
+def _make_indexes() -> None:
+    make_index(
+        "gateway_logs_filters",
+        "gateway_logs",
+        *("at_ms", "id", "final", "stream", "status", "outcome"),
+        *("dialect", "channel_id", "token_id", "model", "key_id", "mapping"),
+    )
     make_index("gateway_logs_request", "gateway_logs", "request_id")
+    for name, column in (("token", "token_id"), ("channel", "channel_id"), ("key", "key_id"), ("model", "model")):
+        make_index(f"gateway_logs_{name}", "gateway_logs", column, "at_ms", "id")
