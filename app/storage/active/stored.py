@@ -68,7 +68,11 @@ def remove(redis: Any, process_id: str, name: str, ids: Iterable[str], *, are_al
 
 def ids_with_entries(events: Iterable[RequestEvent]) -> list[str]:
     """Of those calls that may have one."""
-    return [event.request_id for event in events if event.duration_ms >= AGE_MS]
+    return [
+        event.request_id
+        for event in events
+        if isinstance(event.duration_ms, int | float) and event.duration_ms >= AGE_MS  # others are no events of ours
+    ]
 
 
 def told_already(redis: Any, calls: Mapping[str, list[str]]) -> set[tuple[str, str]]:
