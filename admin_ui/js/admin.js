@@ -27,8 +27,8 @@ import './words/admin.js';
 
 const RETRY_MS = 5_000;
 const VIEWS = [
-  ['mappings', Mappings], ['channels', Channels], ['tokens', Tokens], ['prices', Prices], ['logs', Logs], ['playground', Playground],
-  ['tasks', Tasks], ['settings', Settings], ['backup', Backup], ['api', ApiDocument],
+  ['mappings', Mappings], ['channels', Channels], ['tokens', Tokens], ['prices', Prices], ['logs', Logs],
+  ['playground', Playground], ['tasks', Tasks], ['settings', Settings], ['backup', Backup], ['api', ApiDocument],
 ];
 
 function Login({ onDone }) {

@@ -145,10 +145,26 @@ export const readTasks = () => call('GET', '/api/tasks').then(({ tasks }) => tas
 export const readTask = (id) => call('GET', `/api/tasks/${encodeURIComponent(id)}`).then(({ task }) => task);
 export const cancelTask = (id) => call('DELETE', `/api/tasks/${encodeURIComponent(id)}`);
 
-/** One page of the request log. asked: q, model, status, outcome, final, limit, after; each may be empty. */
+/** Calls that have not ended, of all processes, newest first: `active`, of `count`. */
+export const readActive = (limit) => call('GET', `/api/active?${asking({ limit })}`);
+export const endActive = (id) => call('DELETE', `/api/active/${encodeURIComponent(id)}`);
+
+/** How many rows of the log fit. It may give up counting: then there are more (`is_more`). */
+export const countLogs = (asked) => call('GET', `/api/logs/count?${asking(asked)}`, null, LONG_TIMEOUT_MS);
+/** Where all rows that fit are given as a file. format: csv or ndjson. */
+export const logsFile = (asked, format) => `/api/logs/export?${asking({ ...asked, format })}`;
+/** Takes out what is too old, or too much, now; it is done every ten minutes anyhow. */
+export const pruneLogs = () => call('POST', '/api/logs/prune', {}, LONG_TIMEOUT_MS);
+
+/** One page of the request log. asked: limit, after and filters; each may be empty. */
 export const readLogs = (asked) => call('GET', `/api/logs?${asking(asked)}`);
 /** One call: `request` as its caller saw it, and its `attempts` in order. */
 export const readCall = (id) => call('GET', `/api/logs/${encodeURIComponent(id)}`);
+
+/** What calls add up to: `rows` and `totals`. asked: range, by, tz, limit and filters; each but range may be empty. */
+export const readSums = (asked) => call('GET', `/api/stats?${asking(asked)}`);
+/** The same over time: `series`, each with its `points`. bucket: hour or day. */
+export const readSeries = (asked) => call('GET', `/api/series?${asking(asked)}`);
 
 const tokenPath = (id) => `/api/tokens/${encodeURIComponent(id)}`;
 
@@ -188,6 +204,9 @@ export const readBackup = (passphrase) => readFile('/api/backup', passphraseFiel
 /** What a backup changes, or with `preview` would. */
 export const restore = (file, passphrase, preview) =>
   call('POST', `/api/restore?preview=${preview}`, file, LONG_TIMEOUT_MS, asJson, { 'Content-Type': 'application/json', ...passphraseField(passphrase) });
+
+/** One page of what was done by whom: `entries`, newest first, `next`. Each of asked may be empty. */
+export const readAudit = (asked) => call('GET', `/api/audit?${asking(asked)}`);
 
 /** What a person should act upon, the worst first. */
 export const readWarnings = () => call('GET', '/api/warnings').then(({ warnings }) => warnings);

@@ -4,9 +4,9 @@ import { t } from '../i18n.js';
 
 /**
  * A modal form. Stands while it is rendered; the owner removes it on onClose. `problem` is shown beside the buttons.
- * Without `action` it has no button to submit. `leave`: the word on the other, where it is not Cancel.
+ * `drawer`: at the side, as high as the page. Without `action` it has no button to submit. `leave`: the word on the other, where it is not Cancel.
  */
-export function Dialog({ title, action, leave = t('cancel'), danger, wide, busy, problem, onSubmit, onClose, children }) {
+export function Dialog({ title, action, leave = t('cancel'), danger, wide, drawer, busy, problem, onSubmit, onClose, children }) {
   const dialog = useRef();
   useLayoutEffect(() => {
     const element = dialog.current;
@@ -23,7 +23,7 @@ export function Dialog({ title, action, leave = t('cancel'), danger, wide, busy,
     onClose();
   };
   return html`
-    <dialog ref=${dialog} class=${wide ? 'wide' : ''} aria-labelledby="dialog-title" onCancel=${cancel}>
+    <dialog ref=${dialog} class=${drawer ? 'drawer' : wide ? 'wide' : ''} aria-labelledby="dialog-title" onCancel=${cancel}>
       <form onSubmit=${submit} novalidate>
         <h2 id="dialog-title">${title}</h2>
         ${children}

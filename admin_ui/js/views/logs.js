@@ -1,8 +1,7 @@
-// The latest calls: #/logs lists them, #/logs/<request id> shows one of them besides.
-import { readLogs } from '../api.js';
+// The calls: those that go on, and the log. #/logs lists them, #/logs/<request id> shows one of them besides.
+import { useEffect, useState } from '../../vendor/preact/hooks.mjs';
+import { countLogs, readLogs } from '../api.js';
 import { Banner } from '../components/banner.js';
-import { Choices, SearchField } from '../components/filters.js';
-import { Icon } from '../components/icons.js';
 import { PageFoot } from '../components/pages.js';
 import { Cost, Tokens } from '../components/used.js';
 import { moment } from '../format.js';
@@ -11,47 +10,13 @@ import { t } from '../i18n.js';
 import { usePages } from '../pages.js';
 import { useReading } from '../reading.js';
 import { changeQuery, useRoute } from '../route.js';
-import { outcomeText } from './channels/state.js';
+import { NOTHING, askedIn, isNarrowed, toAsk } from './logs/asked.js';
 import { CallDialog } from './logs/call.js';
+import { Filters } from './logs/filters.js';
+import { Live } from './logs/live.js';
 import { Caller, LedTo, Model, Outcome, Times, logsAddress } from './logs/parts.js';
 
 const PAGE = 50;
-const STATUSES = [2, 3, 4, 5];
-const OUTCOMES = [
-  'ok', 'refused', 'answered_here', 'client_gone', 'rate_limited', 'rate_limited_account', 'quota_exhausted', 'invalid_key',
-  'refused_key', 'account_suspended', 'model_unavailable', 'overloaded', 'server_error', 'unreachable', 'timeout', 'soft_error',
-  'empty', 'malformed', 'stalled', 'truncated', 'try_again', 'too_long', 'content_filtered', 'bad_request',
-];
-
-const Filters = ({ asked }) => html`
-  <div class="filters" role="search">
-    <${SearchField} name="q" value=${asked.q} label=${t('searchLogs')} />
-    <${SearchField} name="model" value=${asked.model} label=${t('exactModel')} />
-    <${Choices} name="status" value=${asked.status} label=${t('state')} all=${t('allStatuses')}
-      choices=${STATUSES.map((n) => [`${n}xx`, t('statusClass', { n })])} />
-    <${Choices} name="outcome" value=${asked.outcome} label=${t('outcome')} all=${t('allOutcomes')}
-      choices=${OUTCOMES.map((name) => [name, outcomeText(name)])} />
-    <${Choices} name="rows" value=${asked.rows} label=${t('which')} all=${t('finalRows')} choices=${[['all', t('allRows')]]} />
-  </div>`;
-
-/** What a name in a row narrows the list to, its word, and how a row names it. */
-const NARROWED = [
-  ['channel_id', 'channel', (row) => row.channel],
-  ['token_id', 'accessToken', (row) => row.token],
-  ['mapping', 'mapping', (row) => row.mapping],
-];
-
-/** By what the list is narrowed, each with a button that takes it away. */
-const Narrowed = ({ narrowed, rows }) => html`
-  <div class="narrowed">
-    ${NARROWED.filter(([field]) => narrowed[field]).map(([field, word, nameIn]) => {
-      const name = (rows[0] && nameIn(rows[0])) ?? narrowed[field];
-      return html`
-        <button type="button" class="small" key=${field} aria-label=${t('widen', { what: `${t(word)}: ${name}` })} onClick=${() => changeQuery({ [field]: '' })}>
-          ${t(word)}: ${name} <${Icon} name="close" />
-        </button>`;
-    })}
-  </div>`;
 
 const Row = ({ row, attempts }) => html`
   <tr>
@@ -81,32 +46,52 @@ const Nothing = ({ filtered }) => filtered
   ? html`
     <div class="empty">
       <p class="soft">${t('noLogFits')}</p>
-      <button type="button" onClick=${() => changeQuery({ q: '', model: '', status: '', outcome: '', channel_id: '', token_id: '', mapping: '' })}>${t('clearFilters')}</button>
+      <button type="button" onClick=${() => changeQuery(NOTHING)}>${t('clearFilters')}</button>
     </div>`
   : html`<div class="empty"><h2>${t('noLogs')}</h2><p class="soft">${t('noLogsText')}</p></div>`;
 
-export function Logs() {
-  const { rest: [id], query } = useRoute();
-  const { q = '', model = '', status = '', outcome = '', rows: which = '', channel_id = '', token_id = '', mapping = '' } = query;
-  const asked = { q, model, status, outcome, rows: which };
-  const narrowed = { channel_id, token_id, mapping };
-  const filter = JSON.stringify([asked, narrowed]);
-  const pages = usePages(filter);
-  const read = () => readLogs({ q, model, status, outcome, ...narrowed, final: which ? '' : 'true', after: pages.after, limit: PAGE });
-  const { data, problem } = useReading(read, JSON.stringify([filter, pages.after]));
+/** How many rows fit, asked once for each filter; empty until it is known. */
+function useCount(asked, what) {
+  const [counted, setCounted] = useState('');
+  useEffect(() => {
+    let ended = false;
+    setCounted('');
+    // without it the list is as good
+    countLogs(asked).then(({ count, is_more: isMore }) => { if (!ended) setCounted(t(isMore ? 'rowsFitMore' : 'rowsFit', { n: count })); }, () => {});
+    return () => { ended = true; };
+  }, [what]);
+  return counted;
+}
+
+function Log({ query }) {
+  const said = askedIn(query);
+  const asked = toAsk(said);
+  const what = JSON.stringify(asked);
+  const pages = usePages(what);
+  const { data, problem } = useReading(() => readLogs({ ...asked, after: pages.after, limit: PAGE }), JSON.stringify([what, pages.after]));
+  const counted = useCount(asked, what);
   const rows = data?.logs ?? [];
-  const isFiltered = Boolean(q || model || status || outcome || channel_id || token_id || mapping);
+  const isFiltered = isNarrowed(said);
   return html`
     <section class="panel channels logs">
-      <div class="panel-head"><h1>${t('logs')}</h1></div>
+      <div class="panel-head">
+        <h2>${t('theLog')} ${counted && html`<small>${counted}</small>`}</h2>
+      </div>
       <p class="soft">${t('logsText')}</p>
-      ${(isFiltered || which || rows.length > 0) && html`<${Filters} asked=${asked} />`}
-      ${(channel_id || token_id || mapping) && html`<${Narrowed} narrowed=${narrowed} rows=${rows} />`}
+      <${Filters} asked=${said} />
       ${problem && html`<${Banner} kind="bad">${problem}<//>`}
-      ${rows.length > 0 && html`<${Table} rows=${rows} attempts=${which === 'all'} />`}
+      ${rows.length > 0 && html`<${Table} rows=${rows} attempts=${said.rows === 'all'} />`}
       ${data && rows.length === 0 && html`<${Nothing} filtered=${isFiltered || pages.after} />`}
       ${!data && !problem && html`<p class="soft empty">${t('loading')}</p>`}
       ${data && (pages.number > 0 || data.next) && html`<${PageFoot} pages=${pages} next=${data.next} />`}
-    </section>
+    </section>`;
+}
+
+export function Logs() {
+  const { rest: [id], query } = useRoute();
+  return html`
+    <h1 class="unseen">${t('logs')}</h1>
+    <${Live} />
+    <${Log} query=${query} />
     ${id && html`<${CallDialog} key=${id} id=${id} onClose=${() => { location.hash = logsAddress({}); }} />`}`;
 }

@@ -7,6 +7,7 @@ import { NONE, bytes, duration, exact, moment, usd } from '../../format.js';
 import { html } from '../../html.js';
 import { knows, t } from '../../i18n.js';
 import { problemText } from '../../problem.js';
+import { blameOf } from './blame.js';
 import { LedTo, Model, Outcome, Times } from './parts.js';
 
 const Fact = ({ label, children }) => html`<div><dt>${label}</dt><dd>${children}</dd></div>`;
@@ -26,24 +27,38 @@ function Usage({ request: { usage, cost_usd: cost, unpriced, price_version: vers
     ${usage.source === 'estimated' && html`<p class="soft small-text">${t('usage_estimated')}</p>`}`;
 }
 
-const Attempt = ({ row }) => html`
-  <tr class=${row.final ? 'selected' : ''} title=${row.final ? t('finalMark') : null}>
-    <td class="rank">${row.attempt || NONE}</td>
-    <th scope="row" class="stacked"><${LedTo} row=${row} /></th>
-    <td class="stacked" data-label=${t('outcome')}><${Outcome} row=${row} /></td>
-    <td data-label=${t('times')}><${Times} row=${row} /></td>
-    <td class="stacked" data-label=${t('tokensInOut')}><${Tokens} usage=${row.usage} /></td>
-    <td data-label=${t('cost')}><${Cost} cost=${row.cost_usd} unpriced=${row.unpriced} /></td>
-  </tr>`;
+/** Why the gateway did not leave it at this attempt, or that it did. */
+function wentOn(row, next) {
+  if (row.final) return t('finalMark');
+  if (!next) return '';
+  const asked = next.channel_id !== row.channel_id ? t('askedChannel') : next.key_id !== row.key_id ? t('askedKey') : t('askedAgain');
+  return `${t(`blames_${blameOf(row.outcome)}`)} ${asked}`;
+}
+
+const Attempt = ({ row, next }) => html`
+  <li class=${row.final ? 'final' : ''}>
+    <p class="attempt-head"><b class="rank">${row.attempt || NONE}</b> <${LedTo} row=${row} /></p>
+    <p class="stacked"><${Outcome} row=${row} /></p>
+    <p class="attempt-figures soft small-text">
+      <span>${t('times')}: <${Times} row=${row} /></span>
+      ${row.usage.source !== 'absent' && html`<span>${t('tokensInOut')}: <${Tokens} usage=${row.usage} /></span>`}
+      ${row.cost_usd !== null && html`<span>${t('cost')}: <${Cost} cost=${row.cost_usd} unpriced=${row.unpriced} /></span>`}
+    </p>
+    <p class="went-on">${wentOn(row, next)}</p>
+  </li>`;
 
 const Attempts = ({ rows }) => html`
-  <table class="attempts-table">
-    <thead><tr>
-      <th scope="col">${t('rank')}</th><th scope="col">${t('ledTo')}</th><th scope="col">${t('outcome')}</th>
-      <th scope="col">${t('times')}</th><th scope="col">${t('tokensInOut')}</th><th scope="col">${t('cost')}</th>
-    </tr></thead>
-    <tbody>${rows.map((row) => html`<${Attempt} key=${row.id} row=${row} />`)}</tbody>
-  </table>`;
+  <ol class="attempts">${rows.map((row, i) => html`<${Attempt} key=${row.id} row=${row} next=${rows[i + 1]} />`)}</ol>`;
+
+const Body = ({ body, label }) => html`
+  <h4>${label} <small class="soft">${body.content_type} · ${bytes(body.bytes)}${body.is_cut ? ` · ${t('bodyCut')}` : ''}</small></h4>
+  ${body.text === null ? html`<p class="soft">${t('bodyNoText')}</p>` : html`<pre class="said" tabindex="0" role="region" aria-label=${label}>${body.text}</pre>`}`;
+
+/** What was sent and got, for a while. */
+const Bodies = ({ bodies }) => html`
+  <h3>${t('keptBodies')} <small class="soft">${t('keptUntil', { when: moment(bodies.kept_until_ms) })}</small></h3>
+  <${Body} body=${bodies.request} label=${t('bodySent')} />
+  <${Body} body=${bodies.answer} label=${t('bodyGot')} />`;
 
 const Facts = ({ request }) => html`
   <dl class="figures">
@@ -71,14 +86,15 @@ export function CallDialog({ id, onClose }) {
   }, [id]);
   const problem = error && (error.status === 404 ? t('callGone') : problemText(error));
   return html`
-    <${Dialog} wide title=${t('callTitle', { id: id.slice(0, 8) })} leave=${t('close')} problem=${problem} onSubmit=${onClose} onClose=${onClose}>
+    <${Dialog} drawer title=${t('callTitle', { id: id.slice(0, 8) })} leave=${t('close')} problem=${problem} onSubmit=${onClose} onClose=${onClose}>
       <div class="call" aria-live="polite">
         ${call && html`
           <${Facts} request=${call.request} />
           <h3>${t('attempts')}</h3>
           <${Attempts} rows=${call.attempts} />
           <h3>${t('usageParts')}</h3>
-          <${Usage} request=${call.request} />`}
+          <${Usage} request=${call.request} />
+          ${call.bodies && html`<${Bodies} bodies=${call.bodies} />`}`}
         ${!call && !error && html`<p class="soft empty">${t('loading')}</p>`}
       </div>
     <//>`;
