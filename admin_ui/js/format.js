@@ -30,11 +30,21 @@ export function duration(ms) {
   return `${decimal(ms / 60_000, 1)} min`;
 }
 
-export function bytes(n) {
+function inUnits(n, words) {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
   let unit = 0;
   for (; n >= 1_000 && unit < units.length - 1; unit++) n /= 1_000;
-  return `${decimal(n, unit === 0 || n >= 100 ? 0 : 1)} ${units[unit]}`;
+  return `${words(n, unit)} ${units[unit]}`;
+}
+
+export const bytes = (n) => inUnits(n, (amount, unit) => decimal(amount, unit === 0 || amount >= 100 ? 0 : 1));
+
+/** Of round values, as axes have them. */
+export const tickBytes = (n) => inUnits(n, (amount) => number(amount));
+
+export function tickDuration(ms) {
+  if (ms < 1_000) return `${number(ms)} ms`;
+  return ms < 60_000 ? `${number(ms / 1_000)} s` : `${number(ms / 60_000)} min`;
 }
 
 export const clock = (ms) => new Date(ms).toLocaleTimeString(language(), { hour12: false });

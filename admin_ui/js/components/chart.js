@@ -108,14 +108,15 @@ function Strip({ values, box }) {
  * series: [{name, label, tint, values}], values a number for each bucket; with lines null is a gap. `tint` names the
  *   colour, by the class tint-<tint> of css/chart.css.
  * kind: 'bars', stacked from the ground up in their order, or 'lines'.
- * text: a value in words, for axis and reading. sumLabel: with bars, what their sum is called.
+ * text: a value in words, for axis and reading. sumLabel: what the sum of all bars is called, where it is to be told.
  * leastHighest: the scale ends there at the lowest, so that a single call is no tower. leastStep: between lines.
+ * axisText, stepOf: a value in words beside its line, and how far lines are apart for the highest, where text and 1, 2, 5 will not do.
  * shares: {label, text, values}: each 0..1, or null where there is none: a strip below the axis.
  * onZoom(fromMs, toMs): where it is given, a span is marked by dragging, or by Shift with arrows and then Enter.
  * label: what the chart is, for those who hear it. empty: the sentence that stands in it where all is nothing.
  */
 export function Chart(props) {
-  const { fromMs, toMs, stepMs, series, kind, text, sumLabel, shares, leastHighest = 4, leastStep = 1, onZoom, label, empty } = props;
+  const { fromMs, toMs, stepMs, series, kind, text, sumLabel, shares, leastHighest = 4, leastStep = 1, axisText = text, stepOf = valueStep, onZoom, label, empty } = props;
   const frame = useRef();
   const width = useWidth(frame);
   const count = Math.max(1, Math.ceil((toMs - fromMs) / stepMs));
@@ -129,7 +130,7 @@ export function Chart(props) {
 
   const tops = kind === 'bars' ? sumsOf(series, count) : highestOf(series, count);
   const most = Math.max(topOf(tops), leastHighest);
-  const step = valueStep(most, leastStep);
+  const step = stepOf(most, leastStep);
   const highest = Math.ceil(most / step) * step;
   const slot = box.width / count;
   const x = (ms) => box.left + ((ms - fromMs) / (count * stepMs)) * box.width;
@@ -143,7 +144,7 @@ export function Chart(props) {
         <svg width=${width} height=${HEIGHT} aria-hidden="true">
           ${lines.map((value) => html`
             <line key=${value} class=${value ? 'grid' : 'base'} x1=${box.left} x2=${box.left + box.width} y1=${y(value)} y2=${y(value)} />
-            <text x=${box.left - 8} y=${y(value) + 4} text-anchor="end">${text(value)}</text>`)}
+            <text x=${box.left - 8} y=${y(value) + 4} text-anchor="end">${axisText(value)}</text>`)}
           ${timeTicks(fromMs, edge(count), width / TICK_PX).filter((ms) => x(ms) > box.left + 14 && x(ms) < width - 24).map((ms) => html`
             <line key=${ms} class="tick" x1=${x(ms)} x2=${x(ms)} y1=${box.top + box.height + below} y2=${box.top + box.height + below + 4} />
             <text x=${x(ms)} y=${HEIGHT - 5} text-anchor="middle">${tickText(ms)}</text>`)}
@@ -172,7 +173,7 @@ function Reading({ series, kind, text, sumLabel, shares, index, span, left, righ
     <div class="reading" style=${{ ...place, maxWidth: `${(isLeft ? left : width - right) - 6}px` }}>
       <p>${span}</p>
       <dl>
-        ${kind === 'bars' && html`<div><dt>${sumLabel}</dt><dd>${text(series.reduce((sum, { values }) => sum + values[index], 0))}</dd></div>`}
+        ${kind === 'bars' && sumLabel && html`<div><dt>${sumLabel}</dt><dd>${text(series.reduce((sum, { values }) => sum + values[index], 0))}</dd></div>`}
         ${told.map(({ name, label, tint, values }) => html`
           <div key=${name}><dt><i class="swatch tint-${tint}"></i>${label}</dt><dd>${values[index] === null ? '–' : text(values[index])}</dd></div>`)}
         ${share > 0 && html`<div><dt>${shares.label}</dt><dd>${shares.text(share)}</dd></div>`}

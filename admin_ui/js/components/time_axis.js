@@ -7,10 +7,19 @@ const DAY_MS = 24 * HOUR_MS;
 const TICK_STEPS_MS = [...[1, 5, 10, 15, 30].map((minutes) => minutes * MINUTE_MS), ...[1, 3, 6, 12].map((hours) => hours * HOUR_MS),
   ...[1, 2, 5, 7, 14, 30, 90, 180, 365].map((days) => days * DAY_MS)];
 
-/** The smallest of 1, 2, 5 × 10^n that needs at most four lines. */
+const MOST_LINES = 4;
+const DURATION_STEPS_MS = [10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600].map((seconds) => seconds * 1_000);
+
+/** The smallest of 1, 2, 5 × 10^n that needs few lines. */
 export function valueStep(highest, leastStep = 1) {
-  const power = Math.max(10 ** Math.floor(Math.log10(Math.max(highest, Number.MIN_VALUE) / 4)), leastStep);
-  return [1, 2, 5, 10].map((factor) => factor * power).find((step) => highest / step <= 4);
+  const power = Math.max(10 ** Math.floor(Math.log10(Math.max(highest, Number.MIN_VALUE) / MOST_LINES)), leastStep);
+  return [1, 2, 5, 10].map((factor) => factor * power).find((step) => highest / step <= MOST_LINES);
+}
+
+/** The same for ms: from ten seconds on whole minutes and what divides them. */
+export function durationStep(highest) {
+  const step = valueStep(highest);
+  return step < DURATION_STEPS_MS[0] ? step : DURATION_STEPS_MS.find((one) => highest / one <= MOST_LINES) ?? step;
 }
 
 /** Local midnights, or local full hours and minutes, between from and to. */

@@ -6,6 +6,7 @@ import { html } from '../html.js';
 import { knows, t } from '../i18n.js';
 
 const FEW = 6;
+const SHOWN_OF_ID = 8;
 
 /** By its code, where that says more than its status. */
 export function adviceFor({ code, status }) {
@@ -20,7 +21,10 @@ const Problem = ({ one }) => html`
     <td class="status-cell">${one.status}</td>
     <td><code>${one.code}</code></td>
     <td class="advice">${adviceFor(one)}</td>
-    <td><${CopyButton} text=${one.request_id} label=${t('copyId', { id: one.request_id })}><code>${one.request_id.slice(0, 8)}</code><//></td>
+    <td class="call-id">
+      <a href=${`/admin#/logs?q=${one.request_id}`} title=${t('lookUp', { id: one.request_id })}><code>${one.request_id.slice(0, SHOWN_OF_ID)}</code></a>
+      <${CopyButton} text=${one.request_id} label=${t('copyId', { id: one.request_id })} />
+    </td>
   </tr>`;
 
 export function Problems({ problems, endpoint }) {

@@ -20,8 +20,8 @@ const difference = (share) => t('points', { difference: signed(share * 100, 2) }
 
 export function Tiles({ traffic, inFlight, span }) {
   const { figures, change } = traffic;
-  const within = t(`in${span}`);
-  const since = (value, told) => (value === null ? t('noneBefore', { span: t(span) }) : t('changeBefore', { change: told(value), span: t(span) }));
+  const [within, before] = [t(`in${span}`), t(`before${span}`)];
+  const since = (value, told) => (value === null ? t('noneBefore', { before }) : t('changeBefore', { change: told(value), before }));
   return html`
     <dl class="tiles" aria-label=${t('figures')}>
       <${Tile} label=${t('requests')} span=${within} value=${shortCount(figures.requests)} values=${requestsLine(traffic)}
@@ -31,6 +31,6 @@ export function Tiles({ traffic, inFlight, span }) {
       <${Tile} label="p95" span=${within} value=${duration(figures.duration_ms.p95)} values=${lineOf(traffic, 'p95_ms', null)} kind="line" tint="second"
         change=${since(change.p95_ms, growth)} />
       <${Tile} label=${t('inFlight')} span=${t('now')} value=${shortCount(inFlight.now)} values=${inFlight.points} tint="first"
-        change=${t('peaks', { peak: inFlight.highest, before: inFlight.highest_before, span: t(span) })} />
+        change=${t('peaks', { peak: inFlight.highest, peakBefore: inFlight.highest_before, before })} />
     </dl>`;
 }

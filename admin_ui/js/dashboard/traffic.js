@@ -2,7 +2,8 @@
 import { useState } from '../../vendor/preact/hooks.mjs';
 import { Chart } from '../components/chart.js';
 import { Legend, toggled } from '../components/legend.js';
-import { bytes, count, duration, instant, percent, tickCount } from '../format.js';
+import { durationStep } from '../components/time_axis.js';
+import { bytes, count, duration, instant, percent, tickBytes, tickCount, tickDuration } from '../format.js';
 import { html } from '../html.js';
 import { t } from '../i18n.js';
 import { changeQuery } from '../route.js';
@@ -14,21 +15,21 @@ const LEAST_HIGHEST_MS = 10;
 
 const SHOWN = {
   outcomes: (traffic) => ({
-    kind: 'bars', text: tickCount, sumLabel: t('requests'),
+    kind: 'bars', text: count, axisText: tickCount, sumLabel: t('requests'),
     series: OUTCOMES.filter(([name]) => name === 'ok' || traffic.figures.outcomes[name]).map(([name, tint]) => ({
       name, tint, label: t(`ending_${name}`), total: count(traffic.figures.outcomes[name]), values: outcomeLine(traffic, name),
     })),
     shares: { label: t('errorRate'), text: (share) => percent(share * 100), values: sharesLine(traffic) },
   }),
   latency: (traffic) => ({
-    kind: 'lines', text: duration, leastHighest: LEAST_HIGHEST_MS,
+    kind: 'lines', text: duration, axisText: tickDuration, stepOf: durationStep, leastHighest: LEAST_HIGHEST_MS,
     series: [
       ['p95_ms', 'p95', 'second', traffic.figures.duration_ms.p95], ['p50_ms', 'p50', 'ok', traffic.figures.duration_ms.p50],
       ['first_byte_ms', t('firstByte'), 'first', traffic.figures.first_byte_ms.p50],
     ].map(([name, label, tint, whole]) => ({ name, label, tint, total: duration(whole), values: lineOf(traffic, name, null) })),
   }),
   bytes: (traffic) => ({
-    kind: 'bars', text: bytes, leastHighest: LEAST_HIGHEST_BYTES, sumLabel: t('bytesTogether'),
+    kind: 'bars', text: bytes, axisText: tickBytes, leastHighest: LEAST_HIGHEST_BYTES, sumLabel: t('bytesTogether'),
     series: [['response_bytes', 'ok'], ['request_bytes', 'first']].map(([name, tint]) => ({
       name, tint, label: t(name), total: bytes(traffic.figures[name]), values: lineOf(traffic, name),
     })),
@@ -39,6 +40,7 @@ export function Traffic({ traffic, endpoint, shown }) {
   const [hidden, setHidden] = useState(new Set());
   const kind = KINDS.includes(shown) ? shown : KINDS[0];
   const drawn = SHOWN[kind](traffic);
+  const series = drawn.series.filter(({ name }) => !hidden.has(name));
   const { from_ms: fromMs, to_ms: toMs, first_point_ms: firstMs, step_ms: stepMs, figures } = traffic;
   const label = t('chartLabel', { what: t(`chart_${kind}`), n: figures.requests, from: instant(fromMs), to: instant(toMs) });
   return html`
@@ -51,7 +53,7 @@ export function Traffic({ traffic, endpoint, shown }) {
         </div>
       </div>
       <${Legend} series=${drawn.series} hidden=${hidden} onToggle=${(name) => setHidden(toggled(hidden, name))} label=${t('legend')} />
-      <${Chart} key=${kind} ...${drawn} series=${drawn.series.filter(({ name }) => !hidden.has(name))} label=${label}
+      <${Chart} key=${kind} ...${drawn} series=${series} sumLabel=${series.length === drawn.series.length && drawn.sumLabel} label=${label}
         fromMs=${firstMs} toMs=${toMs} stepMs=${stepMs} />
     </section>`;
 }

@@ -9,6 +9,7 @@ export const PROBLEM_WORDS = {
   code: ['Code', '代码'],
   whatToDo: ['What to do', '处理建议'],
   callId: ['Request id', '请求编号'],
+  lookUp: ['Look {id} up in the request log', '在请求记录中查找 {id}'],
   copyId: ['Copy the request id {id}', '复制请求编号 {id}'],
   doLook: ['Look the request id up in the request log.', '请在请求日志中查找此请求编号。'],
 
