@@ -31,6 +31,7 @@ from app.storage.active.keeper import ActiveKeeper
 from app.storage.affinity.conversations import Conversations
 from app.storage.affinity.given_ids import GivenIds
 from app.storage.affinity.keeper import AffinityKeeper
+from app.storage.audit.trail import AuditTrail
 from app.storage.budgets.budgets import Budgets
 from app.storage.catalog.catalog import Catalog
 from app.storage.connections import Redis, RedisError, open_redis
@@ -95,6 +96,7 @@ class Gateway:
     tasks: Tasks
     active: ActiveCalls
     active_keeper: ActiveKeeper
+    audit_trail: AuditTrail
     keys_file: KeysFileKeeper | None
     """None where KEYS_FILE is off."""
 
@@ -179,6 +181,7 @@ def build_gateway(config: Config) -> Gateway:
         tasks=Tasks(redis, secrets),
         active=ActiveCalls(redis),
         active_keeper=_build_active_keeper(connect(), engine, recorder),
+        audit_trail=AuditTrail(quick()),
         keys_file=_build_keys_file(config, connect(), catalog, pools, key_edits, dialer),
     )
 

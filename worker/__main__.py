@@ -33,6 +33,7 @@ from app.storage.sql.database import WorkerDatabase
 from app.telemetry.set_up import set_up_logging
 from app.telemetry.standard_error import take_over_stderr
 from worker.checks.clock import Clock
+from worker.keeper import Keeper
 from worker.log_writer import LogWriter
 from worker.prices import PriceTableKeeper
 from worker.roll_up import prepare, roll_up
@@ -121,6 +122,8 @@ def _serve(client: Redis, rq_client: Redis, config: Config) -> None:
     database = WorkerDatabase(config.database, config.certificate_files)
     log_writer = LogWriter(client, database, lambda: ticker.holds_lease)
     log_writer.start()
+    keeper = Keeper(client, database, lambda: ticker.holds_lease)
+    keeper.start()
     log.info("Worker ready")
     try:
         roll_up()  # at once: whatever waited for a worker
@@ -128,6 +131,7 @@ def _serve(client: Redis, rq_client: Redis, config: Config) -> None:
             _end_on_signals()
             time.sleep(PAUSE_S)
     finally:
+        keeper.stop()
         log_writer.stop()
         clock.stop()
         tasks.stop()

@@ -19,6 +19,8 @@ from app.routes.admin.channels import add_channel_routes
 from app.routes.admin.explain import add_explain_route
 from app.routes.admin.files.channel_files import add_channel_file_routes
 from app.routes.admin.guard import build_admin
+from app.routes.admin.keeping.acts import Auditing
+from app.routes.admin.keeping.audit import add_audit_route
 from app.routes.admin.keeping.backup import add_backup_routes
 from app.routes.admin.keys import add_key_routes
 from app.routes.admin.logs import add_log_routes
@@ -70,7 +72,9 @@ def build_flask(gateway: Gateway) -> Flask:
     add_price_routes(admin, gateway)
     add_warning_route(admin, gateway)
     add_backup_routes(admin, gateway)
+    add_audit_route(admin, gateway)
     add_openapi_route(admin)
+    flask.after_request(Auditing(gateway, flask.view_functions).finish)
     flask.register_blueprint(admin)
     flask.register_blueprint(build_root(gateway))
     flask.register_blueprint(build_ccload(gateway))

@@ -110,6 +110,8 @@ TASKS_BUSY = "apiproxy:{tasks}:busy"  # hash "kind channel id" -> id of the open
 TASKS_ENDED = "apiproxy:{tasks}:ended"  # list of ids, the latest first
 TASKS_INPUT = "apiproxy:{tasks}:input:"  # + task id: list of sealed pieces, until it ends
 
+AUDIT_WAITING = "apiproxy:{audit}:waiting"  # list of entries that are not in the database yet; see storage/audit
+AUDIT_LOST = "apiproxy:{audit}:lost"  # how many were given up because too many waited, ever
 ADMIN_SESSION = "apiproxy:admin:session:"
 ADMIN_FAILURES = "apiproxy:admin:failures:"
 

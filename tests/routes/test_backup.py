@@ -48,7 +48,7 @@ def test_what_was_said_goes_out_and_comes_back(gateway: GatewayProcess) -> None:
     assert "/not-in-it" not in gateway.admin("GET", "/api/mappings").json()["mappings"]
     again = restore(gateway, document.body, PASSPHRASE).json()
     assert (again["changes"], again["keys"]) == ([], {"added": 0, "changed": 0, "removed": 0})
-    gateway.log_with("a backup was made, with 1 keys, by 127.0.0.1", "was restored by 127.0.0.1")
+    gateway.log_with("back_up of backup by 127.0.0.1 (bearer)", "restore of restore by 127.0.0.1 (bearer)")
 
 
 def test_what_cannot_be_taken_is_refused_with_what_would_do(gateway: GatewayProcess) -> None:

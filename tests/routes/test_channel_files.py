@@ -156,8 +156,8 @@ def test_an_export_is_written_down_and_can_leave_the_keys_out(gateway: GatewayPr
     answer = taken(gateway, text)
     assert (answer["unchanged"], answer["errors"]) == (1, [])
     exported(gateway)
-    log = gateway.log_with("channels were exported, with hints of their keys, to 127.0.0.1")
-    gateway.log_with("channels were exported, with their keys, to 127.0.0.1", "channels were imported by 127.0.0.1")
+    told = 'export_channels of channels by 127.0.0.1 (bearer): {"before":null,"after":{"channels":1,"with_keys":'
+    log = gateway.log_with(f"{told}false", f"{told}true", "import_channels of channels by 127.0.0.1 (bearer)")
     assert "sk-0123456789abcdef" not in log
 
 

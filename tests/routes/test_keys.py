@@ -236,8 +236,9 @@ def test_no_key_leaves_but_by_reveal_and_export(start_gateway: Callable[..., Gat
     assert gateway.admin("GET", f"{at(channel)}/export?state=blacklisted").body == b""
     gateway.admin("DELETE", f"/api/channels/{channel['id']}")
     log = gateway.final_log()
-    assert "(sk-c…5a9c) of channel" in log
-    assert "1 keys of channel" in log
+    of_channel = f"of channel {channel['id']} canary by 127.0.0.1 (bearer): "
+    assert f'reveal_key of key {key["id"]} {of_channel}{{"before":null,"after":{{"hint":"sk-c…5a9c"}}}}' in log
+    assert f'export_keys {of_channel}{{"before":null,"after":{{"keys":1}}}}' in log
     assert CANARY not in log
 
 

@@ -21,8 +21,9 @@ from app.routes import build_flask
 from app.routes.admin.tasks.imports import AT_ONCE
 from app.routes.openapi.document import document, methods_of
 from app.routes.openapi.operation import operation_of
-from app.storage.connections import open_redis
+from app.storage.connections import AUDIT_WAITING, open_redis
 from tests.support.api_calls import BEARER, GOOD, PATHS, Accounts
+from tests.support.databases import prepared
 from tests.support.described import Described, operations_of, read_document
 from tests.support.gateway import ADMIN_TOKEN, Reply
 from tests.support.log_rows import Log
@@ -36,6 +37,8 @@ NOT_OF_THE_API = {
     "public.robots", "public.static",
 }  # fmt: skip
 """Pages, their files, and what is taken from Claude Code and goes nowhere."""
+NO_ACTS = {"explain_call", "try_rules"}
+"""They change nothing and ask nobody."""
 HOW = """is a route that the document does not tell of. Say beside it what it takes and answers:
 
     @admin.post("/things")
@@ -161,7 +164,8 @@ class World:
 def world(accounts: Accounts) -> Iterator[World]:
     world = World(accounts)
     accounts.upstream.handler = answers
-    yield world
+    with open_redis(accounts.gateway.redis_url) as client, prepared(client, accounts.gateway.redis_url):
+        yield world
     world.close()
 
 
@@ -230,6 +234,25 @@ def test_what_get_gave_can_be_put(world: World, path: str, part: str) -> None:
     given = given[part] if part else given
     assert not told["put"].misfit(given)
     assert world.call(told["put"], place, given).status == 200
+
+
+def test_each_act_is_in_the_audit(world: World) -> None:
+    """Whatever changes something, or gives a secret away; and no entry holds one."""
+    with open_redis(world.gateway.redis_url) as client:
+        operations = operations_of(read_document(world.gateway))
+        acts = [one for one in operations if one.method != "get" or "audited" in one.told.get("description", "")]
+        assert len(acts) > 40
+        missing = []
+        for one in acts:
+            client.delete(AUDIT_WAITING)
+            path = world.place(one)
+            world.call(one, path, world.fit(one, None if one.body is None else one.least(one.body), path), preview="")
+            entries = world.gateway.admin("GET", "/api/audit?limit=500").json()["entries"]
+            name = one.told["operationId"].removesuffix("_post")
+            if (name in {entry["action"] for entry in entries}) == (name in NO_ACTS):
+                missing.append(f"{one}: {[entry['action'] for entry in entries]}")
+            assert not any(secret in json.dumps(entries) for secret in (ADMIN_TOKEN, "sk-upstream-0")), one
+    assert not missing, "\n".join(missing)
 
 
 def test_what_is_left_to_a_task_is_answered_as_told(world: World) -> None:

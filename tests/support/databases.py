@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +11,28 @@ from sqlalchemy import func, select
 
 from app.certificate_files import CertificateFiles
 from app.core.request_log.rows import LogRow
+from app.storage.connections import LOG_DATABASE, Redis
 from app.storage.request_log.packed import KeptRow
 from app.storage.sql.database import WorkerDatabase
+from app.storage.sql.migrating import bring_up_to_date
 from app.storage.sql.tables import logs
 from app.wire.database_url import sqlite_file
+from tests.support.environ import database_of
 from tests.support.log_rows import NOON_MS
 
 
 def sqlite_database(folder: Path) -> WorkerDatabase:
     """Nothing is in it yet."""
     return WorkerDatabase(sqlite_file(str(folder / "gateway.db")), CertificateFiles())
+
+
+@contextmanager
+def prepared(client: Redis, redis_url: str) -> Iterator[WorkerDatabase]:
+    """The database of the gateways on this Redis, as their worker would make it."""
+    database = WorkerDatabase(sqlite_file(str(database_of(redis_url))), CertificateFiles())
+    client.set(LOG_DATABASE, bring_up_to_date(database))
+    yield database
+    database.close()
 
 
 def row(id: int = 1, **changes: Any) -> KeptRow:

@@ -40,6 +40,11 @@ def places(table: str, value: Any) -> Iterator[Place]:
     for number, rule in enumerate(rules if isinstance(rules, list) else ()):
         if isinstance(rule, dict) and _CREDENTIAL.search(str(rule.get("name", ""))) and rule.get("value"):
             yield Place(rule, "value", f"header_rules[{number}] {rule['name']}")
+    rules = said.get("body_rules")
+    for number, rule in enumerate(rules if isinstance(rules, list) else ()):
+        is_meant = isinstance(rule, dict) and _CREDENTIAL.search(str(rule.get("path", "")))
+        if is_meant and isinstance(rule.get("value"), str | dict):
+            yield Place(rule, "value", f"body_rules[{number}] {rule['path']}")
 
 
 def leave_out(table: str, value: Any) -> list[str]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from functools import partial
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify
 
 from app.core.channels.keys import KeyState
 from app.core.channels.shape import CHANNEL
@@ -19,6 +18,7 @@ from app.proxy.api.choices import now_ms
 from app.routes.admin.answers import AdminError
 from app.routes.admin.channel_answers import KEY, ChannelAnswers, key_answer
 from app.routes.admin.channels import SECONDS, Answer, find_channel
+from app.routes.admin.keeping.acts import tell
 from app.routes.admin.lists import COUNT, NEXT, PAGED
 from app.routes.admin.tasks.imports import GIVEN, GivenKeys, order_import
 from app.routes.admin.tasks.key_batches import STATES, add_key_batch_route
@@ -26,15 +26,13 @@ from app.routes.admin.tasks.tasks import TASK, task_answer
 from app.routes.openapi.operation import Body, operation
 from app.storage.health.by_hand import shared
 from app.storage.keys.edits import KeyNotFound
+from app.storage.keys.listing import ListedKey
 
 _STATE = SomeOf(tuple(STATES))
 _Q = Text(meaning="Only those with it in hint or note, or the one that it is")
 _REST = Body(Shape({"seconds": SECONDS}), {"seconds": 600})
 _GAINED = {name: Whole() for name in ("added", "duplicates", "total")}
 _TOLD = {"key": KEY, "channel": CHANNEL}
-
-audit = logging.getLogger("audit")
-audit.setLevel(logging.INFO)  # whatever LOG_LEVEL says
 
 
 def add_key_routes(admin: Blueprint, gateway: Gateway) -> None:
@@ -81,16 +79,21 @@ def _add_change_routes(admin: Blueprint, gateway: Gateway) -> None:
         note = said.text("note") if said.has("note") else None
         models = _models(said) if said.has("models") else None
         enabled = said.flag("enabled") if said.has("enabled") else None
+        before = edits.get(channel_id, key_id)
         edits.change(channel_id, key_id, note, models, enabled)
-        return jsonify(success=True, key=key_answer(edits.get(channel_id, key_id)))
+        key = edits.get(channel_id, key_id)
+        tell(_of_key(before), _of_key(key))
+        return jsonify(success=True, key=key_answer(key))
 
     @admin.delete("/channels/<channel_id>/keys/<key_id>")
     @operation(answer={"id": Text()})
     def delete_key(channel_id: str, key_id: str) -> Answer:
         """Deletes a key."""
         find(channel_id)
+        before = edits.get(channel_id, key_id)
         if not edits.delete(channel_id, [key_id]):
             raise KeyNotFound(f"the channel has no key {key_id}")
+        tell(_of_key(before))
         return jsonify(success=True, id=key_id)
 
 
@@ -130,25 +133,26 @@ def _add_secret_routes(admin: Blueprint, gateway: Gateway) -> None:
     @operation(answer={"key_value": Text()})
     def reveal_key(channel_id: str, key_id: str) -> Answer:
         """Shows the text of a key. That is audited."""
-        channel = find(channel_id)
+        find(channel_id)
         hint, secret = edits.get(channel_id, key_id).hint, edits.reveal(channel_id, key_id)
-        audit.info("key %s (%s) of channel %s %r was revealed to %s", key_id, hint, *_who(channel))
+        tell(after={"hint": hint})
         return jsonify(success=True, key_value=secret)
 
     @admin.get("/channels/<channel_id>/keys/export")
-    @operation(query={"state": _STATE}, answer="text/plain")
+    @operation(query={"state": _STATE}, answer="text/plain", audited=True)
     def export_keys(asked: Said, channel_id: str) -> Answer:
         """Shows the texts of all keys of a channel, one in each line. That is audited."""
-        channel = find(channel_id)
+        find(channel_id)
         ids = edits.ids(channel_id, _states(asked))
-        audit.info("%d keys of channel %s %r are exported to %s", len(ids), *_who(channel))
+        tell(after={"keys": len(ids)})
         text = ("".join(f"{key.secret}\n" for key in keys) for keys in edits.export(channel_id, ids))
         fields = {"Content-Disposition": f'attachment; filename="keys-{channel_id}.txt"'}
         return Response(text, mimetype="text/plain", headers=fields)
 
 
-def _who(channel: Channel) -> tuple[str, str, str]:
-    return channel.id, channel.name, request.remote_addr or "an unknown address"
+def _of_key(key: ListedKey) -> dict[str, Any]:
+    """What the audit tells of one."""
+    return {"hint": key.hint, "note": key.note, "models": list(key.models), "state": key.state.value}
 
 
 def _states(asked: Said) -> list[KeyState]:

@@ -58,7 +58,7 @@ def add_outcome_rule_routes(admin: Blueprint, gateway: Gateway) -> None:
         return _told(outcome_rules.put(catalog, said.any("rules")))
 
     @admin.post("/outcome-rules/test")
-    @operation(body=_TRIED, answer=_FOUND)
+    @operation(body=_TRIED, answer=_FOUND, audited=False)
     def try_rules(said: Said) -> Response:
         """Tells how an answer would be judged, by rules that are given or by those in force."""
         snapshot = catalog.in_hand()

@@ -43,7 +43,7 @@ def build_root(gateway: Gateway) -> Blueprint:
         return Response(_blacklist(pools.counts(), keys, names), mimetype="application/json")
 
     @root.route("/reset-keys", methods=["GET", "POST"])
-    @operation(answer=_RESET, access=("bearer",), group="keys")
+    @operation(answer=_RESET, access=("bearer",), audited=True, group="keys")
     def reset_keys() -> Response:
         """Restores all keys that rest or are blacklisted, and reads the file of keys again."""
         of_file = gateway.keys_file.read_again() if gateway.keys_file is not None else ""

@@ -69,7 +69,7 @@ def add_channel_routes(ccload: Blueprint, gateway: Gateway) -> None:
 
 def _add_files(ccload: Blueprint, gateway: Gateway) -> None:
     @ccload.get("/admin/channels/export")
-    @_operation(query=EXPORTED, answer="text/csv")
+    @_operation(query=EXPORTED, answer="text/csv", audited=True)
     def export_channels(asked: Said) -> Answer:
         """Shows all channels as a CSV file, with their keys. That is audited."""
         return export_answer(gateway, asked)

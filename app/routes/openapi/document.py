@@ -56,6 +56,11 @@ def document(routes: Map, views: Mapping[str, Callable[..., Any]], pause: Callab
     }
 
 
+def name_of_operation(endpoint: str) -> str:
+    """What the document, and the audit, call it."""
+    return endpoint.removeprefix("admin.").replace(".", "_")
+
+
 def methods_of(rule: Rule) -> list[str]:
     """Those that a route was written for; Flask adds HEAD and OPTIONS."""
     return sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
@@ -63,7 +68,7 @@ def methods_of(rule: Rule) -> list[str]:
 
 def _operation(rule: Rule, method: str, told: Operation, view: Callable[..., Any]) -> dict[str, Any]:
     summary, _, rest = " ".join((view.__doc__ or "").split()).partition(". ")
-    name = rule.endpoint.removeprefix("admin.").replace(".", "_")
+    name = name_of_operation(rule.endpoint)
     operation: dict[str, Any] = {
         "tags": [told.group or _group(rule.rule)],
         "summary": summary.removesuffix("."),

@@ -97,6 +97,8 @@ class Operation:
     body: Taken | None = None
     access: tuple[str, ...] = ADMIN
     """Empty: anybody may."""
+    audited: bool | None = None
+    """Whether it is an act that the audit tells of; None: where it is no GET."""
     group: str = ""
     """Under which the document tells it; empty: what its path begins with."""
     failure: Shape = ERROR
@@ -112,13 +114,14 @@ def operation(
     fields: Mapping[str, Field] | None = None,
     body: Taken | None = None,
     access: tuple[str, ...] = ADMIN,
+    audited: bool | None = None,
     group: str = "",
     failure: Shape = ERROR,
 ) -> Callable[[View], View]:
     """`also`: what it may answer with another status. `fields`: header fields, which the route reads itself."""
     asked = None if query is None else Shape(query)
     answers = {status: answer, **(also or {})}
-    told = Operation(answers, asked, fields, body, access, group, failure)
+    told = Operation(answers, asked, fields, body, access, audited, group, failure)
 
     def wrap(view: View) -> View:
         @wraps(view)

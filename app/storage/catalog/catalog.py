@@ -53,6 +53,8 @@ class Catalog:
         """False until what is stored was read for the first time."""
         self.on_change: Callable[[Snapshot], object] = lambda snapshot: None
         """Told of each new Snapshot; must not wait."""
+        self.on_edits: Callable[[Sequence[Edit], MappingOf[str, Table]], object] = lambda edits, before: None
+        """Told of each change that was made here, and of what was stored before; in the greenlet that made it."""
         self.doubt = ""
         """Why the Snapshot is not what Redis holds; empty when it is."""
         self.refused = ""
@@ -261,6 +263,7 @@ class Catalog:
         for _ in range(TRIES):
             self.look()
             known = self._stored.version if self._stored is not None else 0
+            before = self.tables()
             built_on = known if self._behind is None else self._behind.version
             try:
                 changed = change(self._redis, self._tables, noun, word, edits, built_on, known, along)
@@ -269,6 +272,7 @@ class Catalog:
                 raise
             self.refused = ""
             if changed > 0:
+                self.on_edits(edits, before)
                 self.look()
             if changed >= 0:
                 return bool(changed)

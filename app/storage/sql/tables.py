@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy.dialects.mysql import MEDIUMTEXT
 
 from app.core.request_log.rows import LogRow
 
@@ -96,3 +97,58 @@ logs: Final = Table(
 
 COLUMNS: Final = ("id", *LogRow._fields)
 """Of `logs`, in the order in which rows are written."""
+
+LONG: Final = Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb")
+"""Of 16 MiB; MySQL's TEXT ends at 64 KiB."""
+
+audit: Final = Table(
+    "gateway_audit",
+    metadata,
+    Column("id", String(WORD_LENGTH), primary_key=True, comment="Given by whoever wrote the entry"),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("who", String(NAME_LENGTH), nullable=False),
+    Column("action", String(WORD_LENGTH), nullable=False),
+    Column("object", String(NAME_LENGTH), nullable=False),
+    Column("before", Text, comment="JSON"),
+    Column("after", Text, comment="JSON"),
+    Index("gateway_audit_at", "at_ms", "id"),
+    **BINARY,
+)
+"""What was done by the admin API: `core.audit.entry.Entry`."""
+
+catalogue_state: Final = Table(
+    "gateway_catalogue_state",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False, comment="1: there is one row"),
+    Column("version", BigInteger, nullable=False, comment="Of the catalogue that was copied"),
+    Column("origin", Text, nullable=False),
+    Column("stamps", Text, nullable=False),
+    Column("copied_at_ms", BigInteger, nullable=False),
+    Column("keys_version", BigInteger, nullable=False),
+    Column("keys_last_id", BigInteger, nullable=False),
+    Column("keys_versions", LONG, nullable=False, comment="JSON: by channel"),
+    **BINARY,
+)
+"""Of what state the copy is."""
+
+catalogue: Final = Table(
+    "gateway_catalogue",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("noun_table", String(WORD_LENGTH), nullable=False),
+    Column("field", Text, nullable=False),
+    Column("value", LONG, nullable=False, comment="As JSON; its secrets encrypted with ENCRYPTION_KEY"),
+    **BINARY,
+)
+"""All that the operator said, but keys."""
+
+catalogue_keys: Final = Table(
+    "gateway_catalogue_keys",
+    metadata,
+    Column("id", whole, primary_key=True, autoincrement=False),
+    Column("channel_id", String(WORD_LENGTH), nullable=False),
+    Column("stored", LONG, nullable=False, comment="As Redis keeps it: encrypted with ENCRYPTION_KEY"),
+    Index("gateway_catalogue_keys_channel", "channel_id", "id"),
+    **BINARY,
+)
+"""Keys of channels, encrypted ones alone."""

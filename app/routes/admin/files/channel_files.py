@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, Final
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify
 
 from app.core.channels.csv_keys import FileKey, write_keys
 from app.core.channels.csv_reading import ChannelRow, Heading, is_blank, read_heading, read_row
@@ -23,6 +22,7 @@ from app.gateway import Gateway
 from app.routes.admin.answers import AdminError
 from app.routes.admin.channels import Answer
 from app.routes.admin.files.uploads import Upload
+from app.routes.admin.keeping.acts import tell
 from app.routes.openapi.operation import operation
 from app.storage.channel_import import ChannelImport, Decision, LineError
 from app.storage.keys.listing import stored_in
@@ -58,13 +58,10 @@ BECOME: Final[dict[str, Field]] = {
     "notes": Listed(Text()),
 }
 
-audit = logging.getLogger("audit")
-audit.setLevel(logging.INFO)  # whatever LOG_LEVEL says
-
 
 def add_channel_file_routes(admin: Blueprint, gateway: Gateway) -> None:
     @admin.get("/channels/export")
-    @operation(query=EXPORTED, answer="text/csv")
+    @operation(query=EXPORTED, answer="text/csv", audited=True)
     def export_channels(asked: Said) -> Answer:
         """Shows all channels as a CSV file, with their keys. That is audited."""
         return export_answer(gateway, asked)
@@ -81,8 +78,7 @@ def export_answer(gateway: Gateway, asked: Said) -> Response:
     secrets = asked.flag("secrets")
     gateway.choosing.pools.load()
     channels = gateway.catalog.look().channels
-    what = "with their keys" if secrets else "with hints of their keys"
-    audit.info("%d channels were exported, %s, to %s", len(channels), what, _who())
+    tell(after={"channels": len(channels), "with_keys": secrets})
     name = time.strftime("channels-%Y%m%d-%H%M%S.csv")
     fields = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(_written(gateway, channels, secrets), content_type="text/csv; charset=utf-8", headers=fields)
@@ -102,10 +98,7 @@ def import_answer(gateway: Gateway, asked: Said, data: bytes) -> dict[str, Any]:
     decision = work.decide(rows) if preview else work.take(rows)
     answer = _answer(decision, errors, blank)
     if not preview:
-        audit.info(
-            "channels were imported by %s: %d created, %d updated, %d lines skipped",
-            *(_who(), answer["created"], answer["updated"], answer["skipped"]),
-        )
+        tell(after={name: answer[name] for name in COUNTS})
     return {"preview": preview, **answer, "notes": list(heading.notes)}
 
 
@@ -183,7 +176,3 @@ def _keys_of(gateway: Gateway, channel_id: str) -> Iterator[FileKey]:
         for key in keys:
             with suppress(CannotOpen):
                 yield FileKey(pools.stored.secrets.open(key.sealed, channel_id), key.note, key.models, key.enabled)
-
-
-def _who() -> str:
-    return request.remote_addr or "an unknown address"

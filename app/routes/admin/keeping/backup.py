@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from app.core.said.reading import Said
 from app.core.said.shapes import Field, Listed, OneOf, Shape, Text, Whole, YesOrNo
 from app.gateway import Gateway
 from app.routes.admin.answers import AdminError
+from app.routes.admin.keeping.acts import tell
 from app.routes.admin.tasks.long_objects import cut
 from app.routes.openapi.operation import Body, operation
 from app.storage.backup.passphrase import SHORTEST, Cipher, cipher_of, new_cipher
@@ -35,6 +35,8 @@ _PASSPHRASE: Final[dict[str, Field]] = {
     FIELD: Text(meaning="What the secrets of the backup are encrypted with; without it they are left out")
 }
 _EXAMPLE: Final = {"backup": 1, "made_at_ms": 0, "version": 0, "secrets": LEFT_OUT, "entries": []}
+MOST_NAMES: Final = 20
+"""Of each noun that the audit tells."""
 _NAMES: Final = Listed(Text())
 _BECOMES: Final[dict[str, Field]] = {
     "preview": YesOrNo(),
@@ -47,9 +49,6 @@ _BECOMES: Final[dict[str, Field]] = {
     "keys": Shape({name: Whole() for name in ("added", "changed", "removed")}, meaning="Of all channels, how many"),
     "notes": Listed(Text(), meaning="What the backup does not bring, or makes no sense here"),
 }
-
-audit = logging.getLogger("audit")
-audit.setLevel(logging.INFO)  # whatever LOG_LEVEL says
 
 
 @dataclass
@@ -92,14 +91,13 @@ class BackupBody(Body):
 
 def add_backup_routes(admin: Blueprint, gateway: Gateway) -> None:
     @admin.get("/backup")
-    @operation(fields=_PASSPHRASE, answer=HEADING)
+    @operation(fields=_PASSPHRASE, answer=HEADING, audited=True)
     def back_up() -> Response:
         """Shows all that the operator said, as one document. With a passphrase it has all secrets. That is audited."""
         passphrase = _passphrase()
         cipher = new_cipher(passphrase) if passphrase else None
         backup = Backup(gateway.catalog, gateway.choosing.pools, gateway.stored_health, cipher, give_way)
-        what = f"with {backup.counted_keys():,} keys" if cipher is not None else "without secrets"
-        audit.info("a backup was made, %s, by %s", what, _who())
+        tell(after={"version": backup.version, "with_secrets": cipher is not None, "keys": backup.counted_keys()})
         name = time.strftime("gateway-%Y%m%d-%H%M%S.json")
         fields = {"Content-Disposition": f'attachment; filename="{name}"'}
         pieces = backup.written(own_version(), time.time_ns() // 1_000_000)
@@ -127,9 +125,7 @@ def add_backup_routes(admin: Blueprint, gateway: Gateway) -> None:
         )
         decision = work.decide() if preview else work.take()
         if not preview:
-            audit.info(
-                "a backup of version %d, made at %d ms, was restored by %s", heading.version, heading.made_at_ms, _who()
-            )
+            tell(after=_audited(heading, decision), alone=True)
         return jsonify(success=True, preview=preview, **_answer(heading, decision))
 
 
@@ -142,6 +138,15 @@ def _answer(heading: Heading, decision: Decision) -> dict[str, Any]:
         "keys": decision.key_counts,
         "notes": decision.notes,
     }
+
+
+def _audited(heading: Heading, decision: Decision) -> dict[str, Any]:
+    told: dict[str, Any] = {"version": heading.version, "made_at_ms": heading.made_at_ms, "keys": decision.key_counts}
+    for change in decision.nouns:
+        names = {"added": change.added, "changed": change.changed, "removed": change.removed}
+        if change:
+            told[change.noun] = {word: some[:MOST_NAMES] for word, some in names.items() if some}
+    return told
 
 
 def _passphrase() -> bytes:
@@ -181,7 +186,3 @@ def _value(text: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         raise damaged("it is no JSON") from None
     return value
-
-
-def _who() -> str:
-    return request.remote_addr or "an unknown address"

@@ -1,0 +1,63 @@
+"""A thread of the worker that keeps in the SQL database what must outlive Redis: the audit.
+
+That the database is away stops nothing else. Any number of workers may run; the one that holds the lease works.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from app.storage.connections import Redis, RedisError
+from app.storage.sql.database import WorkerDatabase
+from app.storage.sql.errors import DatabaseError
+from worker.audit_writer import AuditWriter
+
+log = logging.getLogger(__name__)
+
+BEGIN_S: Final = 0.5
+"""Roll-ups begin first."""
+TICK_S: Final = 0.5
+AWAY_S: Final = 5.0
+"""Between two tries while the database is away."""
+
+
+class Keeper(threading.Thread):
+    def __init__(self, client: Redis, database: WorkerDatabase, holds_lease: Callable[[], bool]) -> None:
+        super().__init__(name="keeper", daemon=True)
+        self._audit = AuditWriter(client, database)
+        self._database = database
+        self._holds_lease = holds_lease
+        self._stopping = threading.Event()
+        self._is_ready = False
+
+    def run(self) -> None:
+        pause_s = BEGIN_S
+        while not self._stopping.wait(pause_s):
+            pause_s = TICK_S
+            try:
+                if self._holds_lease():
+                    self.work()
+            except RedisError:
+                pass  # the ticker says so
+            except DatabaseError:
+                self._is_ready, pause_s = False, AWAY_S  # the writer of the log says so
+            except Exception:
+                log.exception("what must outlive Redis could not be kept")
+                pause_s = AWAY_S
+
+    def stop(self) -> None:
+        """Ends the thread after what it does."""
+        self._stopping.set()
+        self.join(timeout=5)
+
+    def work(self) -> None:
+        """Raises RedisError, DatabaseError."""
+        from app.storage.sql.migrating import bring_up_to_date
+
+        if not self._is_ready:
+            bring_up_to_date(self._database)
+            self._is_ready = True
+        self._audit.work()
