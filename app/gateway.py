@@ -53,11 +53,12 @@ from app.storage.limits.minutes import Minutes
 from app.storage.limits.rates import Rates
 from app.storage.limits.slots import Slots
 from app.storage.limits.tokens import TokenLimits
-from app.storage.request_log.reading import RequestLog
+from app.storage.request_log.bodies import StoredBodies
 from app.storage.secrets import Secrets
 from app.storage.sql.database import Database
 from app.storage.statistics.stats import Stats
 from app.storage.tasks.tasks import Tasks
+from app.telemetry.bodies.keeper import BodiesKeeper
 from app.telemetry.log_sink import LogSink, sink_of
 from app.telemetry.recorder import Recorder
 from app.telemetry.standard_error import STDERR
@@ -90,8 +91,8 @@ class Gateway:
     stored_health: StoredHealth
     """For what the admin is told of channels beyond what calls ask."""
     key_edits: KeyEdits
-    request_log: RequestLog
     database: Database
+    bodies: BodiesKeeper
     budgets: Budgets
     tasks: Tasks
     active: ActiveCalls
@@ -151,9 +152,7 @@ def build_gateway(config: Config) -> Gateway:
     slots, minutes = Slots(quick()), Minutes(quick())
     tokens = TokenAdmission(TokenLimits(slots, minutes, config.web_concurrency), BudgetAdmission(budgets))
     engine = _build_engine(config, dialer, Admission(Rates(quick()), slots), tokens)
-    recorder = _build_recorder(config, connect(), engine) if config.enable_stats else None
-    log_sink = sink_of(STDERR)
-    engine.calls.observers = [observer.record for observer in (recorder, log_sink) if observer is not None]
+    recorder, log_sink = _build_observers(config, connect(), engine)
     redis, secrets = connect(), Secrets(config.encryption_keys, pause=give_way)
     pools = KeyPools(quick(), secrets, config.start_index)
     choosing, health_keeper = _build_choosing(quick, pools, catalog, ChannelLimits(slots, minutes))
@@ -175,8 +174,8 @@ def build_gateway(config: Config) -> Gateway:
         health_keeper=health_keeper,
         stored_health=stored_health,
         key_edits=key_edits,
-        request_log=RequestLog(redis),
         database=Database(config.database, config.certificate_files, redis),
+        bodies=_build_bodies(quick(), secrets, catalog),
         budgets=budgets,
         tasks=Tasks(redis, secrets),
         active=ActiveCalls(redis),
@@ -253,6 +252,16 @@ def _build_keys_file(
     record = KeysFileRecord(redis, f"{gethostname()} {file.path}")
     channel = KeysFileChannel(catalog, config.openai_base_urls, check)
     return KeysFileKeeper(file.path, Taking(record, channel, pools, edits), must_be_there=file.is_named)
+
+
+def _build_bodies(redis: Redis, secrets: Secrets, catalog: Catalog) -> BodiesKeeper:
+    return BodiesKeeper(StoredBodies(redis, secrets), lambda: catalog.snapshot.settings.log_bodies_minutes)
+
+
+def _build_observers(config: Config, redis: Redis, engine: Engine) -> tuple[Recorder | None, LogSink]:
+    recorder, log_sink = _build_recorder(config, redis, engine) if config.enable_stats else None, sink_of(STDERR)
+    engine.calls.observers = [observer.record for observer in (recorder, log_sink) if observer is not None]
+    return recorder, log_sink
 
 
 def _build_recorder(config: Config, redis: Redis, engine: Engine) -> Recorder:

@@ -86,6 +86,7 @@ app/proxy/upstream/uploading.py
 app/routes/api_door.py
 app/routes/cors.py
 app/routes/inbound.py
+app/routes/kept_bodies.py
 app/routes/own_credentials.py
 app/routes/proxy.py
 app/routes/wsgi_environ.py

@@ -255,6 +255,15 @@ _TOLD: Final = (
     _flag("log_requests", True, "Whether each finished request has its line in the log"),
 )
 
+_LOG: Final = (
+    Setting(
+        "log_bodies_minutes",
+        Number(int, 0, 1440, "min"),
+        0,
+        "How long the bodies of calls and of their answers are kept, secrets masked; 0: not at all",
+    ),
+)
+
 _GROUPS: Final = (
     ("timeouts", "Timeouts", _TIMEOUTS),
     ("limits", "Limits", _LIMITS),
@@ -264,6 +273,7 @@ _GROUPS: Final = (
     ("checks", "Checks", _CHECKS),
     ("usage", "Usage and budgets", _USAGE),
     ("told", "Who may call, and what is told", _TOLD),
+    ("log", "The request log", _LOG),
 )
 
 GROUPS: Final = {name: title for name, title, _ in _GROUPS}

@@ -87,6 +87,7 @@ class Settings:
     public_cost: bool = False
     route_headers: bool = True
     log_requests: bool = True
+    log_bodies_minutes: int = 0
 
     def with_overrides(self, overrides: MappingOf[str, Value]) -> Settings:
         """These with the gateway's settings among `overrides` in their place."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
+from app.telemetry.bodies.kept import KeptBodies
 from app.wire.http.headers import Headers
 from app.wire.http.trace import TraceParent
 
@@ -30,7 +31,7 @@ class Inbound:
     """A client's request as the door received it."""
 
     __slots__ = (
-        "body", "client", "client_socket", "connection", "detach", "expects_continue", "headers", "method",
+        "body", "client", "client_socket", "connection", "detach", "expects_continue", "headers", "kept", "method",
         "request_id", "trace", "upgrade",
     )  # fmt: skip
 
@@ -65,6 +66,8 @@ class Inbound:
         """Gives what the client sent behind its request. None where the WSGI server cannot switch protocols."""
         self.client_socket = client_socket
         """None where the WSGI server does not show it; then a client that leaves is noticed at the next write."""
+        self.kept: KeptBodies | None = None
+        """Where its bodies are kept for a while."""
 
 
 class Reply:

@@ -23,7 +23,7 @@ from app.routes.admin.keeping.acts import Auditing
 from app.routes.admin.keeping.audit import add_audit_route
 from app.routes.admin.keeping.backup import add_backup_routes
 from app.routes.admin.keys import add_key_routes
-from app.routes.admin.logs import add_log_routes
+from app.routes.admin.logs.log import add_log_routes
 from app.routes.admin.mappings import add_mapping_routes
 from app.routes.admin.outcome_rules import add_outcome_rule_routes
 from app.routes.admin.playground.playground import add_playground_route

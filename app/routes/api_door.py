@@ -27,6 +27,7 @@ from app.proxy.messages import Inbound, Reply
 from app.routes import cors
 from app.routes.errors import api_error_reply
 from app.routes.inbound import inbound_of
+from app.routes.kept_bodies import keep_bodies, passed_on
 from app.routes.local_answers import models_answer
 from app.routes.token_answers import TokenAnswers
 from app.routes.token_count import count_tokens
@@ -88,8 +89,9 @@ class ApiDoor:
             return []
         told: Headers = []
         body: Iterable[bytes]
+        inbound = inbound_of(environ, headers, environ["gateway.trace"])
+        keep_bodies(self._gateway.bodies, inbound, target, snapshot)
         try:
-            inbound = inbound_of(environ, headers, environ["gateway.trace"])
             served = self._served(environ, inbound, snapshot, asked, target, mapping)
         except GatewayError as error:
             status, fields, text = api_error_reply(error, asked.dialect, request_id)
@@ -101,11 +103,9 @@ class ApiDoor:
             reply = served.reply
             status, body = f"{reply.status} {reply.reason}", reply.body
             fields = _of_upstream(reply.headers)
+            said = environ.get
             if is_from_browser(
-                environ.get("HTTP_SEC_FETCH_DEST"),
-                environ.get("HTTP_ACCEPT"),
-                environ.get("HTTP_ORIGIN"),
-                environ.get("HTTP_USER_AGENT"),
+                said("HTTP_SEC_FETCH_DEST"), said("HTTP_ACCEPT"), said("HTTP_ORIGIN"), said("HTTP_USER_AGENT")
             ):
                 confine(fields, reply.status)
             told = _route_fields(served.channel, served.attempts, served.upstream_model)
@@ -115,7 +115,7 @@ class ApiDoor:
         if config.cors and "HTTP_ORIGIN" in environ:
             cors.add_access(fields)
         start_response(status, fields)
-        return body
+        return passed_on(inbound, status, fields, body)
 
     # --- what is asked for ---
 

@@ -25,6 +25,7 @@ from app.routes import cors
 from app.routes.api_door import ApiDoor
 from app.routes.errors import api_error_reply, error_reply
 from app.routes.inbound import inbound_of
+from app.routes.kept_bodies import keep_bodies, passed_on
 from app.routes.own_credentials import OwnCredentials, Shown
 from app.routes.wsgi_environ import (
     Environ,
@@ -54,6 +55,7 @@ class ProxyDoor:
         self._engine = gateway.engine
         self._costs = gateway.choosing.costs
         self._api = api
+        self._bodies = gateway.bodies
         self._starts_trace = gateway.config.start_trace
         self._cors = gateway.config.cors
         self._trusted_proxies = gateway.config.trusted_proxy_count
@@ -81,10 +83,11 @@ class ProxyDoor:
             start_response("204 No Content", [*cors.preflight_headers(headers), ("X-Request-Id", request_id)])
             return []
         body: Iterable[bytes]
+        inbound = inbound_of(environ, headers, trace)
+        keep_bodies(self._bodies, inbound, target, snapshot)
         try:
             if "HTTP_SERVICE_WORKER" in environ or environ.get("HTTP_SEC_FETCH_DEST") == "serviceworker":
                 raise ClientFault(403, "service_worker_refused", "a mapping's answer cannot be a service worker")
-            inbound = inbound_of(environ, headers, trace)
             caller, settings = None, snapshot.settings
             if mapping.needs_token or "gateway.token" in environ or self._own.may_stand_in(environ, target):
                 caller, target = self._caller(environ, inbound, snapshot, mapping, target)
@@ -102,7 +105,7 @@ class ProxyDoor:
         if self._cors and "HTTP_ORIGIN" in environ:
             cors.add_access(answer)
         start_response(status, answer)
-        return body
+        return passed_on(inbound, status, answer, body)
 
     def _caller(
         self, environ: Environ, inbound: Inbound, snapshot: Snapshot, mapping: Mapping, target: str

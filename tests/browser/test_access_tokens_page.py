@@ -24,7 +24,7 @@ from tests.support.admin_pages import (
 )
 from tests.support.answers import answering
 from tests.support.gateway import GatewayProcess
-from tests.support.log_rows import roll_up
+from tests.support.log_rows import Log
 from tests.support.tokens import add_token
 from tests.support.upstream import Upstream
 from tests.support.waiting import wait_until
@@ -56,7 +56,7 @@ def stored(gateway: GatewayProcess, name: str) -> dict[str, Any]:
 
 def requests_of(gateway: GatewayProcess, name: str, redis: Redis) -> int:
     """The worker counts them."""
-    roll_up(redis)
+    Log(gateway, redis).catch_up()
     return int(stored(gateway, name)["requests"])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,10 +13,10 @@ from playwright.sync_api import Browser, expect
 
 from app.core.judging.outcome import TRAITS
 from app.core.usage import Usage
-from app.storage.connections import LOG_REFUSED, LOG_ROWS, Redis
+from app.storage.connections import Redis
 from tests.support.admin_pages import OpenPage, expect_to_fit, no_channels, open_page
 from tests.support.gateway import GatewayProcess
-from tests.support.log_rows import book, called, failed_attempt, mapped, refused
+from tests.support.log_rows import Log, book, called, failed_attempt, mapped, refused
 from tests.support.upstream import Peer, Upstream
 from worker.roll_up import RollUp
 
@@ -25,11 +26,12 @@ USAGE = Usage(1_200, 300, 0, 0, 450, None, "reported", {"web_search_requests": 2
 
 
 @pytest.fixture
-def log(redis_client: Redis) -> Redis:
+def log(gateway: GatewayProcess, redis_client: Redis) -> Iterator[Log]:
     """Empty, whoever called before."""
-    book(redis_client, process="pages", seq=_seq(), now_ms=_now_ms())
-    redis_client.delete(LOG_ROWS, LOG_REFUSED)
-    return redis_client
+    log = Log(gateway, redis_client)
+    log.clear()
+    yield log
+    log.database.close()
 
 
 def _now_ms() -> int:
@@ -40,11 +42,12 @@ def _seq() -> int:
     return time.time_ns()
 
 
-def fill(client: Redis, *events: Any) -> None:
+def fill(log: Log, *events: Any) -> None:
     """The calls, one a second, the last one just now."""
     now_ms = _now_ms()
     ended = [event._replace(ended_at_ms=now_ms - 1_000 * place) for place, event in enumerate(reversed(events))]
-    book(client, *reversed(ended), process="pages", seq=_seq(), now_ms=now_ms)
+    book(log.client, *reversed(ended), process="pages", seq=_seq(), now_ms=now_ms)
+    log.catch_up()
 
 
 def failover(id: str = "f" * 32, **use: Any) -> Any:
@@ -53,7 +56,7 @@ def failover(id: str = "f" * 32, **use: Any) -> Any:
 
 
 def test_calls_are_listed_and_one_is_told_attempt_by_attempt(
-    open_page: OpenPage, log: Redis, complaints: list[str]
+    open_page: OpenPage, log: Log, complaints: list[str]
 ) -> None:
     """A row for each call; its details stand in the address, with attempts, usage and cost."""
     fill(log, mapped("a" * 32, status=500), refused("b" * 32), failover(model=HOSTILE, user_agent=HOSTILE))
@@ -84,7 +87,7 @@ def test_calls_are_listed_and_one_is_told_attempt_by_attempt(
     assert complaints == []
 
 
-def test_what_is_filtered_for_stands_in_the_address(open_page: OpenPage, log: Redis) -> None:
+def test_what_is_filtered_for_stands_in_the_address(open_page: OpenPage, log: Log) -> None:
     """By text, model, status and outcome, calls or all attempts; and nothing found says so."""
     fill(log, mapped("a" * 32, status=500), refused("b" * 32), failover())
     page = open_page("#/logs")
@@ -110,7 +113,7 @@ def test_what_is_filtered_for_stands_in_the_address(open_page: OpenPage, log: Re
     expect(rows).to_contain_text("/up")
 
 
-def test_a_name_in_a_row_narrows_the_list_to_it(open_page: OpenPage, log: Redis, complaints: list[str]) -> None:
+def test_a_name_in_a_row_narrows_the_list_to_it(open_page: OpenPage, log: Log, complaints: list[str]) -> None:
     """Channel, access token or mapping; by the address too, and each is taken away again by its button."""
     other = called("e" * 32, use={"channel_id": "9", "channel": "other", "token_id": "8", "token": "guests"})
     fill(log, mapped("a" * 32), failover(), other)
@@ -130,7 +133,7 @@ def test_a_name_in_a_row_narrows_the_list_to_it(open_page: OpenPage, log: Redis,
     assert complaints == []
 
 
-def test_pages_follow_and_go_back(open_page: OpenPage, log: Redis) -> None:
+def test_pages_follow_and_go_back(open_page: OpenPage, log: Log) -> None:
     """Fifty at once, while calls come in."""
     fill(log, *(mapped(f"{n:032x}") for n in range(120)))
     page = open_page("#/logs")
@@ -145,7 +148,7 @@ def test_pages_follow_and_go_back(open_page: OpenPage, log: Redis) -> None:
     expect(first).to_have_attribute("href", f"#/logs/{69:032x}")
 
 
-def test_a_call_that_is_gone_says_so(open_page: OpenPage, log: Redis) -> None:
+def test_a_call_that_is_gone_says_so(open_page: OpenPage, log: Log) -> None:
     """By an address that somebody kept."""
     page = open_page(f"#/logs/{'0' * 32}")
     expect(page.get_by_role("dialog")).to_contain_text("This call is not in the log any more")
@@ -189,7 +192,7 @@ def test_on_whom_an_outcome_rests_is_said_as_the_gateway_judges(open_page: OpenP
 
 
 @pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
-def test_it_fits_every_width(open_page: OpenPage, log: Redis, locale: str) -> None:
+def test_it_fits_every_width(open_page: OpenPage, log: Log, locale: str) -> None:
     """List and dialog, with long names and reasons, in both languages and themes."""
     long = "a-model-with-a-very-long-name-" * 5
     fill(
@@ -202,10 +205,10 @@ def test_it_fits_every_width(open_page: OpenPage, log: Redis, locale: str) -> No
     expect(page.locator("h1")).to_have_text("Requests" if locale == "en-US" else "请求")
 
 
-def test_strangers_are_told_no_cost(browser: Browser, gateway: GatewayProcess, log: Redis) -> None:
+def test_strangers_are_told_no_cost(browser: Browser, gateway: GatewayProcess, log: Log) -> None:
     """Neither by the dashboard nor by /stats, which tell of the call all the same."""
     fill(log, failover())
-    RollUp(log).run(_now_ms())
+    RollUp(log.client).run(_now_ms())
     for span in ("", "?window=24h", "?window=7d", "?window=30d", "?window=total"):
         stats = gateway.request("GET", f"/stats{span}").body.decode()
         assert '"/v1"' in stats

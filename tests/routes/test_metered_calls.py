@@ -13,11 +13,10 @@ from tests.support.api_calls import Accounts
 from tests.support.coding_agents import claude_code, codex
 from tests.support.gateway import Reply
 from tests.support.golden_usage import CHAT, GOLDEN, Golden, pieces_of
-from tests.support.log_rows import roll_up
+from tests.support.log_rows import Log
 from tests.support.packed import PACKERS
 from tests.support.tokens import add_token, delete_tokens
 from tests.support.upstream import Peer
-from tests.support.waiting import wait_until
 
 GATEWAY_TOKEN = "x-gateway-token"
 
@@ -51,16 +50,8 @@ def answers(accounts: Accounts, golden: Golden, coding: str = "") -> bytes:
 
 def row_of(accounts: Accounts, reply: Reply) -> dict[str, Any]:
     """The final row of a call, as soon as it is there."""
-    id = reply.field("x-gateway-request-id")
     with open_redis(accounts.gateway.redis_url) as client:
-
-        def found() -> Any:
-            roll_up(client)
-            answer = accounts.gateway.admin("GET", f"/api/logs/{id}")
-            return answer.json()["attempts"] if answer.status == 200 else None
-
-        attempts = wait_until(found, f"the call {id} is in the log")
-    return dict(attempts[-1])
+        return dict(Log(accounts.gateway, client).of(reply)["attempts"][-1])
 
 
 def ask(accounts: Accounts, headers: dict[str, str], path: str = f"/m{CHAT}") -> Reply:

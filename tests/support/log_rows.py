@@ -5,15 +5,21 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from app.certificate_files import CertificateFiles
 from app.core.request_log.filters import LogFilter
 from app.core.statistics.events import ApiUse, FailedAttempt, RequestEvent
 from app.storage.connections import Redis
+from app.storage.request_log.latest_rows import LatestRows
 from app.storage.request_log.packed import KeptRow
-from app.storage.request_log.reading import RequestLog
+from app.storage.sql.database import WorkerDatabase
+from app.storage.sql.tables import log_traits, logs
 from app.storage.statistics.ledger import Ledger
+from app.wire.database_url import sqlite_file
 from tests.support.envelopes import send_events
+from tests.support.environ import database_of
 from tests.support.gateway import GatewayProcess, Reply
 from tests.support.waiting import wait_until
+from worker.log_writer import LogWriter
 
 NOON_MS = 1_790_000_000_000
 ALL = LogFilter()
@@ -64,12 +70,7 @@ def roll_up(client: Redis, now_ms: int = 0) -> None:
 
 def kept(client: Redis, wanted: LogFilter = ALL) -> list[KeptRow]:
     """All rows that fit, the latest first."""
-    log = RequestLog(client)
-    rows, after = log.page(wanted, "", 500)
-    while after:
-        more, after = log.page(wanted, after, 500)
-        rows += more
-    return rows
+    return list(LatestRows(client).rows(wanted))
 
 
 class Log:
@@ -78,13 +79,26 @@ class Log:
     def __init__(self, gateway: GatewayProcess, client: Redis) -> None:
         self.gateway = gateway
         self.client = client
+        self.database = WorkerDatabase(sqlite_file(str(database_of(gateway.redis_url))), CertificateFiles())
+        self._writer = LogWriter(client, self.database, lambda: True)
+
+    def catch_up(self) -> None:
+        """All that has ended is counted and written."""
+        roll_up(self.client)
+        self._writer.work()
+
+    def clear(self) -> None:
+        """Of all that was written."""
+        self.catch_up()
+        for table in (logs, log_traits):
+            self.database.run(lambda connection, table=table: connection.execute(table.delete()))
 
     def of(self, reply: Reply) -> dict[str, Any]:
         """`/api/logs/<request id>` of a call, as soon as it is there."""
         id = reply.field("x-gateway-request-id")
 
         def found() -> Reply | None:
-            roll_up(self.client)
+            self.catch_up()
             answer = self.gateway.admin("GET", f"/api/logs/{id}")
             return answer if answer.status == 200 else None
 

@@ -38,8 +38,8 @@ class LogFilter:
     from_ms: int | None = None
     to_ms: int | None = None
     """Exclusive."""
-    exact: tuple[tuple[int, str], ...] = ()
-    """Place of a field in a row, and its value."""
+    exact: tuple[tuple[str, str], ...] = ()
+    """Fields and their values."""
     statuses: frozenset[int] = frozenset()
     classes: frozenset[int] = frozenset()
     """Hundreds of statuses; 4 for 4xx."""
@@ -51,8 +51,8 @@ class LogFilter:
 
     def fits(self, row: LogRow) -> bool:
         """For a row of the asked time."""
-        for place, value in self.exact:
-            if row[place] != value:
+        for name, value in self.exact:
+            if getattr(row, name) != value:
                 return False
         if self.outcomes and row.outcome not in self.outcomes:
             return False
@@ -71,7 +71,7 @@ class LogFilter:
 
 def filter_of_token(token_id: str, from_ms: int, to_ms: int) -> LogFilter:
     """The rows of one access token's calls, of a span."""
-    return LogFilter(from_ms=from_ms, to_ms=to_ms, exact=((LogRow._fields.index("token_id"), token_id),))
+    return LogFilter(from_ms=from_ms, to_ms=to_ms, exact=(("token_id", token_id),))
 
 
 def parse_filter(asked: Said) -> LogFilter:
@@ -84,7 +84,7 @@ def parse_filter(asked: Said) -> LogFilter:
     return LogFilter(
         from_ms=asked.number("from_ms") if asked.has("from_ms") else None,
         to_ms=asked.number("to_ms") if asked.has("to_ms") else None,
-        exact=tuple((LogRow._fields.index(name), text) for name, text in texts.items() if text),
+        exact=tuple((name, text) for name, text in texts.items() if text),
         statuses=frozenset(int(word) for word in words if not word.endswith("xx")),
         classes=frozenset(int(word[0]) for word in words if word.endswith("xx")),
         outcomes=frozenset(asked.words("outcome")),

@@ -67,3 +67,20 @@ CALL: Final = Shape(
     {name: one for name, one in ROW.fields.items() if name not in ("id", "attempt", "final")} | {"attempts": Whole()},
     title="LoggedCall",
 )
+
+_BODY: Final = Shape(
+    {
+        "content_type": Text(),
+        "bytes": Whole(meaning="Of the whole body"),
+        "text": Text(
+            is_null=True, meaning="As it came, out of its coding, with hints for secrets; null: it is no text"
+        ),
+        "is_cut": YesOrNo(meaning="Whether that is its beginning only"),
+    },
+    title="KeptBody",
+)
+BODIES: Final = Shape(
+    {"request": _BODY, "answer": _BODY, "kept_until_ms": Whole()},
+    is_null=True,
+    meaning="What the client sent and what it got, while log_bodies_minutes keeps them; else null",
+)

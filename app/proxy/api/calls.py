@@ -133,6 +133,8 @@ def _answered(
     try:
         if chosen is not None:
             of = chosen.of
+            if request.inbound.kept is not None:
+                request.inbound.kept.hide(of.key)
             told.tell_chosen(call, attempts, chosen)
             reply = _relayed(call, request, chosen, choices, snapshot, repeated)
         else:

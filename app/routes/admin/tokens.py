@@ -24,6 +24,7 @@ from app.routes.openapi.operation import Body, operation
 from app.routes.token_answers import TokenAnswers
 from app.storage.catalog import access_tokens
 from app.storage.connections import RedisError
+from app.storage.request_log.latest_rows import LatestRows
 from app.storage.statistics import token_uses
 
 Answer = Response | tuple[Response, int]
@@ -109,8 +110,8 @@ def _usage(gateway: Gateway, asked: Said, token: AccessToken) -> dict[str, Any]:
     now = now_ms()
     span = range_of(asked.text("range"), now, gateway.catalog.snapshot.settings.time_zone)
     sums = RowSums(span, now)
-    sums.add(gateway.request_log.each(filter_of_token(token.id, span.from_ms, span.to_ms)))
-    whole_since_ms = gateway.request_log.whole_since_ms() or None
+    sums.add(LatestRows(gateway.redis).each(filter_of_token(token.id, span.from_ms, span.to_ms)))
+    whole_since_ms = LatestRows(gateway.redis).whole_since_ms() or None
     return {"usage": sums.answer(), "from_ms": span.from_ms, "to_ms": span.to_ms, "whole_since_ms": whole_since_ms}
 
 

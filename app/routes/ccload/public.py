@@ -17,6 +17,7 @@ from app.proxy.api.choices import now_ms
 from app.routes.ccload.envelope import CCLOAD_ERROR, answered, enveloped
 from app.routes.openapi.operation import operation
 from app.routes.public import STATS_ACCESS
+from app.storage.request_log.latest_rows import LatestRows
 from app.storage.request_log.latest_sums import LatestSums
 from app.version import own_version
 from app.wire.ccload import TYPES
@@ -73,7 +74,7 @@ _operation = partial(operation, access=(), group="ccLoad", failure=CCLOAD_ERROR)
 
 
 def add_public_routes(ccload: Blueprint, gateway: Gateway) -> None:
-    sums = LatestSums(gateway.request_log)
+    sums = LatestSums(LatestRows(gateway.redis))
 
     @ccload.get("/public/summary")
     @_operation(query={"range": _RANGE}, answer=enveloped(_SUMMARY))

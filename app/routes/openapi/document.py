@@ -133,8 +133,9 @@ def _header_parameters(told: Operation) -> list[dict[str, Any]]:
 
 def _response(status: int, answer: Answered) -> dict[str, Any]:
     described: dict[str, Any] = {"description": HTTPStatus(status).phrase}
-    if isinstance(answer, str):
-        return described | {"content": {answer: {"schema": {"type": "string"}}}}
+    if isinstance(answer, str | tuple):
+        types = (answer,) if isinstance(answer, str) else answer
+        return described | {"content": {type: {"schema": {"type": "string"}} for type in types}}
     shape = answer if isinstance(answer, Shape) else Shape({"success": _SUCCESS, **answer})
     return described | {"content": {"application/json": {"schema": shape.schema("answered")}}}
 

@@ -24,8 +24,8 @@ from app.core.said.shapes import Field, OneOf, Shape, Text
 from app.routes.admin.answers import CODES, AdminError, read_json
 
 View = Callable[..., Any]
-Answered = Shape | Mapping[str, Field] | str
-"""All of an answer; or what stands in it beside `success`; or the type of one that is no JSON."""
+Answered = Shape | Mapping[str, Field] | str | tuple[str, ...]
+"""All of an answer; or what stands in it beside `success`; or the type of one that is no JSON, or several."""
 
 ADMIN: Final = ("bearer", "session")
 """Who may: any of these."""

@@ -9,7 +9,7 @@ import redis
 
 from app.core.request_log.by_dialect import DialectSums
 from app.core.request_log.filters import LogFilter
-from app.storage.request_log.reading import RequestLog
+from app.storage.request_log.latest_rows import LatestRows
 
 KEPT_MS: Final = 10_000
 PAUSE_MS: Final = 1_000
@@ -19,7 +19,7 @@ PAUSE_MS: Final = 1_000
 class LatestSums:
     """Of one web process."""
 
-    def __init__(self, log: RequestLog) -> None:
+    def __init__(self, log: LatestRows) -> None:
         self._log = log
         self._lock = threading.Lock()
         self._sums: DialectSums | None = None

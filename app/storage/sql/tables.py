@@ -10,16 +10,13 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
 from sqlalchemy.dialects.mysql import MEDIUMTEXT
 
-from app.core.request_log.rows import LogRow
-
 NAME_LENGTH: Final = 255
 """Of what operators and clients name. Longer ones are cut when they are written."""
-REQUEST_LENGTH: Final = 128
-ID_LENGTH: Final = 40
+ID_LENGTH: Final = 128
 WORD_LENGTH: Final = 64
 """Of words that are ours."""
-SHORT_LENGTH: Final = 32
-"""Of those that an index holds: one of MySQL's may have 3,072 bytes, four for each character."""
+TEXT_LENGTH: Final = 1000
+"""Of sentences and paths."""
 
 BINARY: Final[dict[str, Any]] = {"mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin", "mysql_engine": "InnoDB"}
 """MySQL then tells upper from lower case, as the other two do. Each table says it."""
@@ -38,65 +35,60 @@ log_state: Final = Table(
     **BINARY,
 )
 
-FILTERS: Final = (
-    *("at_ms", "id", "final", "stream", "status", "outcome"),
-    *("dialect", "channel_id", "token_id", "model", "key_id", "mapping"),
-)
-"""Columns of the index that answers any filter by itself, in the order in which rows are listed.
-
-Whatever is asked for, and also where nothing fits, SQLite passes a million of its entries in 60 ms; rows themselves
-would take a second. So a page is found there by `id IN (SELECT id ... LIMIT n)`, and rows are read for the page alone.
-"""
-
 logs: Final = Table(
     "gateway_logs",
     metadata,
     Column("id", whole, primary_key=True, autoincrement=False),
     Column("at_ms", BigInteger, nullable=False),
-    Column("request_id", String(REQUEST_LENGTH), nullable=False),
+    Column("request_id", String(ID_LENGTH), nullable=False),
     Column("attempt", Integer, nullable=False),
-    Column("final", Boolean, nullable=False),
-    Column("token_id", String(ID_LENGTH), nullable=False),
-    Column("token", String(NAME_LENGTH), nullable=False),
-    Column("client", String(WORD_LENGTH), nullable=False),
-    Column("method", String(WORD_LENGTH), nullable=False),
-    Column("path", Text, nullable=False),
-    Column("mapping", String(NAME_LENGTH), nullable=False),
-    Column("channel_id", String(ID_LENGTH), nullable=False),
-    Column("channel", String(NAME_LENGTH), nullable=False),
-    Column("key_id", String(ID_LENGTH), nullable=False),
-    Column("key_hint", String(WORD_LENGTH), nullable=False),
-    Column("dialect", String(SHORT_LENGTH), nullable=False),
-    Column("model", String(NAME_LENGTH), nullable=False),
-    Column("upstream_model", String(NAME_LENGTH), nullable=False),
-    Column("status", Integer, nullable=False),
-    Column("outcome", String(SHORT_LENGTH), nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("stream", Boolean, nullable=False),
+    Column("traits_id", BigInteger, nullable=False, comment="Of log_traits"),
     Column("first_byte_ms", Float(53)),
     Column("first_content_ms", Float(53)),
     Column("duration_ms", Float(53), nullable=False),
     Column("usage", Text, comment="A core.usage.Usage as JSON list"),
     Column("cost_nano", BigInteger),
-    Column("unpriced", Boolean, nullable=False),
-    Column("price_version", String(WORD_LENGTH), nullable=False),
     Column("request_bytes", BigInteger, nullable=False),
     Column("response_bytes", BigInteger, nullable=False),
     Column("trace_id", String(WORD_LENGTH), nullable=False),
-    Column("user_agent", Text, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Index("gateway_logs_filters", *FILTERS),
+    Index("gateway_logs_at", "at_ms", "id", "traits_id"),
+    Index("gateway_logs_traits", "traits_id", "at_ms", "id"),
     Index("gateway_logs_request", "request_id"),
-    Index("gateway_logs_token", "token_id", "at_ms", "id"),
-    Index("gateway_logs_channel", "channel_id", "at_ms", "id"),
-    Index("gateway_logs_key", "key_id", "at_ms", "id"),
-    Index("gateway_logs_model", "model", "at_ms", "id"),
     **BINARY,
 )
-"""The request log: a row's id, and what `core.request_log.rows.LogRow` has, in its order."""
+"""The request log: of each row what it shares with no other. The indexes are what `storage/sql/logs/pages.py` walks."""
 
-COLUMNS: Final = ("id", *LogRow._fields)
-"""Of `logs`, in the order in which rows are written."""
+log_traits: Final = Table(
+    "gateway_log_traits",
+    metadata,
+    Column("id", whole, primary_key=True, autoincrement=False, comment="core.request_log.traits.id_of"),
+    Column("first_at_ms", BigInteger, nullable=False, comment="Not after the first of its rows"),
+    Column("last_at_ms", BigInteger, nullable=False, comment="Of the last of its rows"),
+    Column("token_id", String(WORD_LENGTH), nullable=False),
+    Column("channel_id", String(WORD_LENGTH), nullable=False),
+    Column("key_id", String(WORD_LENGTH), nullable=False),
+    Column("mapping", String(NAME_LENGTH), nullable=False),
+    Column("model", String(NAME_LENGTH), nullable=False),
+    Column("dialect", String(WORD_LENGTH), nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("outcome", String(WORD_LENGTH), nullable=False),
+    Column("stream", Boolean, nullable=False),
+    Column("final", Boolean, nullable=False),
+    Column("token", String(NAME_LENGTH), nullable=False),
+    Column("client", String(WORD_LENGTH), nullable=False),
+    Column("reason", String(TEXT_LENGTH), nullable=False),
+    Column("path", String(TEXT_LENGTH), nullable=False),
+    Column("method", String(WORD_LENGTH), nullable=False),
+    Column("channel", String(NAME_LENGTH), nullable=False),
+    Column("key_hint", String(WORD_LENGTH), nullable=False),
+    Column("upstream_model", String(NAME_LENGTH), nullable=False),
+    Column("unpriced", Boolean, nullable=False),
+    Column("price_version", String(WORD_LENGTH), nullable=False),
+    Column("user_agent", String(TEXT_LENGTH), nullable=False),
+    Column("searched", Text, nullable=False, comment="core.request_log.traits.searched_text"),
+    **BINARY,
+)
+"""What rows have in common, each combination once, in the order of `core.request_log.traits.TRAITS`."""
 
 LONG: Final = Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb")
 """Of 16 MiB; MySQL's TEXT ends at 64 KiB."""

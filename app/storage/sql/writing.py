@@ -9,26 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from zlib import crc32
 
-import orjson
-from sqlalchemy import BigInteger, Column, Connection, Integer, String, select
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import DataError, IntegrityError
 
 from app.core.judging.outcome import Outcome
 from app.core.request_log.rows import LogRow
 from app.storage.request_log.packed import KeptRow
-from app.storage.sql.tables import COLUMNS, log_state, logs
+from app.storage.sql.logs.inserting import insert_rows, within
+from app.storage.sql.tables import log_state, logs
 
 Adder = Callable[[Connection, Sequence[KeptRow]], None]
 """Adds rows to sums of some kind, in the transaction that writes them. All rows come, also those that the log leaves
 out, each once."""
 
 ASKED_AT_ONCE: Final = 500
-LONGEST_TEXT: Final = 16_000
-"""Characters of a text whose column sets no bound; MySQL's takes 65,535 bytes."""
-_USAGE: Final = LogRow._fields.index("usage")
 _SUCCEEDED: Final = frozenset({Outcome.OK.value, Outcome.ANSWERED_HERE.value})
 
 
@@ -51,8 +48,8 @@ def write(
 ) -> Written:
     """Writes what was not written before. `share`: of calls that succeeded at once, 0 to 1, which the log keeps.
 
-    Where the database refuses values (sqlalchemy.exc.DataError and its like), write again with `cuts`: texts are cut to
-    what fits, and rows that are refused all the same are left out.
+    Where the database refuses values (sqlalchemy.exc.DataError and its like), write again with `cuts`: numbers are cut
+    to what fits, and rows that are refused all the same are left out.
     """
     last_id = connection.execute(select(log_state.c.last_id).with_for_update()).scalar_one()
     new = [one for one in kept if one.id > last_id]
@@ -61,11 +58,11 @@ def write(
     if not new:
         return Written(last_id, 0)
     refused = 0
-    if values := [_values(one) for one in new if is_kept(one.row, share)]:
+    if logged := [one for one in new if is_kept(one.row, share)]:
         if cuts:
-            refused = sum(insert_what_goes(connection, _statement(connection), [cut(one) for one in values]))
+            refused = sum(insert_what_goes(connection, [within(one) for one in logged]))
         else:
-            connection.exec_driver_sql(_statement(connection), values)
+            insert_rows(connection, logged)
     for add in adders:
         add(connection, new)
     last_id = max(last_id, *(one.id for one in new))
@@ -101,49 +98,15 @@ def _known(connection: Connection, request_ids: Iterable[str]) -> Iterator[tuple
         yield from ((request_id, attempt) for request_id, attempt in connection.execute(asked))
 
 
-def _values(kept: KeptRow) -> tuple[Any, ...]:
-    row = kept.row
-    if row.usage is None:
-        return (kept.id, *row)
-    return (kept.id, *row[:_USAGE], orjson.dumps(row.usage).decode(), *row[_USAGE + 1 :])
-
-
-def cut(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Texts as short as their columns, without the character that PostgreSQL takes for none; numbers that fit."""
-    return tuple(_CUTS[place](value) if value is not None else None for place, value in enumerate(values))
-
-
-def _cut_of(column: Column[Any]) -> Callable[[Any], Any]:
-    length = getattr(column.type, "length", None) or LONGEST_TEXT
-    if isinstance(column.type, String):
-        return lambda text: text.replace("\0", "")[:length]
-    if isinstance(column.type, Integer):
-        most = 2**63 - 1 if isinstance(column.type, BigInteger) else 2**31 - 1
-        return lambda number: max(-most, min(number, most))
-    return lambda value: value
-
-
-_CUTS: Final = [_cut_of(logs.c[name]) for name in COLUMNS]
-
-
-def insert_what_goes(connection: Connection, statement: str, values: Sequence[tuple[Any, ...]]) -> Iterator[int]:
+def insert_what_goes(connection: Connection, rows: Sequence[KeptRow]) -> Iterator[int]:
     """Tells of how many rows that the database refuses, half by half, and leaves them out."""
     try:
         with connection.begin_nested():
-            connection.exec_driver_sql(statement, list(values))
+            insert_rows(connection, rows)
     except (DataError, IntegrityError, OverflowError):
-        if len(values) == 1:
+        if len(rows) == 1:
             yield 1
             return
-        half = len(values) // 2
-        yield from insert_what_goes(connection, statement, values[:half])
-        yield from insert_what_goes(connection, statement, values[half:])
-
-
-def _statement(connection: Connection) -> str:
-    """In the driver's own words: SQLAlchemy's would make a dictionary of each row."""
-    dialect = connection.dialect
-    quoted = dialect.identifier_preparer.quote
-    names = ", ".join(quoted(name) for name in COLUMNS)
-    sign = "?" if dialect.name == "sqlite" else "%s"
-    return f"INSERT INTO {logs.name} ({names}) VALUES ({', '.join([sign] * len(COLUMNS))})"  # noqa: S608
+        half = len(rows) // 2
+        yield from insert_what_goes(connection, rows[:half])
+        yield from insert_what_goes(connection, rows[half:])

@@ -12,13 +12,13 @@ import redis
 from app.core.request_log.filters import LogFilter
 from app.core.request_log.rows import LogRow
 from app.storage.connections import Redis
-from app.storage.request_log import booking, reading
+from app.storage.request_log import booking, latest_rows
+from app.storage.request_log.latest_rows import LatestRows
 from app.storage.request_log.latest_sums import KEPT_MS, PAUSE_MS, LatestSums
-from app.storage.request_log.reading import RequestLog
 from tests.support.log_rows import NOON_MS, book, called
 
 
-class Counted(RequestLog):
+class Counted(LatestRows):
     """Tells how often it was read; may be away."""
 
     readings = 0
@@ -70,9 +70,9 @@ def test_while_redis_is_away_it_is_asked_once_a_second(own_redis: Redis) -> None
 def test_it_is_known_from_when_on_the_log_is_whole(own_redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows that went are missing in the sums."""
     book(own_redis, called("1"))
-    assert LatestSums(RequestLog(own_redis)).read(NOON_MS).whole_since_ms == 0
+    assert LatestSums(LatestRows(own_redis)).read(NOON_MS).whole_since_ms == 0
     monkeypatch.setattr(booking, "MOST_ROWS", 2)
-    monkeypatch.setattr(reading, "MOST_ROWS", 2)
+    monkeypatch.setattr(latest_rows, "MOST_ROWS", 2)
     events = [called(str(place), ended_at_ms=NOON_MS + 500 + place) for place in range(2, 5)]
     book(own_redis, *events, seq=2)
-    assert LatestSums(RequestLog(own_redis)).read(NOON_MS).whole_since_ms == NOON_MS + 3
+    assert LatestSums(LatestRows(own_redis)).read(NOON_MS).whole_since_ms == NOON_MS + 3

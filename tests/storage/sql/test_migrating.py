@@ -9,9 +9,10 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from app.core.request_log.traits import TRAITS
 from app.storage.sql.errors import DatabaseNewer
 from app.storage.sql.migrating import VERSION_TABLE, bring_up_to_date
-from app.storage.sql.tables import COLUMNS, logs, metadata
+from app.storage.sql.tables import log_traits, metadata
 from tests.support.databases import sqlite_database
 
 
@@ -51,4 +52,4 @@ def test_tables_of_a_newer_version_are_refused(tmp_path: Path) -> None:
 
 def test_the_log_has_a_column_for_each_field_of_a_row() -> None:
     """In the same order, behind the id."""
-    assert tuple(logs.columns.keys()) == COLUMNS
+    assert tuple(log_traits.columns.keys()) == ("id", "first_at_ms", "last_at_ms", *TRAITS, "searched")
