@@ -22,6 +22,7 @@ const POLL_MS = 5_000;
 const WAITING_POLL_MS = 1_000; // for the first call, whose caller looks on
 const SPANS = ['1h', '24h', '7d', '30d'];
 const FIRST_SPAN = '24h';
+const WEB_PAGES = '/proxy'; // for browsers, not for clients
 
 /** What was said last; of another span or endpoint until the right one has come, so that nothing flickers. */
 function usePanel(span, endpoint) {
@@ -52,11 +53,16 @@ function usePanel(span, endpoint) {
   return { panel, silent, redisAway, load };
 }
 
+const widen = () => {
+  changeQuery({ endpoint: '' });
+  document.querySelector('.scope h1').focus(); // the button that had the focus goes
+};
+
 const Scope = ({ span, endpoint }) => html`
   <div class="scope">
-    <h1>${t('dashboard')}</h1>
+    <h1 tabindex="-1">${t('dashboard')}</h1>
     ${endpoint && html`
-      <button type="button" class="chip" aria-label=${t('widenTo', { endpoint })} title=${t('widenTo', { endpoint })} onClick=${() => changeQuery({ endpoint: '' })}>
+      <button type="button" class="chip" title=${t('widenTo', { endpoint })} onClick=${widen}>
         ${t('endpoint')} <code>${endpoint}</code><${Icon} name="close" />
       </button>`}
     <div class="segments" role="group" aria-label=${t('span')}>
@@ -71,14 +77,14 @@ function Figures({ panel, query, span, callable }) {
     <${Scope} span=${span} endpoint=${query.endpoint ?? ''} />
     <${Tiles} traffic=${traffic} inFlight=${panel.in_flight} span=${shownSpan} />
     <${Traffic} traffic=${traffic} endpoint=${endpoint} shown=${query.chart} />
-    <${Endpoints} rows=${panel.endpoints} span=${shownSpan} query=${query} />
+    <${Endpoints} rows=${panel.endpoints} marks=${panel.segment_marks_ms} span=${shownSpan} query=${query} />
     <${Problems} problems=${panel.problems} endpoint=${query.endpoint ?? ''} />
     ${callable.length > 0 && html`
       <details class="panel usage"><summary><h2>${t('usage')}</h2></summary><${Examples} endpoints=${callable} /></details>`}`;
 }
 
 function Page({ panel, query, span }) {
-  const callable = panel.endpoints.filter(({ state }) => state !== 'removed').map(({ endpoint }) => endpoint).sort();
+  const callable = panel.endpoints.filter(({ endpoint, state }) => state !== 'removed' && endpoint !== WEB_PAGES).map(({ endpoint }) => endpoint).sort();
   if (!panel.enabled) return html`<h1 class="unseen">${t('product')}</h1><section class="panel"><${Examples} endpoints=${callable} /></section>`;
   if (!panel.total) return html`<${FirstCall} endpoints=${callable} />`;
   return html`<${Figures} panel=${panel} query=${query} span=${span} callable=${callable} />`;

@@ -98,6 +98,17 @@ def test_one_spike_does_not_press_all_others_to_the_ground(page: Page, sums: lis
     assert page.evaluate("async (sums) => (await import('/static/js/components/bars.js')).topOf(sums)", sums) == top
 
 
+@pytest.mark.parametrize(
+    ("highest_ms", "step_ms"), [(100, 50), (4_000, 1_000), (25_000, 10_000), (110_000, 30_000), (400_000, 120_000)]
+)
+def test_long_durations_are_marked_at_whole_minutes_and_what_divides_them(
+    page: Page, highest_ms: int, step_ms: int
+) -> None:
+    """Nobody reads 1.7 min beside a line."""
+    code = "async (most) => (await import('/static/js/components/time_axis.js')).durationStep(most)"
+    assert page.evaluate(code, highest_ms) == step_ms
+
+
 def test_a_spike_is_clipped_with_its_number_above(page: Page) -> None:
     """Its bar ends with the scale, broken, and says how high it is; one that is not clipped has no mark."""
     chart = draw(page, {"ok": {**dict.fromkeys(range(POINTS), 10), 20: 5000}})

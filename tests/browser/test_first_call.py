@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import subprocess
 import threading
 import time
@@ -14,16 +15,22 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.storage.connections import Redis
 from app.storage.embedded import EmbeddedRedis
+from tests.support.channels import add_channel
 from tests.support.environ import clean_environ
 from tests.support.gateway import GatewayProcess
 from tests.support.own_redis import own_redis, own_server
 from tests.support.said_answers import plain
+from tests.support.tokens import add_token
 from tests.support.upstream import Peer, Upstream
 from worker.roll_up import RollUp
 
 __all__ = ["own_redis", "own_server"]
 
-DIALECTS = {"/chat/completions": "openai", "/messages": "anthropic", ":generateContent": "gemini"}
+DIALECTS = {
+    "/chat/completions": "openai", "/responses": "responses", "/messages": "anthropic", ":generateContent": "gemini",
+}  # fmt: skip
+OF_CHANNELS = ("/v1", "/v1/messages", "/v1/responses", "/v1beta")
+KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY")
 SDKS = ("OpenAI SDK", "Anthropic SDK", "Gemini SDK")
 TEXT = "hello from there"
 
@@ -59,8 +66,9 @@ def uncalled(own_redis: Redis, own_server: EmbeddedRedis) -> Iterator[GatewayPro
 
 
 def paste_into_shell(text: str) -> str:
-    """What it says, with no key in its environment."""
-    return subprocess.run(["bash", "-c", text], env=clean_environ(), capture_output=True, text=True, check=True).stdout
+    """What it says, with no key in its environment but those that a test puts there."""
+    environ = clean_environ(**{name: os.environ[name] for name in KEYS if name in os.environ})
+    return subprocess.run(["bash", "-c", text], env=environ, capture_output=True, text=True, check=True).stdout
 
 
 def paste_into_python(text: str) -> str:
@@ -73,25 +81,49 @@ def paste_into_python(text: str) -> str:
 def test_what_stands_there_runs_as_pasted_and_the_page_becomes_the_dashboard(
     browser: Browser, uncalled: GatewayProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By curl to an endpoint of each dialect and to any other, and by each SDK; nobody touches the page meanwhile."""
-    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"):
+    """To mappings as it is, and nobody touches the page meanwhile; to channels with a token in the environment."""
+    for name in KEYS:
         monkeypatch.delenv(name, raising=False)
     page: Page = browser.new_page(base_url=uncalled.url, locale="en-US")
     page.goto("/")
     expect(page.get_by_role("heading", level=1)).to_have_text("Make the first call")
     expect(page.locator(".waiting[role=status]")).to_contain_text("Waiting for the first call")
-    code, endpoint = page.locator(".code pre"), page.get_by_label("Endpoint")
-    for_shell, for_python = [], []
-    for prefix in ("/openai", "/claude", "/gemini", "/other"):
-        endpoint.select_option(prefix)
+    expect_to_run(page, ("/openai", "/claude", "/gemini", "/other"))
+    expect(page.locator(".endpoints")).to_contain_text("/claude", timeout=15_000)
+    expect(page.locator(".first-call")).to_have_count(0)
+
+    serve_by_channels(uncalled)
+    page.reload()
+    page.get_by_text("How to call it").click()
+    token = add_token(uncalled).text
+    for name in KEYS:
+        monkeypatch.setenv(name, token)
+    expect_to_run(page, OF_CHANNELS)
+    page.close()
+
+
+def serve_by_channels(gateway: GatewayProcess) -> None:
+    """In place of the mappings of those providers."""
+    target = gateway.admin("GET", "/api/mappings").json()["mappings"]["/other"]
+    dialects = ["openai", "responses", "anthropic", "gemini"]
+    add_channel(gateway, dialects=dialects, urls=[{"url": target}], models=[{"name": "*"}], keys=["sk-of-the-channel"])
+    for prefix in ("/openai", "/claude", "/gemini"):
+        gateway.admin("DELETE", f"/api/mappings{prefix}")
+
+
+def expect_to_run(page: Page, endpoints: tuple[str, ...]) -> None:
+    """By curl to each of these, and by each SDK to that which speaks its dialect."""
+    code, choice = page.locator(".code pre"), page.get_by_label("Endpoint", exact=True)
+    for_shell = []
+    for endpoint in endpoints:
+        choice.select_option(endpoint)
         for_shell.append(code.inner_text())
+    for_python = []
     for name in SDKS:
         page.get_by_role("button", name=name).click()
         for_python.append(code.inner_text())
+    page.get_by_role("button", name="curl").click()
     for text in for_shell:
         assert TEXT in paste_into_shell(text), text
     for text in for_python:
         assert TEXT in paste_into_python(text), text
-    expect(page.locator(".endpoints")).to_contain_text("/claude", timeout=15_000)
-    expect(page.locator(".first-call")).to_have_count(0)
-    page.close()

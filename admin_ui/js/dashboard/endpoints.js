@@ -2,6 +2,7 @@
 import { CopyButton } from '../components/copy.js';
 import { SearchField } from '../components/filters.js';
 import { Sparkline } from '../components/sparkline.js';
+import { spanText } from '../components/time_axis.js';
 import { NONE, ago, count, duration, percent } from '../format.js';
 import { html } from '../html.js';
 import { t } from '../i18n.js';
@@ -44,8 +45,8 @@ function Head({ column, sort }) {
     </th>`;
 }
 
-/** Parts of the span, one path for each state of them. */
-function Health({ segments }) {
+/** Parts of the span, one path for each state of them; the mouse is told of the part that it is at. */
+function Health({ segments, marks }) {
   const states = segments.requests.map((requests, i) => healthOf(requests, segments.errors[i]));
   const slot = HEALTH_BOX.width / states.length;
   const paths = Object.fromEntries(HEALTHS.map((state) => [state, '']));
@@ -53,9 +54,14 @@ function Health({ segments }) {
     const [top, height] = state === 'none' ? [6, 4] : [0, HEALTH_BOX.height];
     paths[state] += `M${(i * slot).toFixed(1)} ${top}h${(slot - HEALTH_BOX.gap).toFixed(1)}v${height}h${(HEALTH_BOX.gap - slot).toFixed(1)}z`;
   });
+  const tell = ({ currentTarget: bar, offsetX }) => {
+    const i = Math.min(Math.floor((offsetX / bar.clientWidth) * states.length), states.length - 1);
+    const figures = { calls: t('requestsOf', { n: segments.requests[i] }), errors: t('errorsOf', { n: segments.errors[i] }) };
+    bar.parentNode.title = t('partOf', { part: spanText(marks[i], marks[i + 1]), ...figures });
+  };
   const text = t('healthOf', { n: states.filter((state) => state !== 'none').length, good: states.filter((state) => state === 'good').length });
   return html`
-    <svg class="health" viewBox="0 0 150 16" preserveAspectRatio="none" role="img" aria-label=${text}>
+    <svg class="health" viewBox="0 0 150 16" preserveAspectRatio="none" role="img" aria-label=${text} onPointerMove=${tell}>
       ${HEALTHS.map((state) => paths[state] && html`<path key=${state} class=${state} d=${paths[state]} />`)}
     </svg>`;
 }
@@ -78,12 +84,12 @@ function Name({ row, isChosen, choose }) {
 
 const lastUsed = ({ last_used_ms: ms }) => ago(ms && ms / 1_000);
 
-function Row({ row, isChosen, choose }) {
+function Row({ row, marks, isChosen, choose }) {
   const press = (event) => { if (!event.target.closest('button')) choose(); };
   return html`
     <tr class=${isChosen ? 'selected' : ''} onClick=${press}>
       <th scope="row"><${Name} row=${row} isChosen=${isChosen} choose=${choose} /></th>
-      <td class="wide">${row.segments && html`<${Health} segments=${row.segments} />`}</td>
+      <td class="wide">${row.segments && html`<${Health} segments=${row.segments} marks=${marks} />`}</td>
       <td class="wide course">${row.segments && html`<${Sparkline} values=${row.segments.requests} />`}</td>
       <td data-label=${t('requests')}>${count(row.requests)}</td>
       <td data-label=${t('errors')} class=${row.errors ? 'bad' : ''}>${count(row.errors)}${row.errors > 0 && html` <small>${percent(row.error_share * 100)}</small>`}</td>
@@ -105,7 +111,7 @@ const Quiet = ({ rows, chosen, choose }) => html`
     </ul>
   </details>`;
 
-export function Endpoints({ rows, span, query }) {
+export function Endpoints({ rows, marks, span, query }) {
   const asked = (query.q ?? '').toLowerCase();
   const fitting = rows.filter(({ endpoint }) => endpoint.toLowerCase().includes(asked));
   const sort = sortOf(query.sort);
@@ -126,7 +132,7 @@ export function Endpoints({ rows, span, query }) {
             ${['requests', 'errors', 'p50', 'p95', 'last'].map((column) => html`<${Head} key=${column} column=${column} sort=${sort} />`)}
           </tr></thead>
           <tbody>
-            ${called.map((row) => html`<${Row} key=${row.endpoint} row=${row} isChosen=${row.endpoint === query.endpoint} choose=${() => choose(row)} />`)}
+            ${called.map((row) => html`<${Row} key=${row.endpoint} row=${row} marks=${marks} isChosen=${row.endpoint === query.endpoint} choose=${() => choose(row)} />`)}
           </tbody>
         </table>`}
       ${quiet.length > 0 && html`<${Quiet} rows=${quiet} chosen=${query.endpoint} choose=${choose} />`}

@@ -6,7 +6,8 @@ import { t } from '../i18n.js';
 
 /** Which dialect is spoken there, where that is sure. Calls to channels go to the gateway's own address. */
 const DIALECTS = {
-  '/openai': 'openai', '/claude': 'anthropic', '/gemini': 'gemini', '/v1': 'openai', '/v1/messages': 'anthropic', '/v1beta': 'gemini',
+  '/openai': 'openai', '/claude': 'anthropic', '/gemini': 'gemini', '/v1': 'openai', '/v1/messages': 'anthropic', '/v1/responses': 'responses',
+  '/v1beta': 'gemini',
 };
 const OF_CHANNELS = ['/v1', '/v1/messages', '/v1/responses', '/v1beta'];
 
@@ -19,6 +20,10 @@ const CURL = {
   -H "Authorization: Bearer \${OPENAI_API_KEY:-sk-your-key}" \\
   -H 'Content-Type: application/json' \\
   -d '{"model": "gpt-5.4-mini", "messages": [{"role": "user", "content": "Hello"}]}'`,
+  responses: (base) => `curl '${base}/v1/responses' \\
+  -H "Authorization: Bearer \${OPENAI_API_KEY:-sk-your-key}" \\
+  -H 'Content-Type: application/json' \\
+  -d '{"model": "gpt-5.4-mini", "input": "Hello"}'`,
   anthropic: (base) => `curl '${base}/v1/messages' \\
   -H "x-api-key: \${ANTHROPIC_API_KEY:-sk-ant-your-key}" \\
   -H 'anthropic-version: 2023-06-01' \\
