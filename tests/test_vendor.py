@@ -1,4 +1,4 @@
-"""The libraries of the pages are what the manifest says, and each stands beside its licence."""
+"""The libraries of the pages, and of their tests, are what manifests say, and each stands beside its licence."""
 
 from __future__ import annotations
 
@@ -6,28 +6,38 @@ import hashlib
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 PAGES = Path(__file__).resolve().parents[1] / "admin_ui"
-VENDOR = PAGES / "vendor"
-LIBRARIES = json.loads((VENDOR / "manifest.json").read_text())["libraries"]
+FOLDERS = (PAGES / "vendor", Path(__file__).parent / "browser" / "axe")
 
 
-@pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library["npm"])
-def test_each_library_is_as_recorded(library: dict) -> None:
+def libraries(folder: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((folder / "manifest.json").read_text())["libraries"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("folder", "library"),
+    [(folder, library) for folder in FOLDERS for library in libraries(folder)],
+    ids=lambda one: one.name if isinstance(one, Path) else one["npm"],
+)
+def test_each_library_is_as_recorded(folder: Path, library: dict[str, Any]) -> None:
     """Every file has the recorded sum, a licence file among them."""
     for name, sha256 in library["files"].items():
-        assert hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() == sha256, name
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == sha256, name
     assert any(Path(name).name == "LICENSE" for name in library["files"])
     assert library["version"]
     assert library["licence"]
 
 
-def test_nothing_is_vendored_unrecorded() -> None:
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_nothing_is_vendored_unrecorded(folder: Path) -> None:
     """A file that no library of the manifest owns may not lie there."""
-    recorded = {name for library in LIBRARIES for name in library["files"]}
-    present = {path.relative_to(VENDOR).as_posix() for path in VENDOR.rglob("*") if path.is_file()}
+    recorded = {name for library in libraries(folder) for name in library["files"]}
+    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert present - {"manifest.json"} == recorded
 
 

@@ -42,7 +42,7 @@ export function ApiDocument() {
       ${!data && !problem && html`<p class="soft empty">${t('loading')}</p>`}
       ${data && !groups.length && html`<p class="soft">${t('noOperations')}</p>`}
       ${groups.map(([group, operations]) => html`
-        <section key=${group} aria-label=${group}>
+        <section key=${group} aria-label=${`/${group}`}>
           <h2>${group}</h2>
           ${operations.map((one) => html`<${Operation} key=${`${one.method} ${one.path}`} operation=${one} schemas=${data.components.schemas} />`)}
         </section>`)}

@@ -6,6 +6,8 @@ import { html } from '../../html.js';
 import { t } from '../../i18n.js';
 import { LastError, StateBadge, stateOf } from './state.js';
 
+const keysText = ({ active, total }) => t('keysActive', { active: exact(active), total: exact(total) });
+
 const MODELS_SHOWN = 2;
 
 const hosts = ({ urls }) => urls.map(({ url }) => url.replace(/^https?:\/\//, ''));
@@ -49,7 +51,7 @@ function Health({ channel: { success_rate: rate, last_ok_at_ms: ok } }) {
 function Keys({ channel: { id, name, keys } }) {
   const rest = ['resting', 'blacklisted', 'disabled'].filter((state) => keys[state] > 0);
   return html`
-    <a href="#/channels/${id}/keys" aria-label=${t('keysOf', { name })}>${t('keysActive', { active: exact(keys.active), total: exact(keys.total) })}</a>
+    <a href="#/channels/${id}/keys" aria-label=${`${t('keysOf', { name })}: ${keysText(keys)}`}>${keysText(keys)}</a>
     ${rest.map((state) => html`<span class="soft small-text" key=${state}>${t(`keys_${state}`, { n: keys[state] })}</span>`)}`;
 }
 
