@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -71,6 +72,35 @@ def test_calls_are_counted_within_two_seconds(
     assert told["performance"]["processes"] >= 1
     assert told["performance"]["memory_usage_mb"] > 10
     assert gateway.request("GET", "/health").json()["worker"]["alive"] is True
+
+    def panel() -> dict:
+        return gateway.request("GET", "/stats/1h?endpoint=/counted").json()
+
+    wait_until(lambda: panel()["traffic"]["figures"]["requests"] == 4, "its own figures are told", timeout_s=15)
+    shown = panel()
+    outcomes = {name: count for name, count in shown["traffic"]["figures"]["outcomes"].items() if count}
+    assert outcomes == {"ok": 1, "server_errors": 2, "client_gone": 1}
+    assert {name: sum(line) for name, line in shown["traffic"]["chart"]["outcomes"].items()} == outcomes
+    problems = [one for one in shown["problems"] if one["endpoint"] == "/counted"]
+    assert [(one["status"], one["code"]) for one in problems] == [(200, "upstream_reset"), (500, "server_error")]
+    assert all(re.fullmatch(r"[0-9a-f]{32}", one["request_id"]) for one in problems)
+
+
+def test_calls_in_flight_are_told(gateway: GatewayProcess, upstream: Upstream, worker: subprocess.Popen[bytes]) -> None:
+    """A call is in flight from its begin until its last byte, and its peak stays in the chart."""
+    gateway.map("/flying", upstream.url)
+    upstream.handler = lambda peer: peer.read_request() and peer.wait_closed()
+
+    def in_flight() -> dict:
+        return gateway.request("GET", "/stats/1h").json()["in_flight"]
+
+    with gateway.connect() as one, gateway.connect() as other:
+        for sock in (one, other):
+            sock.sendall(b"GET /flying/x HTTP/1.1\r\nHost: g\r\n\r\n")
+        wait_until(lambda: in_flight()["now"] == 2, "both are in flight", timeout_s=15)
+        wait_until(lambda: in_flight()["highest"] >= 2, "the worker has seen it", timeout_s=15)
+    wait_until(lambda: in_flight()["now"] == 0, "they are gone", timeout_s=15)
+    assert max(in_flight()["points"][-3:]) >= 2
 
 
 def test_the_worker_names_the_request_that_it_counts(

@@ -233,14 +233,14 @@ def test_an_event_that_cannot_be_sent_holds_up_nobody(make: Make, own_redis: Red
 
 
 def test_a_process_says_how_it_does(make: Make, own_redis: Redis) -> None:
-    """The heartbeat bears the memory, the tasks and the requests of the last minute of its process."""
-    recorder = make(process_id="me", task_count=lambda: 42)
+    """The heartbeat bears memory, tasks, calls in flight and the requests of the last minute of its process."""
+    recorder = make(process_id="me", task_count=lambda: 42, in_flight=lambda: 6)
     for number in range(30):
         recorder.record(event(number))
     recorder.start()
     wait_until(lambda: own_redis.hget(STATS_PROCESSES, "me"), "the heartbeat")
     beat = Heartbeat.decode(own_redis.hget(STATS_PROCESSES, "me"))  # type: ignore[arg-type]
-    assert (beat.tasks, beat.requests) == (42, 30)
+    assert (beat.tasks, beat.requests, beat.in_flight) == (42, 30, 6)
     assert 5 < beat.memory_mb < 5000
     seconds, _ = own_redis.time()  # type: ignore[misc]
     assert abs(beat.beat_ms / 1000 - seconds) < 5

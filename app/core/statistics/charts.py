@@ -95,6 +95,11 @@ class Chart:
         """The numbers of its points: their begins divided by the step."""
         return range(self.first // self._per_point, self.last // self._per_point + 1)
 
+    @property
+    def at_hand(self) -> int:
+        """How many points are at hand as tallies."""
+        return len(self._open)
+
     def take(self, number: int, tallies: Mapping[str, Tally]) -> None:
         """Counts a whole bucket in a chart that is being filled, in the order of the buckets. `sum_up` follows."""
         if not self.first <= number <= self.last:
@@ -143,18 +148,21 @@ class Chart:
         last = max(self.span.last(now_ms), self.last)
         if last == self.last:
             return False
-        before = self.points
+        before, entering = self.points, self.last + 1
         self.last = last
         after = self.points
         for point in before:
             if point < after[0]:
                 self._clear(point)
-        self._to_read.update(range(max(before[-1] + 1, after[0]), after[-1] + 1))
+        # What enters may hold something already: requests of a machine whose clock runs ahead.
+        self._to_read.update(range(max(entering // self._per_point, after[0]), after[-1] + 1))
         if self._per_point > 1 and self._columns[None].requests[after[0] % self._size]:
             self._to_read.add(after[0])  # it has fewer buckets now
         self._to_read = {point for point in self._to_read if point >= after[0]}
-        for point in [point for point in self._open if point < after[0] or point in self._to_read]:
-            del self._open[point]
+        for point in list(self._open):
+            is_old = point <= after[-1] - OPEN_POINTS and point not in self._to_set
+            if is_old or point < after[0] or point in self._to_read:
+                del self._open[point]
         self._to_set = {point: endpoints for point, endpoints in self._to_set.items() if point in self._open}
         for name in [name for name, columns in self._columns.items() if name and not any(columns.requests)]:
             del self._columns[name]

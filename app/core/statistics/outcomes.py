@@ -2,7 +2,7 @@
 
 Labels of `core.judging.outcome` say what became of an attempt, and know only calls to channels well. These say less,
 of every request: how it ended for whoever called. A refusal of ours counts by its status, as the caller sees no
-difference between ours and an upstream's. What an operator ended, or the end of its process, is nobody's error.
+difference between ours and an upstream's. What an operator ended, and what ended with its process, is nobody's error.
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ from app.core.statistics.windows import BEFORE, MINUTE_MS, PANEL_SPANS, SPAN_1H,
 
 STATE_MINUTES: Final = 15
 """How an endpoint does is told by its latest minutes."""
-DEGRADED_FROM: Final = 0.05
-FAILING_FROM: Final = 0.5
-"""Shares of errors among its requests."""
+DEGRADED_FROM: Final = 0.01
+FAILING_FROM: Final = 0.25
+"""Shares of errors among its requests; the page shows its segments by the same."""
 
 
 class Panel(NamedTuple):

@@ -6,6 +6,7 @@ thousand times a second must not push out the others: of each kind only the late
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
@@ -18,8 +19,10 @@ from app.core.statistics.windows import believed_ms
 
 MOST: Final = 100
 MOST_OF_A_KIND: Final = 10
-MAX_TEXT: Final = 200
-"""Of an endpoint; codes and ids are ours and short."""
+MAX_ENDPOINT: Final = 300
+_OURS: Final = re.compile(r"[a-z][a-z0-9_]{0,59}", re.ASCII)
+_ID: Final = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
+"""How codes and request ids of ours look: whatever does not is not told."""
 
 
 class Problem(NamedTuple):
@@ -46,10 +49,10 @@ def problems_of(events: Iterable[RequestEvent], now_ms: int) -> list[Problem]:
     for event in events:
         try:
             if event.is_error:
-                code = str(event.error_code or label_of(event))[:MAX_TEXT]
+                code = next((one for one in (event.error_code, label_of(event)) if _OURS.fullmatch(one)), "")
+                request_id = event.request_id if _ID.fullmatch(event.request_id) else ""
                 at_ms = int(believed_ms(event.ended_at_ms, now_ms))
-                endpoint, request_id = str(event.endpoint)[:MAX_TEXT], str(event.request_id)[:MAX_TEXT]
-                found.append(Problem(at_ms, endpoint, int(event.status), code, request_id))
+                found.append(Problem(at_ms, event.endpoint[:MAX_ENDPOINT], int(event.status), code, request_id))
         except (AttributeError, LookupError, TypeError, ValueError, OverflowError):
             continue
     return found
@@ -59,7 +62,8 @@ def latest(problems: Sequence[Problem]) -> list[Problem]:
     """Those that stay, in their order: the latest MOST, of each kind MOST_OF_A_KIND."""
     kinds: Counter[tuple[Any, ...]] = Counter()
     stay: list[Problem] = []
-    for problem in sorted(problems, key=lambda problem: problem.at_ms, reverse=True):
+    in_time = sorted(problems, key=lambda problem: problem.at_ms)  # of one moment the last is the one that came last
+    for problem in reversed(in_time):
         kinds[problem.kind] += 1
         if kinds[problem.kind] <= MOST_OF_A_KIND:
             stay.append(problem)

@@ -17,7 +17,9 @@ from app.storage.connections import (
     STATS_BACKLOG,
     STATS_EVENTS,
     STATS_HOUR,
+    STATS_HOURS_FROM,
     STATS_MINUTE,
+    STATS_PROBLEMS,
     STATS_SEQ,
     STATS_SUMMARY,
     STATS_TOTAL,
@@ -235,65 +237,40 @@ def test_a_summary_is_stored_only_when_there_is_one(own_redis: Redis) -> None:
     assert own_redis.exists(STATS + "rolled_at")
 
 
-def test_forty_days(own_redis: Redis) -> None:
-    """Over 40 days, with late events, pauses and restarts, every window is what a count by hand finds."""
-    dice = random.Random(40)
-    started_ms = NOON_MS - 1000
-    history: list[tuple[int, RequestEvent]] = []
-    ledger, now_ms, seq, checks = Ledger(own_redis), started_ms, 0, 0
-    while now_ms < started_ms + 40 * DAY_MS:
-        now_ms += dice.choices([1, 11, 25, 29, 95], [4, 6, 6, 23, 1])[0] * MINUTE_MS  # the longest means to read afresh
-        events = [a_call(dice, now_ms) for _ in range(dice.choice([0, 1, 1, 2, 6]))]
-        if events:
-            seq += 1
-            send(own_redis, *events, seq=seq)
-            history += [(min(one.ended_at_ms, now_ms + DAY_MS), one) for one in events]
-        if dice.random() < 0.01:
-            ledger = Ledger(own_redis)  # the worker is restarted
-        ledger.roll_up(now_ms)
-        if dice.random() < 0.03:
-            checks += 1
-            check(account_of(ledger, now_ms).windows, history, now_ms)
-    check(account_of(ledger, now_ms).windows, history, now_ms)
-    check(account_of(Ledger(own_redis), now_ms).windows, history, now_ms)
-    assert checks > 30
-    assert len(history) > 2000
+def test_hours_of_an_earlier_version_stay_longer(own_redis: Redis) -> None:
+    """They were stored to live for 31 days; the span before the 30 days needs them, and what it subtracts."""
+    hour = f"{STATS_HOUR}{NOON_MS // HOUR_MS - 29 * 24}"
+    send(own_redis, event(NOON_MS - 29 * DAY_MS))
+    Ledger(own_redis).roll_up(NOON_MS)
+    own_redis.delete(STATS_HOURS_FROM)
+    own_redis.pexpire(hour, 2 * DAY_MS)
+    account = account_of(Ledger(own_redis))
+    assert own_redis.pttl(hour) == pytest.approx(33 * DAY_MS + HOUR_MS, abs=5000)
+    assert account.hours_from_ms == pytest.approx(NOON_MS - 31 * DAY_MS, abs=HOUR_MS)
+    assert account_of(Ledger(own_redis), NOON_MS + 9 * DAY_MS).hours_from_ms == account.hours_from_ms
 
 
-def a_call(dice: random.Random, now_ms: int) -> RequestEvent:
-    late_ms = dice.choice([0, 0, 0, 800, 70_000, 5 * HOUR_MS, 23 * HOUR_MS, -30_000])
-    return event(
-        now_ms - late_ms,
-        dice.choice(["/a", "/a", "/b", "/rare" if dice.random() < 0.02 else "/c"]),
-        dice.choice([200, 200, 200, 429, 502]),
-        duration_ms=dice.lognormvariate(5, 1),
-        request_bytes=dice.randrange(1000),
-    )
+def test_a_problem_is_booked_with_its_event(own_redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, whoever is killed: it goes in with the sums, or neither does; an envelope that comes again tells none."""
+    ledger = Ledger(own_redis)
+    send(own_redis, event(), event(status=502, request_id="a1"))
+    honest = ledger_module.problems_of
 
+    def cut(events: Any, now_ms: int) -> Any:
+        monkeypatch.setattr(ledger_module, "problems_of", honest)
+        own_redis.client_kill_filter(_type="normal", skipme=True)
+        return honest(events, now_ms)
 
-def check(windows: Windows, history: list[tuple[int, RequestEvent]], now_ms: int) -> None:
-    """Compares with a count that knows nothing of buckets but their edges."""
-    for window in windows.by_name().values():
-        frame = window.frame
-        inside = [(at, one) for at, one in history if frame["from_ms"] <= at < frame["to_ms"]]
-        assert frame["from_ms"] < now_ms < frame["to_ms"]
-        if window is windows.total:
-            assert len(inside) == len(history)
-        for endpoint in (None, "/a", "/b", "/c", "/rare"):
-            mine = [(at, one) for at, one in inside if endpoint in (None, one.endpoint)]
-            if not mine:
-                assert endpoint is None or endpoint not in window.tallies
-                continue
-            said = window.describe(endpoint)
-            assert said["requests"] == len(mine)
-            assert said["errors"] == sum(one.is_error for _, one in mine)
-            assert said["request_bytes"] == sum(one.request_bytes for _, one in mine)
-            durations = sorted(one.duration_ms for _, one in mine)
-            assert said["duration_ms"]["avg"] == pytest.approx(sum(durations) / len(mine), rel=1e-3, abs=0.01)
-            for name, percent in (("p50", 50), ("p95", 95), ("p99", 99)):
-                exact = durations[-(-percent * len(mine) // 100) - 1]
-                assert said["duration_ms"][name] == pytest.approx(exact, rel=0.05)
-            points = [0] * len(said["series"]["requests"])
-            for at, _ in mine:
-                points[(at - frame["from_ms"]) // (frame["step_s"] * 1000)] += 1
-            assert said["series"]["requests"] == points
+    monkeypatch.setattr(ledger_module, "problems_of", cut)
+    with pytest.raises(redis.RedisError):
+        ledger.roll_up(NOON_MS)
+    assert own_redis.get(STATS_PROBLEMS) is None
+    ledger.roll_up(NOON_MS)
+    send(own_redis, event(), event(status=502, request_id="a1"))
+    send(own_redis, event(status=429, request_id="a2"), seq=2)
+    Ledger(own_redis).roll_up(NOON_MS)
+    stored: Any = own_redis.get(STATS_PROBLEMS)
+    assert [(one["request_id"], one["code"]) for one in orjson.loads(stored)] == [
+        ("a2", "rate_limited"), ("a1", "server_error"),
+    ]  # fmt: skip
+    assert account_of(ledger).windows.total.tallies[None].errors == 2
