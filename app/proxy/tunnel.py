@@ -121,6 +121,8 @@ class Tunnel:
         self._silence.stop()
         self._silence.close()
         self._exchange.close()
-        self._copier.kill(timeout=1.0)
-        self._settle(self)  # before the client sees the end
-        self._shut_client()  # so that no server waits for another request here
+        try:
+            self._copier.kill(timeout=1.0)
+        finally:  # the operator may end it now
+            self._settle(self)  # before the client sees the end
+            self._shut_client()  # so that no server waits for another request here
