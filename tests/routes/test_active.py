@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from tests.support.api_calls import BEARER, TOKEN, Accounts
-from tests.support.gateway import GatewayProcess
+from tests.support.gateway import GatewayProcess, receive_all
 from tests.support.own_redis import running_redis
 from tests.support.upstream import Peer, Upstream
 from tests.support.waiting import wait_until
+from tests.support.websocket_upstream import HANDSHAKE, SWITCH
 
 TEXT = b'data: {"choices": [{"delta": {"content": "hi"}}]}\n\n'
 CHAT = json.dumps({"model": "m", "stream": True})
@@ -30,10 +31,12 @@ class Held:
         self.upstream = Upstream(self._serve)
 
     def _serve(self, peer: Peer) -> None:
-        seen = peer.read_request()
+        seen = peer.read_head()
         if seen is None:
             return
-        if b"stream" in seen.body or seen.target.endswith("/streams"):
+        if seen.field("upgrade"):
+            peer.send(SWITCH)
+        elif seen.target.endswith(("/streams", "/completions")):
             peer.begin_stream()
             peer.send_chunk(TEXT)
         peer.wait_closed(30)
@@ -44,7 +47,9 @@ class Held:
 def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
     """A gateway of two web processes, whose calls alone are counted."""
     with running_redis(tmp_path_factory.mktemp("redis")) as server:
-        gateway = GatewayProcess(server.url, {"AUTH_KEY": TOKEN, "WEB_CONCURRENCY": "2"}).start()
+        gateway = GatewayProcess(
+            server.url, {"AUTH_KEY": TOKEN, "WEB_CONCURRENCY": "2", "WEB_PROXY": "open", "EGRESS_PORTS": "*"}
+        ).start()
         yield gateway
         gateway.stop()
 
@@ -60,12 +65,15 @@ def calling(gateway: GatewayProcess, method: str, path: str, body: str | None = 
         connection.close()
 
 
-def active(gateway: GatewayProcess, count: int) -> list[dict[str, Any]]:
-    """What goes on, as soon as it is so many."""
+def active(gateway: GatewayProcess, count: int, *states: str) -> list[dict[str, Any]]:
+    """What goes on, as soon as it is so many, all in one of the states."""
 
     def found() -> Any:
         answer = gateway.admin("GET", "/api/active").json()
-        return answer if answer["count"] == count else None
+        are_there = answer["count"] == count and all(
+            call["state"] in (states or call["state"]) for call in answer["active"]
+        )
+        return answer if are_there else None
 
     return list(wait_until(found, f"{count} calls go on")["active"])
 
@@ -123,7 +131,7 @@ def test_a_stream_of_a_channel_is_ended_in_band(two: GatewayProcess, held_calls:
     with calling(two, "POST", "/v1/chat/completions", CHAT) as answered:
         reply = answered()
         assert reply.read1() == TEXT
-        [call] = wait_until(lambda: [one for one in active(two, 1) if one["state"] == "streaming"], "it streams")
+        [call] = active(two, 1, "streaming")
         said = {name: call[name] for name in ("channel", "model", "stream", "bytes", "attempts", "token", "mapping")}
         assert said == {
             "channel": "one", "model": "m", "stream": True, "bytes": len(TEXT), "attempts": 1,
@@ -138,3 +146,77 @@ def test_an_unknown_call_is_404(two: GatewayProcess) -> None:
     """So is one that has ended meanwhile."""
     reply = two.admin("DELETE", "/api/active/0123")
     assert (reply.status, reply.json()["code"]) == (404, "not_found")
+
+
+KINDS = {
+    "waits": b"GET /held/waits HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n",
+    "streams": b"GET /held/streams HTTP/1.1\r\nHost: g\r\n\r\n",
+    "uploads": b"POST /held/waits HTTP/1.1\r\nHost: g\r\nContent-Length: 900000\r\n\r\nhalf",
+    "switched": b"GET /held/socket HTTP/1.1\r\n" + HANDSHAKE + b"\r\n",
+    "page": b"GET /proxy/%b/streams HTTP/1.1\r\nHost: g\r\n\r\n",
+}
+ANSWERS = {"waits": b"HTTP/1.1 503 ", "uploads": b"HTTP/1.1 503 ", "switched": b"HTTP/1.1 101 "}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.timing
+def test_the_upstream_sees_the_end_at_once(two: GatewayProcess, held_calls: Held, kind: str) -> None:
+    """Within 100 ms of the request that ends the call, whatever sort of call it is and whichever process has it."""
+    request = KINDS[kind]
+    if kind == "page":
+        request %= held_calls.upstream.url.encode()
+    for _ in range(4):
+        held_calls.closed_s.clear()
+        with two.connect() as sock:
+            sock.sendall(request)
+            state = "waiting" if kind in ("waits", "uploads") else "streaming"
+            [call] = active(two, 1, state)
+            assert call["mapping"] == ("/proxy" if kind == "page" else "/held")
+            wait_until(lambda: len(held_calls.upstream.seen) == held_calls.upstream.connections, "it is asked")
+            asked_s = end(two, call["id"])
+            wait_until(lambda: held_calls.closed_s, "the upstream sees it", pause_s=0.001)
+            assert held_calls.closed_s[0] - asked_s < 0.1
+            answer = receive_all(sock)
+            assert answer.startswith(ANSWERS.get(kind, b"HTTP/1.1 200 "))
+            assert not answer.endswith(b"\r\n0\r\n\r\n")  # what breaks is not taken for whole
+        active(two, 0)
+
+
+def test_a_call_whose_client_reads_nothing_is_ended(two: GatewayProcess, held_calls: Held) -> None:
+    """Its process waits for the client and not for the upstream, whose connection is closed all the same."""
+    flood = Upstream(lambda peer: _flood(peer, held_calls.closed_s))
+    two.map("/flood", flood.url)
+    held_calls.closed_s.clear()
+    with two.connect() as sock:
+        sock.sendall(b"GET /flood/x HTTP/1.1\r\nHost: g\r\n\r\n")
+        calls: list[int] = []
+
+        def stands_still() -> bool:
+            calls.append(active(two, 1)[0]["bytes"])
+            return len(calls) > 5 and len(set(calls[-5:])) == 1 and calls[-1] > 0
+
+        wait_until(stands_still, "nothing goes on", pause_s=0.02)
+        end(two, active(two, 1)[0]["id"])
+        wait_until(lambda: held_calls.closed_s, "the upstream sees it")
+    active(two, 0)
+    flood.close()
+
+
+def _flood(peer: Peer, closed_s: list[float]) -> None:
+    """Sends until the gateway closes."""
+    peer.read_request()
+    peer.begin_stream()
+    try:
+        while True:
+            peer.send_chunk(b"x" * 65536)
+    except OSError:
+        closed_s.append(time.monotonic())
+
+
+def test_what_the_end_of_a_call_means_stands_in_the_log(two: GatewayProcess, held_calls: Held) -> None:
+    """The audit names who ended which call; the request's line has the code, and none is a warning."""
+    with calling(two, "GET", "/held/streams") as answered:
+        id = answered().headers["x-gateway-request-id"]
+        end(two, id)
+    log = two.log_with(f"the call {id} was ended by 127.0.0.1", "ended_by_operator")
+    assert not [line for line in log.splitlines() if id in line and "WARNING" in line]

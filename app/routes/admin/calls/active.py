@@ -42,7 +42,8 @@ def add_active_routes(admin: Blueprint, gateway: Gateway) -> None:
         try:
             is_ended = active.end(call_id)
         except ProcessSilent:
-            text = "the process that has this call does not answer; where it has died, the call is over within 20 s"
+            audit.info("the call %s is to be ended, by %s", call_id, request.remote_addr)
+            text = "the process that has this call does not answer: it ends the call as soon as it does, if it lives"
             raise AdminError(503, "process_silent", text) from None
         if not is_ended:
             raise AdminError(404, "not_found", "no call with this id goes on: it has ended, or there was none")
