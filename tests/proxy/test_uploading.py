@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 
 import pytest
 
@@ -14,8 +15,12 @@ from tests.support.tls import TlsUpstream
 from tests.support.upstream import Peer, Upstream
 
 JSON = {"Content-Type": "application/json"}
-HELD = b"{" + b",".join(b"%d" % number for number in range(2_000_000))
-"""16 MB that `/gnothink` reads whole and, as they are no JSON, sends on as they are. No two pieces are alike."""
+
+
+@cache
+def held() -> bytes:
+    """16 MB that `/gnothink` reads whole and, as they are no JSON, sends on as they are. No two pieces are alike."""
+    return b"{" + b",".join(b"%d" % number for number in range(2_000_000))
 
 
 @pytest.fixture
@@ -42,7 +47,7 @@ def test_a_held_body_does_not_hold_up_an_early_answer(
     gateway.map("/gnothink", upstream.url)
     upstream.handler = refusing
     began = time.monotonic()
-    reply = gateway.request("POST", "/gnothink/x", HELD, JSON)
+    reply = gateway.request("POST", "/gnothink/x", held(), JSON)
     assert (reply.status, reply.body) == (429, b"later")
     assert time.monotonic() - began < 5
 
@@ -53,7 +58,7 @@ def test_a_long_body_does_not_hold_up_an_early_answer_over_tls(
     """TLS has buffers of its own, and a write that waits in them holds nothing up either."""
     secured.handler = refusing
     trusting.map("/gnothink", f"https://localhost:{secured.port}")
-    reply = trusting.request("POST", "/gnothink/x", HELD, JSON)
+    reply = trusting.request("POST", "/gnothink/x", held(), JSON)
     assert (reply.status, reply.body) == (429, b"later")
 
 
@@ -61,7 +66,7 @@ def test_a_long_body_does_not_hold_up_an_early_answer_over_tls(
 def test_a_held_body_arrives_whole(gateway: GatewayProcess, upstream: Upstream, size: int) -> None:
     """A body that is held arrives as it is, with no byte twice, and leaves a connection that serves again."""
     gateway.map("/gnothink", upstream.url)
-    body = HELD[:size]
+    body = held()[:size]
     assert gateway.request("POST", "/gnothink/x", body, JSON).status == 200
     assert upstream.seen[-1].body == body
     assert gateway.request("POST", "/gnothink/x", b"{}", JSON).status == 200
@@ -82,5 +87,5 @@ def test_a_held_body_arrives_whole_over_tls(trusting: GatewayProcess, secured: T
 
     secured.handler = handler
     trusting.map("/gnothink", f"https://localhost:{secured.port}")
-    assert trusting.request("POST", "/gnothink/x", HELD, JSON).body == b"ok"
-    assert arrived == [HELD]
+    assert trusting.request("POST", "/gnothink/x", held(), JSON).body == b"ok"
+    assert arrived == [held()]
