@@ -213,6 +213,14 @@ def lacks_compiler() -> str:
 def _compile(scratch: Path) -> None:
     from mypyc.build import mypycify
     from setuptools import Distribution
+    from setuptools.command.build_ext import build_ext
+
+    class WithoutWarnings(build_ext):
+        """Python's own options ask for warnings, and to look for them in what mypyc made takes most of the time."""
+
+        def build_extensions(self) -> None:
+            self.compiler.compiler_so = [option for option in self.compiler.compiler_so if option != "-Wall"]
+            super().build_extensions()
 
     os.chdir(ROOT)  # mypy reads its settings here
     modules = mypycify(
@@ -223,7 +231,7 @@ def _compile(scratch: Path) -> None:
         if sys.platform == "linux":
             module.extra_link_args.append("-Wl,-z,pack-relative-relocs")
     distribution = Distribution({"name": "app", "ext_modules": modules})
-    command = distribution.get_command_obj("build_ext")
+    command = WithoutWarnings(distribution)
     command.build_lib, command.build_temp = str(scratch / "copy"), str(scratch / "objects")
     command.ensure_finalized()
     command.run()
