@@ -3,7 +3,17 @@ import { language, t } from './i18n.js';
 
 export const NONE = '–';
 
-const number = (value, options) => new Intl.NumberFormat(language(), options).format(value);
+const formatters = new Map();
+
+/** One of Intl's; to make one takes longer than to use it a hundred times. */
+function formatter(Kind, options) {
+  const name = `${Kind.name} ${language()} ${JSON.stringify(options)}`;
+  if (!formatters.has(name)) formatters.set(name, new Kind(language(), options));
+  return formatters.get(name);
+}
+
+const number = (value, options) => formatter(Intl.NumberFormat, options).format(value);
+const time = (ms, options) => formatter(Intl.DateTimeFormat, options).format(ms);
 
 export const count = (n) => number(n);
 
@@ -47,12 +57,12 @@ export function tickDuration(ms) {
   return ms < 60_000 ? `${number(ms / 1_000)} s` : `${number(ms / 60_000)} min`;
 }
 
-export const clock = (ms) => new Date(ms).toLocaleTimeString(language(), { hour12: false });
+// h23: in English a day of 24 hours would begin at 24:00 otherwise
+export const clock = (ms) => time(ms, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
 
-export const day = (ms) => new Date(ms).toLocaleDateString(language(), { month: 'short', day: 'numeric' });
+export const day = (ms) => time(ms, { month: 'short', day: 'numeric' });
 
-export const hour = (ms) =>
-  new Date(ms).toLocaleTimeString(language(), { hour: '2-digit', minute: '2-digit', hour12: false });
+export const hour = (ms) => time(ms, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 
 /** To the second, with the day where it is not today. */
 export const moment = (ms) => (new Date(ms).toDateString() === new Date().toDateString() ? clock(ms) : `${day(ms)} ${clock(ms)}`);
@@ -69,7 +79,7 @@ export const roundUsd = (text) => dollars(text, Number(text) >= 1 ? 2 : Number(t
 /** To the minute, with the year where it is another. */
 export function instant(ms) {
   const thisYear = new Date(ms).getFullYear() === new Date().getFullYear();
-  return `${thisYear ? day(ms) : new Date(ms).toLocaleDateString(language(), { dateStyle: 'medium' })} ${hour(ms)}`;
+  return `${thisYear ? day(ms) : time(ms, { dateStyle: 'medium' })} ${hour(ms)}`;
 }
 
 const twoDigits = (n) => String(n).padStart(2, '0');
@@ -78,7 +88,7 @@ const twoDigits = (n) => String(n).padStart(2, '0');
 export function remaining(ms) {
   const seconds = Math.max(0, Math.ceil(ms / 1_000));
   const [h, m, s] = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60];
-  if (h >= 48) return new Intl.NumberFormat(language(), { style: 'unit', unit: 'day', unitDisplay: 'long' }).format(Math.round(h / 24));
+  if (h >= 48) return number(Math.round(h / 24), { style: 'unit', unit: 'day', unitDisplay: 'long' });
   return h ? `${h}:${twoDigits(m)}:${twoDigits(s)}` : `${m}:${twoDigits(s)}`;
 }
 
@@ -89,5 +99,5 @@ export function ago(unixS) {
   const age = Math.max(0, Math.round(Date.now() / 1_000 - unixS));
   if (age < 5) return t('justNow');
   const [unit, size] = AGES.find(([, seconds]) => age >= seconds);
-  return new Intl.RelativeTimeFormat(language(), { style: 'short' }).format(-Math.floor(age / size), unit);
+  return formatter(Intl.RelativeTimeFormat, { style: 'short' }).format(-Math.floor(age / size), unit);
 }

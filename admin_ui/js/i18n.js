@@ -181,6 +181,7 @@ export const language = () => current;
 export function toggleLanguage() {
   current = LANGUAGES[1 - LANGUAGES.indexOf(current)];
   document.documentElement.lang = current;
+  numbers = new Intl.NumberFormat(current);
   remember('language', current);
   listeners.forEach((listener) => listener(current));
 }
@@ -205,4 +206,5 @@ export function t(key, values = {}) {
   return form.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? shown(values[name]) : whole));
 }
 
-const shown = (value) => (typeof value === 'number' ? new Intl.NumberFormat(current).format(value) : value);
+let numbers = new Intl.NumberFormat(current);
+const shown = (value) => (typeof value === 'number' ? numbers.format(value) : value);
