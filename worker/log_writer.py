@@ -21,7 +21,7 @@ from app.storage.sql.errors import DatabaseError
 
 if TYPE_CHECKING:
     from app.storage.request_log.packed import KeptRow
-    from app.storage.sql.writing import Adder, Written
+    from app.storage.sql.writing import Written
 
 log = logging.getLogger(__name__)
 
@@ -42,14 +42,12 @@ class LogWriter(threading.Thread):
         database: WorkerDatabase,
         holds_lease: Callable[[], bool],
         share: Callable[[], float] = lambda: 1.0,
-        adders: Sequence[Adder] = (),
     ) -> None:
         super().__init__(name="log", daemon=True)
         self._waiting = WaitingRows(client)
         self._database = database
         self._holds_lease = holds_lease
         self._share = share
-        self._adders = adders
         self._stopping = threading.Event()
         self._is_ready = False
         self._trouble = ""
@@ -96,10 +94,11 @@ class LogWriter(threading.Thread):
 
     def _write(self, kept: Sequence[KeptRow]) -> Written:
         """Raises DatabaseError. What a row is to blame for stops no other."""
+        from app.storage.sql.statistics.writing import add_rows
         from app.storage.sql.troubles import is_values_fault
         from app.storage.sql.writing import write
 
-        act = partial(write, kept=kept, share=self._share(), adders=self._adders)
+        act = partial(write, kept=kept, share=self._share(), adders=[add_rows])
         try:
             return self._database.run(act)
         except Exception as error:

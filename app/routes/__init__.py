@@ -31,6 +31,8 @@ from app.routes.admin.prices import add_price_routes
 from app.routes.admin.probes import add_probe_routes
 from app.routes.admin.root import build_root
 from app.routes.admin.settings import add_settings_routes
+from app.routes.admin.statistics.series import add_series_routes
+from app.routes.admin.statistics.stats import add_stats_routes
 from app.routes.admin.tasks.tasks import add_task_routes
 from app.routes.admin.tokens import add_token_routes
 from app.routes.admin.warnings.warnings import add_warning_route
@@ -69,6 +71,8 @@ def build_flask(gateway: Gateway) -> Flask:
     add_token_routes(admin, gateway)
     add_log_routes(admin, gateway)
     add_active_routes(admin, gateway)
+    add_stats_routes(admin, gateway)
+    add_series_routes(admin, gateway)
     add_price_routes(admin, gateway)
     add_warning_route(admin, gateway)
     add_backup_routes(admin, gateway)

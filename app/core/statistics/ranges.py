@@ -30,6 +30,11 @@ class Range(NamedTuple):
     """Exclusive."""
 
 
+def is_named(text: str) -> bool:
+    """Whether it is called by a name, and not by its bounds."""
+    return text in NAMES
+
+
 def range_of(text: str, now_ms: int, time_zone: str) -> Range:
     """What a name, or `<from_ms>-<to_ms>`, means now, by the days of a time zone. Raises Invalid."""
     if text in _ROLLING:

@@ -143,7 +143,7 @@ def together(*cells: Cell) -> Cell:
 
 def _kept(text: str) -> str:
     """As all databases take it: PostgreSQL has no NUL in a text."""
-    return text if len(text) <= LONGEST_TEXT and "\0" not in text else text.replace("\0", "\ufffd")[:LONGEST_TEXT]
+    return text if len(text) <= LONGEST_TEXT and "\0" not in text else text.replace("\0", "")[:LONGEST_TEXT]
 
 
 def _add_call(cell: Cell, row: LogRow) -> None:
@@ -165,15 +165,14 @@ def _add_call(cell: Cell, row: LogRow) -> None:
     cost_nano = row.cost_nano
     if cost_nano:
         numbers[COST] += min(cost_nano, MOST_NANO)
-    number = DURATION + min(bin_of(row.duration_ms), MOST_BIN)
-    bins[number] = bins.get(number, 0) + 1
-    first_byte_ms, first_content_ms = row.first_byte_ms, row.first_content_ms
-    if first_byte_ms is not None:
-        number = FIRST_BYTE + min(bin_of(first_byte_ms), MOST_BIN)
-        bins[number] = bins.get(number, 0) + 1
-    if first_content_ms is not None:
-        number = FIRST_CONTENT + min(bin_of(first_content_ms), MOST_BIN)
-        bins[number] = bins.get(number, 0) + 1
+    for begin, ms in (
+        (DURATION, row.duration_ms),
+        (FIRST_BYTE, row.first_byte_ms),
+        (FIRST_CONTENT, row.first_content_ms),
+    ):
+        if ms is not None:
+            number = begin + min(bin_of(ms), MOST_BIN)
+            bins[number] = bins.get(number, 0) + 1
 
 
 def _add_usage(numbers: list[int], usage: list[Any]) -> None:

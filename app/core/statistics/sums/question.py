@@ -25,6 +25,10 @@ Group = tuple[str, ...]
 """The ids, or names, of what one row is told apart by."""
 
 
+class TooMuch(Exception):
+    """A span holds so many rows that whoever asks would wait for long. Its text says how many."""
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     span: Range

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
 
 from app.core.money.amounts import show_usd
 from app.core.statistics.ranges import Range
@@ -35,8 +35,18 @@ SLICES: Final = 48
 RANKS: Final = (0.50, 0.95, 0.99)
 _AT_ONCE_BYTES: Final = 40_000
 
-StoredRow = Sequence[Any]
-"""When its unit begins, its cell's id, its numbers, its bins, its minutes."""
+
+class UnitRow(NamedTuple):
+    """A cell of one unit, as far as it is needed one by one. Rows of a database have the same order."""
+
+    at_ms: int
+    """Begin of the unit."""
+    cell: int
+    """Its id."""
+    requests: int
+    errors: int
+    bins: bytes
+    minutes: bytes
 
 
 class Sum:
@@ -50,17 +60,16 @@ class Sum:
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
 
-    def add(self, rows: Sequence[StoredRow]) -> list[tuple[Any, ...]]:
-        """The rows' columns. There is at least one row."""
-        columns = list(zip(*rows, strict=True))
-        numbers = columns[2 : 2 + len(NUMBERS)]
-        self.numbers = [one + sum(more) for one, more in zip(self.numbers, numbers, strict=True)]
-        bins = columns[2 + len(NUMBERS)]
+    def count(self, numbers: Iterable[int]) -> None:
+        """Adds the numbers of cells."""
+        self.numbers = [one + more for one, more in zip(self.numbers, numbers, strict=True)]
+
+    def measure(self, bins: Sequence[bytes]) -> None:
+        """Adds their bins."""
         self._waiting += bins
         self._waiting_bytes += sum(map(len, bins))
         if self._waiting_bytes > _AT_ONCE_BYTES:
             self._count()
-        return columns
 
     def _count(self) -> None:
         add(self._bins, self._waiting)
@@ -109,12 +118,13 @@ class SumOfSpan(Sum):
         self.now = 0
         """Those of the last full one, where it is in the span."""
 
-    def add_unit(self, at_ms: int, unit_ms: int, rows: Sequence[StoredRow]) -> None:
-        """The cells of one unit, all at once. There is at least one."""
-        requests, errors = self.numbers[REQUESTS], self.numbers[ERRORS]
-        columns = self.add(rows)
+    def add_unit(self, unit_ms: int, rows: Sequence[UnitRow]) -> None:
+        """All but the numbers of the cells of one unit, all at once. There is at least one."""
+        times, _, requests, errors, bins, vectors = zip(*rows, strict=True)
+        self.measure(bins)
+        at_ms: int = times[0]
         minutes: Counts = {}
-        add(minutes, columns[-1])
+        add(minutes, vectors)
         hour_ms = at_ms - at_ms % HOUR_MS
         self.peak = max(self.peak, max((count for number, count in minutes.items() if number < 60), default=0))
         last_ms = (self._now_ms // MINUTE_MS - 1) * MINUTE_MS
@@ -122,8 +132,8 @@ class SumOfSpan(Sum):
             self.now = minutes.get((last_ms - hour_ms) // MINUTE_MS, 0)
         first = self._place(at_ms)
         if first == self._place(at_ms + unit_ms - 1):
-            self._health[first][0] += self.numbers[REQUESTS] - requests
-            self._health[first][1] += self.numbers[ERRORS] - errors
+            self._health[first][0] += sum(requests)
+            self._health[first][1] += sum(errors)
             return
         for number, count in minutes.items():
             kind, minute = divmod(number, MINUTE_OF_ERRORS)

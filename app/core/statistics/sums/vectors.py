@@ -40,8 +40,9 @@ def added(counts: Counts, vector: bytes) -> Counts:
 
 
 def add(counts: Counts, vectors: Iterable[bytes]) -> None:
-    """Adds what they hold. Bytes at the end of one that are no pair are left out."""
-    joined = b"".join(one[: len(one) // _PAIR_BYTES * _PAIR_BYTES] for one in vectors)
+    """Adds what they hold. Bytes at the end that are no pair are left out."""
+    joined = b"".join(vectors)
+    joined = joined[: len(joined) // _PAIR_BYTES * _PAIR_BYTES]
     for at in range(0, len(joined), _AT_ONCE_BYTES):
         piece = joined[at : at + _AT_ONCE_BYTES]
         for pair, times in Counter(unpack(f"<{len(piece) // _PAIR_BYTES}I", piece)).items():

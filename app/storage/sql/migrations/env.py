@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
+from app.storage.sql.statistics import tables as _statistics  # noqa: F401 its tables, too
 from app.storage.sql.tables import metadata
 
 VERSION_TABLE = "gateway_schema"

@@ -82,8 +82,8 @@ def test_rows_count_in_the_quarter_in_which_they_begin() -> None:
 def test_texts_are_as_every_database_takes_them() -> None:
     """Without NUL, which PostgreSQL refuses, and no longer than a column; rows that agree then count together."""
     (row,) = rows(called())
-    (key,) = fold(row._replace(model=text) for text in ("a\0", "a\ufffd"))[NOON_QUARTER_MS]
-    assert key.model == "a\ufffd"
+    (key,) = fold(row._replace(model=text) for text in ("a\0", "a"))[NOON_QUARTER_MS]
+    assert key.model == "a"
     (key,) = fold([row._replace(model="x" * 1000)])[NOON_QUARTER_MS]
     assert key.model == "x" * LONGEST_TEXT
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from app.core.request_log.rows import rows_of
 from app.core.statistics.ranges import Range
-from app.core.statistics.sums.cells import HOUR_MS, QUARTER_MS, fold, hours_of
-from app.core.statistics.sums.sums import SLICES, Sum, SumOfSpan
+from app.core.statistics.sums.cells import ERRORS, HOUR_MS, QUARTER_MS, REQUESTS, fold, hours_of
+from app.core.statistics.sums.sums import SLICES, Sum, SumOfSpan, UnitRow
 from app.core.statistics.sums.vectors import packed
 from app.core.statistics.tallies import RELATIVE_ERROR
 from app.core.usage import ESTIMATED, REPORTED, Usage
@@ -22,8 +22,12 @@ def sum_of(*events: Any, span: Range = SPAN, unit_ms: int = HOUR_MS, now_ms: int
     found = SumOfSpan(span, now_ms)
     quarters = fold(row for event in events for row in rows_of(event, event.ended_at_ms))
     for at_ms, cells in sorted((quarters if unit_ms == QUARTER_MS else hours_of(quarters)).items()):
-        rows = [(at_ms, key.id, *cell.numbers, packed(cell.bins), packed(cell.minutes)) for key, cell in cells.items()]
-        found.add_unit(at_ms, unit_ms, rows)
+        rows = []
+        for key, cell in cells.items():
+            found.count(cell.numbers)
+            counts = (cell.numbers[REQUESTS], cell.numbers[ERRORS])
+            rows.append(UnitRow(at_ms, key.id, *counts, packed(cell.bins), packed(cell.minutes)))
+        found.add_unit(unit_ms, rows)
     return found
 
 

@@ -1,0 +1,72 @@
+"""/api/series: the course of what calls add up to, hour by hour or day by day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+from flask import Blueprint
+
+from app.core.said.reading import Said
+from app.core.said.shapes import Listed, OneOf, Shape, Whole
+from app.core.statistics.sums.asked import POINT, QUERY, ROW, SPAN, parse, time_zone_of
+from app.core.statistics.sums.question import BY, Question
+from app.core.statistics.sums.spans import points
+from app.core.statistics.sums.sums import Sum
+from app.gateway import Gateway
+from app.proxy.api.choices import now_ms
+from app.routes.admin.lists import COUNT
+from app.routes.admin.statistics.stats import Answer, Named, naming, read
+from app.routes.openapi.operation import operation
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+MAX_SERIES: Final = 50
+MOST_POINTS: Final = 20_000
+"""Of all series of an answer together: 5 MB."""
+
+_QUERY: Final = {
+    **QUERY,
+    "bucket": OneOf(("hour", "day"), "hour", meaning="How long a point is, by the clock of the time zone"),
+    "limit": Whole(10, 1, MAX_SERIES, meaning="How many series at most: those with the most requests"),
+}
+_NAMES: Final = {field: ROW.fields[field] for fields in BY.values() for field in fields}
+_SERIES: Final = Shape({**_NAMES, "points": Listed(POINT)}, optional=tuple(_NAMES), title="Series")
+
+
+def add_series_routes(admin: Blueprint, gateway: Gateway) -> None:
+    @admin.get("/series")
+    @operation(query=_QUERY, answer={"count": COUNT, "series": Listed(_SERIES), **SPAN})
+    def show_series(asked: Said) -> Answer:
+        """Tells the course of what calls add up to. Each series has all points of the span."""
+        snapshot = gateway.catalog.snapshot
+        time_zone = time_zone_of(asked, snapshot.settings.time_zone)
+        question = parse(asked, now_ms(), time_zone, by=asked.words("by"), limit=asked.number("limit"))
+        begins = points(question.span, asked.choice("bucket"), time_zone, MOST_POINTS)
+        most = question.limit if question.by else 1
+        if len(begins) * most > MOST_POINTS:
+            reason = (
+                f"makes {len(begins):,} points or more of each series: ask for a shorter one, days, or a lower limit"
+            )
+            raise asked.wrong("range", reason)
+        return read(gateway, asked, _answering(question, begins, naming(question, snapshot)))
+
+
+def _answering(asked: Question, begins: Sequence[int], named: Named) -> Callable[[Connection], bytes]:
+    def answer(connection: Connection) -> bytes:
+        from app.storage.sql.statistics.reading import series  # imports SQLAlchemy
+
+        found = series(connection, asked, begins)
+        told: list[Any] = []
+        for group, names, sums in found.groups:
+            points = [orjson.Fragment(orjson.dumps(_point(*one))) for one in zip(begins, sums, strict=True)]
+            told.append(orjson.Fragment(orjson.dumps({**named(group, names), "points": points})))
+        return orjson.dumps({"success": True, "count": found.count, "series": told, **asked.span._asdict()})
+
+    return answer
+
+
+def _point(at_ms: int, sum: Sum | None) -> dict[str, Any]:
+    return {"at_ms": at_ms, **(sum or Sum()).point()}
