@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from flask import Blueprint
 
 from app.core.said.reading import Said
-from app.core.said.shapes import Listed, OneOf, Shape, Whole
-from app.core.statistics.sums.asked import POINT, QUERY, ROW, SPAN, parse, time_zone_of
+from app.core.said.shapes import Listed, OneOf, Shape, SomeOf, Text, Whole
+from app.core.statistics.sums.asked import MAX_TEXT, POINT, QUERY, ROW, SPAN, parse, time_zone_of
 from app.core.statistics.sums.question import BY, Question
 from app.core.statistics.sums.spans import points
 from app.core.statistics.sums.sums import Sum
 from app.gateway import Gateway
 from app.proxy.api.choices import now_ms
 from app.routes.admin.lists import COUNT
+from app.routes.admin.statistics.courses import STEPS_MS, endpoint_series
 from app.routes.admin.statistics.stats import Answer, Named, naming, read
 from app.routes.openapi.operation import operation
 
@@ -29,11 +31,19 @@ MOST_POINTS: Final = 20_000
 
 _QUERY: Final = {
     **QUERY,
-    "bucket": OneOf(("hour", "day"), "hour", meaning="How long a point is, by the clock of the time zone"),
+    "by": SomeOf((*BY, "endpoint"), meaning="By what series are told apart; key with channel only, endpoint alone"),
+    "endpoint": Text(MAX_TEXT, meaning="The one that is asked for, where by is endpoint"),
+    "bucket": OneOf(
+        (*STEPS_MS, "hour", "day"),
+        "hour",
+        meaning="How long a point is, by the clock of the time zone; minute and 5m by endpoint, for the last 24 h",
+    ),
     "limit": Whole(10, 1, MAX_SERIES, meaning="How many series at most: those with the most requests"),
 }
-_NAMES: Final = {field: ROW.fields[field] for fields in BY.values() for field in fields}
-_SERIES: Final = Shape({**_NAMES, "points": Listed(POINT)}, optional=tuple(_NAMES), title="Series")
+_NAMES: Final = {field: ROW.fields[field] for fields in BY.values() for field in fields} | {"endpoint": Text()}
+_UNKNOWN_OF_ENDPOINTS: Final = {name: replace(POINT.fields[name], is_null=True) for name in ("usage", "cost_usd")}
+_POINT: Final = Shape({**POINT.fields, **_UNKNOWN_OF_ENDPOINTS}, title="Point")
+_SERIES: Final = Shape({**_NAMES, "points": Listed(_POINT)}, optional=tuple(_NAMES), title="Series")
 
 
 def add_series_routes(admin: Blueprint, gateway: Gateway) -> None:
@@ -43,8 +53,15 @@ def add_series_routes(admin: Blueprint, gateway: Gateway) -> None:
         """Tells the course of what calls add up to. Each series has all points of the span."""
         snapshot = gateway.catalog.snapshot
         time_zone = time_zone_of(asked, snapshot.settings.time_zone)
-        question = parse(asked, now_ms(), time_zone, by=asked.words("by"), limit=asked.number("limit"))
-        begins = points(question.span, asked.choice("bucket"), time_zone, MOST_POINTS)
+        by, bucket = asked.words("by"), asked.choice("bucket")
+        if "endpoint" in by:
+            if len(by) > 1:
+                raise asked.wrong("by", "names nothing else where it names endpoint")
+            return endpoint_series(gateway, asked, time_zone)
+        if bucket in STEPS_MS:
+            raise asked.wrong("bucket", "must be hour or day, unless by is endpoint")
+        question = parse(asked, now_ms(), time_zone, by=by, limit=asked.number("limit"))
+        begins = points(question.span, bucket, time_zone, MOST_POINTS)
         most = question.limit if question.by else 1
         if len(begins) * most > MOST_POINTS:
             reason = (
