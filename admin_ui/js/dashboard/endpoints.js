@@ -10,8 +10,9 @@ import { changeQuery } from '../route.js';
 import { healthOf } from './figures.js';
 
 const SEARCH_FROM = 12;
-const HEALTH_BOX = { width: 150, height: 16, gap: 1 };
-const HEALTHS = ['none', 'good', 'fair', 'bad'];
+const HEALTH_BOX = { width: 150, gap: 1 };
+/** How parts of each state are drawn, [top, height]: those where calls fail are lower, to be told apart without colours, too. */
+const HEALTHS = { none: [12, 3], good: [0, 16], fair: [4, 12], bad: [8, 8] };
 const DOTS = { ok: 'good', degraded: 'fair', failing: 'bad' };
 
 /** By what each column is sorted, the greatest on top at first but for names. */
@@ -49,10 +50,10 @@ function Head({ column, sort }) {
 function Health({ segments, marks }) {
   const states = segments.requests.map((requests, i) => healthOf(requests, segments.errors[i]));
   const slot = HEALTH_BOX.width / states.length;
-  const paths = Object.fromEntries(HEALTHS.map((state) => [state, '']));
+  const paths = Object.fromEntries(Object.keys(HEALTHS).map((state) => [state, '']));
   states.forEach((state, i) => {
-    const [top, height] = state === 'none' ? [6, 4] : [0, HEALTH_BOX.height];
-    paths[state] += `M${(i * slot).toFixed(1)} ${top}h${(slot - HEALTH_BOX.gap).toFixed(1)}v${height}h${(HEALTH_BOX.gap - slot).toFixed(1)}z`;
+    const [top, height] = HEALTHS[state];
+    paths[state] += `M${i * slot} ${top}h${slot - HEALTH_BOX.gap}v${height}h${HEALTH_BOX.gap - slot}z`;
   });
   const tell = ({ currentTarget: bar, offsetX }) => {
     const i = Math.min(Math.floor((offsetX / bar.clientWidth) * states.length), states.length - 1);
@@ -62,7 +63,7 @@ function Health({ segments, marks }) {
   const text = t('healthOf', { n: states.filter((state) => state !== 'none').length, good: states.filter((state) => state === 'good').length });
   return html`
     <svg class="health" viewBox="0 0 150 16" preserveAspectRatio="none" role="img" aria-label=${text} onPointerMove=${tell}>
-      ${HEALTHS.map((state) => paths[state] && html`<path key=${state} class=${state} d=${paths[state]} />`)}
+      ${Object.keys(HEALTHS).map((state) => paths[state] && html`<path key=${state} class=${state} d=${paths[state]} />`)}
     </svg>`;
 }
 
@@ -128,7 +129,7 @@ export function Endpoints({ rows, marks, span, query }) {
         <table class="figures-table">
           <thead><tr>
             <${Head} column="endpoint" sort=${sort} />
-            <th scope="col" class="wide">${t('endpointHealth')}</th><th scope="col" class="wide">${t('course')}</th>
+            <th scope="col" class="wide">${t('endpointHealth')}</th><th scope="col" class="wide course">${t('course')}</th>
             ${['requests', 'errors', 'p50', 'p95', 'last'].map((column) => html`<${Head} key=${column} column=${column} sort=${sort} />`)}
           </tr></thead>
           <tbody>
