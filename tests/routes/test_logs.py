@@ -13,7 +13,7 @@ import pytest
 
 from app.core.request_log.rows import rows_of
 from app.routes.admin.logs import row_answers
-from app.storage.connections import open_redis
+from app.storage.connections import LOG_DATABASE, open_redis
 from app.storage.request_log.booking import STRANGERS_A_SECOND
 from app.storage.request_log.packed import KeptRow
 from tests.support.api_calls import BEARER, TOKEN, Accounts
@@ -157,7 +157,28 @@ def test_a_call_that_is_not_there_is_not_found(accounts: Accounts, log: Log) -> 
         assert (reply.status, reply.json()["code"]) == (404, "not_found")
 
 
-@pytest.mark.parametrize("path", ["/api/logs", "/api/logs/count", "/api/logs/" + "0" * 32])
+PATHS = ["/api/logs", "/api/logs/count", "/api/logs/export", "/api/logs/" + "0" * 32]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_log_that_cannot_be_read_says_why(accounts: Accounts, log: Log, path: str) -> None:
+    """Another database than the worker's is named with what to do; so is one that no worker has prepared."""
+    told = log.client.get(LOG_DATABASE)
+    assert told is not None
+    try:
+        log.client.set(LOG_DATABASE, "another")
+        reply = accounts.gateway.admin("GET", path)
+        assert (reply.status, reply.json()["code"]) == (503, "logs_elsewhere")
+        assert "DATABASE_URL" in reply.json()["error"]
+        log.client.delete(LOG_DATABASE)
+        reply = accounts.gateway.admin("GET", path)
+        assert (reply.status, reply.json()["code"]) == (503, "database_away")
+    finally:
+        log.client.set(LOG_DATABASE, told)
+    assert accounts.gateway.admin("GET", path).status in (200, 404)
+
+
+@pytest.mark.parametrize("path", PATHS)
 def test_the_log_is_the_admins(accounts: Accounts, path: str) -> None:
     """No access token opens it, nor does nobody's."""
     assert accounts.gateway.request("GET", path).status == 401
