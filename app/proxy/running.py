@@ -75,13 +75,14 @@ class RunningCalls:
         except TypeError:
             return None
 
-    def end(self, request_id: str) -> bool:
-        """Ends the one of this id, in a moment. False: there is none."""
+    def end(self, request_id: str) -> bytes | None:
+        """Ends the one of this id, in a moment. Its entry, or None: there is none."""
         for call in self._calls.running:
             if call.request_id == request_id:
+                entry = self.entry(call)
                 gevent.get_hub().loop.run_callback(call.break_in)
-                return True
-        return False
+                return entry
+        return None
 
     def _follow_clock(self) -> None:
         clock_s = time.time() - time.monotonic()

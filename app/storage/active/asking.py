@@ -66,16 +66,16 @@ class ActiveCalls:
         shown = calls[:most]
         return ActivePage(shown, total, shown[-1].place if len(calls) > most else None)
 
-    def end(self, request_id: str) -> bool:
-        """Ends a call, wherever it is. False: there is none of this id. Raises ProcessSilent and RedisError."""
+    def end(self, request_id: str) -> KnownCall | None:
+        """Ends a call, wherever it is. None: there is none of this id. Raises ProcessSilent and RedisError."""
         answered = set()
-        for process_id, _name, is_ended in self._ask("end", request_id):
-            if is_ended:
-                return True
+        for process_id, name, entry in self._ask("end", request_id):
+            for event in events_of([entry] if entry is not None else []):
+                return KnownCall(event, name)
             answered.add(process_id)
         if any(self._redis.hexists(ACTIVE_OF + process_id, request_id) for process_id, _ in self._others(answered)):
             raise ProcessSilent
-        return False
+        return None
 
     def _ask(self, *question: Any) -> Any:
         """The answers as they come."""

@@ -51,8 +51,8 @@ class LocalCalls(Protocol):
     def entry(self, call: Any) -> bytes | None:
         """Its event as it would be if it ended now; None where it has ended."""
 
-    def end(self, request_id: str) -> bool:
-        """Ends the one of this id, in a moment. False: there is none."""
+    def end(self, request_id: str) -> bytes | None:
+        """Ends the one of this id, in a moment. Its entry, or None: there is none."""
 
 
 class ActiveKeeper:
@@ -163,7 +163,8 @@ class ActiveKeeper:
 
     def _answer(self, kind: str, asked: list[Any]) -> list[Any]:
         if kind == "end":
-            return [self._calls.end(asked[0])]
+            entry = self._calls.end(asked[0])
+            return [None if entry is None else orjson.Fragment(entry)]
         at_ms, id, most = asked
         entries = []
         for number, call in enumerate(self._calls.before((at_ms, id), most), 1):

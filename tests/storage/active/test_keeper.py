@@ -49,9 +49,9 @@ class Calls:
     def entry(self, call: Place) -> bytes | None:
         return encode(mapped(call[1], ended_at_ms=call[0] + 500)) if call in self.places else None
 
-    def end(self, request_id: str) -> bool:
+    def end(self, request_id: str) -> bytes | None:
         self.ended.append(request_id)
-        return any(place[1] == request_id for place in self.places)
+        return next((self.entry(place) for place in self.places if place[1] == request_id), None)
 
 
 Begin = Callable[..., Calls]
@@ -156,7 +156,9 @@ def test_all_processes_are_asked(own_redis: Redis, begin: Begin) -> None:
     assert page.following is not None
     rest = active.page(page.following, 4)
     assert ([call.event.request_id for call in rest.calls], rest.total, rest.following) == (["b", "a"], 6, None)
-    assert active.end("b")
+    ended = active.end("b")
+    assert ended is not None
+    assert ended.event.request_id == "b"
     assert not active.end("x")
     assert "b" in second.ended
     assert own_redis.hlen(ACTIVE_OF + "p") <= 3

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Final
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify
 
 from app.core.request_log.running import RUNNING_CALL, running_call
 from app.core.said.reading import Said
 from app.core.said.shapes import Listed, Text, Whole
 from app.gateway import Gateway
 from app.routes.admin.answers import AdminError
+from app.routes.admin.keeping.acts import tell
 from app.routes.admin.lists import NEXT, PAGED
 from app.routes.openapi.operation import operation
 from app.storage.active.asking import NEWEST, ProcessSilent
 from app.storage.active.keeper import Place
 
-audit: Final = logging.getLogger("audit")
-audit.setLevel(logging.INFO)  # whatever LOG_LEVEL says
-
 _COUNT: Final = Whole(meaning="Of all that go on, in all processes")
+_TOLD: Final = ("token", "client", "mapping", "channel", "model", "state", "bytes", "started_at_ms")
+"""What the audit says of a call that was ended."""
 
 
 def add_active_routes(admin: Blueprint, gateway: Gateway) -> None:
@@ -40,14 +39,14 @@ def add_active_routes(admin: Blueprint, gateway: Gateway) -> None:
     def end_active(call_id: str) -> Response:
         """Ends a call that goes on, and what was asked of an upstream for it. Its client is told."""
         try:
-            is_ended = active.end(call_id)
+            ended = active.end(call_id)
         except ProcessSilent:
-            audit.info("the call %s is to be ended, by %s", call_id, request.remote_addr)
             text = "the process that has this call does not answer: it ends the call as soon as it does, if it lives"
             raise AdminError(503, "process_silent", text) from None
-        if not is_ended:
+        if ended is None:
             raise AdminError(404, "not_found", "no call with this id goes on: it has ended, or there was none")
-        audit.info("the call %s was ended by %s", call_id, request.remote_addr)
+        call = running_call(ended.event, ended.process)
+        tell(before={name: call[name] for name in _TOLD if call[name] is not None})
         return jsonify(success=True, id=call_id)
 
 
