@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from app.core.request_log.by_dialect import DialectSums
-from app.core.request_log.rows import rows_of
+from app.core.request_log.rows import LogRow, rows_of
 from app.core.usage import REPORTED, Usage
-from app.routes.ccload.public import summary_of
+from app.routes.ccload.public import span_of, summary_of
 from app.storage.connections import open_redis
+from app.storage.sql.statistics.latest import Sums
+from tests.support.added_up import sum_of
 from tests.support.api_calls import BEARER, PATHS, Accounts
 from tests.support.gateway import GatewayProcess
 from tests.support.log_rows import Log, called
@@ -30,15 +31,15 @@ DAY_MS = 24 * HOUR_MS
 USED = Usage(100, 30, 20, 5, 50, 7, REPORTED, {})
 
 
-def summary(name: str, *began_ms: int, time_zone: str = "UTC", whole_since_ms: int = 0, **use: Any) -> dict[str, Any]:
+def summary(name: str, *began_ms: int, time_zone: str = "UTC", **use: Any) -> dict[str, Any]:
     """Of calls that began then."""
-    sums = DialectSums(NOW_MS)
-    sums.whole_since_ms = whole_since_ms
+    rows: list[LogRow] = []
     for place, at_ms in enumerate(began_ms):
         event = called(str(place), use={"usage": USED, "cost_nano": 1_500_000, **use}, ended_at_ms=at_ms + 500)
-        for row in rows_of(event, at_ms + 500):
-            sums.add(row)
-    return summary_of(sums, name, NOW_MS, time_zone, with_cost=False)
+        rows += rows_of(event, at_ms + 500)
+    span = span_of(name, NOW_MS, time_zone)
+    by_dialect = {(one,): sum_of([row for row in rows if row.dialect == one], span, NOW_MS) for one in PATHS}
+    return summary_of(Sums(by_dialect, sum_of(rows, span, NOW_MS), NOW_MS), name, span, NOW_MS, with_cost=False)
 
 
 def days_ago(days: float) -> int:
@@ -84,13 +85,12 @@ def test_a_summary_has_ccloads_fields() -> None:
         "rpm_stats": {
             "peak_rpm": 2,
             "avg_rpm": round(3 * 60 / seconds, 3),
-            "recent_rpm": 2,
+            "recent_rpm": 0,
             "peak_qps": round(2 / 60, 4),
             "avg_qps": round(3 / seconds, 4),
-            "recent_qps": round(2 / 60, 4),
+            "recent_qps": 0,
         },
         "is_today": True,
-        "whole_since_ms": None,
     }
     assert types["codex"] == {
         "channel_type": "codex",
@@ -107,11 +107,10 @@ def test_a_summary_has_ccloads_fields() -> None:
     assert "total_cache_read_tokens" not in types["openai"]
 
 
-def test_what_the_log_does_not_reach_is_told() -> None:
-    """From when on no call is missing, where older rows have gone."""
-    told = summary("yesterday", days_ago(1), whole_since_ms=days_ago(1) - HOUR_MS)
-    assert told["whole_since_ms"] == days_ago(1) - HOUR_MS
-    assert told["rpm_stats"]["recent_rpm"] == 0
+def test_recent_calls_are_those_of_the_last_full_minute() -> None:
+    """And none of a range that has ended."""
+    assert summary("today", NOW_MS - 40_000, NOW_MS - 50_000)["rpm_stats"]["recent_rpm"] == 2
+    assert summary("yesterday", days_ago(1))["rpm_stats"]["recent_rpm"] == 0
 
 
 def answer(peer: Peer) -> None:

@@ -69,11 +69,6 @@ class LogFilter:
         return any(self.q in text.casefold() for text in texts)
 
 
-def filter_of_token(token_id: str, from_ms: int, to_ms: int) -> LogFilter:
-    """The rows of one access token's calls, of a span."""
-    return LogFilter(from_ms=from_ms, to_ms=to_ms, exact=(("token_id", token_id),))
-
-
 def parse_filter(asked: Said) -> LogFilter:
     """What a query asks for. Raises Invalid."""
     words = [word.strip().lower() for word in asked.text("status").split(",") if word.strip()]

@@ -1,11 +1,11 @@
-"""The request log as the API answers it: rows, calls, and what they add up to."""
+"""The request log as the API answers it: rows and calls."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from app.core.request_log.rows import LogRow
-from app.core.said.shapes import Anything, Field, Listed, Named, OneOf, Real, Shape, Text, Usd, Whole, YesOrNo
+from app.core.said.shapes import Anything, Field, Named, OneOf, Real, Shape, Text, Usd, Whole, YesOrNo
 from app.core.usage import ESTIMATED, NOT_TOLD, REPORTED
 
 COUNTS: Final = ("input", "cached", "cache_write_5m", "cache_write_1h", "output", "reasoning")
@@ -22,25 +22,6 @@ USAGE: Final = Shape(
         "other": Named(Anything(), meaning="As reported, what six counts cannot hold"),
     },
     title="Usage",
-)
-_TIMES: Final = Shape({name: Real(is_null=True) for name in ("p50", "p95", "p99")})
-_SHARE: Final = Real(is_null=True, meaning="From 0 to 1")
-SUMS: Final = Shape(
-    {
-        "requests": Whole(),
-        "errors": Whole(),
-        "success_rate": _SHARE,
-        "usage": USAGE,
-        "cost_usd": Usd(),
-        "first_byte_ms": _TIMES,
-        "first_content_ms": _TIMES,
-        "duration_ms": _TIMES,
-        "attempts": Whole(),
-        "cache_hit_share": _SHARE,
-        "rpm": Shape({"peak": Whole(), "mean": Real(), "now": Whole()}, meaning="Requests a minute"),
-        "health": Listed(Shape({"at_ms": Whole(), "requests": Whole(), "errors": Whole()})),
-    },
-    title="Sums",
 )
 _OF_A_ROW: Final[dict[str, Field]] = {
     **{name: Text(is_null=True) for name in TEXTS},

@@ -3,44 +3,36 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, jsonify
 
 from app.core.callers.definition import ACCESS_TOKEN
 from app.core.model import AccessToken
-from app.core.request_log.filters import filter_of_token
-from app.core.request_log.shapes import SUMS
-from app.core.request_log.sums import RowSums
 from app.core.said.reading import Said
-from app.core.said.shapes import Listed, Text, Whole
+from app.core.said.shapes import Listed, Text
 from app.core.snapshot import ACCESS_TOKENS
-from app.core.statistics.ranges import NAMES, range_of
+from app.core.statistics.sums.asked import RANGE, SPAN, SUMS, TIME_ZONE, parse
 from app.gateway import Gateway
 from app.proxy.api.choices import now_ms
 from app.routes.admin.answers import AdminError
 from app.routes.admin.lists import COUNT, NEXT, PAGED, Q
+from app.routes.admin.statistics.stats import told_too_much
 from app.routes.openapi.operation import Body, operation
 from app.routes.token_answers import TokenAnswers
 from app.storage.catalog import access_tokens
 from app.storage.connections import RedisError
-from app.storage.request_log.latest_rows import LatestRows
 from app.storage.statistics import token_uses
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 Answer = Response | tuple[Response, int]
 
 _EXAMPLE = {"name": "alice", "budgets": {"month_usd": "20"}}
 _ONE = {"access_token": ACCESS_TOKEN}
 _ISSUED = {**_ONE, "token": Text(meaning="What its holder sends")}
-_RANGE = Text(
-    300, "today", example="7d", meaning=f"{', '.join(NAMES)}, or two times in ms: 1767225600000-1767312000000"
-)
-_USAGE = {
-    "usage": SUMS,
-    "from_ms": Whole(),
-    "to_ms": Whole(),
-    "whole_since_ms": Whole(is_null=True, meaning="Since when the request log has all calls; null: always"),
-}
+_USAGE = {"usage": SUMS, **SPAN}
 
 
 def add_token_routes(admin: Blueprint, gateway: Gateway) -> None:
@@ -99,20 +91,23 @@ def _add_one_routes(admin: Blueprint, gateway: Gateway) -> None:
         return jsonify(success=True, access_token=answers.one(token), token=secret)
 
     @admin.get("/tokens/<token_id>/usage")
-    @operation(query={"range": _RANGE}, answer=_USAGE)
+    @operation(query={"range": RANGE, "tz": TIME_ZONE}, answer=_USAGE)
     def token_usage(asked: Said, token_id: str) -> Answer:
         """Tells what an access token's calls add up to."""
         return jsonify(success=True, **_usage(gateway, asked, find_token(gateway, token_id)))
 
 
 def _usage(gateway: Gateway, asked: Said, token: AccessToken) -> dict[str, Any]:
-    """What the request log has of the token's calls in the span that the query names, and from when on it has all."""
-    now = now_ms()
-    span = range_of(asked.text("range"), now, gateway.catalog.snapshot.settings.time_zone)
-    sums = RowSums(span, now)
-    sums.add(LatestRows(gateway.redis).each(filter_of_token(token.id, span.from_ms, span.to_ms)))
-    whole_since_ms = LatestRows(gateway.redis).whole_since_ms() or None
-    return {"usage": sums.answer(), "from_ms": span.from_ms, "to_ms": span.to_ms, "whole_since_ms": whole_since_ms}
+    """What the token's calls add up to in the span that the query names."""
+    question = parse(asked, now_ms(), gateway.catalog.snapshot.settings.time_zone, filters={"token_id": token.id})
+
+    def answer(connection: Connection) -> dict[str, Any]:
+        from app.storage.sql.statistics.reading import sums  # imports SQLAlchemy
+
+        return sums(connection, question).totals.answer(made_there=False)
+
+    with told_too_much(asked):
+        return {"usage": gateway.database.run(answer), **question.span._asdict()}
 
 
 def find_token(gateway: Gateway, token_id: str) -> AccessToken:

@@ -8,17 +8,19 @@ from typing import Any, Final
 from flask import Blueprint, Response
 
 from app.core.money.amounts import NANO
-from app.core.request_log.by_dialect import DialectSum, DialectSums
 from app.core.said.reading import Said
 from app.core.said.shapes import Listed, Named, Real, Shape, Text, Whole, YesOrNo
 from app.core.statistics.ranges import Range, range_of
+from app.core.statistics.sums.cells import COST, COUNTS, ERRORS, GOODS, USAGE
+from app.core.statistics.sums.question import Question
+from app.core.statistics.sums.spans import covered
+from app.core.statistics.sums.sums import SumOfSpan
 from app.gateway import Gateway
 from app.proxy.api.choices import now_ms
 from app.routes.ccload.envelope import CCLOAD_ERROR, answered, enveloped
 from app.routes.openapi.operation import operation
 from app.routes.public import STATS_ACCESS
-from app.storage.request_log.latest_rows import LatestRows
-from app.storage.request_log.latest_sums import LatestSums
+from app.storage.sql.statistics.latest import LatestSums, Sums
 from app.version import own_version
 from app.wire.ccload import TYPES
 
@@ -57,7 +59,6 @@ _SUMMARY: Final = Shape(
         "rpm_stats": Shape({f"{rate}_{unit}": Real() for unit in ("rpm", "qps") for rate in ("peak", "avg", "recent")}),
         "is_today": YesOrNo(),
         "by_type": Named(_OF_A_TYPE),
-        "whole_since_ms": Whole(is_null=True, meaning="Since when all calls are counted; null: always"),
     },
     title="CcloadSummary",
 )
@@ -74,7 +75,7 @@ _operation = partial(operation, access=(), group="ccLoad", failure=CCLOAD_ERROR)
 
 
 def add_public_routes(ccload: Blueprint, gateway: Gateway) -> None:
-    sums = LatestSums(LatestRows(gateway.redis))
+    latest = LatestSums(gateway.database)
 
     @ccload.get("/public/summary")
     @_operation(query={"range": _RANGE}, answer=enveloped(_SUMMARY))
@@ -84,8 +85,9 @@ def add_public_routes(ccload: Blueprint, gateway: Gateway) -> None:
         name = asked.any("range") or ""
         name = name if name in RANGES else "today"
         now = now_ms()
-        told = summary_of(sums.read(now), name, now, settings.time_zone, with_cost=settings.public_cost)
-        return _for_anybody(told)
+        span = span_of(name, now, settings.time_zone)
+        sums = latest.read(Question(span, now, ("dialect",), of_channels=True))
+        return _for_anybody(summary_of(sums, name, span, now, with_cost=settings.public_cost))
 
     @ccload.get("/public/version")
     @_operation(answer=enveloped(_VERSION))
@@ -108,17 +110,17 @@ def _for_anybody(data: Any) -> Answer:
     return response, status
 
 
-def summary_of(sums: DialectSums, name: str, now: int, time_zone: str, *, with_cost: bool) -> dict[str, Any]:
-    span = _span(name, now, time_zone)
-    by_dialect = sums.between(span.from_ms, span.to_ms)
+def summary_of(sums: Sums, name: str, span: Range, now: int, *, with_cost: bool) -> dict[str, Any]:
+    """`sums`: those of each dialect."""
     types = {
-        type: _of_type(type, by_dialect.get(dialect, DialectSum()), dialect in CACHING, with_cost=with_cost)
+        type: _of_type(type, sums.by_group.get((dialect,), SumOfSpan(span, now)), dialect in CACHING, with_cost)
         for dialect, type in TYPES.items()
     }
     requests = sum(one["total_requests"] for one in types.values())
-    seconds = max(1.0, (span.to_ms - span.from_ms) / MS)
-    recent = sums.of_last_minute if name == "today" else 0
-    peak = max(sums.peak(span.from_ms, span.to_ms), recent)
+    ends_ms = min(span.to_ms, now) if name in CURRENT else span.to_ms
+    seconds = max(1.0, (ends_ms - span.from_ms) / MS)
+    recent = sums.totals.now if name == "today" else 0
+    peak = sums.totals.peak
     rates = {"peak_rpm": peak, "avg_rpm": requests * 60 / seconds, "recent_rpm": recent}
     return {
         "total_requests": requests,
@@ -132,29 +134,33 @@ def summary_of(sums: DialectSums, name: str, now: int, time_zone: str, *, with_c
         },
         "is_today": name == "today",
         "by_type": types,
-        "whole_since_ms": sums.whole_since_ms or None,
     }
 
 
-def _span(name: str, now: int, time_zone: str) -> Range:
+def span_of(name: str, now: int, time_zone: str) -> Range:
+    """What one of RANGES means, in whole units."""
     if name == "day_before_yesterday":
         yesterday = range_of("yesterday", now, time_zone)
-        return range_of("yesterday", yesterday.from_ms, time_zone)
-    span = range_of(name, now, time_zone)
-    return span._replace(to_ms=now) if name in CURRENT else span
+        span = range_of("yesterday", yesterday.from_ms, time_zone)
+    else:
+        span = range_of(name, now, time_zone)
+    return covered(span, now, is_named=True)
 
 
-def _of_type(type: str, of_it: DialectSum, is_caching: bool, *, with_cost: bool) -> dict[str, Any]:
+def _of_type(type: str, of_it: SumOfSpan, is_caching: bool, with_cost: bool) -> dict[str, Any]:
+    good, errors = of_it.numbers[GOODS], of_it.numbers[ERRORS]
+    used = dict(zip(COUNTS, of_it.numbers[USAGE:], strict=False))
     told: dict[str, Any] = {
         "channel_type": type,
-        "total_requests": of_it.good + of_it.errors,
-        "success_requests": of_it.good,
-        "error_requests": of_it.errors,
-        "total_input_tokens": of_it.input,
-        "total_output_tokens": of_it.output,
+        "total_requests": good + errors,
+        "success_requests": good,
+        "error_requests": errors,
+        "total_input_tokens": used["input"],
+        "total_output_tokens": used["output"] + used["reasoning"],
     }
     if is_caching:
-        told |= {"total_cache_read_tokens": of_it.cached, "total_cache_creation_tokens": of_it.written}
+        written = used["cache_write_5m"] + used["cache_write_1h"]
+        told |= {"total_cache_read_tokens": used["cached"], "total_cache_creation_tokens": written}
     if with_cost:
-        told["total_cost"] = of_it.nano / NANO
+        told["total_cost"] = of_it.numbers[COST] / NANO
     return told

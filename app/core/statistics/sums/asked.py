@@ -61,18 +61,21 @@ SPAN: Final[dict[str, Field]] = {
 }
 
 
-def parse(asked: Said, now_ms: int, time_zone: str, *, by: tuple[str, ...], limit: int) -> Question:
-    """What a query asks for, by the days of a time zone. Raises Invalid."""
+def parse(asked: Said, now_ms: int, time_zone: str, filters: Mapping[str, str] | None = None) -> Question:
+    """What a query asks for; `time_zone` counts where it names none. Raises Invalid.
+
+    `filters`: those, and nothing but the span is asked.
+    """
+    text = asked.text("range")
+    span = range_of(text, now_ms, time_zone_of(asked, time_zone))
+    whole = covered(span, now_ms, is_named=is_named(text))
+    if filters is not None:
+        return Question(whole, now_ms, filters=filters)
+    by = asked.words("by")
     if "key" in by and "channel" not in by:
         raise asked.wrong("by", "must name channel, too, where it names key")
-    text = asked.text("range")
-    span = covered(range_of(text, now_ms, time_zone), now_ms, is_named=is_named(text))
-    return Question(span, now_ms, by, filters_of(asked), limit)
-
-
-def filters_of(asked: Said) -> Mapping[str, str]:
     texts = {name: asked.text(name) for name in FILTERS}
-    return {name: text for name, text in texts.items() if text}
+    return Question(whole, now_ms, by, {name: text for name, text in texts.items() if text}, asked.number("limit"))
 
 
 def time_zone_of(asked: Said, default: str) -> str:

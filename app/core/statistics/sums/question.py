@@ -39,6 +39,8 @@ class Question:
     """Field of Dimensions and what it must be; all must hold."""
     limit: int = 50
     """Most rows; those with the most requests."""
+    of_channels: bool = False
+    """Only calls for which a channel was tried."""
 
     @property
     def counts_made(self) -> bool:
@@ -47,6 +49,8 @@ class Question:
 
     def group_of(self, dimensions: Dimensions) -> Group | None:
         """To which row a cell belongs; None: it is not asked for."""
+        if self.of_channels and not dimensions.channel_id:
+            return None
         if any(getattr(dimensions, name) != value for name, value in self.filters.items()):
             return None
         return tuple(getattr(dimensions, BY[name][0]) for name in self.by)

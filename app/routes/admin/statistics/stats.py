@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -12,7 +13,7 @@ from app.core.model import Snapshot
 from app.core.said.reading import Said
 from app.core.said.shapes import Listed
 from app.core.snapshot import ACCESS_TOKENS, CHANNELS
-from app.core.statistics.sums.asked import QUERY, ROW, SPAN, SUMS, parse, time_zone_of
+from app.core.statistics.sums.asked import QUERY, ROW, SPAN, SUMS, parse
 from app.core.statistics.sums.cells import Names
 from app.core.statistics.sums.question import Group, Question, TooMuch
 from app.gateway import Gateway
@@ -33,16 +34,17 @@ def add_stats_routes(admin: Blueprint, gateway: Gateway) -> None:
     def show_stats(asked: Said) -> Answer:
         """Tells what the calls of a span add up to, by channel, model, token, mapping, key or dialect."""
         snapshot = gateway.catalog.snapshot
-        time_zone = time_zone_of(asked, snapshot.settings.time_zone)
-        by = asked.words("by")
-        question = parse(asked, now_ms(), time_zone, by=by, limit=asked.number("limit"))
-        return read(gateway, asked, answering(question, naming(question, snapshot)))
+        question = parse(asked, now_ms(), snapshot.settings.time_zone)
+        with told_too_much(asked):
+            answer = gateway.database.run(_answering(question, naming(question, snapshot)))
+        return Response(answer, mimetype="application/json")
 
 
-def read(gateway: Gateway, asked: Said, answer: Callable[[Connection], bytes]) -> Response:
-    """What a thread makes of the database. Raises what Database.run raises, and Invalid for a span that is too long."""
+@contextmanager
+def told_too_much(asked: Said) -> Iterator[None]:
+    """Raises Invalid where the span that was asked for holds too much."""
     try:
-        return Response(gateway.database.run(answer), mimetype="application/json")
+        yield
     except TooMuch as error:
         raise asked.wrong("range", f"{error}: ask for a shorter one, or for one channel, token or model") from None
 
@@ -62,7 +64,7 @@ def naming(asked: Question, snapshot: Snapshot) -> Named:
     return named
 
 
-def answering(asked: Question, named: Named) -> Callable[[Connection], bytes]:
+def _answering(asked: Question, named: Named) -> Callable[[Connection], bytes]:
     """What a thread does, up to the JSON: that of 500 rows would take the loop's time."""
 
     def answer(connection: Connection) -> bytes:

@@ -6,11 +6,11 @@ from typing import Any
 
 from app.core.request_log.rows import rows_of
 from app.core.statistics.ranges import Range
-from app.core.statistics.sums.cells import ERRORS, HOUR_MS, QUARTER_MS, REQUESTS, fold, hours_of
-from app.core.statistics.sums.sums import SLICES, Sum, SumOfSpan, UnitRow
-from app.core.statistics.sums.vectors import packed
+from app.core.statistics.sums.cells import HOUR_MS, QUARTER_MS
+from app.core.statistics.sums.sums import SLICES, Sum, SumOfSpan
 from app.core.statistics.tallies import RELATIVE_ERROR
 from app.core.usage import ESTIMATED, REPORTED, Usage
+from tests.support import added_up
 from tests.support.log_rows import NOON_MS, called, failed_attempt, mapped, refused
 
 HOUR_OF_NOON_MS = NOON_MS - NOON_MS % HOUR_MS
@@ -19,16 +19,8 @@ USED = Usage(100, 300, 0, 100, 50, 7, REPORTED, {})
 
 
 def sum_of(*events: Any, span: Range = SPAN, unit_ms: int = HOUR_MS, now_ms: int = NOON_MS + 60_000) -> SumOfSpan:
-    found = SumOfSpan(span, now_ms)
-    quarters = fold(row for event in events for row in rows_of(event, event.ended_at_ms))
-    for at_ms, cells in sorted((quarters if unit_ms == QUARTER_MS else hours_of(quarters)).items()):
-        rows = []
-        for key, cell in cells.items():
-            found.count(cell.numbers)
-            counts = (cell.numbers[REQUESTS], cell.numbers[ERRORS])
-            rows.append(UnitRow(at_ms, key.id, *counts, packed(cell.bins), packed(cell.minutes)))
-        found.add_unit(unit_ms, rows)
-    return found
+    rows = (row for event in events for row in rows_of(event, event.ended_at_ms))
+    return added_up.sum_of(rows, span, now_ms, unit_ms)
 
 
 def test_a_row_tells_what_its_calls_add_up_to() -> None:
