@@ -79,13 +79,12 @@ function Figures({ panel, query, span, callable }) {
     <${Traffic} traffic=${traffic} endpoint=${endpoint} shown=${query.chart} />
     <${Endpoints} rows=${panel.endpoints} marks=${panel.segment_marks_ms} span=${shownSpan} query=${query} />
     <${Problems} problems=${panel.problems} endpoint=${query.endpoint ?? ''} />
-    ${callable.length > 0 && html`
-      <details class="panel usage"><summary><h2>${t('usage')}</h2></summary><${Examples} endpoints=${callable} /></details>`}`;
+    <details class="panel usage"><summary><h2>${t('usage')}</h2></summary><${Examples} endpoints=${callable} /></details>`;
 }
 
 function Page({ panel, query, span }) {
   const callable = panel.endpoints.filter(({ endpoint, state }) => state !== 'removed' && endpoint !== WEB_PAGES).map(({ endpoint }) => endpoint).sort();
-  if (!panel.enabled) return html`<h1 class="unseen">${t('product')}</h1><section class="panel"><${Examples} endpoints=${callable} /></section>`;
+  if (!panel.enabled) return html`<h1 class="unseen">${t('product')}</h1><section class="panel"><h2>${t('usage')}</h2><${Examples} endpoints=${callable} /></section>`;
   if (!panel.total) return html`<${FirstCall} endpoints=${callable} />`;
   return html`<${Figures} panel=${panel} query=${query} span=${span} callable=${callable} />`;
 }

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Iterator
+import time
 
 import pytest
 import redis
@@ -12,24 +10,16 @@ from playwright.sync_api import expect
 
 from app.storage.connections import MAPPINGS, MAPPINGS_OPTIONS
 from tests.support.admin_pages import OpenPage, log_in
-from tests.support.environ import clean_environ
-from tests.support.gateway import ROOT, GatewayProcess
+from tests.support.gateway import GatewayProcess
 from tests.support.upstream import Upstream
 from tests.support.waiting import wait_until
+from worker.roll_up import RollUp
 
 HOSTILE = "/<img/src=x/onerror=alert(1)>"
 POLL_MS = 5_000
 """After so long at the latest an open page asks again."""
 POLLED_MS = 15_000
 """What comes by a poll is there within this time, even if the clock was put forward just before the page set it."""
-
-
-@pytest.fixture
-def worker(redis_url: str) -> Iterator[None]:
-    process = subprocess.Popen([sys.executable, "-m", "worker"], cwd=ROOT, env=clean_environ(REDIS_URL=redis_url))
-    yield
-    process.terminate()
-    process.wait(timeout=10)
 
 
 def test_an_added_mapping_is_listed_and_can_be_deleted(
@@ -107,9 +97,8 @@ def test_a_session_outlives_a_reload_and_ends_with_log_out(open_page: OpenPage, 
     expect(page.locator("input[name=token]")).to_be_visible()
 
 
-@pytest.mark.usefixtures("worker")
 def test_a_call_is_counted_before_the_visitors_eyes(
-    open_page: OpenPage, gateway: GatewayProcess, upstream: Upstream, complaints: list[str]
+    open_page: OpenPage, gateway: GatewayProcess, upstream: Upstream, redis_client: redis.Redis, complaints: list[str]
 ) -> None:
     """The open dashboard shows a new call without a reload."""
     gateway.map("/seen", upstream.url)
@@ -118,7 +107,12 @@ def test_a_call_is_counted_before_the_visitors_eyes(
     expect(page.locator("main")).to_contain_text("/seen")
     expect(row).to_have_count(0)
     assert gateway.request("GET", "/seen/anything").status == 200
-    wait_until(lambda: gateway.request("GET", "/stats").json()["endpoints"]["/seen"]["count"] == 1, "it is counted")
+
+    def is_counted() -> bool:
+        RollUp(redis_client).run(time.time_ns() // 1_000_000)
+        return bool(gateway.request("GET", "/stats").json()["endpoints"]["/seen"]["count"] == 1)
+
+    wait_until(is_counted, "it is counted", pause_s=0.2)
     page.clock.fast_forward(POLL_MS)
     expect(row.locator("td[data-label=Requests]")).to_have_text("1", timeout=POLLED_MS)
     assert complaints == []

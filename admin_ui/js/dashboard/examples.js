@@ -83,6 +83,7 @@ const familiarFirst = (endpoints) => [...new Set([...Object.keys(DIALECTS).filte
 export function Examples({ endpoints }) {
   const [chosen, setChosen] = useState(TABS[0].name);
   const [wanted, setWanted] = useState('');
+  if (endpoints.length === 0) return html`<p class="soft">${t('noEndpoints')}</p><a class="button primary" href="/admin">${t('openAdmin')}</a>`;
   const tabs = TABS.filter(({ fits }) => endpoints.some(fits));
   const tab = tabs.find(({ name }) => name === chosen) ?? tabs[0];
   const fitting = familiarFirst(endpoints.filter(tab.fits));

@@ -6,10 +6,7 @@ import { Examples } from './examples.js';
 export const FirstCall = ({ endpoints }) => html`
   <section class="panel first-call">
     <h1>${t('welcome')}</h1>
-    ${endpoints.length === 0
-      ? html`<p class="soft">${t('noEndpoints')}</p><a class="button primary" href="/admin">${t('openAdmin')}</a>`
-      : html`
-        <p>${t('welcomeText')}</p>
-        <${Examples} endpoints=${endpoints} />
-        <p class="waiting" role="status"><i></i>${t('waitingForFirst')}</p>`}
+    ${endpoints.length > 0 && html`<p>${t('welcomeText')}</p>`}
+    <${Examples} endpoints=${endpoints} />
+    ${endpoints.length > 0 && html`<p class="waiting" role="status"><i></i>${t('waitingForFirst')}</p>`}
   </section>`;
