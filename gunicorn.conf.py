@@ -145,6 +145,8 @@ def _prepare_redis() -> int:
     from app.core.network.addresses import mask_url
     from app.storage.catalog.seeding import seed_first_time
     from app.storage.connections import RedisError, open_redis, wait_for_redis
+    from app.storage.copy.at_start import restore
+    from app.storage.copy.restoring import CopyUnreadable
     from app.storage.keys.encryption import KeysUnreadable, check
     from app.storage.refusals import describe
     from app.storage.secrets import Secrets
@@ -155,11 +157,11 @@ def _prepare_redis() -> int:
         return 1
     try:
         with open_redis(url, tls_verify=deployment.redis_tls_verify) as client:
-            seed = partial(seed_first_time, client, DEFAULT_MAPPINGS)
+            seed = partial(seed_first_time, client, DEFAULT_MAPPINGS, partial(restore, client, deployment, _say))
             if wait_for_redis(seed, url, _say, patience_s=deployment.redis_patience_s):
                 _say(f"seeded {len(DEFAULT_MAPPINGS)} default mappings")
             check(client, Secrets(deployment.encryption_keys))
-    except KeysUnreadable as error:
+    except (KeysUnreadable, CopyUnreadable) as error:
         _say(str(error))
         return 1
     except RedisError as error:

@@ -122,7 +122,7 @@ def _serve(client: Redis, rq_client: Redis, config: Config) -> None:
     database = WorkerDatabase(config.database, config.certificate_files)
     log_writer = LogWriter(client, database, lambda: ticker.holds_lease)
     log_writer.start()
-    keeper = Keeper(client, database, lambda: ticker.holds_lease)
+    keeper = Keeper(client, database, Secrets(config.encryption_keys), lambda: ticker.holds_lease)
     keeper.start()
     log.info("Worker ready")
     try:

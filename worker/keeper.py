@@ -1,4 +1,4 @@
-"""A thread of the worker that keeps in the SQL database what must outlive Redis: the audit.
+"""A thread of the worker: what must outlive Redis goes into the SQL database, the audit and a copy of the catalogue.
 
 That the database is away stops nothing else. Any number of workers may run; the one that holds the lease works.
 """
@@ -11,6 +11,9 @@ from collections.abc import Callable
 from typing import Final
 
 from app.storage.connections import Redis, RedisError
+from app.storage.copy.following import FollowingCopy
+from app.storage.copy.restoring import CopyUnreadable
+from app.storage.secrets import Secrets
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.errors import DatabaseError
 from worker.audit_writer import AuditWriter
@@ -25,13 +28,17 @@ AWAY_S: Final = 5.0
 
 
 class Keeper(threading.Thread):
-    def __init__(self, client: Redis, database: WorkerDatabase, holds_lease: Callable[[], bool]) -> None:
+    def __init__(
+        self, client: Redis, database: WorkerDatabase, secrets: Secrets, holds_lease: Callable[[], bool]
+    ) -> None:
         super().__init__(name="keeper", daemon=True)
         self._audit = AuditWriter(client, database)
+        self._copy = FollowingCopy(client, database, secrets)
         self._database = database
         self._holds_lease = holds_lease
         self._stopping = threading.Event()
         self._is_ready = False
+        self._has_complained = False
 
     def run(self) -> None:
         pause_s = BEGIN_S
@@ -40,9 +47,17 @@ class Keeper(threading.Thread):
             try:
                 if self._holds_lease():
                     self.work()
+                else:
+                    self._copy.forget()
             except RedisError:
-                pass  # the ticker says so
+                self._copy.forget()  # the ticker says so
+            except CopyUnreadable as error:
+                pause_s = AWAY_S
+                if not self._has_complained:
+                    log.error("%s", error)
+                self._has_complained = True
             except DatabaseError:
+                self._copy.forget()
                 self._is_ready, pause_s = False, AWAY_S  # the writer of the log says so
             except Exception:
                 log.exception("what must outlive Redis could not be kept")
@@ -60,4 +75,5 @@ class Keeper(threading.Thread):
         if not self._is_ready:
             bring_up_to_date(self._database)
             self._is_ready = True
+        self._copy.work()
         self._audit.work()

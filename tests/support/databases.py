@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from sqlalchemy import func, select
 
 from app.certificate_files import CertificateFiles
 from app.core.request_log.rows import LogRow
-from app.storage.connections import LOG_DATABASE, Redis
+from app.storage.connections import CHANNEL_KEYS_VERSION, LOG_DATABASE, MAPPINGS_VERSION, Redis
 from app.storage.request_log.packed import KeptRow
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.migrating import bring_up_to_date
@@ -61,3 +62,16 @@ def count(database: WorkerDatabase) -> int:
     asked = select(func.count()).select_from(logs)
     found: int = database.run(lambda connection: connection.execute(asked).scalar_one(), writes=False)
     return found
+
+
+def copied_version(place: Path | Redis) -> tuple[int, int]:
+    """Up to which versions of catalogue and keys the copy in a file of SQLite goes; or those of Redis."""
+    if isinstance(place, Path):
+        with closing(sqlite3.connect(place)) as connection:
+            try:
+                row = connection.execute("SELECT version, keys_version FROM gateway_catalogue_state").fetchone()
+            except sqlite3.OperationalError:  # the worker has not made it yet
+                return -1, -1
+        return row or (-1, -1)
+    version, keys_version = place.mget(MAPPINGS_VERSION, CHANNEL_KEYS_VERSION)
+    return int(version), int(keys_version or 0)

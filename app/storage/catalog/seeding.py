@@ -10,7 +10,7 @@ moreover bear their origin (`core/readings.py`): where somebody who knows better
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import cast
 
 from app.core.readings import missing
@@ -63,12 +63,13 @@ def seed(client: Redis, mappings: Mapping[str, str], *, by_operator: bool = True
     return _seed(client, mappings, only_first_time=False, by_operator=by_operator) or {}
 
 
-def seed_first_time(client: Redis, mappings: Mapping[str, str]) -> bool:
+def seed_first_time(client: Redis, mappings: Mapping[str, str], restore: Callable[[], object] = lambda: None) -> bool:
     """Seeds a Redis that never held a mapping, or lost them. False: it holds some, or an operator has deleted them.
 
-    Raises redis.RedisError.
+    `restore`: what may know more than whoever runs, asked after them. Raises redis.RedisError, and what `restore` does.
     """
     _ask_those_who_know(client)
+    restore()
     return _seed(client, mappings, only_first_time=True, by_operator=False) is not None
 
 

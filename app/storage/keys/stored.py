@@ -103,7 +103,7 @@ class StoredKeys:
         """Those of these keys that are there. What makes no sense is left out."""
         found: list[Any] = self._redis.hmget(CHANNEL_KEYS + channel_id, [str(id) for id in ids]) if ids else []
         pairs = zip(ids, found, strict=True)
-        return [key for id, stored in pairs if stored is not None and (key := _read(id, stored)) is not None]
+        return [key for id, stored in pairs if stored is not None and (key := read_key(id, stored)) is not None]
 
     def find(self, channel_id: str, secret: str) -> int:
         """The id of the key with this text; 0: there is none."""
@@ -283,7 +283,7 @@ def _asides(channel_id: str, name: str) -> tuple[str, str]:
     return f"{CHANNEL_KEYS}{channel_id}:{name}", f"{CHANNEL_KEY_DIGESTS}{channel_id}:{name}"
 
 
-def _read(id: int, stored: bytes) -> StoredKey | None:
+def read_key(id: int, stored: bytes) -> StoredKey | None:
     try:
         said = orjson.loads(stored)
         models = tuple(map(str, said.get("models", ())))

@@ -1,0 +1,121 @@
+"""The copy is put into a Redis that has lost what it is a copy of, or never held anything.
+
+First the catalogue, by one script that somebody who knows better makes do nothing; then keys, of channels that are the
+same as those of the copy. A kill in between leaves no keys, and whoever looks next finds those missing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from app.core.backup.form import Tables
+from app.core.channels.keys import StoredKey
+from app.core.snapshot import CHANNELS, Stored
+from app.storage.catalog.stored import StoredCatalog
+from app.storage.connections import Redis
+from app.storage.copy.form import ALL_TABLES
+from app.storage.copy.form import read as read_tables
+from app.storage.keys.stored import StoredKeys, new_name, read_key
+from app.storage.secrets import CannotOpen, Secrets
+from app.storage.sql.database import WorkerDatabase
+
+if TYPE_CHECKING:
+    from app.storage.sql.catalogue import CopyState
+
+log = logging.getLogger(__name__)
+
+KEPT_S: Final = 3600
+"""How long keys are kept that are written aside, should their process die."""
+
+
+class CopyUnreadable(Exception):
+    """ENCRYPTION_KEY does not open the copy. Its text says what would do."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Redis holds nothing, and ENCRYPTION_KEY does not open the copy in the database: set it as it was, or put "
+            "the old one behind a comma. To begin anew, name another database"
+        )
+
+
+class Copy:
+    """That in one database."""
+
+    def __init__(self, client: Redis, database: WorkerDatabase, secrets: Secrets) -> None:
+        self._client = client
+        self._database = database
+        self._secrets = secrets
+        self._catalog = StoredCatalog(client, ALL_TABLES)
+        self._keys = StoredKeys(client, secrets)
+
+    def tables(self) -> Tables:
+        """Raises CopyUnreadable, DatabaseError."""
+        from app.storage.sql.catalogue import read_fields
+
+        try:
+            return read_tables(self._database.run(read_fields, writes=False), self._secrets.open)
+        except CannotOpen:
+            raise CopyUnreadable from None
+
+    def shown_tables(self) -> Tables:
+        """The same, without secrets that cannot be opened. Raises DatabaseError."""
+        from app.storage.sql.catalogue import read_fields
+
+        return read_tables(self._database.run(read_fields, writes=False), self._opened_or_nothing)
+
+    def _opened_or_nothing(self, sealed: str, bound_to: str) -> str:
+        try:
+            return self._secrets.open(sealed, bound_to)
+        except CannotOpen:
+            return ""
+
+    def put_back(self, known: Stored, found: Stored, *, gives_way: bool) -> bool:
+        """The catalogue. False: somebody else was faster. Raises RedisError."""
+        return self._catalog.write_back(known, found, gives_way=gives_way)
+
+    def put_keys_back(self, state: CopyState, channels: Mapping[str, str]) -> int:
+        """Those of `channels`, as the copy has them, that Redis has lost. How many.
+
+        Raises RedisError, DatabaseError, CopyUnreadable.
+        """
+        there = self._catalog.read((CHANNELS.tables[0],)).stored.tables[CHANNELS.tables[0]]
+        count = 0
+        for channel_id, of_channel in state.keys_versions.items():
+            if begun(there.get(channel_id)) != begun(channels.get(channel_id)) or channel_id not in there:
+                continue
+            if self._keys.is_lost(channel_id, of_channel):
+                count += self._put_channel_back(channel_id, of_channel)
+        self._keys.end_write_back(state.keys_version, state.keys_last_id)
+        return count
+
+    def _put_channel_back(self, channel_id: str, version: int) -> int:
+        name, count = new_name(), 0
+        for keys in self._copied(channel_id):
+            if not all(self._secrets.opens(key.sealed) for key in keys):
+                raise CopyUnreadable
+            self._keys.write_aside(channel_id, name, keys, KEPT_S)
+            count += len(keys)
+        if count and self._keys.write_back(channel_id, version, name):
+            return count
+        return 0
+
+    def _copied(self, channel_id: str) -> Iterator[list[StoredKey]]:
+        from app.storage.sql.catalogue import read_keys
+
+        after = 0
+        while some := self._database.run(partial(read_keys, channel_id=channel_id, after=after), writes=False):
+            yield [key for one in some if (key := read_key(one.id, one.stored.encode())) is not None]
+            after = some[-1].id
+
+
+def begun(text: str | None) -> object:
+    """By which a stored channel is known to be the same, whatever was said of it since."""
+    try:
+        return orjson.loads(text or "")["created_at_ms"]
+    except (ValueError, TypeError, KeyError):
+        return None
