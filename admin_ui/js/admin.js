@@ -14,6 +14,7 @@ import { usePoll } from './poll.js';
 import { problemText } from './problem.js';
 import { useRoute } from './route.js';
 import { ApiDocument } from './views/api_document.js';
+import { Audit } from './views/audit.js';
 import { Backup } from './views/backup.js';
 import { Channels } from './views/channels.js';
 import { Logs } from './views/logs.js';
@@ -21,14 +22,15 @@ import { Mappings } from './views/mappings.js';
 import { Playground } from './views/playground.js';
 import { Prices } from './views/prices.js';
 import { Settings } from './views/settings.js';
+import { Statistics } from './views/statistics.js';
 import { Tasks } from './views/tasks.js';
 import { Tokens } from './views/tokens.js';
 import './words/admin.js';
 
 const RETRY_MS = 5_000;
 const VIEWS = [
-  ['mappings', Mappings], ['channels', Channels], ['tokens', Tokens], ['prices', Prices], ['logs', Logs],
-  ['playground', Playground], ['tasks', Tasks], ['settings', Settings], ['backup', Backup], ['api', ApiDocument],
+  ['mappings', Mappings], ['channels', Channels], ['tokens', Tokens], ['prices', Prices], ['logs', Logs], ['statistics', Statistics],
+  ['playground', Playground], ['tasks', Tasks], ['settings', Settings], ['audit', Audit], ['backup', Backup], ['api', ApiDocument],
 ];
 
 function Login({ onDone }) {

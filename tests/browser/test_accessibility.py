@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page
 from app.storage.connections import Redis
 from tests.support.admin_pages import add, no_channels, no_tokens
 from tests.support.gateway import ADMIN_TOKEN, GatewayProcess
-from tests.support.log_rows import book, called, failed_attempt, mapped, refused
+from tests.support.log_rows import Log, book, called, failed_attempt, mapped, refused
 from tests.support.tokens import add_token
 from worker.roll_up import RollUp
 
@@ -39,9 +39,11 @@ PAGES = {
     "/admin#/prices": "main .panel",
     "/admin#/logs": ".logs .logs-table tbody tr",
     f"/admin#/logs/{CALL}": ".attempts li",
+    "/admin#/statistics": ".sums-table tbody tr",
     "/admin#/playground": ".play",
     "/admin#/tasks": "main .panel",
     "/admin#/settings": ".settings-table tbody tr",
+    "/admin#/audit": ".audit-table tbody tr",
     "/admin#/backup": ".backup",
     "/admin#/api": ".operation",
 }
@@ -73,7 +75,11 @@ def test_no_page_has_a_fault_that_axe_finds(gateway: GatewayProcess, visitor: Pa
     """With channels, tokens, and calls of every kind."""
     now_ms = time.time_ns() // 1_000_000
     calls = [mapped("a" * 32, status=500), refused("b" * 32), called(CALL, failed_attempt(120.0))]
-    book(redis_client, *[one._replace(ended_at_ms=now_ms) for one in calls], process="axe", seq=now_ms, now_ms=now_ms)
+    ended = [one._replace(ended_at_ms=now_ms) for one in calls]
+    book(redis_client, *ended, process="axe", seq=now_ms, now_ms=now_ms)
+    log = Log(gateway, redis_client)
+    log.catch_up()
+    log.database.close()
     RollUp(redis_client).run(now_ms)
     add(gateway, "one", keys=["sk-1", "sk-2"])
     add(gateway, "off", enabled=False)

@@ -6,6 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -99,6 +100,11 @@ def test_what_is_filtered_for_stands_in_the_address(open_page: OpenPage, log: Lo
     page.get_by_label("Outcome", exact=True).select_option("rate_limited")
     expect(rows).to_have_count(1)
     assert "outcome=rate_limited" in page.url
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV").click()
+    lines = Path(download.value.path()).read_text(encoding="utf-8-sig").splitlines()
+    assert len(lines) == 2
+    assert "slow down" in lines[1]
     page.get_by_label("Rows").select_option("")
     expect(page.get_by_text("No call fits these filters.")).to_be_visible()
     page.get_by_role("button", name="Clear the filters").click()

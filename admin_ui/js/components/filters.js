@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from '../../vendor/preact/hooks.mjs';
 import { html } from '../html.js';
 import { changeQuery } from '../route.js';
+import { timeIn, timeText } from '../typed.js';
 
 const TYPING_MS = 250;
 
@@ -31,3 +32,9 @@ export const Choices = ({ name, value, label, all, choices }) => html`
     <option value="">${all}</option>
     ${choices.map(([choice, text]) => html`<option key=${choice} value=${choice}>${text}</option>`)}
   </select>`;
+
+/** An instant, in ms since 1970 in the address. */
+export const TimeChoice = ({ name, ms, label }) => html`
+  <label class="inline">${label}
+    <input type="datetime-local" name=${name} value=${timeText(ms ? Number(ms) : null)}
+      onChange=${(event) => changeQuery({ [name]: event.target.value ? String(timeIn(event.target.value)) : '' })} /></label>`;

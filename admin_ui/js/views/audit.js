@@ -1,7 +1,7 @@
 // #/audit: who changed what, and what it was before.
 import { readAudit } from '../api.js';
 import { Banner } from '../components/banner.js';
-import { SearchField } from '../components/filters.js';
+import { Choices, SearchField, TimeChoice } from '../components/filters.js';
 import { PageFoot } from '../components/pages.js';
 import { NONE, moment } from '../format.js';
 import { html } from '../html.js';
@@ -9,27 +9,27 @@ import { knows, t } from '../i18n.js';
 import { usePages } from '../pages.js';
 import { useReading } from '../reading.js';
 import { changeQuery, useRoute } from '../route.js';
-import { timeIn, timeText } from '../typed.js';
-import { differences, shown } from './audit/diff.js';
+import { AUDIT_WORDS } from '../words/audit.js';
+import { readable, shown } from './audit/diff.js';
 
 const PAGE = 50;
 const POLL_MS = 15_000;
-const FILTERS = ['q', 'from_ms', 'to_ms'];
-const LISTED = 12;
+const FILTERS = ['object', 'action', 'who', 'from_ms', 'to_ms'];
+const LISTED = 8;
+
+/** Those that the page has words for; the address may say others. */
+const ACTS = Object.keys(AUDIT_WORDS).filter((name) => name.startsWith('act_')).map((name) => name.slice(4));
 
 /** An operation of the API in words: those that have none as the API calls them, `add_channel`. */
 const actionText = (action) => (knows(`act_${action}`) ? t(`act_${action}`) : action.replaceAll('_', ' '));
 
-const TimeField = ({ name, ms, label }) => html`
-  <label class="inline">${label}
-    <input type="datetime-local" name=${name} value=${timeText(ms ? Number(ms) : null)}
-      onChange=${(event) => changeQuery({ [name]: event.target.value ? String(timeIn(event.target.value)) : '' })} /></label>`;
-
 const Filters = ({ asked }) => html`
-  <div class="filters rare-filters" role="search">
-    <${SearchField} name="q" value=${asked.q} label=${t('searchAudit')} />
-    <${TimeField} name="from_ms" ms=${asked.from_ms} label=${t('spanFrom')} />
-    <${TimeField} name="to_ms" ms=${asked.to_ms} label=${t('spanTo')} />
+  <div class="filters" role="search">
+    <${SearchField} name="object" value=${asked.object} label=${t('searchObject')} />
+    <${Choices} name="action" value=${asked.action} label=${t('whatWasDone')} all=${t('allActs')} choices=${ACTS.map((action) => [action, actionText(action)])} />
+    <${SearchField} name="who" value=${asked.who} label=${t('byWhom')} />
+    <${TimeChoice} name="from_ms" ms=${asked.from_ms} label=${t('spanFrom')} />
+    <${TimeChoice} name="to_ms" ms=${asked.to_ms} label=${t('spanTo')} />
   </div>`;
 
 const Difference = ({ name, was, is }) => html`
@@ -41,7 +41,7 @@ const Difference = ({ name, was, is }) => html`
   </div>`;
 
 function Differences({ entry }) {
-  const found = differences(entry.before ?? undefined, entry.after ?? undefined);
+  const found = readable(entry.before ?? undefined, entry.after ?? undefined);
   if (!found.length) return html`<span class="soft">${NONE}</span>`;
   const listed = (some) => html`<dl class="diff">${some.map((one, i) => html`<${Difference} key=${i} ...${one} />`)}</dl>`;
   return html`
@@ -81,6 +81,7 @@ export function Audit() {
       <${Filters} asked=${asked} />
       ${problem && html`<${Banner} kind="bad">${problem}<//>`}
       ${!data && !problem && html`<p class="soft empty">${t('loading')}</p>`}
+      ${data?.lost > 0 && html`<${Banner} kind="warn">${t('auditLost', { n: data.lost })}<//>`}
       ${entries.length > 0 && html`<${Table} entries=${entries} />`}
       ${data && entries.length === 0 && html`
         <div class="empty">

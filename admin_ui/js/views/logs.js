@@ -12,6 +12,7 @@ import { useReading } from '../reading.js';
 import { changeQuery, useRoute } from '../route.js';
 import { NOTHING, askedIn, isNarrowed, toAsk } from './logs/asked.js';
 import { CallDialog } from './logs/call.js';
+import { FileActions } from './logs/file.js';
 import { Filters } from './logs/filters.js';
 import { Live } from './logs/live.js';
 import { Caller, LedTo, Model, Outcome, Times, logsAddress } from './logs/parts.js';
@@ -76,6 +77,7 @@ function Log({ query }) {
     <section class="panel channels logs">
       <div class="panel-head">
         <h2>${t('theLog')} ${counted && html`<small>${counted}</small>`}</h2>
+        <${FileActions} asked=${asked} />
       </div>
       <p class="soft">${t('logsText')}</p>
       <${Filters} asked=${said} />

@@ -7,7 +7,7 @@ import { t } from '../i18n.js';
 import { useReading } from '../reading.js';
 import { changeQuery, useRoute } from '../route.js';
 import { FILTERS, askedIn, boundsOf, bucketOf, toAsk } from './statistics/asked.js';
-import { Charts, tokensIn, tokensOut } from './statistics/charts.js';
+import { Charts, MOST_SERIES, tokensIn, tokensOut } from './statistics/charts.js';
 import { Scope } from './statistics/scope.js';
 import { Rows } from './statistics/table.js';
 
@@ -28,11 +28,13 @@ const Totals = ({ totals }) => html`
     <${Figure} label=${t('cost')} value=${roundUsd(totals.cost_usd)} />
   </dl>`;
 
-/** Rows, totals and series of the same question. */
+/** Rows, totals and series of the same question; `whole` is the series of all calls. */
 async function read(asked) {
-  const bucket = bucketOf(asked.range);
-  const [sums, { series }] = await Promise.all([readSums({ ...toAsk(asked), limit: MOST_ROWS }), readSeries({ ...toAsk(asked), bucket })]);
-  return { ...sums, series, bucket };
+  const [question, bucket] = [toAsk(asked), bucketOf(asked.range)];
+  const [sums, { series }, { series: [whole] }] = await Promise.all([
+    readSums({ ...question, limit: MOST_ROWS }), readSeries({ ...question, bucket, limit: MOST_SERIES }), readSeries({ ...question, by: '', bucket }),
+  ]);
+  return { ...sums, series, whole, bucket };
 }
 
 /** As a place of its own in the history, so that the browser's way back undoes it. */

@@ -2,7 +2,9 @@
 export const AUDIT_WORDS = {
   audit: ['Audit', '审计'],
   auditText: ['Who changed what, and what it was before. Secrets are never written down.', '谁更改了什么，以及更改前的内容。机密从不写入。'],
-  searchAudit: ['Search what, whom, which address', '搜索操作、对象、地址'],
+  searchObject: ['Of what, such as channel 3', '对象，例如 channel 3'],
+  allActs: ['All that was done', '全部操作'],
+  auditLost: [['{n} entry was lost, because the database was away for long.', '{n} entries were lost, because the database was away for long.'], '由于数据库长时间不可用，丢失了 {n} 条记录。'],
   whatWasDone: ['What', '操作'],
   difference: ['Before and after', '更改前后'],
   byWhom: ['By', '操作者'],

@@ -2,6 +2,7 @@
 
 const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
 const isList = (value) => Array.isArray(value) && value.every((one) => typeof one !== 'object' || one === null);
+const isEmpty = (value) => !value || (typeof value === 'object' && !Object.keys(value).length);
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 const KEYS = ['id', 'name', 'url', 'model', 'prefix'];
@@ -17,12 +18,21 @@ function ofLists(before, after, name) {
   const found = [...new Set([...was.keys(), ...is.keys()])].flatMap((one) => {
     if (was.has(one) && is.has(one)) return differences(was.get(one), is.get(one), `${name}[${one}]`);
     // of one that came or went its name is enough, where it has nothing else
-    const whole = was.get(one) ?? is.get(one);
-    const told = Object.keys(whole).length > 1 ? whole : one;
+    const said = Object.entries(was.get(one) ?? is.get(one)).filter(([, value]) => !isEmpty(value));
+    const told = said.length > 1 ? Object.fromEntries(said) : one;
     return [{ name, was: was.has(one) ? told : undefined, is: is.has(one) ? told : undefined }];
   });
   return found.length ? found : [{ name, was: [...was.keys()], is: [...is.keys()] }];
 }
+
+/** Of what is wholly new, or gone, only what says something. */
+const says = ({ was, is }) => !isEmpty(was === undefined ? is : was) || is === false || was === false;
+
+/** What is to be read of two values: as `differences`, but of what came or went as a whole without what is empty. */
+export const readable = (was, is) => {
+  const found = differences(was, is);
+  return was === undefined || is === undefined ? found.filter(says) : found;
+};
 
 /** name: the path of a field, `options.burst`, `urls[1].url`; was, is: undefined where there was, or is, none. */
 export function differences(was, is, name = '') {

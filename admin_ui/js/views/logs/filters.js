@@ -1,25 +1,19 @@
 import { useState } from '../../../vendor/preact/hooks.mjs';
-import { Choices, SearchField } from '../../components/filters.js';
+import { Choices, SearchField, TimeChoice } from '../../components/filters.js';
 import { Icon } from '../../components/icons.js';
 import { useNames, withChosen } from '../../components/known_names.js';
 import { html } from '../../html.js';
 import { t } from '../../i18n.js';
 import { changeQuery } from '../../route.js';
-import { timeIn, timeText } from '../../typed.js';
 import { outcomeText } from '../channels/state.js';
 import { DIALECTS, OUTCOMES, RARE } from './asked.js';
 
 const STATUSES = [2, 3, 4, 5];
 
-const TimeField = ({ name, ms, label }) => html`
-  <label class="inline">${label}
-    <input type="datetime-local" name=${name} value=${timeText(ms ? Number(ms) : null)}
-      onChange=${(event) => changeQuery({ [name]: event.target.value ? String(timeIn(event.target.value)) : '' })} /></label>`;
-
 const Rare = ({ asked, names }) => html`
-  <div class="filters rare-filters">
-    <${TimeField} name="from_ms" ms=${asked.from_ms} label=${t('spanFrom')} />
-    <${TimeField} name="to_ms" ms=${asked.to_ms} label=${t('spanTo')} />
+  <div class="filters">
+    <${TimeChoice} name="from_ms" ms=${asked.from_ms} label=${t('spanFrom')} />
+    <${TimeChoice} name="to_ms" ms=${asked.to_ms} label=${t('spanTo')} />
     <${Choices} name="channel_id" value=${asked.channel_id} label=${t('channel')} all=${t('allChannels')} choices=${withChosen(names.channels, asked.channel_id)} />
     <${Choices} name="token_id" value=${asked.token_id} label=${t('accessToken')} all=${t('allTokens')} choices=${withChosen(names.tokens, asked.token_id)} />
     <${Choices} name="dialect" value=${asked.dialect} label=${t('dialect')} all=${t('allDialects')} choices=${DIALECTS.map((name) => [name, t(`dialect_${name}`)])} />

@@ -2,16 +2,16 @@
 import { timeIn } from '../../typed.js';
 
 export const RANGES = ['24h', '7d', '30d', 'today', 'yesterday', 'this_week', 'last_week', 'this_month', 'last_month'];
-export const SINGLE = ['channel', 'model', 'token', 'mapping', 'dialect'];
-const PAIRS = ['channel,model', 'token,model', 'token,channel'];
+const SINGLE = ['channel', 'model', 'token', 'mapping', 'dialect'];
+const PAIRS = ['channel,key', 'channel,model', 'token,model', 'token,channel'];
 export const DIALECTS = ['openai', 'responses', 'anthropic', 'gemini'];
 export const FILTERS = ['channel_id', 'key_id', 'token_id', 'model', 'mapping', 'dialect'];
 const OWN = /^(\d{1,15})-(\d{1,15})$/;
 const HOUR_MS = 3_600_000;
 const HOURLY_MS = 8 * 24 * HOUR_MS;
 
-/** How the rows may be told apart; by key only within one channel. */
-export const waysOf = (filters) => [...SINGLE, ...(filters.channel_id ? ['key'] : []), ...PAIRS];
+/** How the rows may be told apart. */
+export const WAYS = [...SINGLE, ...PAIRS];
 
 /** Begin and end of a span of one's own, or null for one that has a name. */
 export function boundsOf(range) {
@@ -24,7 +24,7 @@ const isSpan = (range) => RANGES.includes(range) || (OWN.test(range) && boundsOf
 /** range, by (a list), filters, and tz of a query; what makes no sense there is as if it was not said. */
 export function askedIn(query) {
   const filters = Object.fromEntries(FILTERS.map((name) => [name, query[name] ?? '']));
-  const by = waysOf(filters).includes(query.by) ? query.by : 'channel';
+  const by = WAYS.includes(query.by) ? query.by : 'channel';
   return { range: isSpan(query.range) ? query.range : '24h', by: by.split(','), filters, tz: query.tz ?? '' };
 }
 

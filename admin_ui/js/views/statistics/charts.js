@@ -11,7 +11,8 @@ import { nameOf } from './named.js';
 
 const STEP_MS = { hour: 3_600_000, day: 24 * 3_600_000 };
 const TINTS = ['ok', 'first', 'second', 'client', 'timeout', 'limited', 'ended', 'unknown'];
-const MOST = TINTS.length - 1; // beside all others together
+/** So many rows have a series of their own, beside all others together. */
+export const MOST_SERIES = TINTS.length - 1;
 const LEAST_MS = 10;
 
 const sum = (usage, names) => names.reduce((all, name) => all + (usage[name] ?? 0), 0);
@@ -46,24 +47,20 @@ function lineOf({ points }, grid, kind) {
   return values;
 }
 
-const together = (lines) => lines[0].map((_, i) => lines.reduce((all, line) => all + line[i], 0));
-
-/** The series that are drawn: those of the rows, the greatest first, and all others as one. */
-function drawnOf(rows, series, by, grid, kind) {
-  const places = new Map(rows.map((row, place) => [keyOf(row, by), place]));
-  const last = rows.length;
-  const ranked = [...series].sort((a, b) => (places.get(keyOf(a, by)) ?? last) - (places.get(keyOf(b, by)) ?? last));
-  const named = ranked.slice(0, MOST).map((one, i) => ({ name: keyOf(one, by), label: nameOf(one, by), tint: TINTS[i], values: lineOf(one, grid, kind) }));
-  const rest = ranked.slice(MOST);
-  if (rest.length && kind.add) {
-    named.push({ name: 'others', label: t('allOthers', { n: rest.length }), tint: 'left', values: together(rest.map((one) => lineOf(one, grid, kind))) });
+/** The series that are drawn: those of the greatest rows, and all others as one. whole: the series of all calls. */
+function drawnOf({ series, whole, count: rows }, by, grid, kind) {
+  const named = series.map((one, i) => ({ name: keyOf(one, by), label: nameOf(one, by), tint: TINTS[i], values: lineOf(one, grid, kind) }));
+  if (rows > series.length && kind.add) {
+    // what is asked for at two moments may be less than nothing
+    const values = lineOf(whole, grid, kind).map((value, i) => Math.max(0, value - named.reduce((all, one) => all + one.values[i], 0)));
+    named.push({ name: 'others', label: t('allOthers', { n: rows - series.length }), tint: 'left', values });
   }
   return named.map((one) => (kind.add ? { ...one, total: kind.whole(one.values.reduce((all, value) => all + value, 0)) } : one));
 }
 
 /** Errors as shares of all requests, of whichever row. */
-function sharesOf(series, grid) {
-  const [requests, errors] = [KINDS.requests, KINDS.errors].map((kind) => together(series.map((one) => lineOf(one, grid, kind))));
+function sharesOf(whole, grid) {
+  const [requests, errors] = [KINDS.requests, KINDS.errors].map((kind) => lineOf(whole, grid, kind));
   return { label: t('errorRate'), text: (share) => percent(share * 100), values: requests.map((n, i) => (n ? errors[i] / n : null)) };
 }
 
@@ -71,8 +68,8 @@ export function Charts({ data, by, shown, onZoom }) {
   const [hidden, setHidden] = useState(new Set());
   const name = Object.hasOwn(KINDS, shown) ? shown : 'requests';
   const kind = KINDS[name];
-  const grid = gridOf(data.series, data.bucket);
-  const drawn = grid ? drawnOf(data.rows, data.series, by, grid, kind) : [];
+  const grid = gridOf([...data.series, data.whole], data.bucket);
+  const drawn = grid ? drawnOf(data, by, grid, kind) : [];
   const visible = drawn.filter((one) => !hidden.has(one.name));
   return html`
     <section class="statistics-chart" aria-label=${t('traffic')}>
@@ -83,7 +80,7 @@ export function Charts({ data, by, shown, onZoom }) {
       <${Legend} series=${drawn} hidden=${hidden} onToggle=${(one) => setHidden(toggled(hidden, one))} label=${t('legend')} />
       ${grid && html`
         <${Chart} key=${name} kind=${kind.kind} text=${kind.text} sumLabel=${t(`course_${name}`)} leastHighest=${kind.leastHighest} leastStep=${kind.leastStep}
-          series=${visible} shares=${name === 'requests' ? sharesOf(data.series, grid) : null} onZoom=${onZoom}
+          series=${visible} shares=${name === 'requests' ? sharesOf(data.whole, grid) : null} onZoom=${onZoom}
           fromMs=${grid.first} toMs=${grid.first + grid.places * grid.step} stepMs=${grid.step}
           label=${t('courseLabel', { what: t(`course_${name}`), from: instant(grid.first), to: instant(grid.first + grid.places * grid.step) })} />`}
       <p class="hint">${t('zoomHint')}</p>

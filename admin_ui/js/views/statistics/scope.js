@@ -6,7 +6,7 @@ import { html } from '../../html.js';
 import { t } from '../../i18n.js';
 import { changeQuery } from '../../route.js';
 import { timeText } from '../../typed.js';
-import { DIALECTS, RANGES, boundsOf, spanOf, waysOf } from './asked.js';
+import { DIALECTS, RANGES, WAYS, boundsOf, spanOf } from './asked.js';
 
 const OWN = 'own';
 const HERE = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -42,11 +42,11 @@ function Span({ range, span, tz }) {
 export function Scope({ asked: { range, by, filters, tz }, span }) {
   const names = useNames();
   return html`
-    <div class="filters statistics-scope" role="search">
+    <div class="filters statistics-scope">
       <${Span} range=${range} span=${span} tz=${tz} />
       <label class="inline">${t('toldBy')}
         <select name="by" value=${by.join(',')} onChange=${(event) => changeQuery({ by: event.target.value })}>
-          ${waysOf(filters).map((way) => html`<option key=${way} value=${way}>${way.split(',').map((one) => t(`way_${one}`)).join(' · ')}</option>`)}
+          ${WAYS.map((way) => html`<option key=${way} value=${way}>${way.split(',').map((one) => t(`way_${one}`)).join(' · ')}</option>`)}
         </select>
       </label>
     </div>

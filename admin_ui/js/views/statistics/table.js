@@ -52,10 +52,10 @@ const callsOf = (row, by) => `#/logs?${new URLSearchParams(by.filter((way) => ro
 
 const Row = ({ row, by }) => html`
   <tr>
-    <th scope="row">
+    <th scope="row"><span>
       <button type="button" class="bare row-name" title=${t('narrow')} onClick=${() => narrow(row, by)}>${nameOf(row, by)}</button>
       <a class="small-text" href=${callsOf(row, by)} aria-label=${t('callsOf', { name: nameOf(row, by) })}>${t('theCalls')}</a>
-    </th>
+    </span></th>
     ${Object.keys(COLUMNS).map((name) => html`
       <td key=${name} data-label=${t(`column_${name}`)} class=${name === 'errors' && row.errors ? 'bad' : ''}>${CELLS[name](row)}</td>`)}
     <td class="wide" data-label=${t('course')}><${HealthCells} parts=${row.health} label=${healthText(row.health)} /></td>
