@@ -37,6 +37,7 @@ from worker.keeper import Keeper
 from worker.log_writer import LogWriter
 from worker.prices import PriceTableKeeper
 from worker.roll_up import prepare, roll_up
+from worker.said import SaidSettings
 from worker.tasks.keeper import TasksKeeper
 from worker.ticker import QUEUE, Ticker
 
@@ -120,7 +121,7 @@ def _serve(client: Redis, rq_client: Redis, config: Config) -> None:
     clock = Clock(client, config, lambda: ticker.holds_lease)
     clock.start()
     database = WorkerDatabase(config.database, config.certificate_files)
-    log_writer = LogWriter(client, database, lambda: ticker.holds_lease)
+    log_writer = LogWriter(client, database, lambda: ticker.holds_lease, SaidSettings(client, config).read)
     log_writer.start()
     keeper = Keeper(client, database, Secrets(config.encryption_keys), lambda: ticker.holds_lease)
     keeper.start()

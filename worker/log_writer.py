@@ -13,8 +13,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from app.core.settings import Settings
 from app.core.wording import counted
 from app.storage.connections import Redis, RedisError
+from app.storage.request_log.pruning_orders import PruningOrders
 from app.storage.request_log.waiting import WaitingRows, unpacked
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.errors import DatabaseError
@@ -41,13 +43,14 @@ class LogWriter(threading.Thread):
         client: Redis,
         database: WorkerDatabase,
         holds_lease: Callable[[], bool],
-        share: Callable[[], float] = lambda: 1.0,
+        settings: Callable[[], Settings] = Settings,
     ) -> None:
         super().__init__(name="log", daemon=True)
         self._waiting = WaitingRows(client)
+        self._orders = PruningOrders(client)
         self._database = database
         self._holds_lease = holds_lease
-        self._share = share
+        self._settings = settings
         self._stopping = threading.Event()
         self._is_ready = False
         self._trouble = ""
@@ -75,22 +78,30 @@ class LogWriter(threading.Thread):
         self._database.close()
 
     def work(self) -> None:
-        """Writes all that waits. Raises RedisError, DatabaseError."""
+        """Writes all that waits, and prunes if that is due. Raises RedisError, DatabaseError."""
         from app.storage.sql.migrating import bring_up_to_date
+        from worker.log_pruning import LogPruning
 
         if not self._is_ready:
             self._waiting.tell_database(bring_up_to_date(self._database))
             self._is_ready = True
             self._tell("")
-        while members := self._waiting.read(BATCH_ROWS):
+            self._pruning = LogPruning(self._database, self._orders, self._settings)
+        while not self._stopping.is_set():
+            is_more = self._write_batch()
+            if not (self._pruning.step() or is_more):
+                return
+
+    def _write_batch(self) -> bool:
+        """Whether more wait."""
+        if members := self._waiting.read(BATCH_ROWS):
             kept = unpacked(members)
             written = self._write(kept)
             self._waiting.trim(members, written.last_id)
             if lost := len(members) - len(kept) + written.refused:
                 log.warning("%s of the request log made no sense and were left out", counted(lost, "row"))
                 self._waiting.count_dropped(lost)
-            if len(members) < BATCH_ROWS or self._stopping.is_set():
-                return
+        return len(members) == BATCH_ROWS
 
     def _write(self, kept: Sequence[KeptRow]) -> Written:
         """Raises DatabaseError. What a row is to blame for stops no other."""
@@ -98,7 +109,7 @@ class LogWriter(threading.Thread):
         from app.storage.sql.troubles import is_values_fault
         from app.storage.sql.writing import write
 
-        act = partial(write, kept=kept, share=self._share(), adders=[add_rows])
+        act = partial(write, kept=kept, share=self._settings().log_success_share, adders=[add_rows])
         try:
             return self._database.run(act)
         except Exception as error:

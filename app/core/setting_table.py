@@ -257,6 +257,24 @@ _TOLD: Final = (
 
 _LOG: Final = (
     Setting(
+        "log_retention_days",
+        Number(int, -1, 36_500, "days"),
+        7,
+        "How long rows of the request log are kept; -1: until log_max_bytes is reached",
+    ),
+    Setting(
+        "log_max_bytes",
+        Number(int, 16 * 1024 * 1024, 2**50, "bytes"),
+        4 * 1024**3,
+        "How much room the request log takes, with its journal; then its oldest rows go",
+    ),
+    Setting(
+        "log_success_share",
+        Number(float, 0, 1, "share"),
+        1.0,
+        "Share of the calls that succeeded at once which the request log keeps; statistics count all",
+    ),
+    Setting(
         "log_bodies_minutes",
         Number(int, 0, 1440, "min"),
         0,

@@ -113,6 +113,9 @@ export const SETTING_WORDS = {
   name_public_cost: ['Costs are public', '公开费用'],
   name_log_requests: ['A line a request', '每个请求一行日志'],
   name_log_bodies_minutes: ['Bodies are kept', '保留正文'],
+  name_log_retention_days: ['Days kept', '保留天数'],
+  name_log_max_bytes: ['Most room', '占用空间上限'],
+  name_log_success_share: ['Share of successes', '成功请求保留比例'],
   name_route_headers: ['Answers tell their channel', '响应注明渠道'],
   meaning_max_attempts: ['Most attempts of one call to channels', '一次渠道请求最多尝试的次数'],
   meaning_max_keys_per_channel: ['Most keys of one channel that a call tries', '一次请求在一个渠道内最多尝试的密钥数'],
@@ -139,6 +142,18 @@ export const SETTING_WORDS = {
   meaning_public_cost: ['Whether /public/summary, which anybody may ask, tells what calls cost', '任何人都可访问的 /public/summary 是否注明请求费用'],
   meaning_log_requests: ['Whether each finished request has its line in the log', '每个结束的请求是否在日志中占一行'],
   meaning_log_bodies_minutes: ['How long what was asked and answered is kept, up to 64 KiB each, to be read beside a request; secrets are masked; 0: not at all', '请求与响应正文各保留前 64 KiB 的时长，可在请求详情中查看；密钥会被遮盖；0 表示不保留'],
+  meaning_log_retention_days: [
+    'How long rows of the request log are kept; -1: until log_max_bytes is reached',
+    '请求日志的保留天数；-1 表示保留到 log_max_bytes 用完为止',
+  ],
+  meaning_log_max_bytes: [
+    'How much room the request log takes, with its journal; then its oldest rows go',
+    '请求日志（含其预写日志）占用的空间上限，超出后删除最旧的记录',
+  ],
+  meaning_log_success_share: [
+    'Share of the calls that succeeded at once which the request log keeps; statistics count all',
+    '请求日志保留一次即成功的请求的比例；统计仍计入全部请求',
+  ],
   meaning_route_headers: ['Whether answers of channels say which one served them, and after how many attempts', '渠道的响应是否注明由哪个渠道、经几次尝试提供'],
   name_cooldown_auth_s: ['Rest after a refused key', '密钥被拒后的冷却'],
   name_cooldown_server_s: ['Rest after a server error', '服务器错误后的冷却'],

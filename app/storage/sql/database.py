@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from app.certificate_files import CertificateFiles
@@ -73,6 +74,14 @@ class WorkerDatabase(_Door):
     def run(self, act: Callable[[Connection], T], *, writes: bool = True) -> T:
         """In one transaction, which an exception rolls back. Raises DatabaseAway and what `act` raises."""
         return self._run(act, writes=writes)
+
+    def checkpoint(self) -> bool:
+        """SQLite's journal goes into its file, which then is as short as what is in it; True. Raises DatabaseAway."""
+        from app.storage.sql.troubles import translated
+
+        with translated(self.url), closing(self.engine.raw_connection()) as connection:
+            connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        return True
 
 
 class Database(_Door):

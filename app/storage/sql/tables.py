@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, MetaData, String, Table, Text
 from sqlalchemy.dialects.mysql import MEDIUMTEXT
 
 NAME_LENGTH: Final = 255
@@ -43,9 +43,9 @@ logs: Final = Table(
     Column("request_id", String(ID_LENGTH), nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("traits_id", BigInteger, nullable=False, comment="Of log_traits"),
-    Column("first_byte_ms", Float(53)),
-    Column("first_content_ms", Float(53)),
-    Column("duration_ms", Float(53), nullable=False),
+    Column("first_byte_ms", Double),
+    Column("first_content_ms", Double),
+    Column("duration_ms", Double, nullable=False),
     Column("usage", Text, comment="A core.usage.Usage as JSON list"),
     Column("cost_nano", BigInteger),
     Column("request_bytes", BigInteger, nullable=False),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Integer, String, Text
+from sqlalchemy import BigInteger, Boolean, Column, Double, Integer, String, Text
 
 from app.storage.sql.migrations.making import make_index, make_table
 
@@ -33,8 +33,8 @@ def _make_logs() -> None:
         Column("request_id", String(128), nullable=False),
         Column("attempt", Integer, nullable=False),
         Column("traits_id", BigInteger, nullable=False),
-        *(Column(name, Float(53)) for name in ("first_byte_ms", "first_content_ms")),
-        Column("duration_ms", Float(53), nullable=False),
+        *(Column(name, Double) for name in ("first_byte_ms", "first_content_ms")),
+        Column("duration_ms", Double, nullable=False),
         Column("usage", Text),
         Column("cost_nano", BigInteger),
         *(Column(name, BigInteger, nullable=False) for name in ("request_bytes", "response_bytes")),

@@ -1,0 +1,143 @@
+"""The worker's thread that writes the request log: what it does while the database is away, and when it prunes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import orjson
+import pytest
+
+from app.core.settings import Settings
+from app.storage.connections import LOG_DATABASE, LOG_DROPPED, LOG_LAST_ID, LOG_TROUBLE, LOG_WAITING, Redis
+from app.storage.request_log import waiting
+from app.storage.request_log.pruning_orders import PruningOrders
+from app.storage.sql.database import WorkerDatabase
+from app.storage.sql.errors import DatabaseAway
+from app.storage.sql.pruning import FOR_EVER
+from tests.support.databases import count, row, sqlite_database, written
+from tests.support.log_rows import NOON_MS, book, mapped
+from tests.support.waiting import wait_until
+from worker.log_writer import LogWriter
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[WorkerDatabase]:
+    with closing(sqlite_database(tmp_path)) as database:
+        yield database
+
+
+@pytest.fixture
+def writer(own_redis: Redis, database: WorkerDatabase) -> LogWriter:
+    """Not started: a test calls `work`."""
+    return new_writer(own_redis, database)
+
+
+def new_writer(client: Redis, database: WorkerDatabase, days: int = FOR_EVER) -> LogWriter:
+    return LogWriter(client, database, lambda: True, lambda: Settings(log_retention_days=days))
+
+
+def wait_in_redis(client: Redis, *ids: int) -> None:
+    client.rpush(LOG_WAITING, *(waiting.packed(orjson.dumps(tuple(row(id).row)), id) for id in ids))
+
+
+def test_what_is_booked_is_written_and_leaves_redis(
+    own_redis: Redis, database: WorkerDatabase, writer: LogWriter
+) -> None:
+    """And web processes are told which database holds it."""
+    book(own_redis, mapped("one"), mapped("two"))
+    writer.work()
+    assert [request_id for _, request_id in written(database)] == ["one", "two"]
+    assert own_redis.llen(LOG_WAITING) == 0
+    assert own_redis.exists(LOG_DATABASE)
+
+
+def test_rows_wait_while_the_database_is_away_and_those_beyond_are_counted(
+    own_redis: Redis, database: WorkerDatabase, writer: LogWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calls and figures go on; what waits is written when it is back, in order."""
+    monkeypatch.setattr(waiting, "MOST_WAITING", 3)
+    Path(database.url.name).mkdir()
+    book(own_redis, mapped("one"), mapped("two"))
+    with pytest.raises(DatabaseAway, match="SQLite"):
+        writer.work()
+    book(own_redis, mapped("three"), mapped("four"), seq=2)
+    assert (own_redis.llen(LOG_WAITING), own_redis.get(LOG_DROPPED)) == (3, b"1")
+    Path(database.url.name).rmdir()
+    writer.work()
+    assert [request_id for _, request_id in written(database)] == ["one", "two", "three"]
+
+
+def test_trouble_is_told_once_and_again_when_it_is_over(
+    own_redis: Redis, database: WorkerDatabase, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the log, and in Redis for as long as it lasts."""
+    monkeypatch.setattr("worker.log_writer.AWAY_S", 0.01)
+    monkeypatch.setattr("worker.log_writer.BEGIN_S", 0.01)
+    monkeypatch.setattr("worker.log_writer.TICK_S", 0.01)
+    Path(database.url.name).mkdir()
+    wait_in_redis(own_redis, 1)
+    writer = new_writer(own_redis, database)
+    writer.start()
+    try:
+        wait_until(lambda: own_redis.exists(LOG_TROUBLE), "it is told")
+        Path(database.url.name).rmdir()
+        wait_until(lambda: own_redis.llen(LOG_WAITING) == 0, "it is written")
+        wait_until(lambda: not own_redis.exists(LOG_TROUBLE), "it is over")
+    finally:
+        writer.stop()
+    said = [one.getMessage() for one in caplog.records if one.name == "worker.log_writer"]
+    assert [line.partition(":")[0] for line in said] == [
+        "The request log waits in Redis",
+        "The request log is written again",
+    ]
+
+
+def test_a_redis_that_was_emptied_gives_no_id_twice(
+    own_redis: Redis, database: WorkerDatabase, writer: LogWriter
+) -> None:
+    """Also where the clock went back meanwhile: later ids are above all that the database has."""
+    wait_in_redis(own_redis, 2_000_000_000_000_000_000)
+    writer.work()
+    book(own_redis, mapped("later"), now_ms=NOON_MS)
+    writer.work()
+    assert [request_id for _, request_id in written(database)][-1] == "later"
+    assert int(own_redis.get(LOG_LAST_ID) or 0) == 2_000_000_000_000_000_001
+
+
+def test_two_writers_write_each_row_once(own_redis: Redis, database: WorkerDatabase, tmp_path: Path) -> None:
+    """The lease may go from one worker to another while the first still writes."""
+    wait_in_redis(own_redis, *range(1, 2_001))
+    databases = [sqlite_database(tmp_path) for _ in range(3)]
+    writers = [new_writer(own_redis, one) for one in databases]
+    threads = [threading.Thread(target=writer.work) for writer in writers]
+    for thread in threads:
+        thread.start()
+    wait_in_redis(own_redis, *range(2_001, 3_001))
+    for thread in threads:
+        thread.join()
+    writers[0].work()
+    assert [id for id, _ in written(database)] == list(range(1, 3_001))
+    for one in databases:
+        one.close()
+
+
+def test_the_log_is_pruned_by_order(own_redis: Redis, database: WorkerDatabase) -> None:
+    """Who orders it is told how many rows went, and what the log takes now."""
+    writer = new_writer(own_redis, database, days=1)
+    wait_in_redis(own_redis, 1, 2, 3)
+    writer.work()
+    assert count(database) == 0, "at the start of a worker, too"
+    wait_in_redis(own_redis, 4, 5)
+    writer.work()
+    assert count(database) == 2
+    ordered: list[tuple[int, int]] = []
+    thread = threading.Thread(target=lambda: ordered.append(tuple(PruningOrders(own_redis).order())))
+    thread.start()
+    wait_until(lambda: (writer.work(), ordered)[1], "it is done")
+    thread.join()
+    assert ordered[0][0] == 2
+    assert ordered[0][1] > 0
+    assert count(database) == 0
