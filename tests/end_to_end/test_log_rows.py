@@ -20,7 +20,7 @@ from app.storage.connections import STATS_EVENTS, Redis, RedisError
 from app.storage.embedded import EmbeddedRedis
 from tests.support.api_calls import BEARER, TOKEN, Accounts
 from tests.support.gateway import GatewayProcess
-from tests.support.log_rows import kept, roll_up
+from tests.support.log_rows import Log, roll_up
 from tests.support.upstream import Peer, Upstream
 from tests.support.waiting import wait_until
 from tests.support.worker_process import spawn_worker
@@ -93,8 +93,11 @@ def gateway(own_server: EmbeddedRedis, own_redis: Redis, tmp_path: Path) -> Iter
     upstream.close()
 
 
-def check(client: Redis, load: Load) -> None:
-    rows = kept(client)
+def check(gateway: GatewayProcess, client: Redis, load: Load) -> None:
+    log = Log(gateway, client)
+    log.catch_up()
+    rows = log.rows()
+    log.database.close()
     final = Counter(one.row.request_id for one in rows if one.row.final)
     assert len(load.answered) > 50
     assert {id: final[id] for id in load.answered if final[id] != 1} == {}
@@ -118,7 +121,7 @@ def test_killed_web_processes_leave_one_final_row_of_each_call(gateway: GatewayP
         time.sleep(0.3)
     assert gateway.stop() == 0
     roll_up(own_redis)
-    check(own_redis, load)
+    check(gateway, own_redis, load)
 
 
 def test_a_killed_worker_leaves_one_final_row_of_each_call(
@@ -139,7 +142,7 @@ def test_a_killed_worker_leaves_one_final_row_of_each_call(
         for worker in workers:
             worker.kill()
             worker.communicate()
-    check(own_redis, load)
+    check(gateway, own_redis, load)
 
 
 def roll_up_beside(client: Redis) -> None:

@@ -7,11 +7,13 @@ from typing import Any
 
 from app.certificate_files import CertificateFiles
 from app.core.request_log.filters import LogFilter
+from app.core.request_log.rows import LogRow
 from app.core.statistics.events import ApiUse, FailedAttempt, RequestEvent
-from app.storage.connections import Redis
-from app.storage.request_log.latest_rows import LatestRows
+from app.storage.connections import LOG_WAITING, Redis
 from app.storage.request_log.packed import KeptRow
+from app.storage.request_log.waiting import unpacked
 from app.storage.sql.database import WorkerDatabase
+from app.storage.sql.logs.pages import read_page
 from app.storage.sql.tables import log_traits, logs
 from app.storage.statistics.ledger import Ledger
 from app.wire.database_url import sqlite_file
@@ -69,8 +71,29 @@ def roll_up(client: Redis, now_ms: int = 0) -> None:
 
 
 def kept(client: Redis, wanted: LogFilter = ALL) -> list[KeptRow]:
-    """All rows that fit, the latest first."""
-    return list(LatestRows(client).rows(wanted))
+    """All rows that wait to be written and fit, the latest first."""
+    rows = unpacked(client.lrange(LOG_WAITING, 0, -1))
+    found = [one for one in rows if fits(wanted, one.row)]
+    return sorted(found, key=lambda one: (one.row.at_ms, one.id), reverse=True)
+
+
+def fits(wanted: LogFilter, row: LogRow) -> bool:
+    """What a filter means, said once more: by looking at each row."""
+    texts = (row.request_id, row.model, row.token, row.client, row.reason, row.path)
+    return (
+        all(getattr(row, name) == value for name, value in wanted.exact)
+        and (not wanted.outcomes or row.outcome in wanted.outcomes)
+        and (
+            not (wanted.statuses or wanted.classes)
+            or row.status in wanted.statuses
+            or row.status // 100 in wanted.classes
+        )
+        and (wanted.stream is None or row.stream is wanted.stream)
+        and (wanted.final is None or row.final is wanted.final)
+        and (wanted.from_ms is None or row.at_ms >= wanted.from_ms)
+        and (wanted.to_ms is None or row.at_ms < wanted.to_ms)
+        and any(wanted.q in text.casefold() for text in texts)
+    )
 
 
 class Log:
@@ -86,6 +109,10 @@ class Log:
         """All that has ended is counted and written."""
         roll_up(self.client)
         self._writer.work()
+
+    def rows(self) -> list[KeptRow]:
+        """All that was written, the latest first."""
+        return self.database.run(lambda one: read_page(one, ALL, None, 100_000), writes=False)
 
     def clear(self) -> None:
         """Of all that was written."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.core.judging.outcome import Outcome
-from app.core.request_log.rows import LogRow
 from app.core.said.reading import Said
 from app.core.said.shapes import Field, SomeOf, Text, Whole, YesOrNo
 
@@ -48,25 +47,6 @@ class LogFilter:
     final: bool | None = None
     q: str = ""
     """Folded."""
-
-    def fits(self, row: LogRow) -> bool:
-        """For a row of the asked time."""
-        for name, value in self.exact:
-            if getattr(row, name) != value:
-                return False
-        if self.outcomes and row.outcome not in self.outcomes:
-            return False
-        if (self.statuses or self.classes) and not (row.status in self.statuses or row.status // 100 in self.classes):
-            return False
-        if (self.stream is not None and row.stream is not self.stream) or (
-            self.final is not None and row.final is not self.final
-        ):
-            return False
-        return not self.q or self._says(row)
-
-    def _says(self, row: LogRow) -> bool:
-        texts = (row.request_id, row.model, row.token, row.client, row.reason, row.path)
-        return any(self.q in text.casefold() for text in texts)
 
 
 def parse_filter(asked: Said) -> LogFilter:

@@ -1,8 +1,7 @@
 """The worker's hand on the request log: rows go in with the events that they are made of, in the ledger's one MULTI.
 
-So each stands there exactly once, whoever is killed. All go onto the list from which they are written into the SQL
-database, save those above `STRANGERS_A_SECOND` that anybody can have us refuse.
-The log in Redis is bounded: the latest `MOST_ROWS`, of them at most `MOST_REFUSED` of calls that were refused.
+So each stands exactly once on the list from which they are written into the SQL database, whoever is killed; save those
+above `STRANGERS_A_SECOND` that anybody can have us refuse.
 """
 
 from __future__ import annotations
@@ -15,19 +14,9 @@ import orjson
 from app.core.request_log.rows import LogRow, rows_of
 from app.core.statistics.events import RequestEvent
 from app.core.statistics.windows import SECOND_MS, believed_ms
-from app.storage.connections import (
-    LOG_DROPPED,
-    LOG_LAST_ID,
-    LOG_REFUSED,
-    LOG_ROWS,
-    LOG_WAITING,
-    Redis,
-)
+from app.storage.connections import LOG_DROPPED, LOG_LAST_ID, LOG_WAITING, Redis
 from app.storage.request_log import waiting
-from app.storage.request_log.packed import mark
 
-MOST_ROWS: Final = 10_000
-MOST_REFUSED: Final = 2_000
 STRANGERS_A_SECOND: Final = 10
 SECONDS_KNOWN: Final = 120
 """Web processes tell of one second at different times."""
@@ -39,15 +28,10 @@ class Booking(NamedTuple):
     """What one batch of events changes."""
 
     rows: list[bytes]
-    refused: list[bytes]
-    """Marks of those of the rows."""
-    leaving: list[bytes]
-    """Marks of refused ones that are too many."""
-    last_id: int
-    waiting: list[bytes]
-    """Of all rows, as they wait to be written into the SQL database."""
+    """As they wait to be written."""
     dropped: int
     """For so many there is no room to wait."""
+    last_id: int
 
 
 class LogBook:
@@ -60,35 +44,25 @@ class LogBook:
 
     def prepare(self, events: Sequence[RequestEvent], now_ms: int) -> Booking:
         """What is to be written of events in the order in which they came. Raises redis.RedisError."""
-        calls = [rows for event in events if (rows := self._rows_of(event, now_ms))]
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.get(LOG_LAST_ID)
-            pipe.zcard(LOG_REFUSED)
             pipe.llen(LOG_WAITING)
-            last_id, known, length = pipe.execute()
-        shown = _shown(calls)
-        room = waiting.MOST_WAITING - length
+            last_id, length = pipe.execute()
         id = int(last_id or 0) or now_ms * 1000  # of a log that was lost none is given again
-        booking = Booking([], [], [], id, [], 0)
-        dropped = 0
-        for number, rows in enumerate(calls):
+        room, dropped = waiting.MOST_WAITING - length, 0
+        rows: list[bytes] = []
+        for event in events:
+            made = self._rows_of(event, now_ms)
             try:
-                bodies = [orjson.dumps(tuple(row)) for row in rows]
+                bodies = [orjson.dumps(tuple(row)) for row in made]
             except TypeError:  # a text that is none; the call is counted all the same
                 continue
-            has_room = len(booking.waiting) + len(rows) <= room
-            for row, body in zip(rows, bodies, strict=True):
-                id += 1
-                if has_room:
-                    booking.waiting.append(waiting.packed(body, id))
-                if number in shown:
-                    booking.rows.append(mark(row.at_ms, id) + body)
-                    if row.is_refused:
-                        booking.refused.append(mark(row.at_ms, id))
-            dropped += 0 if has_room else len(rows)
-        over = known + len(booking.refused) - MOST_REFUSED
-        oldest = sorted([*self._redis.zrange(LOG_REFUSED, 0, over - 1), *booking.refused]) if over > 0 else []
-        return booking._replace(leaving=oldest[: max(over, 0)], last_id=id, dropped=dropped)
+            if len(rows) + len(bodies) <= room:
+                rows += [waiting.packed(body, id + number) for number, body in enumerate(bodies, 1)]
+            else:
+                dropped += len(bodies)
+            id += len(bodies)
+        return Booking(rows, dropped, id)
 
     def _rows_of(self, event: RequestEvent, now_ms: int) -> list[LogRow]:
         try:
@@ -109,35 +83,9 @@ class LogBook:
     @staticmethod
     def write(pipe: Any, booking: Booking) -> None:
         """Queues what `prepare` found, in an open MULTI."""
-        for at in range(0, len(booking.waiting), AT_ONCE):
-            pipe.rpush(LOG_WAITING, *booking.waiting[at : at + AT_ONCE])
+        for at in range(0, len(booking.rows), AT_ONCE):
+            pipe.rpush(LOG_WAITING, *booking.rows[at : at + AT_ONCE])
         if booking.dropped:
             pipe.incrby(LOG_DROPPED, booking.dropped)
-        if not booking.rows:
-            return
-        for at in range(0, len(booking.rows), AT_ONCE):
-            pipe.zadd(LOG_ROWS, dict.fromkeys(booking.rows[at : at + AT_ONCE], 0))
-        if booking.refused:
-            pipe.zadd(LOG_REFUSED, dict.fromkeys(booking.refused, 0))
-        if booking.leaving:
-            pipe.zremrangebyrank(LOG_REFUSED, 0, len(booking.leaving) - 1)
-            for one in booking.leaving:
-                pipe.zremrangebylex(LOG_ROWS, b"[" + one, b"(" + one + b"\xff")
-        pipe.zremrangebyrank(LOG_ROWS, 0, -MOST_ROWS - 1)
-        pipe.set(LOG_LAST_ID, booking.last_id)
-
-
-def _shown(calls: Sequence[Sequence[LogRow]]) -> set[int]:
-    """Places of those that are shown: as many of the latest as may stay in Redis."""
-    places = set()
-    total = refused = 0
-    for place in range(len(calls) - 1, -1, -1):
-        rows = calls[place]
-        if rows[-1].is_refused and refused >= MOST_REFUSED:
-            continue
-        places.add(place)
-        refused += rows[-1].is_refused
-        total += len(rows)
-        if total >= MOST_ROWS:
-            break
-    return places
+        if booking.rows or booking.dropped:
+            pipe.set(LOG_LAST_ID, booking.last_id)

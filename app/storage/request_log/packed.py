@@ -1,14 +1,11 @@
-"""How Redis keeps a row of the request log: `at_ms id` in digits of a fixed width, then the row as a JSON list.
+"""A row of the request log with its id, and its place: `at_ms id` in digits of a fixed width.
 
-So the members of one sorted set stand in the order in which rows are listed, by time and then by id, and a place among
-them that was told before is found again whatever came or went meanwhile.
+Rows are listed by time and then by id, so a place that was told before is found again whatever came or went meanwhile.
 """
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
-
-import orjson
 
 from app.core.request_log.rows import LogRow
 
@@ -16,8 +13,6 @@ TIME_DIGITS: Final = 13
 ID_DIGITS: Final = 17
 MARK_BYTES: Final = TIME_DIGITS + ID_DIGITS
 LATEST_MS: Final = 10**TIME_DIGITS - 1
-
-_FIELDS: Final = len(LogRow._fields)
 
 
 class KeptRow(NamedTuple):
@@ -33,20 +28,5 @@ class KeptRow(NamedTuple):
 
 
 def mark(at_ms: int, id: int) -> bytes:
-    """How its member begins, which no other's does."""
+    """The place of a row, which no other has."""
     return b"%013d%017d" % (min(max(at_ms, 0), LATEST_MS), id)
-
-
-def packed(row: LogRow, id: int) -> bytes:
-    """Raises TypeError for what JSON cannot express."""
-    return mark(row.at_ms, id) + orjson.dumps(tuple(row))
-
-
-def unpacked(member: bytes) -> KeptRow | None:
-    """The reverse; None for bytes that are no row. Fields that we do not know yet are left out, lacking ones empty."""
-    try:
-        id = int(member[TIME_DIGITS:MARK_BYTES])
-        values = orjson.loads(member[MARK_BYTES:])
-        return KeptRow(id, LogRow(*values[:_FIELDS])) if isinstance(values, list) else None
-    except (TypeError, ValueError):
-        return None

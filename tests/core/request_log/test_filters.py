@@ -9,7 +9,7 @@ from app.core.request_log.filters import FILTERS, parse_filter
 from app.core.request_log.rows import rows_of
 from app.core.said.reading import asked_in
 from app.core.said.shapes import Shape
-from tests.support.log_rows import called, failed_attempt, mapped, refused
+from tests.support.log_rows import called, failed_attempt, fits, mapped, refused
 
 ROWS = [
     *rows_of(mapped("a" * 32, status=404), 1),
@@ -21,7 +21,7 @@ ROWS = [
 def fitting(**said: str) -> list[str]:
     """First letters of the ids of the calls whose rows fit."""
     wanted = parse_filter(asked_in(said, Shape(FILTERS)))
-    return [row.request_id[0] for row in ROWS if wanted.fits(row)]
+    return [row.request_id[0] for row in ROWS if fits(wanted, row)]
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ import pytest
 import redis
 
 from app.core.statistics.events import RequestEvent
-from app.storage.connections import LOG_REFUSED, LOG_ROWS, Redis
-from app.storage.request_log.booking import MOST_REFUSED, MOST_ROWS, STRANGERS_A_SECOND
+from app.storage.connections import LOG_DROPPED, LOG_WAITING, Redis
+from app.storage.request_log import waiting
+from app.storage.request_log.booking import STRANGERS_A_SECOND
 from app.storage.statistics import ledger as ledger_module
 from app.storage.statistics.envelopes import encode, push, unpack
 from app.storage.statistics.ledger import Ledger
@@ -57,29 +58,19 @@ def test_an_overtaken_worker_writes_no_rows(own_redis: Redis, monkeypatch: pytes
     assert ids(own_redis) == ["a"]
 
 
-def test_the_oldest_of_too_many_rows_go(own_redis: Redis) -> None:
-    """Of 12,000 the latest 10,000 stay, in one booking or in many."""
-    events = [mapped(str(number), ended_at_ms=NOON_MS + number) for number in range(12_000)]
-    book(own_redis, *events[:11_000], seq=1, now_ms=NOON_MS + 20_000)
-    for seq, at in enumerate(range(11_000, 12_000, 250), 2):
-        book(own_redis, *events[at : at + 250], seq=seq, now_ms=NOON_MS + 20_000)
-    assert own_redis.zcard(LOG_ROWS) == MOST_ROWS
-    assert ids(own_redis) == [str(number) for number in range(11_999, 1_999, -1)]
-
-
-def test_refused_calls_never_take_the_room_of_others(own_redis: Redis) -> None:
-    """Their latest 2,000 stay, among all that were served; also when the rest comes in one booking."""
-    book(own_redis, *(mapped(f"served {n}", ended_at_ms=NOON_MS + n) for n in range(3_000)), seq=1)
-    for seq, at in enumerate(range(0, 5_000, 1_250), 2):
-        flood = (refused(str(n), ended_at_ms=NOON_MS + 10_000 + n) for n in range(at, at + 1_250))
-        book(own_redis, *flood, seq=seq)
-    flood = (refused(str(n), ended_at_ms=NOON_MS + 10_000 + n) for n in range(5_000, 17_000))
-    book(own_redis, mapped("served before", ended_at_ms=NOON_MS + 9_000), *flood, seq=9)
-    rows = kept(own_redis)
-    late = [int(one.row.request_id) for one in rows if one.row.is_refused]
-    assert late == list(range(16_999, 14_999, -1))
-    assert len(rows) == 3_001 + MOST_REFUSED
-    assert own_redis.zcard(LOG_REFUSED) == MOST_REFUSED
+def test_rows_for_which_there_is_no_room_are_dropped_and_counted(
+    own_redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole calls of them, while nobody writes what waits; no id is given twice, and the next ones find room again."""
+    monkeypatch.setattr(waiting, "MOST_WAITING", 5)
+    book(own_redis, *(mapped(str(n)) for n in range(4)), called("call", failed_attempt(9.0)), mapped("last"), seq=1)
+    book(own_redis, mapped("late"), seq=2)
+    assert sorted(ids(own_redis)) == ["0", "1", "2", "3", "last"]
+    assert own_redis.get(LOG_DROPPED) == b"3"
+    highest = max(one.id for one in kept(own_redis))
+    own_redis.delete(LOG_WAITING)
+    book(own_redis, mapped("then"), seq=3)
+    assert [one.id for one in kept(own_redis)] == [highest + 2]
 
 
 def test_strangers_are_only_counted_above_ten_a_second(own_redis: Redis) -> None:

@@ -17,7 +17,7 @@ from app.storage.sql.logs import pages
 from app.storage.sql.logs.inserting import insert_rows
 from app.storage.sql.logs.pages import Place, count_rows, read_page, read_request
 from app.storage.sql.tables import metadata
-from tests.support.log_rows import NOON_MS
+from tests.support.log_rows import NOON_MS, fits
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +68,7 @@ def asked(**said: str) -> LogFilter:
 
 
 def fitting(rows: list[KeptRow], wanted: LogFilter) -> list[KeptRow]:
-    found = [
-        one
-        for one in rows
-        if wanted.fits(one.row)
-        and (wanted.from_ms is None or one.row.at_ms >= wanted.from_ms)
-        and (wanted.to_ms is None or one.row.at_ms < wanted.to_ms)
-    ]
+    found = [one for one in rows if fits(wanted, one.row)]
     return sorted(found, key=lambda one: (one.row.at_ms, one.id), reverse=True)
 
 
