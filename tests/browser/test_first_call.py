@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -73,8 +74,10 @@ def paste_into_shell(text: str) -> str:
 
 def paste_into_python(text: str) -> str:
     """Here, where the SDKs may be loaded already."""
+    made: dict[str, Any] = {}
     with contextlib.redirect_stdout(io.StringIO()) as said:
-        exec(text, {})  # what is pasted is what is tested
+        exec(text, made)  # what is pasted is what is tested
+    made["client"].close()
     return said.getvalue()
 
 
