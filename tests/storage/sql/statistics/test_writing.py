@@ -1,0 +1,86 @@
+"""Sums are bounded, whoever chooses the names; what is too old goes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from app.core.statistics.ranges import Range
+from app.core.statistics.sums import rooms
+from app.core.statistics.sums.cells import HOUR_MS
+from app.core.statistics.sums.question import Question
+from app.core.statistics.sums.rooms import OTHER
+from app.core.statistics.sums.spans import HOURS_KEPT_MS, QUARTERS_KEPT_MS
+from app.storage.sql.database import WorkerDatabase
+from app.storage.sql.migrating import bring_up_to_date
+from app.storage.sql.statistics import reading, tables, writing
+from app.storage.sql.statistics.pruning import prune
+from app.storage.sql.statistics.writing import add_rows
+from tests.support.databases import row, sqlite_database
+from tests.support.log_rows import NOON_MS
+
+HOUR_OF_NOON_MS = NOON_MS - NOON_MS % HOUR_MS
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[WorkerDatabase]:
+    database = sqlite_database(tmp_path)
+    bring_up_to_date(database)
+    yield database
+    database.close()
+
+
+def held(database: WorkerDatabase, *names: str) -> list[int]:
+    """How many rows these tables have."""
+    counts = [select(func.count()).select_from(getattr(tables, name)) for name in names]
+    return [database.run(lambda one, asked=asked: one.scalar(asked), writes=False) for asked in counts]
+
+
+def test_made_up_models_fill_neither_the_disk_nor_the_room_of_others(
+    database: WorkerDatabase, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All calls are counted; the log says once an hour what happens."""
+    monkeypatch.setattr(rooms, "ROOMS", (20, 30, 40))
+    monkeypatch.setattr(rooms, "ROOM_OF_REFUSED", 5)
+    monkeypatch.setattr(writing, "_told_of", set())
+    refused = {"attempt": 0, "outcome": "refused", "channel_id": ""}
+    made_up = [row(id, model=f"made-up-{id}", at_ms=NOON_MS, **refused) for id in range(1, 301)]
+    sent = [row(id, model=f"real-{id % 10}", at_ms=NOON_MS) for id in range(301, 401)]
+    with caplog.at_level(logging.WARNING):
+        for at in range(0, 300, 50):
+            database.run(partial(add_rows, rows=made_up[at : at + 50]))
+        database.run(partial(add_rows, rows=sent))
+    assert held(database, "hours", "quarters", "cells") == [16, 16, 16]
+    asked = Question(Range(HOUR_OF_NOON_MS, HOUR_OF_NOON_MS + HOUR_MS), NOON_MS, ("model",))
+    found = database.run(lambda one: reading.sums(one, asked), writes=False)
+    counts = {group[0]: sum.numbers[0] for group, _, sum in found.groups}
+    assert (counts[OTHER], counts["real-3"], sum(counts.values())) == (295, 10, 400)
+    assert caplog.text.count("are full") == 1
+
+
+def test_what_is_older_than_it_is_kept_goes_step_by_step(database: WorkerDatabase) -> None:
+    """And the names of what nothing counts any more; an hour with quarters in it stays whole."""
+    now_ms = NOON_MS
+    ages = {"a": HOURS_KEPT_MS + 30 * HOUR_MS, "b": QUARTERS_KEPT_MS + 30 * HOUR_MS, "c": HOUR_MS}
+    for id, (model, age_ms) in enumerate(ages.items()):
+        database.run(partial(add_rows, rows=[row(id, model=model, at_ms=now_ms - age_ms)]))
+    steps = 0
+    while database.run(lambda one: prune(one, now_ms)):
+        steps += 1
+    assert 2 <= steps < 5
+    assert held(database, "quarters", "hours", "cells") == [1, 2, 2]
+
+
+def test_a_batch_of_many_hours_is_added_to_each(database: WorkerDatabase) -> None:
+    """Rows may have waited while the database was away."""
+    rows = [row(id, at_ms=NOON_MS - id * HOUR_MS) for id in range(50)]
+    database.run(partial(add_rows, rows=rows))
+    database.run(partial(add_rows, rows=rows))
+    assert held(database, "hours", "quarters", "cells") == [50, 50, 1]
+    asked = Question(Range(HOUR_OF_NOON_MS - 100 * HOUR_MS, HOUR_OF_NOON_MS + HOUR_MS), NOON_MS)
+    assert database.run(lambda one: reading.sums(one, asked), writes=False).totals.numbers[0] == 100
