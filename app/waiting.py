@@ -6,15 +6,12 @@ starts and destroys a Timeout; on a small request that is a tenth of all its cos
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from time import perf_counter
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import gevent
 from gevent import socket
 from gevent.ssl import SSLSocket, SSLWantReadError, SSLWantWriteError
-
-Done = TypeVar("Done")
 
 TURN_S: Final = 0.002
 """After so long others have their turn. No step takes longer than that by much."""
@@ -71,12 +68,6 @@ def give_way() -> None:
     """
     hub = gevent.get_hub()
     hub.wait(hub.loop.timer(0))
-
-
-def apart(act: Callable[..., Done], *arguments: object) -> Done:
-    """What `act` returns, in a real thread, while others run. It must not talk to gevent."""
-    done: Done = gevent.get_hub().threadpool.apply(act, arguments)
-    return done
 
 
 class Turns:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from app.core.backup.form import BackupRefused, damaged
-from app.waiting import apart
+from app.real_threads import RealThreads
 
 SHORTEST: Final = 8
 """Bytes of a passphrase."""
@@ -24,6 +24,9 @@ _KDF, _CIPHER = "scrypt", "AES-256-GCM"
 _SALT_BYTES: Final = 16
 _NONCE_BYTES: Final = 12
 _CHECK: Final = "this passphrase"
+PATIENCE_S: Final = 60.0
+_threads = RealThreads(1)
+"""One at a time: each takes its memory."""
 
 
 class Cipher:
@@ -83,7 +86,7 @@ def cipher_of(told: Mapping[str, Any], passphrase: bytes) -> Cipher:
 
 
 def _aead(passphrase: bytes, salt: bytes, n: int, r: int, p: int) -> Any:
-    return apart(_derived, passphrase, salt, n, r, p)
+    return _threads.run(lambda: _derived(passphrase, salt, n, r, p), PATIENCE_S)
 
 
 def _derived(passphrase: bytes, salt: bytes, n: int, r: int, p: int) -> Any:

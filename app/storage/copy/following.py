@@ -38,6 +38,8 @@ COMPARE_S: Final = 30.0
 """How often all is compared, as some of it may be edited by hand without a new version."""
 CHANGES: Final = 1_000
 """Of keys that are copied in one transaction."""
+TURNS: Final = 50
+"""So many such transactions, until something else has its turn."""
 BY_HAND: Final = frozenset(table for noun in NOUNS if noun.by_hand for table in noun.tables)
 TAKEN: Final = (Meaning.WORD, Meaning.EMPTIED, Meaning.MISSING)
 
@@ -73,8 +75,10 @@ class FollowingCopy:
             self._read()
         try:
             self._follow_catalogue()
-            if self._known is not None and self._behind is None:
-                self._follow_keys()
+            turns = iter(range(TURNS))
+            while self._known is not None and self._behind is None and self._follow_keys():
+                if next(turns, None) is None:
+                    break
         except Overtaken:
             self.forget()
 
@@ -151,13 +155,14 @@ class FollowingCopy:
 
     # --- keys ---
 
-    def _follow_keys(self) -> None:
+    def _follow_keys(self) -> bool:
+        """Whether there may be more to do."""
         state = self._state
         if state is None:
-            return
+            return False
         if not self._secrets.encrypts:
             self._drop_keys(state)
-            return
+            return False
         version, changes = self._keys.since(state.keys_version, CHANGES)
         if version < state.keys_version:
             self._put_keys_back(state)
@@ -165,6 +170,8 @@ class FollowingCopy:
             self._copy_all(state)
         elif changes:
             self._copy_changes(state, changes)
+            return True
+        return False
 
     def _put_keys_back(self, state: CopyState) -> None:
         channels = self._known.tables[CHANNELS.tables[0]] if self._known is not None else {}

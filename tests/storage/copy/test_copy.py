@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.config import Config, load_config
+from app.core.channels.keys import StoredKey
 from app.storage.backup.passphrase import new_cipher
 from app.storage.catalog import channels, mappings
 from app.storage.catalog.seeding import seed_first_time
@@ -249,3 +252,30 @@ def test_backups_and_copies_agree(own_redis: Redis, empty: Redis, database: Work
     cipher = new_cipher(PASSPHRASE)
     decision = Keeping(empty, KEY).restore(first.backup(cipher), cipher).decide()
     assert (decision.edits, decision.key_counts) == ([], {"added": 0, "changed": 0, "removed": 0})
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(300)
+def test_100_000_keys_are_copied_and_come_back(own_redis: Redis, empty: Redis, database: WorkerDatabase) -> None:
+    """And a change of one of them copies that one."""
+    first, copy = Keeping(own_redis, KEY), following(own_redis, database, KEY)
+    channel = first.channel("many")
+    for begin in range(0, 100_000, 1_000):
+        new = [(f"sk-{number:040}", StoredKey(0, "")) for number in range(begin, begin + 1_000)]
+        first.pools.stored.add(channel, 0, new)
+    first.pools.load()
+    moments = [time.monotonic()]
+    for act in (
+        lambda: [copy.work() for _ in range(3)],
+        lambda: first.change_key(channel, 50_000, note="one"),
+        copy.work,
+        lambda: started(empty, database, KEY),
+    ):
+        act()
+        moments.append(time.monotonic())
+    copied_s, _, changed_s, restored_s = (after - before for before, after in pairwise(moments))
+    print(f"copied {copied_s:.1f} s, one change {changed_s * 1000:.0f} ms, restored {restored_s:.1f} s")
+    assert changed_s < min(1, copied_s / 10)
+    back = Keeping(empty, KEY)
+    assert len(back.pools.of(channel)) == 100_000
+    assert back.pools.of(channel).note_at(back.pools.of(channel).place_of(50_000)) == "one"
