@@ -79,6 +79,23 @@ const Bars = ({ series, box, highest }) =>
 const Lines = ({ series, box, highest }) => series.map(({ name, tint, values }) => html`
   <path key=${name} class="stroke tint-${tint}" d=${linePath(values, box, highest)} />`);
 
+/** A line for each round value, from nothing on. */
+const Values = ({ highest, step, box, text }) => Array.from({ length: Math.round(highest / step) + 1 }, (_, i) => {
+  const y = box.top + box.height * (1 - (i * step) / highest);
+  return html`
+    <line key=${i} class=${i ? 'grid' : 'base'} x1=${box.left} x2=${box.left + box.width} y1=${y} y2=${y} />
+    <text x=${box.left - 8} y=${y + 4} text-anchor="end">${text(i * step)}</text>`;
+});
+
+/** Marks of the clock below the buckets, but for those whose words would not fit. */
+function Times({ fromMs, toMs, box, top }) {
+  const x = (ms) => box.left + ((ms - fromMs) / (toMs - fromMs)) * box.width;
+  const fits = (ms) => x(ms) > box.left + 14 && x(ms) < box.left + box.width - 16;
+  return timeTicks(fromMs, toMs, box.width / TICK_PX).filter(fits).map((ms) => html`
+    <line key=${ms} class="tick" x1=${x(ms)} x2=${x(ms)} y1=${top} y2=${top + 4} />
+    <text x=${x(ms)} y=${HEIGHT - 5} text-anchor="middle">${tickText(ms)}</text>`);
+}
+
 /** A break near the top of each bar that is higher than the scale, with its number above. */
 function Spikes({ tops, highest, box, text }) {
   const slot = box.width / tops.length;
@@ -133,21 +150,14 @@ export function Chart(props) {
   const step = stepOf(most, leastStep);
   const highest = Math.ceil(most / step) * step;
   const slot = box.width / count;
-  const x = (ms) => box.left + ((ms - fromMs) / (count * stepMs)) * box.width;
-  const y = (value) => box.top + box.height * (1 - value / highest);
-  const lines = Array.from({ length: Math.round(highest / step) + 1 }, (_, i) => i * step);
   const [first, last] = anchor === null ? [index, index] : [Math.min(anchor, index), Math.max(anchor, index)];
 
   return html`
     <div class="chart" ref=${frame} tabindex="0" role="group" aria-label=${label} ...${handlers}>
       ${width > 0 && html`
         <svg width=${width} height=${HEIGHT} aria-hidden="true">
-          ${lines.map((value) => html`
-            <line key=${value} class=${value ? 'grid' : 'base'} x1=${box.left} x2=${box.left + box.width} y1=${y(value)} y2=${y(value)} />
-            <text x=${box.left - 8} y=${y(value) + 4} text-anchor="end">${axisText(value)}</text>`)}
-          ${timeTicks(fromMs, edge(count), width / TICK_PX).filter((ms) => x(ms) > box.left + 14 && x(ms) < width - 24).map((ms) => html`
-            <line key=${ms} class="tick" x1=${x(ms)} x2=${x(ms)} y1=${box.top + box.height + below} y2=${box.top + box.height + below + 4} />
-            <text x=${x(ms)} y=${HEIGHT - 5} text-anchor="middle">${tickText(ms)}</text>`)}
+          <${Values} highest=${highest} step=${step} box=${box} text=${axisText} />
+          <${Times} fromMs=${fromMs} toMs=${edge(count)} box=${box} top=${box.top + box.height + below} />
           ${index !== null && html`
             <rect class="cursor" x=${box.left + first * slot} y=${box.top} width=${slot * (last - first + 1)} height=${box.height + below} />`}
           <${kind === 'bars' ? Bars : Lines} series=${series} box=${box} highest=${highest} />
