@@ -152,6 +152,8 @@ def _add_figures(public: Blueprint, gateway: Gateway) -> None:
             text = f"there is no window {window!r}; there are {', '.join(PANEL_SPANS)}"
             raise ClientFault(404, "unknown_window", text)
         endpoint = asked.any("endpoint") or ""
+        if len(endpoint) > MAX_ENDPOINT:
+            raise ClientFault(400, "unknown_endpoint", f"no endpoint is longer than {MAX_ENDPOINT} characters")
         body = reader.read(window, endpoint, _endpoints(gateway), now_ms())
         return _newest(panels, (window, endpoint), body).answer(request, STATS_ACCESS)
 

@@ -45,6 +45,36 @@ def test_an_unknown_window_is_refused(gateway: GatewayProcess, window: str) -> N
     assert "24h, 7d, 30d, total" in reply.json()["error"]["message"]
 
 
+@pytest.mark.parametrize("window", ["total", "2h", "24h/", "24h%00", "<script>"])
+def test_an_unknown_window_of_the_dashboard_is_not_found(gateway: GatewayProcess, window: str) -> None:
+    """404, with those that there are; nothing is served below them."""
+    reply = gateway.request("GET", f"/stats/{window}")
+    assert reply.status == 404
+    if "/" not in window[1:]:
+        assert reply.json()["error"]["code"] == "unknown_window"
+        assert "1h, 24h, 7d, 30d" in reply.json()["error"]["message"]
+
+
+def test_a_panel_is_answered_as_statistics_are(quiet: GatewayProcess) -> None:
+    """For any page, tagged, compressed, and not again for whoever has it; each window and endpoint for itself."""
+    quiet.map("/mine", "http://127.0.0.1:1")
+    tags = set()
+    for path in ("/stats/1h", "/stats/24h", "/stats/24h?endpoint=/mine", "/stats/24h?endpoint=/none"):
+        reply = quiet.request("GET", path, headers={"Accept-Encoding": "gzip"})
+        assert (reply.status, reply.field("content-encoding")) == (200, "gzip")
+        assert reply.field("access-control-allow-origin") == "*"
+        answer = json.loads(gzip.decompress(reply.body))
+        assert answer["traffic"]["figures"]["requests"] == 0
+        assert "/mine" in {row["endpoint"] for row in answer["endpoints"]}
+        tags.add(reply.field("etag"))
+        again = quiet.request("GET", path, headers={"If-None-Match": reply.field("etag") or ""})
+        assert (again.status, again.body) == (304, b"")
+    assert len(tags) == 4
+    options = quiet.request("OPTIONS", "/stats/24h")
+    assert (options.status, options.field("access-control-allow-methods")) == (204, "GET, OPTIONS")
+    assert quiet.request("GET", "/stats/24h?endpoint=/" + "x" * 300).json()["error"]["code"] == "unknown_endpoint"
+
+
 @pytest.mark.parametrize("accepts", ["", "gzip", "br, gzip;q=0.5", "*", "gzip;q=0", "identity"])
 def test_statistics_are_compressed_for_whoever_takes_it(gateway: GatewayProcess, accepts: str) -> None:
     """gzip where the client accepts it, as it is elsewhere; caches are told that it depends on that."""
