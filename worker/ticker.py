@@ -29,7 +29,8 @@ IDLE_S = 5.0
 """Without events a job runs this often still, as a sign of life."""
 LEASE_MS = 3_000
 """How long a worker that died keeps the others waiting."""
-JOB_TIMEOUT_S = 30
+JOB_TIMEOUT_S = 120
+"""The first job of a worker reads 62 days: some seconds where a hundred endpoints are busy."""
 JOB_TRACE_S = 60
 """How long a job that failed, or that nobody fetched, can be looked at."""
 

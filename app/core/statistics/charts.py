@@ -100,31 +100,33 @@ class Chart:
         """How many points are at hand as tallies."""
         return len(self._open)
 
-    def take(self, number: int, tallies: Mapping[str, Tally]) -> None:
-        """Counts a whole bucket in a chart that is being filled, in the order of the buckets. `sum_up` follows."""
-        if not self.first <= number <= self.last:
-            return
+    def take(self, number: int, tallies: Mapping[str, Tally]) -> Iterator[Mapping[Endpoint, Tally]]:
+        """Counts a whole bucket in a chart that is being filled, in the order of the buckets. `sum_up` follows.
+
+        Yields what points hold that are done.
+        """
         point = number // self._per_point
         if point not in self._open:
-            self.sum_up()
+            yield from self.sum_up()
         known = self._open.setdefault(point, {})
         for endpoint, tally in tallies.items():
             if self._per_point == 1:
                 known[endpoint] = tally
             else:
                 known.setdefault(endpoint, Tally()).merge(tally)
-        self._to_set[point] = {None}
+        self._to_set[point] = set()
 
-    def sum_up(self) -> None:
-        """Shows what was taken."""
+    def sum_up(self) -> Iterator[Mapping[Endpoint, Tally]]:
+        """Shows what was taken; yields as take()."""
         for point in list(self._to_set):
             known = self._open[point]
             whole = Tally()
             for tally in known.values():
                 whole.merge(tally)
             known[None] = whole
-            self._to_set[point].update(known)
+            self._to_set[point] = set(known)
             self._set(point)
+            yield known
 
     def add(self, number: int, tallies: Mapping[str, Tally]) -> None:
         """Counts what is new in a bucket, if the window covers it. `complete` shows it."""

@@ -43,6 +43,20 @@ class Panel(NamedTuple):
     def changed(self) -> set[Endpoint]:
         return self.chart.changed | self.before.changed
 
+    def take(self, number: int, tallies: Mapping[str, Tally]) -> None:
+        """Counts a whole bucket in a panel that is being filled, in the order of the buckets. `sum_up` follows.
+
+        Each bucket is added up once: in its point; and points in the window.
+        """
+        if self.shown.covers(number):
+            self.shown.note(number, tallies)
+            for point in self.chart.take(number, tallies):
+                self.shown.gather(point)
+
+    def sum_up(self) -> None:
+        for point in self.chart.sum_up():
+            self.shown.gather(point)
+
     def slide(self, now_ms: int) -> None:
         """Moves its chart; the sums move when the buckets that leave them are read."""
         if self.chart.slide(now_ms):

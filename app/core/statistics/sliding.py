@@ -30,11 +30,6 @@ class _Rings:
         self.requests = array("q", bytes(8 * buckets))
         self.errors = array("q", bytes(8 * buckets))
 
-    def merge(self, other: _Rings) -> None:
-        for at, (requests, errors) in enumerate(zip(other.requests, other.errors, strict=True)):
-            self.requests[at] += requests
-            self.errors[at] += errors
-
 
 class SlidingSum:
     """The sums over the latest buckets, kept up to date by adding what enters and subtracting what leaves."""
@@ -79,14 +74,25 @@ class SlidingSum:
             for endpoint, tally in tallies.items():
                 self._add(number, endpoint, tally)
 
-    def sum_up(self) -> None:
-        for name in [name for name in self.tallies if name is not None]:
-            self._sum_up(name)
+    def note(self, number: int, tallies: Mapping[str, Tally]) -> None:
+        """What take() does beside the sum itself, which comes by gather()."""
 
-    def _sum_up(self, name: str) -> None:
-        self.tallies[None].merge(self.tallies[name])
+    def gather(self, tallies: Mapping[Endpoint, Tally]) -> None:
+        """Counts some buckets together in a window that is being filled, of each endpoint and of all."""
+        for name, tally in tallies.items():
+            self._merge(name, tally)
+
+    def sum_up(self) -> None:
+        """Of what was taken, all endpoints together."""
+        whole = self.tallies[None]
+        for name, tally in self.tallies.items():
+            if name is not None:
+                whole.merge(tally)
 
     def _add(self, number: int, name: Endpoint, tally: Tally) -> None:
+        self._merge(name, tally)
+
+    def _merge(self, name: Endpoint, tally: Tally) -> None:
         known = self.tallies.get(name)
         if known is None:
             known = self.tallies[name] = Tally()
@@ -131,12 +137,16 @@ class SlidingWindow(SlidingSum):
         super().__init__(span, now_ms)
         self._rings: dict[Endpoint, _Rings] = {None: _Rings(span.buckets)}
 
-    def _sum_up(self, name: str) -> None:
-        super()._sum_up(name)
-        self._rings[None].merge(self._rings[name])
+    def note(self, number: int, tallies: Mapping[str, Tally]) -> None:
+        for name, tally in tallies.items():
+            self._count(number, name, tally)
+            self._count(number, None, tally)
 
     def _add(self, number: int, name: Endpoint, tally: Tally) -> None:
         super()._add(number, name, tally)
+        self._count(number, name, tally)
+
+    def _count(self, number: int, name: Endpoint, tally: Tally) -> None:
         rings = self._rings.get(name)
         if rings is None:
             rings = self._rings[name] = _Rings(self.span.buckets)

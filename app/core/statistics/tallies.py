@@ -203,9 +203,13 @@ def _describe_durations(sum_us: int, bins: Bins) -> dict[str, float | None]:
 
 
 def _merge(bins: Bins, more: Bins) -> None:
-    # The innermost loop of reading 30 days: no function call in it.
+    # The innermost loop of reading 62 days: as little in it as can be.
+    if not bins:
+        bins.update(more)
+        return
+    known = bins.get
     for number, count in more.items():
-        bins[number] = bins.get(number, 0) + count
+        bins[number] = known(number, 0) + count
 
 
 def _subtract(bins: Bins, fewer: Bins) -> None:

@@ -69,8 +69,8 @@ class Accounts:
         """The account as Redis has it. Raises redis.RedisError."""
         windows = Windows(now_ms)
         panels = Panels(windows)
-        self._fill(MINUTE_MS, windows, panels)
-        self._fill(HOUR_MS, windows, panels)
+        self._fill(MINUTE_MS, panels)
+        self._fill(HOUR_MS, panels)
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.hgetall(STATS_TOTAL)
             pipe.hgetall(STATS_DAYS)
@@ -98,19 +98,20 @@ class Accounts:
         account.in_flight.load(in_flight)
         return account
 
-    def _fill(self, bucket_ms: int, windows: Windows, panels: Panels) -> None:
-        sums = [one for one in _sums(windows, panels) if one.span.bucket_ms == bucket_ms]
-        charts = [one.chart for one in panels.by_name.values() if one.chart.span.bucket_ms == bucket_ms]
-        first = min(one.first for one in sums)
-        for number, tallies in self.buckets(bucket_ms, range(first, max(one.last for one in sums) + 1)):
-            for window in sums:
+    def _fill(self, bucket_ms: int, panels: Panels) -> None:
+        shown = [one for one in panels.by_name.values() if one.shown.span.bucket_ms == bucket_ms]
+        before = [one.before for one in panels.by_name.values() if one.before.span.bucket_ms == bucket_ms]
+        first = min(one.first for one in _sums(panels) if one.span.bucket_ms == bucket_ms)
+        last = max(one.shown.last for one in shown)
+        for number, tallies in self.buckets(bucket_ms, range(first, last + 1)):
+            for panel in shown:
+                panel.take(number, tallies)
+            for window in before:
                 window.take(number, tallies)
-            for chart in charts:
-                chart.take(number, tallies)
-        for window in sums:
+        for panel in shown:
+            panel.sum_up()
+        for window in before:
             window.sum_up()
-        for chart in charts:
-            chart.sum_up()
 
     def _keep_hours(self, now_ms: int) -> int:
         """Hours that an earlier version stored stay longer, too. Returns from when on they are there."""
@@ -130,7 +131,7 @@ class Accounts:
         windows = account.windows
         windows.now_ms = max(now_ms, windows.now_ms)
         windows.total.slide(now_ms)
-        sums = _sums(windows, account.panels)
+        sums = _sums(account.panels)
         for bucket_ms in _NAMES:
             turning = [one for one in sums if one.span.bucket_ms == bucket_ms]
             numbers = {number for one in turning for some in one.turns(now_ms) for number in some}
@@ -160,9 +161,8 @@ class Accounts:
                         yield number, decoded(tallies)
 
 
-def _sums(windows: Windows, panels: Panels) -> list[SlidingSum]:
-    before = [panel.before for panel in panels.by_name.values()]
-    return [windows.day, windows.week, windows.month, panels.hour, *before]
+def _sums(panels: Panels) -> list[SlidingSum]:
+    return [window for panel in panels.by_name.values() for window in (panel.shown, panel.before)]
 
 
 def decoded(tallies: Mapping[bytes, bytes]) -> dict[str, Tally]:
