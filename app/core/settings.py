@@ -87,10 +87,10 @@ class Settings:
     public_cost: bool = False
     route_headers: bool = True
     log_requests: bool = True
-    log_bodies_minutes: int = 0
     log_retention_days: int = 7
     log_max_bytes: int = 4 * 1024**3
     log_success_share: float = 1.0
+    log_bodies_minutes: int = 0
 
     def with_overrides(self, overrides: MappingOf[str, Value]) -> Settings:
         """These with the gateway's settings among `overrides` in their place."""

@@ -18,7 +18,7 @@ from app.storage.request_log.booking import STRANGERS_A_SECOND
 from app.storage.request_log.packed import KeptRow
 from tests.support.api_calls import BEARER, TOKEN, Accounts
 from tests.support.gateway import Reply
-from tests.support.log_rows import NOON_MS, Log, called
+from tests.support.log_rows import NOON_MS, Log, book, called, mapped
 from tests.support.upstream import Peer, Upstream
 from tests.support.waiting import wait_until
 
@@ -222,6 +222,19 @@ def test_mappings_and_web_pages_have_one_row(accounts: Accounts, log: Log) -> No
         gateway.admin("DELETE", "/api/mappings/logged")
         gateway.admin("DELETE", "/api/mappings/to-one")
         upstream.close()
+
+
+def test_the_log_is_pruned_when_it_is_asked_for(accounts: Accounts, log: Log) -> None:
+    """By the worker, who tells how many rows went, and how much room the rest takes."""
+    book(log.client, mapped("long ago"), process="pruned", seq=time.time_ns())
+    log.catch_up()
+    assert [one.row.request_id for one in log.rows()] == ["long ago"]
+    with log.caught_up():
+        reply = accounts.gateway.admin("POST", "/api/logs/prune")
+    assert (reply.status, reply.json()["removed"]) == (200, 1)
+    assert reply.json()["bytes"] > 0
+    assert log.rows() == []
+    assert accounts.gateway.request("POST", "/api/logs/prune").status == 401
 
 
 def test_hostile_names_are_only_text(accounts: Accounts, log: Log) -> None:

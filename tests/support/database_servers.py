@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from app.certificate_files import CertificateFiles
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.errors import DatabaseAway
@@ -133,6 +135,13 @@ def postgresql(folder: Path) -> DatabaseServer:
 
 
 SERVERS: dict[str, Callable[[Path], DatabaseServer]] = {"mariadb": mariadb, "postgresql": postgresql}
+
+
+DATABASE_KINDS = [
+    "sqlite",
+    *(pytest.param(name, marks=[pytest.mark.soak, pytest.mark.timeout(300)]) for name in SERVERS),
+]
+"""For tests of all three: servers take long to start."""
 
 
 def new_server(name: str) -> DatabaseServer:

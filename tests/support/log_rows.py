@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from app.certificate_files import CertificateFiles
@@ -109,6 +112,23 @@ class Log:
         """All that has ended is counted and written."""
         roll_up(self.client)
         self._writer.work()
+
+    @contextmanager
+    def caught_up(self) -> Iterator[None]:
+        """Again and again meanwhile, for what waits for the worker."""
+        stopping = threading.Event()
+
+        def work() -> None:
+            while not stopping.wait(0.05):
+                self.catch_up()
+
+        worker = threading.Thread(target=work)
+        worker.start()
+        try:
+            yield
+        finally:
+            stopping.set()
+            worker.join()
 
     def rows(self) -> list[KeptRow]:
         """All that was written, the latest first."""

@@ -10,10 +10,8 @@ from sqlalchemy import inspect
 
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.migrating import bring_up_to_date
-from tests.support.database_servers import SERVERS, DatabaseServer, new_server
+from tests.support.database_servers import DATABASE_KINDS, DatabaseServer, new_server
 from tests.support.databases import sqlite_database
-
-KINDS = ["sqlite", *(pytest.param(name, marks=[pytest.mark.soak, pytest.mark.timeout(300)]) for name in SERVERS)]
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +29,7 @@ def server_of() -> Iterator[Callable[[str], DatabaseServer]]:
         server.stop()
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=DATABASE_KINDS)
 def opened(
     request: pytest.FixtureRequest, tmp_path: Path, server_of: Callable[[str], DatabaseServer]
 ) -> Iterator[Callable[[], WorkerDatabase]]:

@@ -18,17 +18,22 @@ from app.routes.admin.lists import NEXT, PAGED
 from app.routes.admin.logs.export import TYPES, export_answer
 from app.routes.admin.logs.row_answers import call_answer, row_answer, written
 from app.routes.openapi.operation import operation
+from app.storage.request_log.pruning_orders import PruningOrders
 from app.storage.request_log.reading import RequestLog, is_place
 
 COUNTED = {
     "count": Whole(meaning="Of all that match"),
     "is_more": YesOrNo(meaning="Whether counting was given up there, and there may be more"),
 }
+PRUNED = {
+    "removed": Whole(meaning="Rows"),
+    "bytes": Whole(meaning="What the log takes now, with its journal"),
+}
 FORMAT = {"format": OneOf(tuple(TYPES), default="csv")}
 
 
 def add_log_routes(admin: Blueprint, gateway: Gateway) -> None:
-    log = RequestLog(gateway.database)
+    log, orders = RequestLog(gateway.database), PruningOrders(gateway.redis)
 
     @admin.get("/logs")
     @operation(query={**FILTERS, **PAGED}, answer={"logs": Listed(ROW), "next": NEXT})
@@ -52,6 +57,12 @@ def add_log_routes(admin: Blueprint, gateway: Gateway) -> None:
     def export_logs(asked: Said) -> Answer:
         """Shows rows of the request log as a file, newest first: all that match."""
         return export_answer(log, parse_filter(asked), asked.choice("format"))
+
+    @admin.post("/logs/prune")
+    @operation(answer=PRUNED)
+    def prune_logs() -> Answer:
+        """Removes what is older than log_retention_days, or more than log_max_bytes hold. The worker does it, now."""
+        return jsonify(success=True, **orders.order()._asdict())
 
     @admin.get("/logs/<request_id>")
     @operation(answer={"request": CALL, "attempts": Listed(ROW), "bodies": BODIES})

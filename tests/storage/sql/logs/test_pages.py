@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from sqlalchemy import Connection, create_engine
@@ -17,6 +17,7 @@ from app.storage.sql.logs import pages
 from app.storage.sql.logs.inserting import insert_rows
 from app.storage.sql.logs.pages import Place, count_rows, read_page, read_request
 from app.storage.sql.tables import metadata
+from tests.support.database_servers import DATABASE_KINDS, DatabaseServer
 from tests.support.log_rows import NOON_MS, fits
 
 
@@ -54,13 +55,22 @@ def rows() -> list[KeptRow]:
     return made
 
 
-@pytest.fixture(scope="module")
-def log(rows: list[KeptRow]) -> Iterator[Connection]:
-    with create_engine("sqlite://").connect() as connection:
+@pytest.fixture(scope="module", params=DATABASE_KINDS)
+def log(
+    request: pytest.FixtureRequest, rows: list[KeptRow], server_of: Callable[[str], DatabaseServer]
+) -> Iterator[Connection]:
+    """All of them, in each kind of database."""
+    engine = create_engine("sqlite://") if request.param == "sqlite" else server_of(request.param).database().engine
+    with engine.connect() as connection:
+        metadata.drop_all(connection)
         metadata.create_all(connection)
         for begin in range(0, len(rows), 100):
             insert_rows(connection, rows[begin : begin + 100])
         yield connection
+        connection.rollback()
+        metadata.drop_all(connection)
+        connection.commit()
+    engine.dispose()
 
 
 def asked(**said: str) -> LogFilter:
