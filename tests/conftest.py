@@ -38,13 +38,13 @@ LONG = ("launcher", "browser", "worker", "servers", "end_to_end", "storage", "ro
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Where tests of one mark are asked for (`-m "timing and ..."`), modules without it are not even imported.
 
-    A fixture of the conftest beside them may bring it.
+    A fixture of the conftest beside them, or above, may bring it.
     """
     mark = str(config.option.markexpr).partition(" ")[0]
     if mark not in ("timing", "soak") or not collection_path.match("test_*.py"):
         return None
-    beside = collection_path.with_name("conftest.py")
-    texts = [path.read_text() for path in (collection_path, beside) if path.exists()]
+    above = [folder / "conftest.py" for folder in collection_path.parents if HERE in folder.parents]
+    texts = [path.read_text() for path in (collection_path, *above) if path.exists()]
     return not any(f"mark.{mark}" in text for text in texts) or None
 
 

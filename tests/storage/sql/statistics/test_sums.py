@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import combinations
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -20,24 +19,15 @@ from app.core.statistics.sums.spans import DAY_MS
 from app.core.statistics.tallies import RELATIVE_ERROR
 from app.storage.request_log.packed import KeptRow
 from app.storage.sql.database import WorkerDatabase
-from app.storage.sql.migrating import bring_up_to_date
 from app.storage.sql.statistics import reading
 from app.storage.sql.statistics.writing import add_rows
 from tests.support.added_up import FIELDS, added_up, percentile, told
-from tests.support.databases import row, sqlite_database
+from tests.support.databases import row
 from tests.support.log_rows import NOON_MS
 
 NOW_MS = NOON_MS - NOON_MS % HOUR_MS + 40 * 60_000
 SPAN = Range(NOW_MS - NOW_MS % HOUR_MS - 7 * HOUR_MS, NOW_MS - NOW_MS % HOUR_MS + HOUR_MS)
 OUTCOMES = ("ok", "ok", "ok", "server_error", "timeout", "client_gone", "refused", "interrupted", "answered_here")
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[WorkerDatabase]:
-    database = sqlite_database(tmp_path)
-    bring_up_to_date(database)
-    yield database
-    database.close()
 
 
 def add(database: WorkerDatabase, rows: Sequence[KeptRow], at_once: int = 5_000) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
@@ -17,22 +15,13 @@ from app.core.statistics.sums.question import Question
 from app.core.statistics.sums.rooms import OTHER
 from app.core.statistics.sums.spans import HOURS_KEPT_MS, QUARTERS_KEPT_MS
 from app.storage.sql.database import WorkerDatabase
-from app.storage.sql.migrating import bring_up_to_date
 from app.storage.sql.statistics import reading, tables, writing
 from app.storage.sql.statistics.pruning import prune
 from app.storage.sql.statistics.writing import add_rows
-from tests.support.databases import row, sqlite_database
+from tests.support.databases import row
 from tests.support.log_rows import NOON_MS
 
 HOUR_OF_NOON_MS = NOON_MS - NOON_MS % HOUR_MS
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[WorkerDatabase]:
-    database = sqlite_database(tmp_path)
-    bring_up_to_date(database)
-    yield database
-    database.close()
 
 
 def held(database: WorkerDatabase, *names: str) -> list[int]:
