@@ -25,6 +25,7 @@ from packaging.utils import canonicalize_name
 from app.config import Config, load_config
 from app.core.setting_table import GATEWAY_SETTINGS, LIMITS, SETTINGS
 from app.storage.connections import STATS_ROLLED_AT, Redis
+from app.wire.database_url import parse_database_url
 from tests.support.clone import LOCKS, clone, make
 from tests.support.environ import clean_environ
 from tests.support.gateway import free_port
@@ -433,6 +434,21 @@ def test_the_compose_file_is_yaml_and_holds_no_password() -> None:
     assert "requirepass ${REDIS_PASSWORD:?" in compose["configs"]["redis"]["content"]
     assert "${ADMIN_TOKEN:?" in services["web"]["environment"]["ADMIN_TOKEN"]
     for use in re.findall(r"\$\{(?:REDIS_PASSWORD|ADMIN_TOKEN)[^}]*\}", text("docker-compose.yml")):
+        assert ":?" in use, "a secret must have no default"
+
+
+def test_web_and_worker_share_what_the_request_log_stands_in() -> None:
+    """One volume for SQLite; with deploy/compose.sql.yml one MySQL, which is waited for and whose password is given."""
+    yaml = pytest.importorskip("yaml")
+    services = yaml.safe_load(text("docker-compose.yml"))["services"]
+    in_sql = yaml.safe_load(text("deploy/compose.sql.yml"))["services"]
+    for name in ("web", "worker"):
+        folder = services[name]["environment"]["DATA_DIR"]
+        assert services[name]["volumes"] == [f"gateway-data:{folder}"]
+        assert in_sql[name]["depends_on"]["mysql"]["condition"] == "service_healthy"
+        url = in_sql[name]["environment"]["DATABASE_URL"]
+        assert parse_database_url(re.sub(r"\$\{[^}]*\}", "secret", url)).host == "mysql"
+    for use in re.findall(r"\$\{DATABASE_PASSWORD[^}]*\}", text("deploy/compose.sql.yml")):
         assert ":?" in use, "a secret must have no default"
 
 

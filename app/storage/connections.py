@@ -61,6 +61,7 @@ LOG_BODIES_BYTES = "apiproxy:{bodies}:bytes"  # of all of them
 LOG_LAST_ID = STATS + "log_last_id"  # of any row; no id is given twice
 LOG_WAITING = STATS + "log_waiting"  # list: rows that wait to be written into the SQL database
 LOG_DROPPED = STATS + "log_dropped"  # rows that were given up, ever
+LOG_DROPPED_LATELY = STATS + "log_dropped_lately"  # the same, until none was for a day
 LOG_DATABASE = STATS + "log_database"  # the id of the database that the worker writes
 LOG_PRUNING = STATS + "log_pruning"  # list: orders to prune the log
 LOG_PRUNED = STATS + "log_pruned:"  # + order: list with what came of it

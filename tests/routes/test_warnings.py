@@ -15,10 +15,11 @@ from app.core.warnings.warning import KINDS
 from app.gateway import Gateway, build_gateway
 from app.routes.admin.warnings.facts import Facts
 from app.storage.catalog import access_tokens, channels, mappings, prices, settings
-from app.storage.connections import CHANNELS_SET, MAPPINGS, STATS_ROLLED_AT, Redis
+from app.storage.connections import CHANNELS_SET, LOG_DROPPED_LATELY, MAPPINGS, STATS_ROLLED_AT, Redis
 from app.storage.costs.costs import Costs
 from app.storage.costs.stored import StoredCosts
 from app.storage.embedded import EmbeddedRedis
+from app.storage.request_log.waiting import WaitingRows
 from app.storage.tasks.stored import StoredTasks
 from app.storage.tasks.task import TaskState
 from tests.support.channels import said_of_channel
@@ -78,6 +79,17 @@ def test_a_worker_that_is_silent_or_never_spoke_is_told_of(warned: Warned, ago_s
     assert warned.codes == {"worker_silent"}
     warned.roll_up()
     assert warned.codes == set()
+
+
+def test_a_log_that_is_not_written_is_told_of_and_what_was_lost(warned: Warned) -> None:
+    """As the worker says it; what is lost for a day."""
+    waiting = WaitingRows(warned.redis)
+    waiting.tell_trouble("SQLite has no room left")
+    assert warned.codes == {"database_away"}
+    waiting.tell_trouble("")
+    waiting.count_dropped(3)
+    assert warned.codes == {"log_rows_dropped"}
+    assert 0 < warned.redis.ttl(LOG_DROPPED_LATELY) <= 86_400
 
 
 def test_what_redis_refuses_is_told_while_it_does(warned: Warned) -> None:

@@ -12,8 +12,9 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,10 @@ from app.storage.sql.errors import DatabaseAway
 from app.wire.database_url import parse_database_url
 from tests.support.gateway import free_port
 from tests.support.waiting import wait_until
+from tests.support.worker_process import children_of, has_ended
 
 PASSWORD = "p@ss/w#rd?"
+_MARIADBD = shutil.which("mariadbd") or "/usr/sbin/mariadbd"
 _QUOTED = "p%40ss%2Fw%23rd%3F"
 
 
@@ -51,9 +54,13 @@ class DatabaseServer:
 
     def kill(self) -> None:
         """kill -9 of the server, and of what it started."""
+        children = children_of(self.process.pid)
         self.process.kill()
         self.process.wait()
-        wait_until(self._is_gone, "its processes are gone")
+        for child in children:
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+            wait_until(partial(has_ended, child), "its processes are gone")
 
     def stop(self) -> None:
         if self.process.poll() is None:
@@ -75,12 +82,7 @@ class DatabaseServer:
 
     def _pids(self) -> list[int]:
         """The server's and those of its children."""
-        found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True)
-        return [self.process.pid, *map(int, found.stdout.split())]
-
-    def _is_gone(self) -> bool:
-        found = subprocess.run(["fuser", "-s", str(self.folder / "data")], capture_output=True)
-        return found.returncode != 0 or shutil.which("fuser") is None
+        return [self.process.pid, *children_of(self.process.pid)]
 
     def _answers(self) -> bool:
         assert self.process.poll() is None, (self.folder / "log").read_text()
@@ -106,9 +108,9 @@ def mariadb(folder: Path) -> DatabaseServer:
         f"CREATE USER gateway@'%' IDENTIFIED BY '{PASSWORD}';",
         "GRANT ALL ON gateway.* TO gateway@'%';",
     ]
-    _run(["mariadbd", "--no-defaults", f"--datadir={data}", "--bootstrap"], given="\n".join(said).encode())
+    _run([_MARIADBD, "--no-defaults", f"--datadir={data}", "--bootstrap"], given="\n".join(said).encode())
     command = [
-        *("mariadbd", "--no-defaults", f"--datadir={data}", f"--socket={folder}/s", f"--port={port}"),
+        *(_MARIADBD, "--no-defaults", f"--datadir={data}", f"--socket={folder}/s", f"--port={port}"),
         *("--bind-address=127.0.0.1", "--innodb-buffer-pool-size=64M", "--skip-name-resolve"),
     ]
     url = f"mysql://gateway:{_QUOTED}@127.0.0.1:{port}/gateway"

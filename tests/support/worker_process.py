@@ -35,6 +35,16 @@ def tasks_process(worker_pid: int) -> int:
     return 0
 
 
+def children_of(pid: int) -> list[int]:
+    """Ids of the processes that a process started, and whose parent it still is."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if _state(entry)[1] == pid:
+                found.append(int(entry.name))
+    return found
+
+
 def has_ended(pid: int) -> bool:
     with suppress(OSError):
         return _state(Path(f"/proc/{pid}"))[0] == "Z"

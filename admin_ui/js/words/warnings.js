@@ -13,6 +13,14 @@ export const WARNING_WORDS = {
     'The worker does not run, so statistics and tasks wait. Start it: python -m worker',
     '工作进程未在运行，统计和任务都在等待。请启动：python -m worker',
   ],
+  warning_database_away: [
+    'The SQL database cannot be written, so the request log and its statistics wait in Redis. Calls go on: {what}',
+    '无法写入 SQL 数据库，请求日志及其统计在 Redis 中等待，调用不受影响：{what}',
+  ],
+  warning_log_rows_dropped: [
+    'Rows of the request log found no room to wait in the last day and are lost: {what}',
+    '最近一天有请求日志记录因等待空间已满而丢失：{what}',
+  ],
   warning_keys_unreadable: [
     'ENCRYPTION_KEY does not open keys of these channels; put the key that does behind a comma: {what}',
     'ENCRYPTION_KEY 无法解密以下渠道的密钥；请在逗号后补上原来的值：{what}',

@@ -33,6 +33,12 @@ class Service(NamedTuple):
     """Why the keys file does not count as it stands; empty: it does."""
     ended_tasks: Iterable[EndedTask]
     """The latest first."""
+    log_trouble: str = ""
+    """Why the request log is not written; empty: it is."""
+    log_waiting: int = 0
+    """So many of its rows wait to be."""
+    log_dropped: int = 0
+    """So many found no room to wait lately."""
 
 
 def of_service(seen: Service, now_ms: int) -> Iterator[GatewayWarning]:
@@ -42,6 +48,11 @@ def of_service(seen: Service, now_ms: int) -> Iterator[GatewayWarning]:
         yield warning("catalog_in_doubt", seen.doubt)
     if not seen.worker_is_alive:
         yield warning("worker_silent")
+    if seen.log_trouble:
+        waiting = f"{seen.log_waiting:,} rows wait" if seen.log_waiting != 1 else "1 row waits"
+        yield warning("database_away", f"{seen.log_trouble} ({waiting})")
+    if seen.log_dropped:
+        yield warning("log_rows_dropped", f"{seen.log_dropped:,}")
     if seen.keys_file_trouble:
         yield warning("keys_file_not_taken", seen.keys_file_trouble)
     if not seen.has_prices:

@@ -48,6 +48,16 @@ KINDS: Final = {
     "worker_silent": Kind(
         Severity.ERROR, "The worker does not run, so statistics and tasks wait; start it", f"{_OPERATIONS}#starting"
     ),
+    "database_away": Kind(
+        Severity.ERROR,
+        "The SQL database cannot be written, so the request log and its statistics wait",
+        f"{_OPERATIONS}#the-request-log",
+    ),
+    "log_rows_dropped": Kind(
+        Severity.ERROR,
+        "Rows of the request log found no room to wait in the last day and are lost",
+        f"{_OPERATIONS}#the-request-log",
+    ),
     "keys_unreadable": Kind(
         Severity.ERROR,
         "ENCRYPTION_KEY does not open keys of these channels; put theirs behind a comma",

@@ -6,6 +6,8 @@ above `STRANGERS_A_SECOND` that anybody can have us refuse.
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
@@ -14,12 +16,16 @@ import orjson
 from app.core.request_log.rows import LogRow, rows_of
 from app.core.statistics.events import RequestEvent
 from app.core.statistics.windows import SECOND_MS, believed_ms
-from app.storage.connections import LOG_DROPPED, LOG_LAST_ID, LOG_WAITING, Redis
+from app.core.wording import counted
+from app.storage.connections import LOG_LAST_ID, LOG_WAITING, Redis
 from app.storage.request_log import waiting
+
+log = logging.getLogger(__name__)
 
 STRANGERS_A_SECOND: Final = 10
 SECONDS_KNOWN: Final = 120
 """Web processes tell of one second at different times."""
+TOLD_EVERY_S: Final = 60.0
 AT_ONCE: Final = 1_000
 """So many rows go into one command."""
 
@@ -41,6 +47,8 @@ class LogBook:
         self._redis: Any = redis_client
         self._strangers: dict[int, int] = {}
         """How many calls of strangers ended in each of the latest seconds in which some did."""
+        self._dropped = 0
+        self._tells_s = 0.0
 
     def prepare(self, events: Sequence[RequestEvent], now_ms: int) -> Booking:
         """What is to be written of events in the order in which they came. Raises redis.RedisError."""
@@ -62,7 +70,16 @@ class LogBook:
             else:
                 dropped += len(bodies)
             id += len(bodies)
+        self._tell(dropped)
         return Booking(rows, dropped, id)
+
+    def _tell(self, dropped: int) -> None:
+        """Once in a while, how many rows found no room."""
+        self._dropped += dropped
+        if self._dropped and time.monotonic() >= self._tells_s:
+            text = "%s of the request log were dropped: %s wait for the SQL database already"
+            log.error(text, counted(self._dropped, "row"), f"{waiting.MOST_WAITING:,}")
+            self._dropped, self._tells_s = 0, time.monotonic() + TOLD_EVERY_S
 
     def _rows_of(self, event: RequestEvent, now_ms: int) -> list[LogRow]:
         try:
@@ -86,6 +103,6 @@ class LogBook:
         for at in range(0, len(booking.rows), AT_ONCE):
             pipe.rpush(LOG_WAITING, *booking.rows[at : at + AT_ONCE])
         if booking.dropped:
-            pipe.incrby(LOG_DROPPED, booking.dropped)
+            waiting.queue_dropped(pipe, booking.dropped)
         if booking.rows or booking.dropped:
             pipe.set(LOG_LAST_ID, booking.last_id)

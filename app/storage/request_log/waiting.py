@@ -8,18 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import UnionType
-from typing import Any, Final, get_args, get_origin, get_type_hints
+from typing import Any, Final, NamedTuple, get_args, get_origin, get_type_hints
 
 import orjson
 
 from app.core.request_log.rows import LogRow
-from app.storage.connections import LOG_DATABASE, LOG_DROPPED, LOG_LAST_ID, LOG_TROUBLE, LOG_WAITING, Redis
+from app.storage.connections import (
+    LOG_DATABASE,
+    LOG_DROPPED,
+    LOG_DROPPED_LATELY,
+    LOG_LAST_ID,
+    LOG_TROUBLE,
+    LOG_WAITING,
+    Redis,
+)
 from app.storage.request_log.packed import KeptRow
 
 MOST_WAITING: Final = 50_000
 """Rows; about 20 MB of Redis. docs/operations.md says it."""
 TROUBLE_S: Final = 60
 """For how long trouble is believed that nobody tells again."""
+DROPPED_LATELY_S: Final = 86_400
 
 _FIELDS: Final = len(LogRow._fields)
 
@@ -88,6 +97,32 @@ def _fits(kinds: tuple[type, ...]) -> bool:
     return True
 
 
+class LogTrouble(NamedTuple):
+    text: str
+    """Why nothing is written; empty: it is."""
+    waiting: int
+    """Rows."""
+    dropped: int
+    """Rows, until none was for a day."""
+
+
+def trouble_of_log(redis_client: Redis) -> LogTrouble:
+    """For who is to be warned. Raises redis.RedisError."""
+    with redis_client.pipeline(transaction=False) as pipe:
+        pipe.get(LOG_TROUBLE)
+        pipe.llen(LOG_WAITING)
+        pipe.get(LOG_DROPPED_LATELY)
+        text, waiting, dropped = pipe.execute()
+    return LogTrouble((text or b"").decode(errors="replace"), waiting, int(dropped or 0))
+
+
+def queue_dropped(pipe: Any, count: int) -> None:
+    """Counts, in an open MULTI, rows that are given up."""
+    pipe.incrby(LOG_DROPPED, count)
+    pipe.incrby(LOG_DROPPED_LATELY, count)
+    pipe.expire(LOG_DROPPED_LATELY, DROPPED_LATELY_S)
+
+
 class WaitingRows:
     """The worker's end of the list. Each method raises redis.RedisError."""
 
@@ -105,7 +140,9 @@ class WaitingRows:
         return int(self._trim([LOG_WAITING, LOG_LAST_ID], [written[0], len(written), last_id]))
 
     def count_dropped(self, count: int) -> None:
-        self._redis.incrby(LOG_DROPPED, count)
+        with self._redis.pipeline(transaction=True) as pipe:
+            queue_dropped(pipe, count)
+            pipe.execute()
 
     def tell_database(self, id: str) -> None:
         """Says which database is written, for web processes to open the same."""

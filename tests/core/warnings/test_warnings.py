@@ -78,6 +78,8 @@ def test_what_nobody_else_can_reach_is_open_to_nobody_else() -> None:
         ({"doubt": "Redis lost the mappings"}, "catalog_in_doubt", "Redis lost the mappings"),
         ({"worker_is_alive": False}, "worker_silent", ""),
         ({"has_prices": False}, "prices_missing", ""),
+        ({"log_trouble": "away", "log_waiting": 1234}, "database_away", "away (1,234 rows wait)"),
+        ({"log_dropped": 1234}, "log_rows_dropped", "1,234"),
         ({"keys_file_trouble": "keys.txt is not there"}, "keys_file_not_taken", "keys.txt is not there"),
         ({"ended_tasks": (FAILED,)}, "tasks_failed", "7 (import_keys)"),
     ],

@@ -18,6 +18,7 @@ from app.gateway import Gateway
 from app.proxy.tokens.budget_admission import budget_of
 from app.routes.admin.prices import unpriced_models
 from app.storage.costs.stored import StoredCosts
+from app.storage.request_log.waiting import trouble_of_log
 from app.storage.statistics.stats import STALE_AFTER_S
 from app.storage.tasks.task import TaskState
 from app.waiting import Turns
@@ -58,6 +59,7 @@ class Facts:
             for task in gateway.tasks.list()
             if task.ended_at_ms is not None and task.state is not TaskState.CANCELLED
         ]
+        of_log = trouble_of_log(gateway.redis)
         return Service(
             refusals=(gateway.catalog.refused, recorder.refused if recorder is not None else ""),
             doubt=gateway.catalog.doubt,
@@ -65,6 +67,9 @@ class Facts:
             has_prices=bool(snapshot.prices.table.version),
             keys_file_trouble=gateway.keys_file.trouble if gateway.keys_file is not None else "",
             ended_tasks=ended,
+            log_trouble=of_log.text,
+            log_waiting=of_log.waiting,
+            log_dropped=of_log.dropped,
         )
 
     def _of_channels(self, snapshot: Snapshot, now_ms: int) -> Iterator[GatewayWarning]:
