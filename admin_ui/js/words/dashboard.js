@@ -44,7 +44,7 @@ const DASHBOARD_WORDS = {
   before30d: ['the 30 d before', '前 30 天'],
   now: ['now', '当前'],
   inFlight: ['In flight', '进行中'],
-  noneBefore: ['nothing to compare with {before}', '{before}没有可比数据'],
+  noneBefore: ['no figures of {before}', '{before}没有数据'],
   changeBefore: ['{change} vs. {before}', '较{before} {change}'],
   points: ['{difference} points', '{difference} 个百分点'],
   peaks: ['at most {peak}, {before} {peakBefore}', '最多 {peak}，{before}最多 {peakBefore}'],
