@@ -84,7 +84,9 @@ def gateway(own_server: EmbeddedRedis, own_redis: Redis, tmp_path: Path) -> Iter
     environ = {"JOURNAL_DIR": str(tmp_path / "journals"), "AUTH_KEY": TOKEN, "WEB_CONCURRENCY": "2"}
     gateway = GatewayProcess(own_server.url, environ).start()
     keys = ["sk-first-0001", "sk-second-0002"]
-    Accounts(gateway, upstream).add("one", keys, key_strategy="sequential")
+    accounts = Accounts(gateway, upstream)
+    accounts.clear()  # what the database had of the test before was restored into the empty Redis
+    accounts.add("one", keys, key_strategy="sequential")
     gateway.admin("PUT", "/api/settings", {"cooldown_min_s": 1})
     asked = ("POST", "/v1/chat/completions", '{"model": "m"}', BEARER)
     wait_until(lambda: all(gateway.request(*asked).status == 200 for _ in range(20)), "all processes know the keys")
