@@ -7,12 +7,16 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from typing import Any
 
 import orjson
 import redis
 
+from app.core.statistics.problems import MOST_OF_A_KIND
+from app.core.statistics.windows import PANEL_SPANS
 from app.storage.connections import STATS_BACKLOG, STATS_EVENTS, Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
+from app.storage.statistics.panels import PanelReader
 from app.storage.statistics.stats import Stats
 from tests.support.own_redis import kill, revive
 from tests.support.waiting import wait_until
@@ -133,3 +137,23 @@ def check(client: Redis, sent: dict[str, tuple[int, int]]) -> None:
             assert (figures["requests"], figures["errors"]) == (count, errors)
             assert figures["request_bytes"] == 3 * count
             assert sum(figures["series"]["requests"]) == count
+    for endpoint, (count, errors) in sent.items():
+        check_panels(PanelReader(stats), endpoint, count, errors)
+
+
+def check_panels(reader: PanelReader, endpoint: str, count: int, errors: int) -> None:
+    """How they ended, in every window and in its chart; and each of the latest problems once."""
+    told: dict[str, Any] = {}
+
+    def settled() -> bool:
+        for window in PANEL_SPANS:
+            told[window] = orjson.loads(reader.read(window, endpoint, [endpoint], time.time_ns() // 1_000_000))
+        return all(one["traffic"]["figures"]["requests"] == count for one in told.values())
+
+    wait_until(settled, "the panels tell all", timeout_s=20)  # parts of endpoints are put off for some seconds
+    for panel in told.values():
+        outcomes = {name: ended for name, ended in panel["traffic"]["figures"]["outcomes"].items() if ended}
+        assert outcomes == {"ok": count - errors, "server_errors": errors}
+        assert {name: sum(line) for name, line in panel["traffic"]["chart"]["outcomes"].items()} == outcomes
+        problems = [one["request_id"] for one in panel["problems"] if one["endpoint"] == endpoint]
+        assert sorted(problems, key=int) == [str(7 * (errors - age)) for age in reversed(range(MOST_OF_A_KIND))]
