@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.failures import Failure
+from app.core.request_log.running import interrupted
 from app.core.statistics.events import BLAMELESS, RequestEvent
 from app.core.statistics.outcomes import COUNTED, ERRORS, OK, OUTCOMES, outcome_of
 from app.core.statistics.tallies import Tally
@@ -120,3 +121,9 @@ def test_what_has_no_outcome_is_no_request(changes: dict[str, Any]) -> None:
     with pytest.raises(TypeError):
         tally.add(event()._replace(**changes))
     assert tally.encode() == Tally().encode()
+
+
+def test_what_ended_with_its_process_is_no_error() -> None:
+    """A call that was told as going on, by a process that was killed: it counts, and blames nobody."""
+    tally = tally_of(interrupted(event(0)), interrupted(event(200)))
+    assert (tally.requests, tally.errors, tally.by_outcome()["ended"]) == (2, 0, 2)

@@ -214,3 +214,15 @@ def test_parts_of_endpoints_that_have_nothing_any_more_go(own_redis: Redis) -> N
         worker.run(NOW_MS + minutes * MINUTE_MS)
     assert own_redis.hkeys(STATS_PANEL_OF + "1h") == []
     assert own_redis.hkeys(STATS_PANEL_OF + "24h") == [b"/a"]
+
+
+@pytest.mark.parametrize("endpoint", [" ", "/a b", "</script>", "/ключ/中文", 'a\n\x00"b', ":", "None", "null"])
+def test_an_endpoint_is_only_text(own_redis: Redis, reader: PanelReader, endpoint: str) -> None:
+    """Any text can be an endpoint's name: it has its row and its traffic, and none of another's."""
+    roll_up(own_redis, event(endpoint=endpoint, status=500), event(endpoint="/other"))
+    answer = read(reader, endpoint, endpoint=endpoint)
+    assert answer["endpoint"] == endpoint
+    assert answer["traffic"]["figures"]["errors"] == answer["traffic"]["figures"]["requests"] == 1
+    rows = {row["endpoint"]: (row["state"], row["errors"]) for row in answer["endpoints"]}
+    assert rows == {endpoint: ("failing", 1), "/other": ("removed", 0)}
+    assert [one["endpoint"] for one in answer["problems"]] == [endpoint]
