@@ -62,9 +62,13 @@ class RunningCalls:
         """When it came, in ms since the epoch, and its id: by this they are ordered. It stays the same."""
         return int((self._clock_s + call.started_s) * 1000), call.request_id
 
+    def goes_on(self, call: Call) -> bool:
+        """Whether it has not ended, and so not told of its end."""
+        return call in self._calls.running
+
     def entry(self, call: Call) -> bytes | None:
         """Its event as it would be if it ended now; None where it has ended, or says what is no text."""
-        if call not in self._calls.running:
+        if not self.goes_on(call):
             return None
         if isinstance(call.asking, Attempts):
             tell_so_far(call, call.asking)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -120,9 +121,12 @@ def test_an_answer_that_nobody_reads_the_meaning_of_breaks(
 
 def test_a_call_that_has_ended_is_none(room: EngineRoom, upstream: Upstream, client: Client) -> None:
     """Also one that ends by itself before its turn to be ended comes: its connection serves others."""
+    go = threading.Event()
+    upstream.handler = lambda peer: (peer.read_request(), go.wait(5), peer.answer())[0] and None
     calling = gevent.spawn(lambda: content(room.call(upstream, client)))
     wait_until(lambda: room.engine.calls.active, "it goes on", sleep=gevent.sleep)
     [call] = room.engine.calls.running
+    go.set()
     calling.get(timeout=5)
     call.break_in()
     assert not RunningCalls(room.engine.calls).end("id")

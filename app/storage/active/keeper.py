@@ -48,6 +48,9 @@ class LocalCalls(Protocol):
     def place_of(self, call: Any) -> Place:
         """When it came, in ms since the epoch, and its id."""
 
+    def goes_on(self, call: Any) -> bool:
+        """Whether it has not ended, and so not told of its end."""
+
     def entry(self, call: Any) -> bytes | None:
         """Its event as it would be if it ended now; None where it has ended."""
 
@@ -132,7 +135,15 @@ class ActiveKeeper:
             if not write(self._redis, self._id, self._name, entries) and self._known:
                 are_known = False
             self._known.update(entries)
+            self._remove_late(calls[at : at + AT_ONCE])
         return are_known
+
+    def _remove_late(self, calls: Sequence[Any]) -> None:
+        """Those that ended while Redis was told: their events may have been booked before."""
+        ended = self._ids([call for call in calls if not self._calls.goes_on(call)]) & self._known
+        if ended:
+            remove(self._redis, self._id, self._name, ended, are_all=False)
+            self._known -= ended
 
     def _remove_ended(self, running: set[str]) -> None:
         ended = list(self._known - running)

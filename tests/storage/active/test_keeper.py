@@ -46,8 +46,16 @@ class Calls:
     def place_of(self, call: Place) -> Place:
         return call
 
+    def goes_on(self, call: Place) -> bool:
+        return call in self.places
+
     def entry(self, call: Place) -> bytes | None:
-        return encode(mapped(call[1], ended_at_ms=call[0] + 500)) if call in self.places else None
+        """One that is called `brief` ends while it is told."""
+        if call not in self.places:
+            return None
+        if call[1] == "brief":
+            self.finish("brief")
+        return encode(mapped(call[1], ended_at_ms=call[0] + 500))
 
     def end(self, request_id: str) -> bytes | None:
         self.ended.append(request_id)
@@ -96,6 +104,16 @@ def test_redis_knows_the_calls_that_go_on(own_redis: Redis, begin: Begin) -> Non
     wait_until(lambda: told(own_redis) == {"b"}, "it forgets what has ended")
     calls.finish("b")
     wait_until(lambda: not own_redis.exists(ACTIVE, ACTIVE_OF + "p"), "nothing is left")
+
+
+def test_a_call_that_ends_while_it_is_told_leaves_nothing(
+    own_redis: Redis, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its event may be booked by then, so nobody else would take it away if the process died now."""
+    monkeypatch.setattr(keeper_module, "RENEWED_S", 60.0)
+    calls = begin()
+    calls.begin("a", "brief")
+    wait_until(lambda: told(own_redis) == {"a"} and calls.count() == 1, "only that one is left")
 
 
 def test_a_process_counts_for_twenty_seconds_from_its_latest_renewal(own_redis: Redis, begin: Begin) -> None:
