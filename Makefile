@@ -12,7 +12,7 @@ PIP_INSTALL := $(PY) -m pip install --disable-pip-version-check --require-hashes
 export PYTHONPATH := $(CURDIR)$(if $(PYTHONPATH),:$(PYTHONPATH))
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev demo compile test soak test-servers coverage bench lint fmt settings-page seed health stats blacklist reset-keys lock clean docker-build docker-run
+.PHONY: help run dev demo pictures compile test soak test-servers coverage bench lint fmt settings-page seed health stats blacklist reset-keys lock clean docker-build docker-run
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ dev: $(VENV)/installed-dev ## the same, and loads the code again when it changes
 
 demo: $(VENV)/installed-run ## start a gateway with 30 days of made-up calls, to look at (ARGS="--port 8100")
 	@exec $(PY) -m scripts.demo $(ARGS)
+
+pictures: $(VENV)/installed-dev ## take README's pictures anew, of that gateway (wants chromium)
+	@exec $(PY) -m scripts.demo --pictures docs $(ARGS)
 
 compile: $(VENV)/installed-compile ## compile the hot path: a small call costs about half (wants a C compiler)
 	@$(PY) scripts/compile.py

@@ -18,13 +18,13 @@ from typing import Any
 
 from app.config import ROOT
 from app.core.statistics.events import RequestEvent
-from app.storage.connections import open_redis
+from app.storage.connections import LOG_WAITING, Redis, open_redis
 from app.storage.embedded import embedded_url
 from app.storage.statistics.envelopes import backlog, encode, pack, push
 
 AT_ONCE = 500
 MOST_WAITING = 20_000
-"""Events that the worker has not booked yet."""
+"""Events that the worker has not booked yet, and rows of the log that are not in the database."""
 START_S = 30.0
 
 
@@ -70,10 +70,10 @@ class DemoGateway:
                 waiting.append(encode(event))
                 if len(waiting) == AT_ONCE:
                     send()
-                    while backlog(client) > MOST_WAITING:
+                    while _waiting(client) > MOST_WAITING:
                         time.sleep(0.1)
             send()
-            while backlog(client):
+            while _waiting(client):
                 time.sleep(0.1)
         return many
 
@@ -102,3 +102,7 @@ class DemoGateway:
                 self.stop()
                 raise SystemExit(f"the gateway did not answer within {START_S:g} s")
             time.sleep(0.1)
+
+
+def _waiting(client: Redis) -> int:
+    return backlog(client) + int(client.llen(LOG_WAITING))

@@ -37,7 +37,7 @@ ANTHROPIC = ("claude-sonnet-4-5", "claude-haiku-4-5", "claude-opus-4-1")
 GEMINI = ("gemini-2.5-pro", "gemini-2.5-flash")
 
 _CHANNELS: tuple[tuple[str, list[str], tuple[str, ...], int, int], ...] = (
-    ("OpenAI", ["openai", "responses"], (*OPENAI, "slow-demo"), 10, 6),
+    ("OpenAI", ["openai", "responses"], OPENAI, 10, 6),
     ("OpenAI backup", ["openai", "responses"], OPENAI, 5, 3),
     ("Azure EU", ["openai"], ("gpt-5", "gpt-5-mini", "gpt-4.1"), 5, 2),
     ("Anthropic", ["anthropic"], ANTHROPIC, 10, 5),

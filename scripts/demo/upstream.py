@@ -12,8 +12,8 @@ WORDS = (
     "Hello! In five languages: hello (English), hola (Spanish), bonjour (French), 你好 (Chinese), habari (Swahili). "
     "Shall I explain how each of them is used, and when another greeting would be more polite?"
 ).split(" ")
-SLOW = "slow"
-"""A model of this name takes its time for each word, so that its calls can be seen while they run."""
+SLOWLY = "Take your time."
+"""Who says so gets each word late, so that the call can be seen while it goes on."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -32,7 +32,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not asked.get("stream"):
             self._whole(_anthropic_whole() if is_anthropic else _openai_whole())
             return
-        pause_s = 1.5 if SLOW in str(asked.get("model")) else 0.02
+        pause_s = 3.0 if SLOWLY.encode() in body else 0.02
         try:
             self._stream(_anthropic_events() if is_anthropic else _openai_events(), pause_s)
         except OSError:

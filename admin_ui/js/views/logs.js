@@ -69,7 +69,7 @@ function Log({ query }) {
   const asked = toAsk(said);
   const what = JSON.stringify(asked);
   const pages = usePages(what);
-  const { data, problem } = useReading(() => readLogs({ ...asked, after: pages.after, limit: PAGE }), JSON.stringify([what, pages.after]));
+  const { data, problem, load } = useReading(() => readLogs({ ...asked, after: pages.after, limit: PAGE }), JSON.stringify([what, pages.after]));
   const counted = useCount(asked, what);
   const rows = data?.logs ?? [];
   const isFiltered = isNarrowed(said);
@@ -77,7 +77,7 @@ function Log({ query }) {
     <section class="panel channels logs">
       <div class="panel-head">
         <h2>${t('theLog')} ${counted && html`<small>${counted}</small>`}</h2>
-        <${FileActions} asked=${asked} />
+        <${FileActions} asked=${asked} load=${load} />
       </div>
       <p class="soft">${t('logsText')}</p>
       <${Filters} asked=${said} />
