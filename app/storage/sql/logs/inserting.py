@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from operator import itemgetter, le
 from typing import Any, Final
 
 import orjson
@@ -102,7 +103,15 @@ _MOST: Final = tuple(map(_most, LogRow._fields))
 _CUTTERS: Final = tuple(_cutter(name) for name in TRAITS)
 
 
-def _cut(traits: Traits) -> list[Any]:
+_TEXTS: Final = [place for place, name in enumerate(TRAITS) if longest(log_traits.c[name]) is not None]
+_LENGTHS: Final = [longest(log_traits.c[TRAITS[place]]) for place in _TEXTS]
+_texts_of = itemgetter(*_TEXTS)
+
+
+def _cut(traits: Traits) -> Sequence[Any]:
+    texts = _texts_of(traits)
+    if all(map(le, map(len, texts), _LENGTHS)) and "\0" not in "".join(texts):
+        return traits  # as nearly all are
     return [cut(value) for cut, value in zip(_CUTTERS, traits, strict=True)]
 
 

@@ -1,0 +1,22 @@
+"""How fast rows go into SQLite, by the CPU that they cost."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.storage.sql.database import WorkerDatabase
+from app.storage.sql.statistics.writing import add_rows
+from benchmarks.log_writing import member, put
+from tests.support.log_rows import NOON_MS
+
+ROWS = 10_000
+LEAST_ROWS_A_S = 7_000
+"""Of one core. The promise is 20,000 of a log alone, which docs/benchmarks.md tells; here a machine may be slow and busy."""
+
+
+@pytest.mark.timing
+def test_rows_go_in_as_fast_as_they_may_come(file_database: WorkerDatabase) -> None:
+    """With all indexes and with statistics, unpacked as they wait in Redis."""
+    members = [member(number, NOON_MS + number // 20, few=True) for number in range(ROWS)]
+    cpu_s, _ = put(file_database, members, [add_rows])
+    assert ROWS / cpu_s > LEAST_ROWS_A_S
