@@ -195,6 +195,11 @@ class Tally:
         }
 
 
+def requests_in(encoded: bytes) -> int:
+    """How many requests an encoded tally counts."""
+    return int(orjson.loads(encoded)[0])
+
+
 def _describe_durations(sum_us: int, bins: Bins) -> dict[str, float | None]:
     if not bins:
         return dict.fromkeys(("avg", "p50", "p95", "p99"))

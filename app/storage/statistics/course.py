@@ -12,12 +12,12 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from app.core.statistics.tallies import Tally
+from app.core.statistics.tallies import Tally, requests_in
 from app.core.statistics.windows import HOUR_MS, MINUTE_MS
 from app.storage.connections import STATS_HOUR, STATS_MINUTE, STATS_TOTAL, Redis
 
-STEP_TALLIES: Final = 200
-"""So many are read at once, which takes 2 to 4 ms."""
+STEP_TALLIES: Final = 100
+"""So many are read at once, which takes 1 to 3 ms."""
 
 _NAMES: Final = {MINUTE_MS: STATS_MINUTE, HOUR_MS: STATS_HOUR}
 _UNKNOWN: Final = {"usage": None, "cost_usd": None}
@@ -28,7 +28,8 @@ class Course(NamedTuple):
     """One endpoint's."""
 
     endpoint: str
-    points: list[orjson.Fragment]
+    points: orjson.Fragment
+    """A JSON array."""
 
 
 class Courses:
@@ -46,7 +47,7 @@ class Courses:
         for _, stored in self._stored(HOUR_MS, range(from_ms // HOUR_MS, -(-to_ms // HOUR_MS)), names):
             for name, encoded in zip(names, stored, strict=True):
                 if encoded is not None:
-                    requests[name] += Tally.decode(encoded).requests
+                    requests[name] += requests_in(encoded)
         return [name.decode() for name, _ in sorted(requests.items(), key=lambda one: (-one[1], one[0]))]
 
     def read(self, begins: Sequence[int], to_ms: int, unit_ms: int, endpoints: Sequence[str]) -> list[Course]:
@@ -88,7 +89,7 @@ class Courses:
             told.append(points.get(place) or _point(at_ms, _NOTHING))
             if place % STEP_TALLIES == 0:
                 self._pause()
-        return Course(endpoint, told)
+        return Course(endpoint, orjson.Fragment(orjson.dumps(told)))
 
 
 def _tell(told: dict[str, dict[int, orjson.Fragment]], sums: dict[str, Tally], point: int, at_ms: int) -> None:
