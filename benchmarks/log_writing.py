@@ -1,9 +1,9 @@
 """What the request log costs the worker: `python -m benchmarks.log_writing [database url]`.
 
 Rows as they wait in Redis go into a database, in batches, with its indexes: of 30 access tokens, each with one model
-and a few of the 100 keys that 10 channels have, as conversations keep theirs; one call in fifty failed. Told are rows for
-each second of one core, alone and with the statistics that are written with them; the same where every token uses every
-key and model; and of SQLite how much room a row takes.
+and a few of the 100 keys that 10 channels have, as conversations keep theirs; one call in fifty failed. Told are
+rows for each second of one core, alone and with the statistics that are written with them; the same where every
+token uses every key and model; and of SQLite how much room a row takes.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from tests.support.log_rows import NOON_MS
 
 ROWS = 10_000
 LEAST_ROWS_A_S = 7_000
-"""Of one core. The promise is 20,000 of a log alone, which docs/benchmarks.md tells; here a machine may be slow and busy."""
+"""Of one core. The promise is 20,000 of a log alone (docs/benchmarks.md); here a machine may be slow and busy."""
 
 
 @pytest.mark.timing

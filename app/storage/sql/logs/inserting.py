@@ -104,7 +104,7 @@ _CUTTERS: Final = tuple(_cutter(name) for name in TRAITS)
 
 
 _TEXTS: Final = [place for place, name in enumerate(TRAITS) if longest(log_traits.c[name]) is not None]
-_LENGTHS: Final = [longest(log_traits.c[TRAITS[place]]) for place in _TEXTS]
+_LENGTHS: Final = [longest(log_traits.c[TRAITS[place]]) or 0 for place in _TEXTS]
 _texts_of = itemgetter(*_TEXTS)
 
 
