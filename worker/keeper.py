@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
-from app.storage.connections import Redis, RedisError
+from app.storage.connections import COPY_TROUBLE, Redis, RedisError
 from app.storage.copy.following import FollowingCopy
 from app.storage.copy.restoring import CopyUnreadable
 from app.storage.secrets import Secrets
@@ -23,6 +25,8 @@ log = logging.getLogger(__name__)
 BEGIN_S: Final = 0.5
 """Roll-ups begin first."""
 TICK_S: Final = 0.5
+TROUBLE_S: Final = 60
+"""For how long trouble is believed that nobody tells again."""
 AWAY_S: Final = 5.0
 """Between two tries while the database is away."""
 
@@ -32,13 +36,14 @@ class Keeper(threading.Thread):
         self, client: Redis, database: WorkerDatabase, secrets: Secrets, holds_lease: Callable[[], bool]
     ) -> None:
         super().__init__(name="keeper", daemon=True)
+        self._client = client
         self._audit = AuditWriter(client, database)
         self._copy = FollowingCopy(client, database, secrets)
         self._database = database
         self._holds_lease = holds_lease
         self._stopping = threading.Event()
         self._is_ready = False
-        self._has_complained = False
+        self._told, self._tell_at_s = "", 0.0
 
     def run(self) -> None:
         pause_s = BEGIN_S
@@ -53,9 +58,7 @@ class Keeper(threading.Thread):
                 self._copy.forget()  # the ticker says so
             except CopyUnreadable as error:
                 pause_s = AWAY_S
-                if not self._has_complained:
-                    log.error("%s", error)
-                self._has_complained = True
+                self._tell(str(error))
             except DatabaseError:
                 self._copy.forget()
                 self._is_ready, pause_s = False, AWAY_S  # the writer of the log says so
@@ -75,5 +78,18 @@ class Keeper(threading.Thread):
         if not self._is_ready:
             bring_up_to_date(self._database)
             self._is_ready = True
-        self._copy.work()
         self._audit.work()
+        self._copy.work()
+        self._tell(self._copy.trouble)
+
+    def _tell(self, trouble: str) -> None:
+        """Tells web processes why the copy does not follow, for as long as that is so."""
+        if trouble and trouble != self._told:
+            log.error("%s", trouble)
+        if trouble and (trouble != self._told or time.monotonic() >= self._tell_at_s):
+            with suppress(RedisError):  # the ticker says so
+                self._client.set(COPY_TROUBLE, trouble, ex=TROUBLE_S)
+            self._tell_at_s = time.monotonic() + TROUBLE_S / 3
+        elif self._told and not trouble:
+            self._client.delete(COPY_TROUBLE)
+        self._told = trouble

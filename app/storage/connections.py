@@ -114,6 +114,7 @@ TASKS_BUSY = "apiproxy:{tasks}:busy"  # hash "kind channel id" -> id of the open
 TASKS_ENDED = "apiproxy:{tasks}:ended"  # list of ids, the latest first
 TASKS_INPUT = "apiproxy:{tasks}:input:"  # + task id: list of sealed pieces, until it ends
 
+COPY_TROUBLE = "apiproxy:{copy}:trouble"  # why the copy in the database does not follow, while that is so
 AUDIT_WAITING = "apiproxy:{audit}:waiting"  # list of entries that are not in the database yet; see storage/audit
 AUDIT_LOST = "apiproxy:{audit}:lost"  # how many were given up because too many waited, ever
 ADMIN_SESSION = "apiproxy:admin:session:"

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import threading
+import time
 from typing import Any
 
 import pytest
 
+from app.core.channels.keys import StoredKey
+from app.routes.admin.answers import MAX_BODY_BYTES
+from app.storage.connections import Redis
+from app.storage.embedded import EmbeddedRedis
+from app.storage.keys.stored import StoredKeys
+from app.storage.secrets import Secrets
 from tests.support.channels import add_channel
 from tests.support.gateway import GatewayProcess, Reply
+from tests.support.waiting import wait_until
 
 FIELD, PASSPHRASE = "X-Backup-Passphrase", "correct höllengaul".encode().decode("latin-1")
 SECRET = "sk-of-the-backup-0001"
@@ -92,3 +102,55 @@ def test_without_a_passphrase_secrets_are_left_out(gateway: GatewayProcess) -> N
     reply = restore(gateway, json.dumps(document | {"sha256": ""}).encode()).json()
     assert (reply["changes"], len(reply["notes"])) == ([], 1)
     assert gateway.admin("GET", f"/api/channels/{channel}/keys").json()["count"] == 1
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(300)
+def test_100_000_keys_go_out_and_in_by_http(own_redis: Redis, own_server: EmbeddedRedis) -> None:
+    """A body beyond what else the admin API takes; calls are answered meanwhile."""
+    gateway = GatewayProcess(own_server.url, {"ENCRYPTION_KEY": "k" * 43}).start()
+    waited_ms: list[float] = []
+    stopping = threading.Event()
+
+    def look() -> None:
+        while not stopping.wait(0.02):
+            began_s = time.perf_counter()
+            gateway.request("GET", "/health")
+            waited_ms.append(1000 * (time.perf_counter() - began_s))
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        channel = add_channel(gateway, "many")["id"]
+        keys = StoredKeys(own_redis, Secrets(["k" * 43]))
+        for begin in range(0, 100_000, 1_000):
+            keys.add(channel, 0, [(f"sk-{number:090}", StoredKey(0, "")) for number in range(begin, begin + 1_000)])
+        wait_until(lambda: count_of(gateway, channel) == 100_000, "all are known")
+        waited_ms.clear()
+        document = longer(gateway, "GET", "/api/backup")
+        assert len(document) > MAX_BODY_BYTES
+        gateway.admin("DELETE", f"/api/channels/{channel}")
+        done = json.loads(longer(gateway, "POST", "/api/restore", document))
+        print(f"{len(document):,} bytes; /health took {sorted(waited_ms)[len(waited_ms) * 99 // 100]:.0f} ms at p99")
+        assert done["keys"] == {"added": 100_000, "changed": 0, "removed": 0}
+        assert count_of(gateway, channel) == 100_000
+    finally:
+        stopping.set()
+        looking.join()
+        gateway.stop()
+
+
+def count_of(gateway: GatewayProcess, channel_id: str) -> int:
+    return int(gateway.admin("GET", f"/api/channels/{channel_id}").json()["channel"]["keys"]["total"])
+
+
+def longer(gateway: GatewayProcess, method: str, path: str, body: bytes | None = None) -> bytes:
+    """With more patience than other requests have."""
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=120)
+    headers = {"Authorization": f"Bearer {gateway.admin_token}", "Content-Type": "application/json", FIELD: PASSPHRASE}
+    connection.request(method, path, body, headers)
+    response = connection.getresponse()
+    answer = response.read()
+    connection.close()
+    assert response.status == 200, answer[:300]
+    return answer

@@ -49,6 +49,10 @@ export const WARNING_WORDS = {
     '内置价格尚未就绪，工作进程启动后会写入。在此之前，没有自定义价格的模型都没有价格。',
   ],
   warning_models_unpriced: ['Budgets cannot count these models, which have no price: {what}', '以下模型没有价格，预算无法计入：{what}'],
+  warning_copy_behind: [
+    'The copy in the database does not follow: {what}',
+    '数据库中的副本没有跟上：{what}',
+  ],
   warning_tasks_failed: ['These tasks failed lately: {what}', '以下任务最近失败了：{what}'],
   warning_keys_plain: [
     'Keys are stored plain: whoever reads Redis, or a backup of it, has them. Set ENCRYPTION_KEY, restart the gateway, then run: python scripts/encrypt_keys.py',

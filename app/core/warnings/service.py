@@ -26,6 +26,8 @@ class Service(NamedTuple):
     """What Redis refuses, to follow its name; empty ones are none."""
     doubt: str
     """Why what the operator said may not be all; empty: it is."""
+    copy_trouble: str
+    """Why the copy in the database does not follow; empty: it does."""
     worker_is_alive: bool
     has_prices: bool
     """The worker has stored the built-in ones."""
@@ -46,6 +48,8 @@ def of_service(seen: Service, now_ms: int) -> Iterator[GatewayWarning]:
         yield warning("redis_refuses", "; ".join(f"it {refusal}" for refusal in refusals))
     if seen.doubt:
         yield warning("catalog_in_doubt", seen.doubt)
+    if seen.copy_trouble:
+        yield warning("copy_behind", seen.copy_trouble)
     if not seen.worker_is_alive:
         yield warning("worker_silent")
     if seen.log_trouble:

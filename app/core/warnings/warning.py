@@ -45,6 +45,9 @@ _OPERATIONS: Final = "docs/operations.md"
 KINDS: Final = {
     "redis_refuses": Kind(Severity.ERROR, "Redis does not do what it is asked", f"{_OPERATIONS}#a-redis-of-your-own"),
     "catalog_in_doubt": Kind(Severity.ERROR, "What was said may be lost; reload the mappings to keep it", "#/mappings"),
+    "copy_behind": Kind(
+        Severity.ERROR, "The copy in the database does not follow", f"{_OPERATIONS}#the-copy-in-the-database"
+    ),
     "worker_silent": Kind(
         Severity.ERROR, "The worker does not run, so statistics and tasks wait; start it", f"{_OPERATIONS}#starting"
     ),

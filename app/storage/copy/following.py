@@ -1,8 +1,9 @@
 """The copy follows what Redis holds, for the worker that holds the lease; and Redis gets back from it what it has lost.
 
 What the copy says is what this process knows, so the same rules hold as for any that knows the catalogue
-(`core/readings.py`): a word of the operator's is copied, a loss is written back, an older state that came back is not
-copied until somebody edits it. Keys follow the log of their changes. Only sealed ones are copied.
+(`core/readings.py`): a word of the operator's is copied, a loss is written back. Where Redis holds an older state, or
+somebody began anew before the copy was there, nothing is copied until the operator says which one counts. Keys follow
+the log of their changes. Only sealed ones are copied.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final
 
 from app.core.channels.keys import StoredKey
@@ -38,9 +40,15 @@ COMPARE_S: Final = 30.0
 """How often all is compared, as some of it may be edited by hand without a new version."""
 CHANGES: Final = 1_000
 """Of keys that are copied in one transaction."""
+PIECES: Final = 4
+"""Of keys that are read by one command; so many are written in one transaction."""
 TURNS: Final = 50
 """So many such transactions, until something else has its turn."""
 BY_HAND: Final = frozenset(table for noun in NOUNS if noun.by_hand for table in noun.tables)
+BEHIND: Final = (
+    "Redis holds version {} of what was said, and the database version {}, which is not overwritten: "
+    "run `python scripts/database_copy.py`, which shows both, and takes one"
+)
 TAKEN: Final = (Meaning.WORD, Meaning.EMPTIED, Meaning.MISSING)
 
 
@@ -61,9 +69,12 @@ class FollowingCopy:
         self._state: CopyState | None = None
         self._known: Stored | None = None
         """What the copy says; None: there is none."""
-        self._behind: Stored | None = None
-        """What Redis holds, when that is older."""
+        self.trouble = ""
+        """Why the copy does not follow; empty: it does."""
         self._compare_at_s = 0.0
+        self._has_others = False
+        """There are other channels than before, or may be: of somebody who began anew, say, of whose keys the log tells
+        nothing from the version on that is known."""
 
     def forget(self) -> None:
         """Another worker may change the copy from now on."""
@@ -76,7 +87,7 @@ class FollowingCopy:
         try:
             self._follow_catalogue()
             turns = iter(range(TURNS))
-            while self._known is not None and self._behind is None and self._follow_keys():
+            while self._known is not None and not self.trouble and self._follow_keys():
                 if next(turns, None) is None:
                     break
         except Overtaken:
@@ -86,7 +97,7 @@ class FollowingCopy:
         from app.storage.sql.catalogue import read_state
 
         self._state = self._database.run(read_state, writes=False)
-        self._known, self._behind, self._compare_at_s = None, None, 0.0
+        self._known, self._compare_at_s, self._has_others = None, 0.0, True
         if self._state is not None:
             state = self._state
             self._known = Stored(state.version, self._copy.shown_tables(), state.origin, state.stamps)
@@ -104,17 +115,16 @@ class FollowingCopy:
             if found.version or any(found.tables.values()):
                 self._take(found)
             return
-        meaning = judge(known, found, self._behind, BY_HAND)
+        meaning = judge(known, found, None, BY_HAND)
         if meaning in (Meaning.LOST, Meaning.OVERLAID):
             self._put_back(known, found, meaning)
             found = self._catalog.read(ALL_TABLES).stored
-            meaning = judge(known, found, self._behind, BY_HAND)
+            meaning = judge(known, found, None, BY_HAND)
         if meaning in TAKEN:
             self._take(found)
-        elif meaning is Meaning.BEHIND and self._behind is None:
-            text = "Redis holds an older catalogue (version %d) than the copy in the database (version %d): %s"
-            log.warning(text, found.version, known.version, "it is copied when somebody has edited it")
-        self._behind = found if meaning is Meaning.BEHIND else None
+            self.trouble = ""
+        elif not self.trouble:
+            self.trouble = BEHIND.format(found.version, known.version)
         self._compare_at_s = time.monotonic() + COMPARE_S
 
     def _put_back(self, known: Stored, found: Stored, meaning: Meaning) -> None:
@@ -145,6 +155,7 @@ class FollowingCopy:
                 drop_channels(connection, gone)
 
             self._change(write, state)
+            self._has_others |= bool(gone)
         self._known = found
 
     def _others(self, found: Stored) -> set[str]:
@@ -166,8 +177,10 @@ class FollowingCopy:
         version, changes = self._keys.since(state.keys_version, CHANGES)
         if version < state.keys_version:
             self._put_keys_back(state)
-        elif changes is None:
+        elif changes is None or self._has_others:
             self._copy_all(state)
+            self._has_others = False
+            return True
         elif changes:
             self._copy_changes(state, changes)
             return True
@@ -216,8 +229,9 @@ class FollowingCopy:
         from app.storage.sql.catalogue import key_ids, write_keys
 
         seen: set[int] = set()
-        for keys in pieces(self._keys, channel_id):
-            copied = _copied(channel_id, keys)
+        waiting = pieces(self._keys, channel_id)
+        while some := list(islice(waiting, PIECES)):
+            copied = _copied(channel_id, chain.from_iterable(some))
             seen.update(key.id for key in copied)
             self._database.run(partial(write_keys, keys=copied))
         ids = self._database.run(lambda connection: key_ids(connection, channel_id), writes=False)

@@ -25,7 +25,7 @@ from tests.support.standing import StandingHealth, channel
 
 NOW_MS = 1_000_000_000_000
 QUIET = Deployment((), "token", False, (), (("ADMIN_TOKEN", 32),), True)
-WELL = Service((), "", True, True, "", ())
+WELL = Service((), "", "", True, True, "", ())
 FAILED = EndedTask("7", "import_keys", "1", True, NOW_MS)
 TOKEN = AccessToken("1", "alice")
 
@@ -80,6 +80,7 @@ def test_what_nobody_else_can_reach_is_open_to_nobody_else() -> None:
         ({"has_prices": False}, "prices_missing", ""),
         ({"log_trouble": "away", "log_waiting": 1234}, "database_away", "away (1,234 rows wait)"),
         ({"log_dropped": 1234}, "log_rows_dropped", "1,234"),
+        ({"copy_trouble": "Redis holds version 3"}, "copy_behind", "Redis holds version 3"),
         ({"keys_file_trouble": "keys.txt is not there"}, "keys_file_not_taken", "keys.txt is not there"),
         ({"ended_tasks": (FAILED,)}, "tasks_failed", "7 (import_keys)"),
     ],

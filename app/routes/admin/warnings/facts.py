@@ -17,6 +17,7 @@ from app.core.warnings.warning import GatewayWarning
 from app.gateway import Gateway
 from app.proxy.tokens.budget_admission import budget_of
 from app.routes.admin.prices import unpriced_models
+from app.storage.copy.trouble import copy_trouble
 from app.storage.costs.stored import StoredCosts
 from app.storage.request_log.waiting import trouble_of_log
 from app.storage.statistics.stats import STALE_AFTER_S
@@ -63,6 +64,7 @@ class Facts:
         return Service(
             refusals=(gateway.catalog.refused, recorder.refused if recorder is not None else ""),
             doubt=gateway.catalog.doubt,
+            copy_trouble=copy_trouble(gateway.redis),
             worker_is_alive=recorder is None or (age_s is not None and age_s <= STALE_AFTER_S),
             has_prices=bool(snapshot.prices.table.version),
             keys_file_trouble=gateway.keys_file.trouble if gateway.keys_file is not None else "",
