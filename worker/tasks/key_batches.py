@@ -20,7 +20,7 @@ from worker.tasks.running import Running, TaskFailed
 CHUNK: Final = 1_000
 """Keys that are changed between two words about it."""
 STORED_S: Final = 10.0
-"""How long it is waited until what is observed of keys is stored, so that a kill does not undo it."""
+"""How long it is waited until more of what is observed of keys is stored, so that a kill does not undo it."""
 
 
 class Act(NamedTuple):
@@ -120,7 +120,11 @@ def _place(pool: KeyPool, id: str) -> int:
 
 
 def wait_until_stored(running: Running) -> None:
-    """What is observed of keys until now; not for ever, as Redis may be away."""
-    health, deadline_s = running.gateway.choosing.health, time.monotonic() + STORED_S
-    while health.dirty and time.monotonic() < deadline_s:
+    """What is observed of keys until now: for as long as it becomes less, as Redis may be away."""
+    health, left, deadline_s = running.gateway.choosing.health, 0, 0.0
+    while count := len(health.dirty):
+        if count < left or not left:
+            left, deadline_s = count, time.monotonic() + STORED_S
+        elif time.monotonic() >= deadline_s:
+            return
         time.sleep(0.05)
