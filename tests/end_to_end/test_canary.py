@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from app.storage.connections import CHANNEL_KEYS, STATS_TOKENS, TABLE, open_redis
-from app.storage.statistics.ledger import Ledger
 from tests.support import provider as of
 from tests.support.api_calls import BEARER, TOKEN
 from tests.support.gateway import receive_all
+from tests.support.log_rows import Log
 from tests.support.said_answers import PLAIN_PATHS, body_for, path_of
 from tests.support.tokens import Issued, add_token, change_token
 from tests.support.upstream import Peer
@@ -107,7 +107,17 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             world.provider.scripts[account] = [SAYS[name]]
             models = [{"name": f"m{place}"}]
             world.accounts.add(name, [f"{KEY}-{account}"], urls=[{"url": world.provider.url(account)}], models=models)
+        world.gateway.admin("PUT", "/api/settings", {"log_bodies_minutes": 60})
+        catch_up(world)
         yield world
+
+
+def catch_up(world: World) -> None:
+    """What has ended is counted, and in the request log."""
+    with open_redis(world.redis.url) as client:
+        log = Log(world.gateway, client)
+        log.catch_up()
+        log.database.close()
 
 
 def bare(world: World, place: int, dialect: str, is_stream: bool) -> bytes:
@@ -171,8 +181,7 @@ def token(world: World) -> Issued:
     change_token(world.gateway, token, enabled=True)
     shown_everywhere(world, token)
     with open_redis(world.redis.url) as client:
-        ledger = Ledger(client)
-        wait_until(lambda: ledger.roll_up(now_ms()) >= 0 and client.hexists(STATS_TOKENS, token.id), "it is counted")
+        wait_until(lambda: (catch_up(world), client.hexists(STATS_TOKENS, token.id))[1], "it is counted")
     return token
 
 
@@ -233,6 +242,19 @@ def test_no_answer_and_no_upstream_is_told_a_token(world: World, token: Issued) 
     assert world.provider.asked
     for seen in world.provider.upstream.seen:
         clean_of(token, "an upstream", seen.head + seen.body)
+
+
+def test_no_body_that_is_kept_tells_a_secret(world: World, token: Issued) -> None:
+    """Of no call, whatever the upstream said: neither the caller's token, nor the channel's key."""
+    fail_all(world)
+    catch_up(world)
+    rows = world.gateway.admin("GET", "/api/logs?limit=500&final=true").json()["logs"]
+    told = [world.gateway.admin("GET", f"/api/logs/{row['request_id']}") for row in rows]
+    for reply in told:
+        clean_of(token, "bodies", reply.body)
+        assert_clean("bodies", reply.body)
+    kept = [reply.json()["bodies"] for reply in told]
+    assert sum(one is not None and bool(one["request"]["text"] and one["answer"]["text"]) for one in kept) > 20
 
 
 def test_redis_has_the_hash_of_a_token_and_no_part_of_it(world: World, token: Issued) -> None:
