@@ -111,7 +111,7 @@ def mariadb(folder: Path) -> DatabaseServer:
     _run([_MARIADBD, "--no-defaults", f"--datadir={data}", "--bootstrap"], given="\n".join(said).encode())
     command = [
         *(_MARIADBD, "--no-defaults", f"--datadir={data}", f"--socket={folder}/s", f"--port={port}"),
-        *("--bind-address=127.0.0.1", "--innodb-buffer-pool-size=64M", "--skip-name-resolve"),
+        *("--bind-address=127.0.0.1", "--innodb-buffer-pool-size=64M", "--skip-name-resolve", f"--tmpdir={folder}"),
     ]
     url = f"mysql://gateway:{_QUOTED}@127.0.0.1:{port}/gateway"
     return DatabaseServer("MariaDB", folder, port, command, url, signal.SIGTERM)

@@ -24,7 +24,7 @@ while true do
     redis.call('SET', KEYS[3], 0)
     break
   end
-  local id, size, until_ms = string.match(first, '^(%S+) (%d+) (%d+)$')
+  local id, size, until_ms = string.match(first, '^(.+) (%d+) (%d+)$')
   if total <= tonumber(ARGV[6]) and tonumber(until_ms) > tonumber(ARGV[4]) then
     break
   end

@@ -92,7 +92,7 @@ def _told_of(copied: Copied, secrets: Iterable[str]) -> dict[str, Any]:
     if data is None:
         return told
     give_way()
-    text = redacted(data.decode("utf-8", "replace"), secrets)
+    text = redacted(data.decode("utf-8", "replace"), secrets, give_way)
     give_way()
     if len(data) >= _COPIED_BYTES:
         text = text[: max(0, len(text) - MARGIN_BYTES)]  # in the rest there may be the beginning of a secret

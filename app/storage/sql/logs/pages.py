@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, Dialect, and_, case, func, literal_column, or_, select
+from sqlalchemy import Connection, and_, case, false, func, literal_column, or_, select
 
 from app.core.request_log.filters import LogFilter
 from app.core.request_log.rows import LogRow
@@ -31,6 +31,8 @@ LOOKED_THROUGH_FOR_SHORT: Final = 200_000
 """Where a few characters are looked for in ids: they stand in many."""
 SHORT: Final = 3
 """Most characters of those."""
+MOST_WITH_ID: Final = 20_000
+"""Rows in whose request id more than those stand, of some ten million."""
 ARMS: Final = 100
 """So many combinations are read by one statement; SQLite takes 500."""
 MOST_COUNTED: Final = 2_000_000
@@ -82,20 +84,22 @@ def _counted(connection: Connection, wanted: LogFilter, *, by_id: bool) -> int:
         found = holds(log_traits.c.searched, wanted.q, connection.dialect)
         fitting.append(~found if by_id else found)
     if by_id:
-        query = query.where(_stands_in_id(wanted.q, connection.dialect))
+        query = query.where(_stands_in_id(connection, wanted.q))
     if fitting:
         query = query.where(logs.c.traits_id.in_(select(log_traits.c.id).where(*fitting)))
     return connection.scalar(select(func.count()).select_from(query.limit(MOST_COUNTED).subquery())) or 0
 
 
-def _stands_in_id(text: str, dialect: Dialect) -> Condition:
+def _stands_in_id(connection: Connection, text: str) -> Condition:
     """Whether a text stands in a row's request id."""
     if len(text) == WHOLE_ID:
         return logs.c.request_id == text
-    found = holds(logs.c.request_id, text, dialect)
+    found = holds(logs.c.request_id, text, connection.dialect)
     if len(text) <= SHORT:
         return found
-    return logs.c.id.in_(select(logs.c.id).where(found))  # which is read from the index of ids alone
+    # From the index of ids alone; as one query with the rest, some databases would look at each row instead.
+    ids = connection.scalars(select(logs.c.id).where(found).limit(MOST_WITH_ID)).all()
+    return logs.c.id.in_(ids) if ids else false()
 
 
 class _Search:
@@ -151,10 +155,15 @@ class _Search:
         return max(LOOKED_THROUGH, LOOKED_THROUGH_A_ROW * self._limit)
 
     def _with_id(self) -> list[Place]:
-        query = select(logs.c.at_ms, logs.c.id).where(_stands_in_id(self._q, self._connection.dialect))
+        query = select(logs.c.at_ms, logs.c.id).where(_stands_in_id(self._connection, self._q))
         if self._conditions:
             query = query.where(logs.c.traits_id.in_(select(log_traits.c.id).where(*self._conditions)))
-        return self._read(query.where(*self._in_time).order_by(*_LATEST))
+        query = query.where(*self._in_time)
+        if len(self._q) <= SHORT:
+            return self._read(query.order_by(*_LATEST))
+        # They are few, and some databases would look for them among all rows where those are wanted in order.
+        found = [Place(*row) for row in self._connection.execute(query)]
+        return sorted(found, reverse=True)[: self._limit]
 
     def _of_latest_traits(self) -> list[Place]:
         traits, least_ms = self._latest_traits()
