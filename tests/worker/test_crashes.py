@@ -6,18 +6,25 @@ import random
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 
 import orjson
 import redis
+from sqlalchemy import distinct, func, select
 
+from app.certificate_files import CertificateFiles
 from app.core.statistics.problems import MOST_OF_A_KIND
 from app.core.statistics.windows import PANEL_SPANS
-from app.storage.connections import STATS_BACKLOG, STATS_EVENTS, Redis, open_redis
+from app.storage.connections import LOG_DROPPED, LOG_WAITING, STATS_BACKLOG, STATS_EVENTS, Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
+from app.storage.sql.database import WorkerDatabase
+from app.storage.sql.statistics.tables import hours
+from app.storage.sql.tables import logs
 from app.storage.statistics.panels import PanelReader
 from app.storage.statistics.stats import Stats
+from app.wire.database_url import sqlite_file
+from tests.support.environ import database_of
 from tests.support.own_redis import kill, revive
 from tests.support.waiting import wait_until
 from tests.support.worker_process import ROOT, StartWorker
@@ -43,7 +50,7 @@ while not told:
         status = 500 if count % 7 == 0 else 200
         errors += status == 500
         now_ms = time.time_ns() // 1_000_000
-        recorder.record(RequestEvent(str(count), now_ms, endpoint, "GET", status, "", 3, 9, 5.0, 1.0))
+        recorder.record(RequestEvent(f"{count}-{endpoint[1:]}", now_ms, endpoint, "GET", status, "", 3, 9, 5.0, 1.0))
     time.sleep(0.005)
 recorder.stop(20)
 print(count, errors, recorder.dropped, recorder.waiting)
@@ -76,6 +83,7 @@ def test_nothing_is_lost_and_nothing_counted_twice(
         wait_until(lambda: client.llen(STATS_EVENTS) == 0, "all are rolled up", timeout_s=15)
         assert int(client.get(STATS_BACKLOG) or 0) == 0
         check(client, sent)
+        check_log(client, own_server.url, sent)
 
 
 def produce(url: str, endpoint: str) -> subprocess.Popen[str]:
@@ -156,4 +164,17 @@ def check_panels(reader: PanelReader, endpoint: str, count: int, errors: int) ->
         assert outcomes == {"ok": count - errors, "server_errors": errors}
         assert {name: sum(line) for name, line in panel["traffic"]["chart"]["outcomes"].items()} == outcomes
         problems = [one["request_id"] for one in panel["problems"] if one["endpoint"] == endpoint]
-        assert sorted(problems, key=int) == [str(7 * (errors - age)) for age in reversed(range(MOST_OF_A_KIND))]
+        numbers = sorted(int(one.partition("-")[0]) for one in problems)
+        assert numbers == [7 * (errors - age) for age in reversed(range(MOST_OF_A_KIND))]
+
+
+def check_log(client: Redis, url: str, sent: dict[str, tuple[int, int]]) -> None:
+    """Each call has one row in the SQL database, and is counted once in the sums that stand beside."""
+    wait_until(lambda: client.llen(LOG_WAITING) == 0, "all are written", timeout_s=60)
+    dropped = int(client.get(LOG_DROPPED) or 0)
+    with closing(WorkerDatabase(sqlite_file(str(database_of(url))), CertificateFiles())) as database:
+        asked = select(func.count(), func.count(distinct(logs.c.request_id)))
+        rows, calls = database.run(lambda one: one.execute(asked).one(), writes=False)
+        summed = database.run(lambda one: one.scalar(select(func.sum(hours.c.requests))), writes=False)
+    assert rows == calls == summed == sum(count for count, _ in sent.values()) - dropped
+    assert dropped < rows / 2

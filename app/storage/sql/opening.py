@@ -26,6 +26,8 @@ CONNECT_S: Final = 5
 STATEMENT_S: Final = 15.0
 """Longest statement, and longest wait for a lock."""
 WORKER_STATEMENT_S: Final = 60.0
+SILENCE_S: Final = 4.0
+"""How much later than the server we give up a statement: then it is the server that is not there any more."""
 CONNECTION_S: Final = 600
 """How long a connection is kept: servers and what stands before them forget idle ones."""
 SQLITE_BUSY_S: Final = 5
@@ -74,8 +76,11 @@ def _open_sqlite(url: DatabaseUrl, pool: dict[str, Any], patience_s: float, *, i
     def connected(connection: Any, _record: Any) -> None:
         if is_worker:
             path.chmod(0o600)
-            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # holds for a file that is still empty
-            connection.execute(f"PRAGMA journal_mode = {url.journal_mode}")
+            # Each would take the lock, which others may hold, also where nothing changes.
+            if connection.execute("PRAGMA page_count").fetchone()[0] == 0:
+                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            if connection.execute("PRAGMA journal_mode").fetchone()[0] != url.journal_mode.lower():
+                connection.execute(f"PRAGMA journal_mode = {url.journal_mode}")
             connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
             connection.execute("PRAGMA cache_size = -16384")
         connection.execute(f"PRAGMA synchronous = {'NORMAL' if url.journal_mode == 'WAL' else 'FULL'}")
@@ -92,7 +97,8 @@ def _open_sqlite(url: DatabaseUrl, pool: dict[str, Any], patience_s: float, *, i
 
 
 def _open_mysql(url: DatabaseUrl, certificates: CertificateFiles, pool: dict[str, Any], patience_s: float) -> Engine:
-    arguments: dict[str, Any] = {"connect_timeout": CONNECT_S, "read_timeout": patience_s, "write_timeout": patience_s}
+    silence_s = patience_s + SILENCE_S
+    arguments: dict[str, Any] = {"connect_timeout": CONNECT_S, "read_timeout": silence_s, "write_timeout": silence_s}
     if url.socket:
         arguments["unix_socket"] = url.socket
     if url.tls is Tls.OFF:
@@ -141,6 +147,12 @@ def _open_postgresql(
         arguments["sslrootcert"] = url.authority or (str(given) if given else "system")
     engine = create_engine(_address("postgresql+psycopg", url, {}), connect_args=arguments, pool_pre_ping=True, **pool)
 
+    patient = _patient(patience_s + SILENCE_S)
+
+    @event.listens_for(engine, "do_connect")
+    def connects(_dialect: Any, _record: Any, positional: Any, named: Any) -> Any:
+        return patient.connect(*positional, **named)
+
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:
         # Not when it connects: a pooler may give each transaction another connection.
@@ -148,6 +160,21 @@ def _open_postgresql(
             connection.exec_driver_sql(f"SET LOCAL {name} = {int(patience_s * 1000)}")
 
     return engine
+
+
+def _patient(silence_s: float) -> Any:
+    """psycopg's connection, which by itself waits for ever for a server that is silent and closes nothing."""
+    import psycopg
+
+    class Patient(psycopg.Connection[Any]):
+        def wait(self, *arguments: Any, **options: Any) -> Any:
+            try:
+                return super().wait(*arguments, **{"timeout": silence_s} | options)
+            except psycopg.errors._WaitTimeout:
+                self.pgconn.finish()  # what it would say later is an answer to nothing
+                raise
+
+    return Patient
 
 
 def _address(driver: str, url: DatabaseUrl, query: dict[str, str]) -> URL:

@@ -16,6 +16,7 @@ from app.wire.database_url import DatabaseKind, DatabaseUrl
 
 _MISSING: Final = re.compile(r"no such table|doesn't exist|does not exist|UndefinedTable")
 _FULL: Final = re.compile(r"is full|No space left|disk full|1114|1021", re.IGNORECASE)
+_SLOW: Final = re.compile(r"interrupted|timed out|timeout|time exceeded|maximum statement execution", re.IGNORECASE)
 LONGEST: Final = 200
 
 
@@ -54,6 +55,8 @@ def word_of(error: BaseException) -> str:
 
 
 def _verb(error: BaseException, word: str) -> str:
+    if _SLOW.search(word):
+        return "takes too long"
     if _FULL.search(word):
         return "has no room left"
     if _MISSING.search(word):
