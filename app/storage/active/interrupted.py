@@ -60,7 +60,7 @@ class InterruptedCalls:
         entries_key, booked_key = ACTIVE_OF + process_id, INTERRUPTED + process_id
         pipe: Any
         with self._redis.pipeline(transaction=True) as pipe:
-            pipe.watch(ACTIVE, entries_key, booked_key)
+            pipe.watch(entries_key, booked_key)  # whoever renews writes entries, too
             until_ms = pipe.zscore(ACTIVE, member)
             if until_ms is None or until_ms > now_ms:
                 return 0  # it lives
@@ -77,7 +77,7 @@ class InterruptedCalls:
             try:
                 pipe.execute()
             except WatchError:
-                return 0  # it lives, or another process has renewed just now: looked at again in a moment
+                return 0  # it lives, or another worker was faster
         if calls:
             log.warning("Process %s is silent: %s interrupted", name, counted(len(calls), "call"))
         return len(calls)

@@ -117,19 +117,21 @@ def test_after_a_pause_all_have_time_to_renew(own_redis: Redis, monkeypatch: pyt
     assert [look_after(seconds) for seconds in (30, 5, 4, 1)] == [0, 0, 0, 1]
 
 
-def test_a_renewal_just_now_wins(own_redis: Redis) -> None:
-    """A process that wakes while it is taken for dead keeps its calls."""
+@pytest.mark.parametrize("moment", ["zrangebyscore", "interrupted"])
+def test_a_renewal_just_now_wins(own_redis: Redis, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
+    """A process that wakes while it is taken for dead keeps its calls: before they are read, and behind that."""
     tell(own_redis, mapped("a"))
     die(own_redis)
     calls = InterruptedCalls(own_redis)
-    zrangebyscore = own_redis.zrangebyscore
+    place = own_redis if moment == "zrangebyscore" else interrupted_module
+    act = getattr(place, moment)
 
     def wakes(*arguments: object) -> object:
-        dead = zrangebyscore(*arguments)  # type: ignore[arg-type]
+        done = act(*arguments)
         tell(own_redis, mapped("a"))
-        return dead
+        return done
 
-    calls._redis.zrangebyscore = wakes
+    monkeypatch.setattr(place, moment, wakes)
     assert calls.book() == 0
     assert own_redis.hlen(ACTIVE_OF + "p") == 1
     assert own_redis.llen(STATS_EVENTS) == 0
