@@ -1,4 +1,4 @@
-"""The pictures of the README, taken of the demo by a browser. Wants playwright, which is among the tests' dependencies."""
+"""The pictures of the README, taken of the demo by a browser. Wants playwright, as the tests do."""
 
 from __future__ import annotations
 
