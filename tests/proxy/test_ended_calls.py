@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
 import time
@@ -15,6 +16,7 @@ from app.core.errors import EndedByOperator
 from app.core.request_log.rows import rows_of
 from app.core.settings import Settings
 from app.proxy.running import RunningCalls
+from app.wire.dialects.mapped import mapped
 from tests.support.channel_story import TEXT, Tell
 from tests.support.in_process import Client, EngineRoom, content
 from tests.support.upstream import Peer, Upstream, leaving_times
@@ -59,6 +61,22 @@ def told_of(room: EngineRoom) -> tuple[int, str, str]:
     return event.status, event.error_code, rows_of(event, event.ended_at_ms)[-1].outcome
 
 
+def read_until_ended(room: EngineRoom, ask: Callable[[], Any], got: list[bytes]) -> Any:
+    """A greenlet that reads an answer, which is ended behind its first piece."""
+
+    def read() -> None:
+        reply = ask()
+        try:
+            got.extend(piece for piece in reply.body if piece)
+        finally:
+            reply.body.close()
+
+    reading = gevent.spawn(read)
+    wait_until(lambda: got, "the first piece is out", sleep=gevent.sleep)
+    end(room)
+    return reading
+
+
 def waits_for_its_head(room: EngineRoom, upstream: Upstream, client: Client) -> Any:
     return room.call(upstream, client, max_concurrency=1)
 
@@ -101,21 +119,39 @@ def test_an_answer_that_nobody_reads_the_meaning_of_breaks(
         upstream, lambda peer: (peer.read_request(), peer.begin_stream(), peer.send_chunk(b"data"))[0] and None
     )
     got: list[bytes] = []
-
-    def read() -> None:
-        reply = room.call(upstream, client, max_concurrency=1)
-        try:
-            got.extend(piece for piece in reply.body if piece)
-        finally:
-            reply.body.close()  # type: ignore[attr-defined]
-
-    reading = gevent.spawn(read)
-    wait_until(lambda: got, "the first piece is out", sleep=gevent.sleep)
-    end(room)
+    reading = read_until_ended(room, lambda: room.call(upstream, client, max_concurrency=1), got)
     with pytest.raises(ConnectionResetError):
         reading.get(timeout=5)
     wait_until(lambda: closed_at, "the upstream sees it", sleep=gevent.sleep)
     assert got == [b"data"]
+    assert told_of(room) == (200, "ended_by_operator", "ended")
+
+
+@pytest.mark.parametrize("coding", ["", "Content-Encoding: gzip\r\n"])
+def test_a_metered_stream_of_a_mapping_is_ended_in_band(
+    room: EngineRoom, upstream: Upstream, client: Client, coding: str
+) -> None:
+    """Unless it is compressed: nothing can be put into that, and it breaks."""
+    piece = gzip.compress(TEXT) if coding else TEXT
+
+    def answer(peer: Peer) -> None:
+        peer.read_request()
+        peer.begin_stream(f"Content-Type: text/event-stream\r\n{coding}")
+        peer.send_chunk(piece)
+        peer.wait_closed()
+
+    upstream.handler = answer
+    asked = mapped("POST", "/v1/chat/completions", False)
+    got: list[bytes] = []
+    reading = read_until_ended(room, lambda: room.call(upstream, client, "POST", metered=asked), got)
+    if coding:
+        with pytest.raises(ConnectionResetError):
+            reading.get(timeout=5)
+        assert got == [piece]
+    else:
+        reading.get(timeout=5)
+        assert got[0] == TEXT
+        assert error_in(got[1])["error"]["code"] == "ended_by_operator"
     assert told_of(room) == (200, "ended_by_operator", "ended")
 
 
@@ -183,18 +219,7 @@ def test_a_stream_that_was_begun_with_comments_is_ended_in_band(tell: Tell, dial
 def test_a_stream_is_ended_in_band(tell: Tell) -> None:
     story = tell({"a": {"k1": [begins]}})
     got: list[bytes] = []
-
-    def read() -> None:
-        reply = story.ask(stream=True).reply
-        try:
-            got.extend(piece for piece in reply.body if piece)
-        finally:
-            reply.body.close()  # type: ignore[attr-defined]
-
-    reading = gevent.spawn(read)
-    wait_until(lambda: got, "the first piece is out", sleep=gevent.sleep)
-    end(story.room)
-    reading.get(timeout=5)
+    read_until_ended(story.room, lambda: story.ask(stream=True).reply, got).get(timeout=5)
     assert got[0] == TEXT
     assert error_in(got[1])["error"]["code"] == "ended_by_operator"
     assert story.noted == [("a", "ended")]
