@@ -44,6 +44,8 @@ const WORDS = {
   traffic: ['Traffic', '流量'],
   span: ['Span', '时间范围'],
   legend: ['Shown in the chart', '图表中显示'],
+  partOf: ['{part}: {calls}, {errors}', '{part}：{calls}，{errors}'],
+  healthOf: [['{good} of {n} part with calls had less than 1 % errors', '{good} of {n} parts with calls had less than 1 % errors'], '{n} 个有请求的时段中有 {good} 个错误率低于 1 %'],
   course: ['Course', '趋势'],
   requests: ['Requests', '请求'],
   errors: ['Errors', '错误'],

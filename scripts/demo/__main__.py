@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=4_000, help="of each day")
     parser.add_argument("--pictures", type=Path, help="write README's pictures into this folder, and end")
     said = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="gateway-demo-") as folder:
+    with tempfile.TemporaryDirectory(prefix="demo-of-the-gateway-") as folder:
         gateway = DemoGateway(Path(folder) / "data", said.port or _free_port())
         try:
             house = furnish(gateway.say, start_upstream())

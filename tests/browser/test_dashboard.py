@@ -133,7 +133,7 @@ def test_a_row_says_how_its_endpoint_does(page: Page) -> None:
     row = page.get_by_role("row").filter(has_text=BAD)
     expect(row.get_by_role("img", name="half of the calls failed")).to_be_visible()
     expect(row.get_by_role("img", name=re.compile("parts? with calls"))).to_be_visible()
-    row.locator(".health").hover()
+    row.locator(".health-cells").hover()
     part = re.compile(r"\d\d:\d\d: \d+ requests?, \d+ errors?")
     expect(row.locator("td.wide").first).to_have_attribute("title", part)
     expect(row.locator("td[data-label=Errors]")).to_have_text("6 66.7 %")

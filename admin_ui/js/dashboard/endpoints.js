@@ -1,18 +1,15 @@
 // One row for each endpoint. Who chooses one sees the whole page of it alone.
 import { CopyButton } from '../components/copy.js';
 import { SearchField } from '../components/filters.js';
+import { HealthCells } from '../components/health_cells.js';
 import { Sparkline } from '../components/sparkline.js';
 import { spanText } from '../components/time_axis.js';
 import { NONE, ago, count, duration, percent } from '../format.js';
 import { html } from '../html.js';
 import { t } from '../i18n.js';
 import { changeQuery } from '../route.js';
-import { healthOf } from './figures.js';
 
 const SEARCH_FROM = 12;
-const HEALTH_BOX = { width: 150, gap: 1 };
-/** How parts of each state are drawn, [top, height]: those where calls fail are lower, to be told apart without colours, too. */
-const HEALTHS = { none: [12, 3], good: [0, 16], fair: [4, 12], bad: [8, 8] };
 const DOTS = { ok: 'good', degraded: 'fair', failing: 'bad' };
 
 /** By what each column is sorted, the greatest on top at first but for names. */
@@ -46,27 +43,6 @@ function Head({ column, sort }) {
     </th>`;
 }
 
-/** Parts of the span, one path for each state of them; the mouse is told of the part that it is at. */
-function Health({ segments, marks }) {
-  const states = segments.requests.map((requests, i) => healthOf(requests, segments.errors[i]));
-  const slot = HEALTH_BOX.width / states.length;
-  const paths = Object.fromEntries(Object.keys(HEALTHS).map((state) => [state, '']));
-  states.forEach((state, i) => {
-    const [top, height] = HEALTHS[state];
-    paths[state] += `M${i * slot} ${top}h${slot - HEALTH_BOX.gap}v${height}h${HEALTH_BOX.gap - slot}z`;
-  });
-  const tell = ({ currentTarget: bar, offsetX }) => {
-    const i = Math.min(Math.floor((offsetX / bar.clientWidth) * states.length), states.length - 1);
-    const figures = { calls: t('requestsOf', { n: segments.requests[i] }), errors: t('errorsOf', { n: segments.errors[i] }) };
-    bar.parentNode.title = t('partOf', { part: spanText(marks[i], marks[i + 1]), ...figures });
-  };
-  const text = t('healthOf', { n: states.filter((state) => state !== 'none').length, good: states.filter((state) => state === 'good').length });
-  return html`
-    <svg class="health" viewBox="0 0 150 16" preserveAspectRatio="none" role="img" aria-label=${text} onPointerMove=${tell}>
-      ${Object.keys(HEALTHS).map((state) => paths[state] && html`<path key=${state} class=${state} d=${paths[state]} />`)}
-    </svg>`;
-}
-
 function Dot({ state }) {
   const text = t(`state_${state}`);
   return html`<i class="dot ${DOTS[state] ?? 'none'}" role="img" aria-label=${text} title=${text}></i>`;
@@ -85,12 +61,14 @@ function Name({ row, isChosen, choose }) {
 
 const lastUsed = ({ last_used_ms: ms }) => ago(ms && ms / 1_000);
 
+const partsOf = ({ requests, errors }) => requests.map((n, i) => ({ requests: n, errors: errors[i] }));
+
 function Row({ row, marks, isChosen, choose }) {
   const press = (event) => { if (!event.target.closest('button')) choose(); };
   return html`
     <tr class=${isChosen ? 'selected' : ''} onClick=${press}>
       <th scope="row"><${Name} row=${row} isChosen=${isChosen} choose=${choose} /></th>
-      <td class="wide">${row.segments && html`<${Health} segments=${row.segments} marks=${marks} />`}</td>
+      <td class="wide">${row.segments && html`<${HealthCells} parts=${partsOf(row.segments)} spanOf=${(i) => spanText(marks[i], marks[i + 1])} />`}</td>
       <td class="wide course">${row.segments && html`<${Sparkline} values=${row.segments.requests} />`}</td>
       <td data-label=${t('requests')}>${count(row.requests)}</td>
       <td data-label=${t('errors')} class=${row.errors ? 'bad' : ''}>${count(row.errors)}${row.errors > 0 && html` <small>${percent(row.error_share * 100)}</small>`}</td>

@@ -7,9 +7,6 @@ export const OUTCOMES = [
 ];
 const ERRORS = ['unknown', 'rate_limited', 'client_errors', 'server_errors', 'timeouts'];
 
-const FAIR_SHARE = 0.01;
-const FAILING_SHARE = 0.25;
-
 /** A series of the chart; one that is left out has nothing anywhere. */
 export const lineOf = ({ chart, points }, name, nothing = 0) => chart[name] ?? Array(points).fill(nothing);
 
@@ -24,11 +21,4 @@ export function sharesLine({ chart, points }) {
   const requests = requestsLine({ chart, points });
   const errors = added(ERRORS.filter((name) => chart.outcomes[name]).map((name) => chart.outcomes[name]), points);
   return requests.map((n, i) => (n ? errors[i] / n : null));
-}
-
-/** 'none': nobody called; 'good': less than one error in a hundred calls; 'fair': less than one in four; 'bad': more. */
-export function healthOf(requests, errors) {
-  if (!requests) return 'none';
-  const share = errors / requests;
-  return share < FAIR_SHARE ? 'good' : share < FAILING_SHARE ? 'fair' : 'bad';
 }

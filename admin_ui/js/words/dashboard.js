@@ -71,8 +71,6 @@ const DASHBOARD_WORDS = {
   ending_unknown: ['Errors of before', '早期错误'],
 
   endpointHealth: ['Health', '健康状况'],
-  partOf: ['{part}: {calls}, {errors}', '{part}：{calls}，{errors}'],
-  healthOf: [['{good} of {n} part with calls had less than 1 % errors', '{good} of {n} parts with calls had less than 1 % errors'], '{n} 个有请求的时段中有 {good} 个错误率低于 1 %'],
   state_ok: ['The last 15 minutes: less than 5 % errors', '最近 15 分钟：错误低于 5 %'],
   state_degraded: ['The last 15 minutes: 5 % errors or more', '最近 15 分钟：错误达 5 % 以上'],
   state_failing: ['The last 15 minutes: half of the calls failed, or more', '最近 15 分钟：一半以上的请求失败'],

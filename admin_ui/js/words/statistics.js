@@ -64,6 +64,5 @@ export const STATISTICS_WORDS = {
   column_attempts: ['Attempts', '尝试'],
   column_peak: ['Peak / min', '峰值/分'],
   perMinuteNow: ['in the last full minute', '最近一分钟'],
-  healthParts: [['Calls in {n} part of 48, with errors in {bad}', 'Calls in {n} parts of 48, with errors in {bad}'], '48 段中有 {n} 段有请求，其中 {bad} 段有错误'],
   theCalls: ['calls', '请求'],
 };

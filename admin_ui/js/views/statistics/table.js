@@ -1,5 +1,6 @@
 import { HealthCells } from '../../components/health_cells.js';
 import { SortedHead, sortIn, sortedBy } from '../../components/sorted_head.js';
+import { spanText } from '../../components/time_axis.js';
 import { NONE, count, duration, percent, roundUsd, shortCount } from '../../format.js';
 import { html } from '../../html.js';
 import { t } from '../../i18n.js';
@@ -39,13 +40,14 @@ const CELLS = {
   peak: (row) => html`${count(row.rpm.peak)} <small title=${t('perMinuteNow')}>${count(row.rpm.now)}</small>`,
 };
 
-const healthText = (parts) => t('healthParts', { n: parts.filter(({ requests }) => requests).length, bad: parts.filter(({ errors }) => errors).length });
-
 /** Narrows the page to what a row is of, told apart by what is next of interest. */
 function narrow(row, by) {
   const changes = Object.fromEntries(by.filter((way) => row[IDS[way]]).map((way) => [IDS[way], row[IDS[way]]]));
   changeQuery({ ...changes, by: by.includes('model') ? 'channel' : 'model' });
 }
+
+/** The last of them ends as long after its begin as the others. */
+const partText = (parts, i) => spanText(parts[i].at_ms, parts[i].at_ms + parts[1].at_ms - parts[0].at_ms);
 
 /** The log's calls of a row. */
 const callsOf = (row, by) => `#/logs?${new URLSearchParams(by.filter((way) => row[IDS[way]]).map((way) => [IDS[way], row[IDS[way]]]))}`;
@@ -58,7 +60,7 @@ const Row = ({ row, by }) => html`
     </span></th>
     ${Object.keys(COLUMNS).map((name) => html`
       <td key=${name} data-label=${t(`column_${name}`)} class=${name === 'errors' && row.errors ? 'bad' : ''}>${CELLS[name](row)}</td>`)}
-    <td class="wide" data-label=${t('course')}><${HealthCells} parts=${row.health} label=${healthText(row.health)} /></td>
+    <td class="wide" data-label=${t('course')}><${HealthCells} parts=${row.health} spanOf=${(i) => partText(row.health, i)} /></td>
   </tr>`;
 
 export function Rows({ rows, by, sortText }) {
