@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -21,17 +17,15 @@ from app.storage.request_log.packed import KeptRow
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.logs.pages import Place, count_rows, read_page, read_request
 from app.storage.sql.migrating import bring_up_to_date
+from tests.support.clock_streams import check_streams
 from tests.support.databases import sqlite_database
 from tests.support.gateway import GatewayProcess
 from tests.support.many_rows import FIRST_MS, RARE, STEP_MS, fill
-from tests.support.upstream import Peer, Upstream
 
 pytestmark = [pytest.mark.soak, pytest.mark.timing, pytest.mark.own_server, pytest.mark.timeout(900)]
 
 ROWS = 1_000_000
 PAGE_S, SEARCH_S, AT_ONCE_S, COUNT_S = 0.1, 1.0, 0.02, 1.0
-LATE_S = 0.02
-"""Of a stream's pieces, while others ask the log."""
 
 
 class Filled(NamedTuple):
@@ -116,88 +110,19 @@ def test_a_request_is_found_at_once(filled: Filled) -> None:
     assert took_s(filled.database, lambda one: read_page(one, asked({"q": id}), None, 51)) < AT_ONCE_S
 
 
-ASKS = """
-import http.client, sys
-port, token = int(sys.argv[1]), sys.argv[2]
-paths = ["?q=abcdef01", "?model=none", "/count?stream=true", "?q=nothing+of+it&limit=500", "?limit=500", "/count"]
-connection = http.client.HTTPConnection("127.0.0.1", port)
-asked = 0
-while True:
-    connection.request("GET", "/api/logs" + paths[asked % len(paths)], headers={"Authorization": f"Bearer {token}"})
-    answer = connection.getresponse()
-    answer.read()
-    assert answer.status == 200, answer.status
-    asked += 1
-    print(asked, flush=True)
-"""
+ASKS = ["?q=abcdef01", "?model=none", "/count?stream=true", "?q=nothing+of+it&limit=500", "?limit=500", "/count"]
 
 
 def test_no_stream_is_late_while_the_log_is_asked(filled: Filled, own_server: EmbeddedRedis) -> None:
-    """Pieces of streams through the same web process, each with the moment at which it was sent.
-
-    A machine that is busy with others is late by itself: so it may be by as much as without questions, or try again.
-    """
+    """Through the same web process."""
     with open_redis(own_server.url) as client:
         client.set(LOG_DATABASE, filled.database.run(database_id))
     gateway = GatewayProcess(own_server.url, {"SQLITE_PATH": filled.database.url.name, "WEB_CONCURRENCY": "1"}).start()
-    upstream = Upstream()
-    upstream.handler = tells_the_time
     try:
-        gateway.map("/clock", upstream.url)
-        for _ in range(ROUNDS):
-            alone = lateness_s(gateway.port)
-            command = [sys.executable, "-c", ASKS, str(gateway.port), gateway.admin_token]
-            with subprocess.Popen(command, stdout=subprocess.PIPE) as asks:
-                assert asks.stdout is not None
-                assert asks.stdout.readline() == b"1\n", "the log was asked"
-                beside = lateness_s(gateway.port)
-                assert asks.poll() is None
-                asks.kill()
-                asked = len(asks.stdout.readlines())
-            print(f"at most {alone[-1] * 1e3:.1f} ms late; with {asked} questions {beside[-1] * 1e3:.1f} ms")
-            if beside[-1] < max(LATE_S, alone[-1]):
-                break
-        else:
-            pytest.fail(f"late by {beside[-1] * 1e3:.1f} ms, without questions by {alone[-1] * 1e3:.1f} ms")
+        check_streams(gateway, [f"/api/logs{path}" for path in ASKS])
     finally:
         gateway.stop()
-        upstream.close()
-
-
-ROUNDS = 5
-STREAMED_S = 2.0
 
 
 def database_id(connection: Any) -> str:
     return str(connection.exec_driver_sql("SELECT database_id FROM gateway_log_state").scalar_one())
-
-
-def tells_the_time(peer: Peer) -> None:
-    while peer.read_request() is not None:
-        peer.begin_stream()
-        until_s = time.monotonic() + STREAMED_S
-        while time.monotonic() < until_s:
-            peer.send_chunk(f"data: {time.monotonic()}\n\n".encode())
-            time.sleep(0.005)
-        peer.end_stream()
-
-
-def lateness_s(port: int, streams: int = 4) -> list[float]:
-    """Of all pieces of so many streams at once, the latest last."""
-    late: list[float] = []
-
-    def follow() -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port)
-        connection.request("GET", "/clock/stream")
-        answer = connection.getresponse()
-        while line := answer.readline():
-            if line.startswith(b"data: "):
-                late.append(time.monotonic() - float(line[6:]))
-        connection.close()
-
-    threads = [threading.Thread(target=follow) for _ in range(streams)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return sorted(late)

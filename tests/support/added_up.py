@@ -10,9 +10,9 @@ from typing import Any
 
 from app.core.request_log.rows import LogRow
 from app.core.statistics.ranges import Range
-from app.core.statistics.sums.cells import ERRORS, QUARTER_MS, REQUESTS, fold, hours_of
-from app.core.statistics.sums.sums import SumOfSpan, UnitRow
-from app.core.statistics.sums.vectors import packed
+from app.core.statistics.sums.cells import fold
+from app.core.statistics.sums.sums import SumOfSpan
+from app.core.statistics.sums.vectors import BINS, MINUTES
 
 GOOD = {"ok", "answered_here"}
 NEITHER = {"client_gone", "refused", "ended", "interrupted"}
@@ -66,15 +66,11 @@ def percentile(values: Sequence[float], share: int) -> float:
     return sorted(values)[ceil(len(values) * share / 100) - 1]
 
 
-def sum_of(rows: Iterable[LogRow], span: Range, now_ms: int, unit_ms: int = QUARTER_MS) -> SumOfSpan:
+def sum_of(rows: Iterable[LogRow], span: Range, now_ms: int) -> SumOfSpan:
     """What statistics make of rows, without a database between."""
     found = SumOfSpan(span, now_ms)
-    quarters = fold(row for row in rows if span.from_ms <= row.at_ms < span.to_ms)
-    for at_ms, cells in sorted((quarters if unit_ms == QUARTER_MS else hours_of(quarters)).items()):
-        units = []
-        for key, cell in cells.items():
-            found.count(cell.numbers)
-            counts = (cell.numbers[REQUESTS], cell.numbers[ERRORS])
-            units.append(UnitRow(at_ms, key.id, *counts, packed(cell.bins), packed(cell.minutes)))
-        found.add_unit(unit_ms, units)
+    for cells in fold(row for row in rows if span.from_ms <= row.at_ms < span.to_ms).values():
+        for cell in cells.values():
+            found.add(cell.numbers, BINS.packed(cell.bins))
+            found.add_minutes(MINUTES.packed(cell.minutes))
     return found

@@ -119,8 +119,9 @@ def summary_of(sums: Sums, name: str, span: Range, now: int, *, with_cost: bool)
     requests = sum(one["total_requests"] for one in types.values())
     ends_ms = min(span.to_ms, now) if name in CURRENT else span.to_ms
     seconds = max(1.0, (ends_ms - span.from_ms) / MS)
-    recent = sums.totals.now if name == "today" else 0
-    peak = sums.totals.peak
+    course = sums.totals.course()
+    recent = course.now if name == "today" else 0
+    peak = course.peak
     rates = {"peak_rpm": peak, "avg_rpm": requests * 60 / seconds, "recent_rpm": recent}
     return {
         "total_requests": requests,

@@ -28,6 +28,8 @@ STATEMENT_S: Final = 15.0
 WORKER_STATEMENT_S: Final = 60.0
 SILENCE_S: Final = 4.0
 """How much later than the server we give up a statement: then it is the server that is not there any more."""
+JOINED_BYTES: Final = 256 * 1024 * 1024
+"""What MySQL joins at most of the vectors of statistics; a packet of its may be shorter."""
 CONNECTION_S: Final = 600
 """How long a connection is kept: servers and what stands before them forget idle ones."""
 SQLITE_BUSY_S: Final = 5
@@ -120,7 +122,8 @@ def _open_mysql(url: DatabaseUrl, certificates: CertificateFiles, pool: dict[str
             f"max_statement_time = {patience_s:g}" if is_mariadb else f"max_execution_time = {patience_s * 1000:.0f}"
         )
         with connection.cursor() as cursor:
-            cursor.execute(f"SET SESSION innodb_lock_wait_timeout = {patience_s:.0f}, {limit}")
+            lengths = f"group_concat_max_len = {JOINED_BYTES}"
+            cursor.execute(f"SET SESSION innodb_lock_wait_timeout = {patience_s:.0f}, {lengths}, {limit}")
 
     return engine
 

@@ -1,4 +1,7 @@
-"""Databases of each kind: SQLite's file, and servers of the tests' own, which take long to start and so are soaks."""
+"""Databases of each kind: SQLite's file, and servers of the tests' own, which take long to start.
+
+So what asks for these has `pytest.mark.soak`, by DATABASE_KINDS; `tests/conftest.py` looks for the word.
+"""
 
 from __future__ import annotations
 

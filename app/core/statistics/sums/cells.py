@@ -42,8 +42,8 @@ COUNTS: Final = NUMBERS[USAGE:REPORTS]
 DURATION, FIRST_BYTE, FIRST_CONTENT = 0, 256, 512
 """Where the bins of three histograms begin in one vector."""
 MOST_BIN: Final = 255
-MINUTE_OF_ERRORS: Final = 64
-"""In the vector of minutes: where those of errors begin."""
+CALLS_OF, ERRORS_OF = 0, 1
+"""In the vector of minutes: what is added to twice the minute since the epoch."""
 
 
 class Dimensions(NamedTuple):
@@ -82,7 +82,7 @@ class Cell:
         self.numbers = [0] * len(NUMBERS)
         self.bins: Counts = {}
         self.minutes: Counts = {}
-        """By the minute of the hour: calls, and errors."""
+        """Calls, and errors, by the minute in which they began."""
         self.names = names
 
     @property
@@ -148,7 +148,7 @@ def _kept(text: str) -> str:
 
 def _add_call(cell: Cell, row: LogRow) -> None:
     numbers, bins, minutes = cell.numbers, cell.bins, cell.minutes
-    minute = row.at_ms % HOUR_MS // MINUTE_MS
+    minute = row.at_ms // MINUTE_MS * 2 + CALLS_OF
     numbers[REQUESTS] += 1
     minutes[minute] = minutes.get(minute, 0) + 1
     outcome = row.outcome
@@ -156,7 +156,7 @@ def _add_call(cell: Cell, row: LogRow) -> None:
         numbers[GOODS] += 1
     elif outcome not in NEITHER:
         numbers[ERRORS] += 1
-        minute += MINUTE_OF_ERRORS
+        minute += ERRORS_OF - CALLS_OF
         minutes[minute] = minutes.get(minute, 0) + 1
     numbers[OF_REQUESTS] += row.attempts or row.attempt
     usage = row.usage

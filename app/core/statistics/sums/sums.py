@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from app.core.money.amounts import show_usd
 from app.core.statistics.ranges import Range
 from app.core.statistics.sums.cells import (
+    CALLS_OF,
     COST,
     COUNTS,
     DURATION,
@@ -16,10 +17,8 @@ from app.core.statistics.sums.cells import (
     FIRST_BYTE,
     FIRST_CONTENT,
     GOODS,
-    HOUR_MS,
     MADE,
     MINUTE_MS,
-    MINUTE_OF_ERRORS,
     MOST_BIN,
     NUMBERS,
     OF_REQUESTS,
@@ -27,26 +26,13 @@ from app.core.statistics.sums.cells import (
     REQUESTS,
     USAGE,
 )
-from app.core.statistics.sums.vectors import Counts, add
+from app.core.statistics.sums.vectors import BINS, MINUTES, Counts
 from app.core.statistics.tallies import percentiles
 from app.core.usage import ESTIMATED, NOT_TOLD, REPORTED
 
 SLICES: Final = 48
 RANKS: Final = (0.50, 0.95, 0.99)
 _AT_ONCE_BYTES: Final = 40_000
-
-
-class UnitRow(NamedTuple):
-    """A cell of one unit, as far as it is needed one by one. Rows of a database have the same order."""
-
-    at_ms: int
-    """Begin of the unit."""
-    cell: int
-    """Its id."""
-    requests: int
-    errors: int
-    bins: bytes
-    minutes: bytes
 
 
 class Sum:
@@ -60,19 +46,16 @@ class Sum:
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
 
-    def count(self, numbers: Iterable[int]) -> None:
-        """Adds the numbers of cells."""
+    def add(self, numbers: Iterable[int], bins: bytes) -> None:
+        """What cells add up to: their numbers, and their bins one after the other."""
         self.numbers = [one + more for one, more in zip(self.numbers, numbers, strict=True)]
-
-    def measure(self, bins: Sequence[bytes]) -> None:
-        """Adds their bins."""
-        self._waiting += bins
-        self._waiting_bytes += sum(map(len, bins))
+        self._waiting.append(bins)
+        self._waiting_bytes += len(bins)
         if self._waiting_bytes > _AT_ONCE_BYTES:
             self._count()
 
     def _count(self) -> None:
-        add(self._bins, self._waiting)
+        BINS.add(self._bins, self._waiting)
         self._waiting, self._waiting_bytes = [], 0
 
     def times(self, begin: int) -> dict[str, float | None]:
@@ -103,44 +86,46 @@ class Sum:
         }
 
 
+class Course(NamedTuple):
+    peak: int
+    """Most calls that began in one minute."""
+    now: int
+    """Those of the last full one, where it is in the span."""
+    health: list[list[int]]
+    """Calls and errors of each slice."""
+
+
 class SumOfSpan(Sum):
     """Of some cells of one span."""
 
-    __slots__ = ("_health", "_now_ms", "_span", "now", "peak")
+    __slots__ = ("_minutes", "_now_ms", "_span")
 
     def __init__(self, span: Range, now_ms: int) -> None:
         super().__init__()
         self._span = span
         self._now_ms = now_ms
-        self._health = [[0, 0] for _ in range(SLICES)]
-        self.peak = 0
-        """Most calls that began in one minute."""
-        self.now = 0
-        """Those of the last full one, where it is in the span."""
+        self._minutes: list[bytes] = []
 
-    def add_unit(self, unit_ms: int, rows: Sequence[UnitRow]) -> None:
-        """All but the numbers of the cells of one unit, all at once. There is at least one."""
-        times, _, requests, errors, bins, vectors = zip(*rows, strict=True)
-        self.measure(bins)
-        at_ms: int = times[0]
+    def add_minutes(self, minutes: bytes) -> None:
+        """Those of cells one after the other."""
+        self._minutes.append(minutes)
+
+    def course(self) -> Course:
+        """When its calls came."""
         minutes: Counts = {}
-        add(minutes, vectors)
-        hour_ms = at_ms - at_ms % HOUR_MS
-        self.peak = max(self.peak, max((count for number, count in minutes.items() if number < 60), default=0))
-        last_ms = (self._now_ms // MINUTE_MS - 1) * MINUTE_MS
-        if at_ms <= last_ms < at_ms + unit_ms:
-            self.now = minutes.get((last_ms - hour_ms) // MINUTE_MS, 0)
-        first = self._place(at_ms)
-        if first == self._place(at_ms + unit_ms - 1):
-            self._health[first][0] += sum(requests)
-            self._health[first][1] += sum(errors)
-            return
+        MINUTES.add(minutes, self._minutes)
+        health = [[0, 0] for _ in range(SLICES)]
+        peak = 0
+        from_ms, length_ms = self._span.from_ms, self._span.to_ms - self._span.from_ms
         for number, count in minutes.items():
-            kind, minute = divmod(number, MINUTE_OF_ERRORS)
-            self._health[self._place(hour_ms + minute * MINUTE_MS)][kind] += count
-
-    def _place(self, at_ms: int) -> int:
-        return (at_ms - self._span.from_ms) * SLICES // (self._span.to_ms - self._span.from_ms)
+            minute, kind = divmod(number, 2)
+            if kind == CALLS_OF and count > peak:
+                peak = count
+            place = (minute * MINUTE_MS - from_ms) * SLICES // length_ms
+            if 0 <= place < SLICES:
+                health[place][kind] += count
+        last = self._now_ms // MINUTE_MS - 1
+        return Course(peak, minutes.get(last * 2 + CALLS_OF, 0), health)
 
     def attempts(self, *, made_there: bool) -> int:
         """Those that were made there, or those of its requests, wherever they were made."""
@@ -151,6 +136,7 @@ class SumOfSpan(Sum):
         numbers = self.numbers
         judged = numbers[GOODS] + numbers[ERRORS]
         asked = sum(numbers[USAGE : USAGE + 4])
+        course = self.course()
         past_ms = max(MINUTE_MS, min(self._span.to_ms, self._now_ms) - self._span.from_ms)
         return {
             "requests": numbers[REQUESTS],
@@ -164,16 +150,16 @@ class SumOfSpan(Sum):
             "attempts": self.attempts(made_there=made_there),
             "cache_hit_share": round(numbers[USAGE + 1] / asked, 4) if asked else None,
             "rpm": {
-                "peak": self.peak,
+                "peak": course.peak,
                 "mean": round(numbers[REQUESTS] * MINUTE_MS / past_ms, 3),
-                "now": self.now,
+                "now": course.now,
             },
-            "health": self._told_health(),
+            "health": self._told(course.health),
         }
 
-    def _told_health(self) -> list[dict[str, int]]:
+    def _told(self, health: list[list[int]]) -> list[dict[str, int]]:
         length_ms = self._span.to_ms - self._span.from_ms
         return [
             {"at_ms": self._span.from_ms + place * length_ms // SLICES, "requests": requests, "errors": errors}
-            for place, (requests, errors) in enumerate(self._health)
+            for place, (requests, errors) in enumerate(health)
         ]

@@ -1,25 +1,28 @@
-"""Answers what is asked of the sums. It runs in a thread: nothing here touches what belongs to the loop."""
+"""Answers what is asked of the sums. It runs in a thread: nothing here touches what belongs to the loop.
+
+The database adds up: it knows cells, groups them, and joins their vectors, one after the other. What comes back is a
+row for each group, and while it works others run.
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby
-from operator import itemgetter
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, func, select
+from sqlalchemy import ColumnElement, Connection, LargeBinary, Select, Table, cast, func, literal, select, text
 
-from app.core.statistics.sums.cells import HOUR_MS, MADE, NUMBERS, REQUESTS, Dimensions, Names
-from app.core.statistics.sums.question import Group, Question, TooMuch
+from app.core.statistics.sums.cells import HOUR_MS, NUMBERS, Names
+from app.core.statistics.sums.question import BY, Group, Question, TooMuch
 from app.core.statistics.sums.spans import Piece, pieces
-from app.core.statistics.sums.sums import Sum, SumOfSpan, UnitRow
+from app.core.statistics.sums.sums import Sum, SumOfSpan
 from app.storage.sql.statistics import tables
 
-ROWS_AT_ONCE: Final = 1_000
 MOST_ROWS: Final = 3_000_000
 """Of an answer: some seconds of work."""
+MOST_IDS: Final = 500
+ROWS_AT_ONCE: Final = 20_000
+"""In one statement: what they join to is no longer than a packet of a database, and a statement is short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,122 +42,185 @@ class Series:
     count: int
 
 
+class Joined(NamedTuple):
+    """What the cells of a group add up to in one piece."""
+
+    group: Group
+    numbers: list[int]
+    bins: bytes
+    minutes: bytes
+
+
 def sums(connection: Connection, asked: Question) -> Answered:
     """Raises TooMuch."""
-    read = pieces(asked.span, asked.now_ms)
-    cells = _Cells(connection, asked, read)
+    whole = pieces(asked.span, asked.now_ms)
+    read = _slices(connection, asked, whole)
     totals = SumOfSpan(asked.span, asked.now_ms)
-    by_group = {group: SumOfSpan(asked.span, asked.now_ms) for group in cells.shown}
-    for group, numbers in cells.numbers.items():
-        totals.count(numbers)
-        if group in by_group:
-            by_group[group].count(numbers)
-    for piece in read:
-        wanted = [_table(piece).c[name] for name in UnitRow._fields]
-        for _, rows in cells.units(connection, piece, wanted):
-            totals.add_unit(piece.unit_ms, rows)
-            for group, of_group in cells.grouped(rows):
-                by_group[group].add_unit(piece.unit_ms, of_group)
-    told = [(group, cells.names[group], sum) for group, sum in by_group.items()] if asked.by else []
-    return Answered(told, totals, cells.count)
+    if not asked.by:
+        _add_up(connection, asked, read, {(): totals})
+        return Answered([], totals, 0)
+    groups = _Groups(connection, asked, whole)
+    by_group = {group: SumOfSpan(asked.span, asked.now_ms) for group in groups.shown}
+    if len(by_group) < groups.count:
+        _add_up(connection, asked, read, by_group, groups.ids)
+        _add_up(connection, replace(asked, by=()), read, {(): totals})
+    else:
+        _add_up(connection, asked, read, by_group, totals=totals)
+    return Answered([(group, groups.names[group], sum) for group, sum in by_group.items()], totals, groups.count)
 
 
 def series(connection: Connection, asked: Question, points: Sequence[int]) -> Series:
     """`points`: when each begins, ascending; the first not after the span. Raises TooMuch."""
-    read = pieces(asked.span, asked.now_ms, points)
-    cells = _Cells(connection, asked, read)
-    by_group: dict[Group, list[Sum | None]] = {group: [None] * len(points) for group in cells.shown}
+    whole = pieces(asked.span, asked.now_ms, points)
+    _slices(connection, asked, whole)
+    groups = _Groups(connection, asked, whole) if asked.by else None
+    shown: list[Group] = groups.shown if groups else [()]
+    by_group: dict[Group, list[Sum | None]] = {group: [None] * len(points) for group in shown}
+    for place, begin_ms in enumerate(points):
+        end_ms = points[place + 1] if place + 1 < len(points) else asked.span.to_ms
+        for piece in _within(whole, begin_ms, end_ms):
+            for one in _joined(connection, asked, piece, groups.ids if groups else ()):
+                if one.group in by_group:
+                    point = by_group[one.group][place]
+                    if point is None:
+                        point = by_group[one.group][place] = Sum()
+                    point.add(one.numbers, one.bins)
+    names = groups.names if groups else {}
+    told = [(group, names.get(group, Names()), sums) for group, sums in by_group.items()]
+    return Series(told, groups.count if groups else 0)
+
+
+def _add_up(
+    connection: Connection,
+    asked: Question,
+    read: Sequence[Piece],
+    by_group: Mapping[Group, SumOfSpan],
+    ids: Sequence[int] = (),
+    totals: SumOfSpan | None = None,
+) -> None:
     for piece in read:
-        wanted = [_table(piece).c[name] for name in ("at_ms", "cell", *NUMBERS, "bins")]
-        for at_ms, rows in cells.units(connection, piece, wanted):
-            place = bisect_right(points, at_ms) - 1
-            for group, of_group in cells.grouped(rows):
-                point = by_group[group][place]
-                if point is None:
-                    point = by_group[group][place] = Sum()
-                _, _, *numbers, bins = zip(*of_group, strict=True)
-                point.count(map(sum, numbers))
-                point.measure(bins)
-    return Series([(group, cells.names.get(group, Names()), sums) for group, sums in by_group.items()], cells.count)
+        for one in _joined(connection, asked, piece, ids):
+            for sum in (totals, by_group.get(one.group)):
+                if sum is not None:
+                    sum.add(one.numbers, one.bins)
+                    sum.add_minutes(one.minutes)
 
 
-class _Cells:
-    """Those that are asked for, and to which group of the answer each belongs."""
+class _Groups:
+    """What rows are told apart: which there are, which are shown, and what they are called."""
 
     def __init__(self, connection: Connection, asked: Question, read: Sequence[Piece]) -> None:
-        self._fits = [tables.cells.c[name] == value for name, value in asked.filters.items()]
-        self.names: dict[Group, Names] = {}
+        counts = _counted(connection, asked, read)
+        there = [group for group, (requests, made) in counts.items() if requests or (made and asked.counts_made)]
+        self.count = len(there)
+        self.shown = sorted(there, key=lambda group: (*[-count for count in counts[group]], group))[: asked.limit]
+        """Those with the most requests, the most first."""
+        self.names = dict.fromkeys(self.shown, Names())
         """As they were called last."""
-        self.numbers: dict[Group, list[int]] = {}
-        """What each group adds up to."""
-        self._groups: dict[int, Group] = {}
-        self._find(connection, asked)
-        self._count(connection, read)
-        there = [group for group in self.numbers if self._is_there(group, asked)]
-        self.count = len(there) if asked.by else 0
-        self.shown = sorted(there, key=self._rank)[: asked.limit] if asked.by else [()]
-        """Those with the most requests, the most first; nobody asked to tell any apart: one of all."""
-        self._told = set(self.shown)
+        self.ids: list[int] = []
+        """Of their cells, where these are few of all; empty: look at all cells."""
+        self._look_up(connection, asked)
 
-    def _find(self, connection: Connection, asked: Question) -> None:
+    def _look_up(self, connection: Connection, asked: Question) -> None:
         cells = tables.cells
-        wanted = select(cells).where(cells.c.last_at_ms >= asked.span.from_ms - HOUR_MS, *self._fits)
-        for id, _, *texts in connection.execute(wanted.order_by(cells.c.last_at_ms)):
-            group = asked.group_of(Dimensions(*texts[: len(Dimensions._fields)]))
-            if group is not None:
-                self._groups[id] = group
-                self.names[group] = Names(*texts[len(Dimensions._fields) :])
+        fields = [name for one in asked.by for name in BY[one][1:]]
+        wanted = select(cells.c.id, *_by(asked), *[cells.c[name] for name in fields])
+        wanted = wanted.where(cells.c.last_at_ms >= asked.span.from_ms - HOUR_MS, *_fits(asked))
+        for id, *texts in connection.execute(wanted.order_by(cells.c.last_at_ms)):
+            group = tuple(texts[: len(asked.by)])
+            if group in self.names:
+                self.names[group] = Names(**dict(zip(fields, texts[len(asked.by) :], strict=True)))
+                self.ids.append(id)
+        if len(self.ids) > MOST_IDS:
+            self.ids = []
 
-    def _count(self, connection: Connection, read: Sequence[Piece]) -> None:
-        held = sum(connection.scalar(self._of(select(func.count()), piece)) or 0 for piece in read)
-        if held > MOST_ROWS:
-            raise TooMuch(f"holds {held:,} sums, and more than {MOST_ROWS:,} take too long")
-        for piece in read:
-            table = _table(piece)
-            summed = select(table.c.cell, *[func.sum(table.c[name]) for name in NUMBERS])
-            for id, *more in connection.execute(self._of(summed, piece).group_by(table.c.cell)):
-                group = self._groups.get(id)
-                if group is not None:
-                    numbers = self.numbers.get(group) or [0] * len(NUMBERS)
-                    self.numbers[group] = [one + int(count) for one, count in zip(numbers, more, strict=True)]
 
-    def _is_there(self, group: Group, asked: Question) -> bool:
-        numbers = self.numbers[group]
-        return bool(numbers[REQUESTS] or (asked.counts_made and numbers[MADE]))
-
-    def _rank(self, group: Group) -> tuple[int, int, Group]:
-        numbers = self.numbers[group]
-        return -numbers[REQUESTS], -numbers[MADE], group
-
-    def units(
-        self, connection: Connection, piece: Piece, wanted: Sequence[ColumnElement[Any]]
-    ) -> Iterator[tuple[int, list[Any]]]:
-        """The rows of one unit after the other, and when it begins."""
-        chosen = self._of(select(*wanted), piece).order_by(_table(piece).c.at_ms)
-        parts = connection.execute(chosen, execution_options={"yield_per": ROWS_AT_ONCE}).partitions()
-        rows = (row for part in parts for row in part)
-        groups = self._groups
-        for at_ms, of_unit in groupby(rows, itemgetter(0)):
-            found = [row for row in of_unit if row[1] in groups]
-            if found:
-                yield at_ms, found
-
-    def grouped(self, rows: Sequence[Any]) -> Iterable[tuple[Group, list[Any]]]:
-        """The rows of one unit by the groups that are shown."""
-        if self.shown == [()]:
-            return [((), list(rows))]
-        found: dict[Group, list[Any]] = {}
-        groups, told = self._groups, self._told
-        for row in rows:
-            group = groups[row[1]]
-            if group in told:
-                found.setdefault(group, []).append(row)
-        return found.items()
-
-    def _of(self, wanted: Select[Any], piece: Piece) -> Select[Any]:
+def _counted(connection: Connection, asked: Question, read: Sequence[Piece]) -> dict[Group, list[int]]:
+    """Requests of each group, and attempts that were made there."""
+    counts: dict[Group, list[int]] = {}
+    for piece in read:
         table = _table(piece)
-        wanted = wanted.where(table.c.at_ms >= piece.from_ms, table.c.at_ms < piece.to_ms)
-        return wanted.where(table.c.cell.in_(select(tables.cells.c.id).where(*self._fits))) if self._fits else wanted
+        summed = _of(asked, piece, func.sum(table.c.requests), func.sum(table.c.made)).group_by(*_by(asked))
+        for *texts, requests, made in connection.execute(summed):
+            count = counts.setdefault(tuple(texts), [0, 0])
+            count[0] += int(requests)
+            count[1] += int(made)
+    return counts
+
+
+def _slices(connection: Connection, asked: Question, read: Sequence[Piece]) -> list[Piece]:
+    """The pieces in parts of few rows each. Raises TooMuch."""
+    held = []
+    for piece in read:
+        table = _table(piece)
+        within = select(func.count()).where(table.c.at_ms >= piece.from_ms, table.c.at_ms < piece.to_ms)
+        if fits := _fits(asked):
+            within = within.where(table.c.cell.in_(select(tables.cells.c.id).where(*fits)))
+        held.append(connection.scalar(within) or 0)
+    if sum(held) > MOST_ROWS:
+        raise TooMuch(f"holds {sum(held):,} sums, and more than {MOST_ROWS:,} take too long")
+    found: list[Piece] = []
+    for piece, count in zip(read, held, strict=True):
+        units = (piece.to_ms - piece.from_ms) // piece.unit_ms
+        step_ms = max(1, units * ROWS_AT_ONCE // max(1, count)) * piece.unit_ms
+        begins = range(piece.from_ms, piece.to_ms, step_ms)
+        found += [Piece(piece.unit_ms, from_ms, min(from_ms + step_ms, piece.to_ms)) for from_ms in begins]
+    return found
+
+
+def _within(read: Sequence[Piece], from_ms: int, to_ms: int) -> Iterator[Piece]:
+    """The units that begin in a span."""
+    for piece in read:
+        begin_ms = max(piece.from_ms, -(-from_ms // piece.unit_ms) * piece.unit_ms)
+        end_ms = min(piece.to_ms, -(-to_ms // piece.unit_ms) * piece.unit_ms)
+        if begin_ms < end_ms:
+            yield Piece(piece.unit_ms, begin_ms, end_ms)
+
+
+def _joined(connection: Connection, asked: Question, piece: Piece, ids: Sequence[int]) -> Iterator[Joined]:
+    """`ids`: of these cells only, where any are given."""
+    table = _table(piece)
+    numbers = [func.sum(table.c[name]) for name in NUMBERS]
+    lengths = [func.sum(func.length(table.c[name])) for name in ("bins", "minutes")]
+    vectors = [_one_after_the_other(connection, table.c[name]) for name in ("bins", "minutes")]
+    wanted = _of(asked, piece, func.count(), *numbers, *lengths, *vectors).group_by(*_by(asked))
+    for row in connection.execute(wanted.where(table.c.cell.in_(ids)) if ids else wanted):
+        *known, bins_length, minutes_length, bins, minutes = row
+        group, (count, *counted) = tuple(known[: len(asked.by)]), known[len(asked.by) :]
+        if not count:
+            continue  # of all together there is a row, even of none
+        if (len(bins), len(minutes)) != (bins_length, minutes_length):
+            raise TooMuch("holds more than the database joins: its max_allowed_packet is too small")
+        yield Joined(group, [int(number) for number in counted], bins, minutes)
+
+
+def _of(asked: Question, piece: Piece, *wanted: ColumnElement[Any]) -> Select[Any]:
+    """Of the rows of a piece that are asked for, with what they are told apart by."""
+    table, cells = _table(piece), tables.cells
+    found = select(*_by(asked), *wanted).select_from(table)
+    fits = _fits(asked)
+    if asked.by or fits:
+        found = found.join(cells, cells.c.id == table.c.cell).where(*fits)
+    return found.where(table.c.at_ms >= piece.from_ms, table.c.at_ms < piece.to_ms)
+
+
+def _by(asked: Question) -> list[ColumnElement[Any]]:
+    return [tables.cells.c[BY[name][0]] for name in asked.by]
+
+
+def _fits(asked: Question) -> list[ColumnElement[bool]]:
+    fits = [tables.cells.c[name] == value for name, value in asked.filters.items()]
+    return [*fits, tables.cells.c.channel_id != ""] if asked.of_channels else fits
+
+
+def _one_after_the_other(connection: Connection, column: ColumnElement[Any]) -> ColumnElement[bytes]:
+    match connection.dialect.name:
+        case "postgresql":
+            return func.string_agg(column, literal(b"", LargeBinary), type_=LargeBinary)
+        case "sqlite":
+            return cast(func.group_concat(column, ""), LargeBinary)
+        case _:
+            return func.group_concat(column.op("SEPARATOR")(text("''")), type_=LargeBinary)
 
 
 def _table(piece: Piece) -> Table:

@@ -16,6 +16,7 @@ cells: Final = Table(
     Column("last_at_ms", BigInteger, nullable=False, comment="Begin of the last hour that counts it"),
     *(Column(name, String(LONGEST_TEXT), nullable=False) for name in (*Dimensions._fields, *Names._fields)),
     Index("gateway_stat_cells_last", "last_at_ms"),
+    sqlite_with_rowid=False,
     **BINARY,
 )
 
@@ -28,9 +29,12 @@ def _sums(name: str) -> Table:
         Column("cell", BigInteger, primary_key=True, autoincrement=False),
         *(Column(number, BigInteger, nullable=False) for number in NUMBERS),
         Column(
-            "bins", LargeBinary(65_535), nullable=False, comment="Histograms, packed as core.statistics.sums.vectors"
+            "bins",
+            LargeBinary(65_535),
+            nullable=False,
+            comment="Histograms, packed as core/statistics/sums/vectors.py says",
         ),
-        Column("minutes", LargeBinary(65_535), nullable=False, comment="By the minute of the hour, packed alike"),
+        Column("minutes", LargeBinary(65_535), nullable=False, comment="Calls and errors by the minute, likewise"),
         sqlite_with_rowid=False,
         **BINARY,
     )

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Table, select
 
 from app.core.statistics.sums.cells import HOUR_MS, Cell, Cells, Dimensions, fold, hours_of, together
 from app.core.statistics.sums.rooms import OTHER, fitted
-from app.core.statistics.sums.vectors import added, packed
+from app.core.statistics.sums.vectors import BINS, MINUTES
 from app.storage.request_log.packed import KeptRow
 from app.storage.sql.statistics.tables import cells, hours, quarters
 
@@ -78,14 +78,15 @@ def _add_unit(connection: Connection, table: Table, at_ms: int, new: Cells) -> N
             rows[id] = _row(at_ms, id, by_id[id], numbers, bins, minutes)
     for id, cell in by_id.items():
         if id not in rows:
-            rows[id] = (at_ms, id, *cell.numbers, packed(cell.bins), packed(cell.minutes))
+            rows[id] = (at_ms, id, *cell.numbers, BINS.packed(cell.bins), MINUTES.packed(cell.minutes))
     _put(connection, table, rows.values())
 
 
 def _row(at_ms: int, id: int, cell: Cell, numbers: Sequence[int], bins: bytes, minutes: bytes) -> tuple[Any, ...]:
     """What a stored row is with what is new."""
     sums = [one + more for one, more in zip(cell.numbers, numbers, strict=True)]
-    return (at_ms, id, *sums, packed(added(cell.bins, bins)), packed(added(cell.minutes, minutes)))
+    both = BINS.added(cell.bins, bins), MINUTES.added(cell.minutes, minutes)
+    return (at_ms, id, *sums, BINS.packed(both[0]), MINUTES.packed(both[1]))
 
 
 def _name(connection: Connection, hour_ms: int, found: Cells) -> None:

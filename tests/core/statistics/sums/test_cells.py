@@ -75,7 +75,7 @@ def test_rows_count_in_the_quarter_in_which_they_begin() -> None:
     assert counts == {hour_ms: [2], hour_ms + QUARTER_MS: [1]}
     (hour,) = hours_of(quarters)[hour_ms].values()
     assert hour.numbers[REQUESTS] == 3
-    assert hour.minutes == {0: 1, 14: 1, 15: 1}
+    assert hour.minutes == {(hour_ms // 60_000 + minute) * 2: 1 for minute in (0, 14, 15)}
     assert [cell.numbers[REQUESTS] for cell in quarters[hour_ms].values()] == [2]
 
 

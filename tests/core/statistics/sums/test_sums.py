@@ -6,7 +6,7 @@ from typing import Any
 
 from app.core.request_log.rows import rows_of
 from app.core.statistics.ranges import Range
-from app.core.statistics.sums.cells import HOUR_MS, QUARTER_MS
+from app.core.statistics.sums.cells import HOUR_MS
 from app.core.statistics.sums.sums import SLICES, Sum, SumOfSpan
 from app.core.statistics.tallies import RELATIVE_ERROR
 from app.core.usage import ESTIMATED, REPORTED, Usage
@@ -18,9 +18,9 @@ SPAN = Range(HOUR_OF_NOON_MS, HOUR_OF_NOON_MS + HOUR_MS)
 USED = Usage(100, 300, 0, 100, 50, 7, REPORTED, {})
 
 
-def sum_of(*events: Any, span: Range = SPAN, unit_ms: int = HOUR_MS, now_ms: int = NOON_MS + 60_000) -> SumOfSpan:
+def sum_of(*events: Any, span: Range = SPAN, now_ms: int = NOON_MS + 60_000) -> SumOfSpan:
     rows = (row for event in events for row in rows_of(event, event.ended_at_ms))
-    return added_up.sum_of(rows, span, now_ms, unit_ms)
+    return added_up.sum_of(rows, span, now_ms)
 
 
 def test_a_row_tells_what_its_calls_add_up_to() -> None:
@@ -53,16 +53,15 @@ def test_percentiles_are_within_the_error_of_a_bin() -> None:
     assert told["first_byte_ms"] == {"p50": None, "p95": None, "p99": None}
 
 
-def test_health_is_told_by_the_minute_whatever_the_units() -> None:
+def test_health_is_told_by_the_minute() -> None:
     """Slices may be shorter than hours and quarters; their sums are those of the span."""
     events = [called(str(n), ended_at_ms=HOUR_OF_NOON_MS + n * 60_000 + 500) for n in range(48)]
     events.append(called("bad", use={"outcome": "timeout"}, ended_at_ms=HOUR_OF_NOON_MS + 47 * 60_000 + 500))
     span = Range(HOUR_OF_NOON_MS, HOUR_OF_NOON_MS + 48 * 60_000)
-    for unit_ms in (HOUR_MS, QUARTER_MS):
-        health = sum_of(*events, span=span, unit_ms=unit_ms).answer(made_there=True)["health"]
-        assert [slice["at_ms"] for slice in health] == [span.from_ms + n * 60_000 for n in range(SLICES)]
-        assert [slice["requests"] for slice in health] == [1] * 47 + [2]
-        assert [slice["errors"] for slice in health] == [0] * 47 + [1]
+    health = sum_of(*events, span=span).answer(made_there=True)["health"]
+    assert [slice["at_ms"] for slice in health] == [span.from_ms + n * 60_000 for n in range(SLICES)]
+    assert [slice["requests"] for slice in health] == [1] * 47 + [2]
+    assert [slice["errors"] for slice in health] == [0] * 47 + [1]
     whole = sum_of(*events, span=Range(HOUR_OF_NOON_MS - 47 * HOUR_MS, HOUR_OF_NOON_MS + HOUR_MS))
     assert whole.answer(made_there=True)["health"][-1] == {"at_ms": HOUR_OF_NOON_MS, "requests": 49, "errors": 1}
 
@@ -72,7 +71,7 @@ def test_the_peak_is_of_all_cells_of_a_minute_together() -> None:
     at_ms = HOUR_OF_NOON_MS + 30_000
     events = [called("1"), mapped("2"), mapped("3", endpoint="/other"), mapped("4", ended_at_ms=at_ms - HOUR_MS)]
     events = [event._replace(ended_at_ms=at_ms) if event.request_id != "4" else event for event in events]
-    assert sum_of(*events, span=Range(SPAN.from_ms - HOUR_MS, SPAN.to_ms)).peak == 3
+    assert sum_of(*events, span=Range(SPAN.from_ms - HOUR_MS, SPAN.to_ms)).course().peak == 3
 
 
 def test_nothing_is_told_as_nothing() -> None:

@@ -23,6 +23,7 @@ def upgrade() -> None:
         Column("id", BigInteger, primary_key=True, autoincrement=False),
         Column("last_at_ms", BigInteger, nullable=False),
         *(Column(name, String(255), nullable=False) for name in TEXTS),
+        sqlite_with_rowid=False,
         **BINARY,
     )
     make_index("gateway_stat_cells_last", "gateway_stat_cells", "last_at_ms")
