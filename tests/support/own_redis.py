@@ -10,6 +10,7 @@ import pytest
 
 from app.storage.connections import Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
+from tests.support.environ import database_of
 from tests.support.wire import Wire
 
 
@@ -32,9 +33,11 @@ def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRed
 
 @pytest.fixture
 def own_redis(own_server: EmbeddedRedis) -> Iterator[Redis]:
-    """A client of the emptied server."""
+    """A client of the emptied server. A database that workers made for it is gone, too: it would bring all back."""
     with open_redis(own_server.url) as client:
         client.flushall()
+        for file in database_of(own_server.url).parent.glob(f"{database_of(own_server.url).name}*"):
+            file.unlink()
         yield client
 
 
