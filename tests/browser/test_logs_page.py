@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, expect
 
 from app.core.judging.outcome import TRAITS
 from app.core.usage import Usage
-from app.storage.connections import Redis
+from app.storage.connections import LOG_DATABASE, Redis
 from tests.support.admin_pages import OpenPage, expect_to_fit, no_channels, open_page
 from tests.support.gateway import GatewayProcess
 from tests.support.log_rows import Log, book, called, failed_attempt, mapped, refused
@@ -197,6 +197,21 @@ def test_on_whom_an_outcome_rests_is_said_as_the_gateway_judges(open_page: OpenP
     blame = "async (names) => names.map((await import('/static/js/views/logs/blame.js')).blameOf)"
     told = page.evaluate(blame, [outcome.value for outcome in TRAITS])
     assert told == [traits.blame.value for traits in TRAITS.values()]
+
+
+def test_where_the_database_is_another_machines_the_pages_say_what_to_do(open_page: OpenPage, log: Log) -> None:
+    """The log, statistics, the audit; and they show what there is as soon as that is mended."""
+    own = log.client.get(LOG_DATABASE)
+    log.client.set(LOG_DATABASE, "of another machine")
+    try:
+        page = open_page("#/logs")
+        for view in ("logs", "statistics", "audit"):
+            page.evaluate("view => { location.hash = `#/${view}`; }", view)
+            expect(page.locator(f".{view} .banner.bad")).to_contain_text("DATABASE_URL")
+    finally:
+        log.client.set(LOG_DATABASE, own)
+    page.evaluate("location.hash = '#/logs'")
+    expect(page.get_by_role("heading", name="No calls yet")).to_be_visible(timeout=15_000)
 
 
 @pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
