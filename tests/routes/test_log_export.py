@@ -110,7 +110,7 @@ def test_pieces_are_short_steps(worker: WorkerDatabase, database: Database, monk
     turns: list[None] = []
     monkeypatch.setattr(export, "give_way", lambda: turns.append(None))
     assert len(exported(database, "csv").get_data().splitlines()) == 501
-    assert len(turns) == 5
+    assert len(turns) == 10
 
 
 def test_the_log_of_a_gateway_is_exported(accounts: Accounts) -> None:

@@ -12,13 +12,15 @@ from flask import Response
 from app.core.request_log.filters import LogFilter
 from app.core.request_log.shapes import ROW
 from app.core.usage import Usage
-from app.routes.admin.logs.row_answers import ROWS_A_STEP, row_answer
+from app.routes.admin.logs.row_answers import row_answer
 from app.storage.request_log.packed import KeptRow
 from app.storage.request_log.reading import RequestLog
 from app.waiting import give_way
 from app.wire.csv_files import BOM, write_record
 
 PAGE_ROWS: Final = 500
+ROWS_A_STEP: Final = 50
+"""Of a table, in about two milliseconds."""
 TYPES: Final = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
 """Of a file, by its format."""
 
