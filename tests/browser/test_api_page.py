@@ -39,6 +39,9 @@ def test_a_call_is_found_explained_and_works_as_pasted(
     page.get_by_role("searchbox").fill("opens a session")
     calls.locator("summary").filter(has_text="/api/admin/login").click()
     assert pasted(gateway, calls.locator("pre").inner_text()).endswith("200")
+    page.get_by_role("searchbox").fill("/api/backup")
+    calls.locator("summary").filter(has_text="/api/backup").click()
+    expect(calls.get_by_role("row").filter(has_text="X-Backup-Passphrase")).to_contain_text("secrets")
     assert not complaints
 
 

@@ -9,6 +9,7 @@ export const API_WORDS = {
   noOperations: ['No call is like that.', '没有符合的调用。'],
   apiPath: ['In the path', '路径参数'],
   apiQuery: ['In the query', '查询参数'],
+  apiFields: ['Header fields', '请求头字段'],
   apiBody: ['Body', '请求体'],
   apiAnswer: ['Answer {status} {type}', '响应 {status} {type}'],
   apiNeeded: ['needed', '必填'],

@@ -59,6 +59,7 @@ function Told({ operation, schemas }) {
       <div class="command"><pre>${curl}</pre><${CopyButton} text=${curl} label=${t('copy')} /></div>
       <${Sent} title=${t('apiPath')} rows=${parameterRows(parameters, 'path')} schemas=${schemas} />
       <${Sent} title=${t('apiQuery')} rows=${parameterRows(parameters, 'query')} schemas=${schemas} />
+      <${Sent} title=${t('apiFields')} rows=${parameterRows(parameters, 'header')} schemas=${schemas} />
       <${Sent} title=${t('apiBody')} rows=${body ? rowsOf(body.schema, schemas) : []} schemas=${schemas} />
       ${answers.map(([status, response]) => html`<${Answer} key=${status} status=${status} response=${response} schemas=${schemas} />`)}
     </div>`;
