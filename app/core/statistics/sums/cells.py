@@ -179,7 +179,7 @@ def _add_usage(numbers: list[int], usage: list[Any]) -> None:
     """`usage`: a `core.usage.Usage` as a list, of which fields may lack."""
     for place, count in enumerate(usage[: len(COUNTS)], USAGE):
         if count:
-            numbers[place] += min(int(count), MOST_TOKENS)
+            numbers[place] += count if type(count) is int and count < MOST_TOKENS else min(int(count), MOST_TOKENS)
     source = usage[len(COUNTS)] if len(usage) > len(COUNTS) else ""
     numbers[REPORTS] += source == REPORTED
     numbers[ESTIMATES] += source == ESTIMATED

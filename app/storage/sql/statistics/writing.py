@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Table, select
 
 from app.core.statistics.sums.cells import HOUR_MS, Cell, Cells, Dimensions, fold, hours_of, together
 from app.core.statistics.sums.rooms import OTHER, fitted
-from app.core.statistics.sums.vectors import BINS, MINUTES
+from app.core.statistics.sums.vectors import BINS, MINUTES, Counts, Packing
 from app.storage.request_log.packed import KeptRow
 from app.storage.sql.statistics.tables import cells, hours, quarters
 
@@ -24,8 +24,10 @@ T = TypeVar("T")
 AT_ONCE: Final = 500
 """So many ids, or rows, in one statement: databases bound how many values one may have."""
 
+SHORT_BYTES: Final = 256
+
 _told_of: set[int] = set()
-"""Hours of which the log says that they are full."""
+"""Hours of which the log says that they hold no more models."""
 
 
 def add_rows(connection: Connection, rows: Sequence[KeptRow]) -> None:
@@ -34,7 +36,7 @@ def add_rows(connection: Connection, rows: Sequence[KeptRow]) -> None:
     for hour_ms, of_hour in sorted(hours_of(by_quarter).items()):
         held = set(connection.scalars(select(hours.c.cell).where(hours.c.at_ms == hour_ms)))
         elsewhere = fitted(of_hour, held, len(held))
-        if elsewhere:
+        if any(place.model == OTHER for place in elsewhere.values()):
             _tell(hour_ms)
         for quarter_ms, of_quarter in by_quarter.items():
             if quarter_ms - quarter_ms % HOUR_MS == hour_ms:
@@ -49,8 +51,8 @@ def _tell(hour_ms: int) -> None:
         _told_of.clear()
         _told_of.add(hour_ms)
         log.warning(
-            "The statistics of an hour are full: what differs from all others by its key or model only is counted "
-            "together from now on, as %s. Does a client make up names of models?",
+            "The statistics of an hour are full: further names of models are counted together, as %s. "
+            "Does a client make them up?",
             OTHER,
         )
 
@@ -85,8 +87,13 @@ def _add_unit(connection: Connection, table: Table, at_ms: int, new: Cells) -> N
 def _row(at_ms: int, id: int, cell: Cell, numbers: Sequence[int], bins: bytes, minutes: bytes) -> tuple[Any, ...]:
     """What a stored row is with what is new."""
     sums = [one + more for one, more in zip(cell.numbers, numbers, strict=True)]
-    both = BINS.added(cell.bins, bins), MINUTES.added(cell.minutes, minutes)
-    return (at_ms, id, *sums, BINS.packed(both[0]), MINUTES.packed(both[1]))
+    return (at_ms, id, *sums, _both(BINS, cell.bins, bins), _both(MINUTES, cell.minutes, minutes))
+
+
+def _both(packing: Packing, counts: Counts, vector: bytes) -> bytes:
+    """A short vector is made longer, which is the same and costs less than to count anew."""
+    longer = vector + packing.packed(counts)
+    return longer if len(longer) <= SHORT_BYTES else packing.packed(packing.added(counts, vector))
 
 
 def _name(connection: Connection, hour_ms: int, found: Cells) -> None:
