@@ -1,7 +1,7 @@
 """Puts into words what the dashboard shows: the JSON that `/stats/<window>` serves.
 
-A panel is written whenever something in it changed; the parts of single endpoints, which few look at and which are
-many, not more often than every `PARTS_EVERY_MS`.
+A panel is written whenever something in it changed; so are the parts of single endpoints, which few look at, while they
+are few. Where there are many they are put off for up to `PARTS_EVERY_MS`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from app.storage.statistics.accounts import Account
 from app.storage.statistics.panels import PanelText, pack_part
 
 PARTS_EVERY_MS: Final = 5_000
+FEW_PARTS: Final = 16
+"""Of all windows together: four endpoints."""
 
 
 class PanelDescriber:
@@ -82,7 +84,9 @@ class PanelDescriber:
 
     def _parts(self, account: Account, now_ms: int, *, is_new: bool) -> dict[str, dict[str, bytes | None]]:
         """By window and endpoint; None: it has nothing any more."""
-        if not any(self._pending.values()) or (not is_new and 0 <= now_ms - self._written_ms < PARTS_EVERY_MS):
+        waiting = sum(map(len, self._pending.values()))
+        is_soon = 0 <= now_ms - self._written_ms < PARTS_EVERY_MS
+        if not waiting or (waiting > FEW_PARTS and is_soon and not is_new):
             return {}
         self._written_ms = now_ms
         parts: dict[str, dict[str, bytes | None]] = {}

@@ -18,7 +18,7 @@ from tests.support.upstream import Peer, Upstream
 from tests.support.waiting import wait_until
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def worker(redis_url: str) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen([sys.executable, "-m", "worker"], cwd=ROOT, env=clean_environ(REDIS_URL=redis_url))
     yield process

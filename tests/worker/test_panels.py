@@ -109,3 +109,23 @@ def test_the_span_before_is_as_long_and_counted_apart(own_redis: Redis, window: 
     roll_up.run(NOON_MS)
     traffic = told(own_redis, window)["traffic"]
     assert (traffic["before"]["requests"], traffic["figures"]["requests"]) == (2, 2)
+
+
+@pytest.mark.parametrize(("endpoints", "seconds"), [(3, 0), (20, 4)])
+def test_parts_of_many_endpoints_are_put_off_for_a_while(own_redis: Redis, endpoints: int, seconds: int) -> None:
+    """Those of few are told at once, those of many within five seconds, whether or not there are more calls."""
+    roll_up, names = RollUp(own_redis), [f"/{number}" for number in range(endpoints)]
+    calls = [RequestEvent("id", NOON_MS, name, "GET", 200, "", 1, 2, 10.0, 5.0) for name in names]
+
+    def requests() -> set[int]:
+        return {part["figures"]["requests"] for part in told(own_redis, "24h")["parts"].values()}
+
+    send_events(own_redis, "p", 1, calls)
+    roll_up.run(NOON_MS)
+    assert requests() == {1}
+    send_events(own_redis, "p", 2, calls)
+    for second in range(seconds):
+        roll_up.run(NOON_MS + 1000 + second * 1000)
+        assert requests() == {1}
+    roll_up.run(NOON_MS + 1000 + seconds * 1000)
+    assert requests() == {2}
