@@ -264,7 +264,7 @@ _LOG: Final = (
     ),
     Setting(
         "log_max_bytes",
-        Number(int, 16 * 1024 * 1024, 2**50, "bytes"),
+        Number(int, 64 * 1024 * 1024, 2**50, "bytes"),
         4 * 1024**3,
         "How much room the request log takes, with its journal; then its oldest rows go",
     ),

@@ -35,7 +35,7 @@ CONNECTION_S: Final = 600
 SQLITE_BUSY_S: Final = 5
 SQLITE_STEPS: Final = 20_000
 """So many steps of SQLite's machine, about a millisecond, between two looks at the clock."""
-WAL_BYTES: Final = 32 * 1024 * 1024
+WAL_BYTES: Final = 16 * 1024 * 1024
 """To what its log is cut when all of it stands in the file."""
 
 WRITES: Final = "gateway_writes"

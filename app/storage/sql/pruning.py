@@ -23,8 +23,11 @@ FOR_EVER: Final = -1
 STEP_ROWS: Final = 2_000
 """Of SQLite about 50 ms, in which others who write wait."""
 STEP_PAGES: Final = 1_000
-FULL_SHARE: Final = 0.9
-"""Of what is allowed the log may fill so much; the rest is for its journal, and for what comes before the next look."""
+JOURNAL_BYTES: Final = 40 * 1024 * 1024
+"""Of what is allowed so much is left for SQLite's journal and for what comes before the next look, or a tenth.
+
+Of little a third.
+"""
 SAMPLE_ROWS: Final = 1_000
 _OVERHEAD_BYTES: Final = {DatabaseKind.MYSQL: 800, DatabaseKind.POSTGRESQL: 560}
 """What a row and its places in the indexes take beside its values: measured with MariaDB 10.11 and PostgreSQL 15."""
@@ -71,7 +74,7 @@ class Pruner:
 
     def _is_too_long(self, max_bytes: int) -> bool:
         used = self._used_bytes() if self._database.url.kind is DatabaseKind.SQLITE else self.bytes()
-        return used > max_bytes * FULL_SHARE
+        return used > max_bytes - max(max_bytes / 10, min(JOURNAL_BYTES, max_bytes / 3))
 
     # --- SQLite ---
 
