@@ -12,12 +12,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from app.storage.connections import MAPPINGS_VERSION, Redis, open_redis
+from app.storage.connections import MAPPINGS, Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
 from app.storage.statistics.ledger import Account, Ledger
 from tests.support.environ import clean_environ
@@ -118,11 +117,8 @@ def start_with(own_server: EmbeddedRedis, own_redis: Redis, tmp_path: Path) -> I
     def start(**environ: str) -> GatewayProcess:
         gateway = GatewayProcess(own_server.url, {"JOURNAL_DIR": str(tmp_path / "journals"), **environ})
         started.append(gateway)
-        gateway.start().map("/up", upstream.url)
-        version = int(own_redis.get(MAPPINGS_VERSION) or 0)
-        asked = partial(gateway.request, "GET", "/health")
-        wait_until(lambda: all(asked().json()["version"] == version for _ in range(20)), "all processes know it")
-        return gateway
+        own_redis.hset(MAPPINGS, "/up", upstream.url)  # so that each process knows it from its start
+        return gateway.start()
 
     yield start
     for gateway in started:
