@@ -40,8 +40,9 @@ _OF_A_ROW: Final[dict[str, Field]] = {
     "request_bytes": Whole(),
     "response_bytes": Whole(),
 }
+_TOLD: Final = ("cost_usd" if name == "cost_nano" else name for name in LogRow._fields)
 ROW: Final = Shape(
-    {"id": Text()} | {name: _OF_A_ROW[name] for name in (*LogRow._fields, "cost_usd") if name in _OF_A_ROW},
+    {"id": Text()} | {name: _OF_A_ROW[name] for name in _TOLD if name in _OF_A_ROW},
     title="LogRow",
 )
 CALL: Final = Shape(
