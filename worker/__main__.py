@@ -92,6 +92,7 @@ def main() -> int:
     set_up_logging(config.log_level, config.log_format)
     # RQ reports every second of an outage and every job. Our own lines say what matters, once.
     logging.getLogger("rq").setLevel(logging.CRITICAL)
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of each of its plugins
     _end_on_signals()
     connect = partial(
         open_redis, config.redis_url, tls_verify=config.redis_tls_verify, tcp_keepalive=config.tcp_keepalive

@@ -41,7 +41,6 @@ def _up_to_date(connection: Connection) -> str:
         before = _revision(connection)
         newest = _newest(config, before)
         if before != newest:
-            logging.getLogger("alembic").setLevel(logging.WARNING)
             command.upgrade(config, "head")
             log.info("The database's tables are those of version %s (before: %s)", newest, before or "none")
         found: str | None = connection.execute(select(log_state.c.database_id)).scalar()
