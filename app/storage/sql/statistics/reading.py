@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, LargeBinary, Select, Table, cast, func, literal, select, text
 
-from app.core.statistics.sums.cells import HOUR_MS, NUMBERS, Names
+from app.core.statistics.sums.cells import HOUR_MS, MADE, NUMBERS, REQUESTS, Names
 from app.core.statistics.sums.question import BY, Group, Question, TooMuch
 from app.core.statistics.sums.spans import Piece, pieces
 from app.core.statistics.sums.sums import Sum, SumOfSpan
@@ -59,35 +59,37 @@ def sums(connection: Connection, asked: Question) -> Answered:
     if not asked.by:
         _add_up(connection, asked, read, {(): totals})
         return Answered([], totals, 0)
-    groups = _Groups(connection, asked, whole)
-    by_group = {group: SumOfSpan(asked.span, asked.now_ms) for group in groups.shown}
-    if len(by_group) < groups.count:
+    groups = _Groups(connection, asked)
+    if groups.are_few:
+        by_group = {group: SumOfSpan(asked.span, asked.now_ms) for group in groups.names}
+        _add_up(connection, asked, read, by_group, totals=totals)
+        groups.choose({group: (sum.numbers[REQUESTS], sum.numbers[MADE]) for group, sum in by_group.items()})
+    else:
+        groups.choose(_counted(connection, asked, whole))
+        by_group = {group: SumOfSpan(asked.span, asked.now_ms) for group in groups.shown}
         _add_up(connection, asked, read, by_group, groups.ids)
         _add_up(connection, replace(asked, by=()), read, {(): totals})
-    else:
-        _add_up(connection, asked, read, by_group, totals=totals)
-    return Answered([(group, groups.names[group], sum) for group, sum in by_group.items()], totals, groups.count)
+    return Answered([(group, groups.names[group], by_group[group]) for group in groups.shown], totals, groups.count)
 
 
 def series(connection: Connection, asked: Question, points: Sequence[int]) -> Series:
     """`points`: when each begins, ascending; the first not after the span. Raises TooMuch."""
     whole = pieces(asked.span, asked.now_ms, points)
     _slices(connection, asked, whole)
-    groups = _Groups(connection, asked, whole) if asked.by else None
-    shown: list[Group] = groups.shown if groups else [()]
-    by_group: dict[Group, list[Sum | None]] = {group: [None] * len(points) for group in shown}
+    groups = _Groups(connection, asked)
+    if asked.by:
+        groups.choose(_counted(connection, asked, whole))
+    by_group: dict[Group, list[Sum | None]] = {group: [None] * len(points) for group in groups.shown}
     for place, begin_ms in enumerate(points):
         end_ms = points[place + 1] if place + 1 < len(points) else asked.span.to_ms
         for piece in _within(whole, begin_ms, end_ms):
-            for one in _joined(connection, asked, piece, groups.ids if groups else ()):
+            for one in _joined(connection, asked, piece, groups.ids):
                 if one.group in by_group:
                     point = by_group[one.group][place]
                     if point is None:
                         point = by_group[one.group][place] = Sum()
                     point.add(one.numbers, one.bins)
-    names = groups.names if groups else {}
-    told = [(group, names.get(group, Names()), sums) for group, sums in by_group.items()]
-    return Series(told, groups.count if groups else 0)
+    return Series([(group, groups.names[group], sums) for group, sums in by_group.items()], groups.count)
 
 
 def _add_up(
@@ -109,30 +111,41 @@ def _add_up(
 class _Groups:
     """What rows are told apart: which there are, which are shown, and what they are called."""
 
-    def __init__(self, connection: Connection, asked: Question, read: Sequence[Piece]) -> None:
-        counts = _counted(connection, asked, read)
-        there = [group for group, (requests, made) in counts.items() if requests or (made and asked.counts_made)]
-        self.count = len(there)
-        self.shown = sorted(there, key=lambda group: (*[-count for count in counts[group]], group))[: asked.limit]
-        """Those with the most requests, the most first."""
-        self.names = dict.fromkeys(self.shown, Names())
-        """As they were called last."""
+    def __init__(self, connection: Connection, asked: Question) -> None:
+        self._asked = asked
+        self.names: dict[Group, Names] = {} if asked.by else {(): Names()}
+        """Of all that may be in the span, as they were called last."""
+        self.count = 0
+        self.shown: list[Group] = [] if asked.by else [()]
+        """Those with the most requests, the most first; where nothing is told apart the one of all."""
         self.ids: list[int] = []
-        """Of their cells, where these are few of all; empty: look at all cells."""
-        self._look_up(connection, asked)
+        """Of the cells of those that are shown, where these are few; empty: look at all cells."""
+        self._ids: dict[int, Group] = {}
+        if asked.by:
+            self._look_up(connection)
 
-    def _look_up(self, connection: Connection, asked: Question) -> None:
-        cells = tables.cells
+    @property
+    def are_few(self) -> bool:
+        """Whether all can be shown."""
+        return len(self.names) <= self._asked.limit
+
+    def choose(self, counts: Mapping[Group, Sequence[int]]) -> None:
+        """Whom to show, by the requests of each and the attempts that were made there."""
+        there = [group for group, (requests, made) in counts.items() if requests or (made and self._asked.counts_made)]
+        self.count = len(there)
+        self.shown = sorted(there, key=lambda group: (*[-count for count in counts[group]], group))[: self._asked.limit]
+        shown = set(self.shown)
+        ids = [id for id, group in self._ids.items() if group in shown]
+        self.ids = ids if len(ids) <= MOST_IDS else []
+
+    def _look_up(self, connection: Connection) -> None:
+        asked, cells = self._asked, tables.cells
         fields = [name for one in asked.by for name in BY[one][1:]]
         wanted = select(cells.c.id, *_by(asked), *[cells.c[name] for name in fields])
         wanted = wanted.where(cells.c.last_at_ms >= asked.span.from_ms - HOUR_MS, *_fits(asked))
         for id, *texts in connection.execute(wanted.order_by(cells.c.last_at_ms)):
-            group = tuple(texts[: len(asked.by)])
-            if group in self.names:
-                self.names[group] = Names(**dict(zip(fields, texts[len(asked.by) :], strict=True)))
-                self.ids.append(id)
-        if len(self.ids) > MOST_IDS:
-            self.ids = []
+            group = self._ids[id] = tuple(texts[: len(asked.by)])
+            self.names[group] = Names(**dict(zip(fields, texts[len(asked.by) :], strict=True)))
 
 
 def _counted(connection: Connection, asked: Question, read: Sequence[Piece]) -> dict[Group, list[int]]:

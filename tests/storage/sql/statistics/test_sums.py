@@ -93,6 +93,11 @@ def test_sums_equal_those_of_the_log_by_whatever_they_are_told_apart(
         if by:
             shown = {group: told(sum.answer(made_there=made_there)) for group, _, sum in found.groups}
             assert {tuple(one or None for one in group): sum for group, sum in shown.items()} == wanted
+            best = sums(database, *by, limit=1)
+            ((group, _, sum),) = best.groups
+            assert group == next(iter(shown))
+            assert told(sum.answer(made_there=made_there)) == shown[group]
+            assert (best.count, best.totals.numbers) == (found.count, found.totals.numbers)
         assert found.count == (len(wanted) if by else 0)
         (all_rows,) = added_up(rows, ()).values()
         assert told(found.totals.answer(made_there=made_there)) == all_rows
