@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,8 +13,6 @@ from app.storage.audit.trail import AuditTrail
 from app.storage.connections import Redis
 from app.storage.sql import audit as stored
 from app.storage.sql.database import WorkerDatabase
-from app.storage.sql.migrating import bring_up_to_date
-from tests.support.databases import sqlite_database
 from worker.audit_writer import AuditWriter
 
 DAY_MS = 86_400_000
@@ -26,14 +22,6 @@ NOW_MS = time.time_ns() // 1_000_000
 def entry(number: int, at_ms: int = 0) -> Entry:
     at_ms = at_ms or NOW_MS + number
     return Entry(f"{number:032x}", at_ms, "127.0.0.1", "add_mapping", f"mapping /{number}", None, {"n": number})
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[WorkerDatabase]:
-    database = sqlite_database(tmp_path)
-    bring_up_to_date(database)
-    yield database
-    database.close()
 
 
 def kept(database: WorkerDatabase) -> list[Entry]:
