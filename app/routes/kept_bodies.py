@@ -26,8 +26,9 @@ def keep_bodies(keeper: BodiesKeeper, inbound: Inbound, target: str, snapshot: S
             secrets.append(value.rpartition(" ")[2])
         elif key == "cookie":
             secrets += [pair.partition("=")[2].strip() for pair in value.split(";")]
-    inbound.kept = keeper.begin(inbound.request_id, inbound.headers, secrets)
-    inbound.body = inbound.kept.passing(inbound.body)
+    kept = inbound.kept = keeper.begin(inbound.request_id, inbound.headers, secrets)
+    if kept is not None:
+        inbound.body = kept.passing(inbound.body)
 
 
 def passed_on(inbound: Inbound, status: str, fields: Headers, body: Iterable[bytes]) -> Iterable[bytes]:

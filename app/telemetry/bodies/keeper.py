@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Final
+from weakref import WeakSet
 
 from app.core.request_log.redacting import redacted
 from app.storage.connections import RedisError
@@ -22,6 +23,8 @@ from app.wire.http.headers import Headers, find, find_all
 
 log = logging.getLogger(__name__)
 
+MOST_COPIED: Final = 300
+"""Calls at once, which may take 45 MB; those beyond keep none."""
 MOST_WAITING: Final = 100
 MINUTE_MS: Final = 60_000
 _COPIED_BYTES: Final = MOST_BYTES + MARGIN_BYTES
@@ -36,14 +39,20 @@ class BodiesKeeper:
         """`minutes`: for how long bodies are kept now."""
         self.stored = stored
         self._minutes = minutes
+        self._copied: WeakSet[KeptBodies] = WeakSet()
+        """Also of calls that end in a way that nobody tells."""
         self._waiting: deque[KeptBodies] = deque(maxlen=MOST_WAITING)
         self._wake = threading.Event()
         self._runner: threading.Thread | None = None
         self._is_away = False
 
-    def begin(self, request_id: str, headers: Headers, secrets: Iterable[str]) -> KeptBodies:
-        """Of a call whose bodies are to be kept."""
-        return KeptBodies(request_id, headers, secrets, self)
+    def begin(self, request_id: str, headers: Headers, secrets: Iterable[str]) -> KeptBodies | None:
+        """Of a call whose bodies are to be kept; None where too many are copied already."""
+        if len(self._copied) >= MOST_COPIED:
+            return None
+        bodies = KeptBodies(request_id, headers, secrets, self)
+        self._copied.add(bodies)
+        return bodies
 
     def keep(self, bodies: KeptBodies) -> None:
         """The call is over. Waits for nobody, never fails; of too many the oldest are given up."""
