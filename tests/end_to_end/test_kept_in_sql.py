@@ -24,11 +24,11 @@ def deployment(folder: Path, database: Path) -> Iterator[GatewayProcess]:
     folder.mkdir()
     with running_redis(folder) as server:
         gateway = GatewayProcess(server.url, environ).start()
-        worker = spawn_worker(server.url, **environ)
+        worker = spawn_worker(server.url, **environ)  # later: it would put the copy back, too
         try:
             yield gateway
         finally:
-            worker.terminate()
+            worker.kill()
             worker.communicate(timeout=20)
             gateway.stop()
 
@@ -37,8 +37,7 @@ def test_an_empty_redis_has_all_again(tmp_path: Path) -> None:
     """What was said, keys with it, and the audit; the defaults that an operator deleted are not seeded again."""
     database = tmp_path / "gateway.db"
     with deployment(tmp_path / "a", database) as gateway:
-        for prefix in gateway.admin("GET", "/api/mappings").json()["mappings"]:
-            gateway.admin("DELETE", f"/api/mappings{prefix}")
+        gateway.admin("DELETE", "/api/mappings/openai")
         gateway.map("/mine", "https://mine.example")
         channel = add_channel(gateway, "kept", keys=KEYS)
         token = gateway.admin("POST", "/api/tokens", {"name": "alice"}).json()["access_token"]
@@ -46,7 +45,8 @@ def test_an_empty_redis_has_all_again(tmp_path: Path) -> None:
         with open_redis(gateway.redis_url) as client:
             wait_until(lambda: copied_version(database) == copied_version(client), "all is copied", timeout_s=20)
     with deployment(tmp_path / "b", database) as gateway:
-        assert gateway.admin("GET", "/api/mappings").json()["mappings"] == {"/mine": "https://mine.example"}
+        mappings = gateway.admin("GET", "/api/mappings").json()["mappings"]
+        assert ("/openai" in mappings, mappings["/mine"]) == (False, "https://mine.example")
         [there] = gateway.admin("GET", "/api/channels").json()["channels"]
         assert (there["id"], there["name"], there["created_at_ms"]) == (channel["id"], "kept", channel["created_at_ms"])
         assert gateway.admin("GET", f"/api/channels/{there['id']}/keys/export").body.decode().split() == KEYS
