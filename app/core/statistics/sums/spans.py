@@ -6,7 +6,7 @@ hour and its quarters are gone, an hour counts to the day in which it begins. So
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -53,12 +53,16 @@ def pieces(span: Range, now_ms: int, cuts: Sequence[int] = ()) -> list[Piece]:
     )
 
 
-def points(span: Range, bucket: str, time_zone: str, most: int) -> list[int]:
-    """When the hours or days of a time zone begin that a span touches; of more than `most`, one more than that."""
+def points(span: Range, bucket: str, time_zone: str, most: int, pause: Callable[[], None] = lambda: None) -> list[int]:
+    """When the hours or days of a time zone begin that a span touches; of more than `most`, one more than that.
+
+    `pause` is called after each: it may let others run.
+    """
     begins = _days(span, time_zone) if bucket == "day" else _hours(span, time_zone)
     found: list[int] = []
     for at_ms in begins:
         found.append(at_ms)
+        pause()
         if len(found) > most:
             break
     return found

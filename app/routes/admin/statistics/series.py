@@ -21,6 +21,7 @@ from app.routes.admin.lists import COUNT
 from app.routes.admin.statistics.courses import STEPS_MS, endpoint_series
 from app.routes.admin.statistics.stats import Answer, Named, naming, told_too_much
 from app.routes.openapi.operation import operation
+from app.waiting import Turns
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -61,12 +62,10 @@ def add_series_routes(admin: Blueprint, gateway: Gateway) -> None:
         if bucket in STEPS_MS:
             raise asked.wrong("bucket", "must be hour or day, unless by is endpoint")
         question = parse(asked, now_ms(), time_zone)
-        begins = points(question.span, bucket, time_zone, MOST_POINTS)
-        most = question.limit if question.by else 1
-        if len(begins) * most > MOST_POINTS:
-            reason = (
-                f"makes {len(begins):,} points or more of each series: ask for a shorter one, days, or a lower limit"
-            )
+        most = MOST_POINTS // (question.limit if question.by else 1)
+        begins = points(question.span, bucket, time_zone, most, Turns().passed)
+        if len(begins) > most:
+            reason = f"makes more than {most:,} points of each series: ask for a shorter one, days, or a lower limit"
             raise asked.wrong("range", reason)
         with told_too_much(asked):
             answer = gateway.database.run(_answering(question, begins, naming(question, snapshot)))

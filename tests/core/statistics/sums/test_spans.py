@@ -83,5 +83,9 @@ def test_points_are_marks_of_the_clock_on_the_wall() -> None:
     assert points(lord_howe, "day", "Australia/Lord_Howe", 100) == [lord_howe.from_ms]
 
 
-def test_too_many_points_are_noticed_soon() -> None:
-    assert len(points(Range(0, NOW_MS), "hour", "UTC", 50)) == 51
+@pytest.mark.parametrize("bucket", ["hour", "day"])
+def test_too_many_points_are_noticed_soon(bucket: str) -> None:
+    """And others have their turn after each: a day takes long to find."""
+    turns: list[int] = []
+    assert len(points(Range(0, NOW_MS), bucket, "Europe/Berlin", 50, lambda: turns.append(1))) == 51
+    assert len(turns) == 51
