@@ -50,7 +50,7 @@ def test_what_waited_is_rolled_up_at_the_start(own_redis: Redis, stats: Stats, s
     """A worker that starts takes at once what was recorded before."""
     send(own_redis, 1)
     start_worker()
-    wait_until(lambda: total(stats) == 1, "the event is counted", timeout_s=3)
+    wait_until(lambda: total(stats) == 1, "the event is counted", timeout_s=15)
 
 
 def test_figures_are_fresh_within_two_seconds(own_redis: Redis, stats: Stats, start_worker: StartWorker) -> None:
@@ -93,7 +93,7 @@ def test_it_ends_when_told_while_it_waits_for_redis(start_worker: StartWorker) -
     assert "***@127.0.0.1" in line
     assert "hush" not in line
     worker.terminate()
-    assert worker.wait(3) == 0
+    assert worker.wait(15) == 0
 
 
 @pytest.mark.parametrize("url", ["", "http://localhost"])
@@ -126,12 +126,12 @@ def test_it_outlives_redis(
         revive(own_server)
         with open_redis(own_server.url) as client:
             send(client, seq)
-            wait_until(lambda seq=seq: total(stats) == seq, "the event is counted", timeout_s=8)
+            wait_until(lambda seq=seq: total(stats) == seq, "the event is counted", timeout_s=20)
             client.client_kill_filter(_type="normal", skipme=True)
             client.client_kill_filter(_type="pubsub", skipme=True)
     assert worker.poll() is None
     worker.terminate()
-    assert worker.wait(3) == 0
+    assert worker.wait(15) == 0
     assert "Traceback" not in worker.communicate()[1]
 
 
@@ -177,7 +177,7 @@ def test_one_works_and_one_stands_by(own_redis: Redis, stats: Stats, start_worke
     own_redis.delete(STATS_LEASE)
     first.kill()
     send(own_redis, 2)
-    wait_until(lambda: total(stats) == 2, "the other event is counted", timeout_s=6)
+    wait_until(lambda: total(stats) == 2, "the other event is counted", timeout_s=20)
 
 
 @pytest.fixture
