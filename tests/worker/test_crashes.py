@@ -10,6 +10,7 @@ from contextlib import closing, suppress
 from typing import Any
 
 import orjson
+import pytest
 import redis
 from sqlalchemy import distinct, func, select
 
@@ -30,6 +31,7 @@ from tests.support.waiting import wait_until
 from tests.support.worker_process import ROOT, StartWorker
 
 KILLS = {"worker": 6, "connections": 6, "server": 4}
+pytestmark = pytest.mark.timeout(150)
 PRODUCERS = 3
 
 PRODUCER = """
