@@ -5,7 +5,7 @@ import { html } from '../html.js';
  * columns: {name: {value, isName}}; usual: the column by which it is sorted where nobody says otherwise.
  */
 export function sortIn(text, columns, usual) {
-  const column = text?.replace(/^-/, '');
+  const column = text?.replace(/^-/, '') ?? '';
   const known = Object.hasOwn(columns, column) ? column : usual;
   return { column: known, isDown: !columns[known].isName !== (known === column && text.startsWith('-')) };
 }

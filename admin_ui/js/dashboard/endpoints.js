@@ -2,6 +2,7 @@
 import { CopyButton } from '../components/copy.js';
 import { SearchField } from '../components/filters.js';
 import { HealthCells } from '../components/health_cells.js';
+import { SortedHead, sortIn, sortedBy } from '../components/sorted_head.js';
 import { Sparkline } from '../components/sparkline.js';
 import { spanText } from '../components/time_axis.js';
 import { NONE, ago, count, duration, percent } from '../format.js';
@@ -12,36 +13,23 @@ import { changeQuery } from '../route.js';
 const SEARCH_FROM = 12;
 const DOTS = { ok: 'good', degraded: 'fair', failing: 'bad' };
 
-/** By what each column is sorted, the greatest on top at first but for names. */
 const COLUMNS = {
-  endpoint: (row) => row.endpoint, requests: (row) => row.requests, errors: (row) => row.errors,
-  p50: (row) => row.p50_ms ?? -1, p95: (row) => row.p95_ms ?? -1, last: (row) => row.last_used_ms ?? 0,
+  endpoint: { value: (row) => row.endpoint, isName: true },
+  requests: { value: (row) => row.requests },
+  errors: { value: (row) => row.errors },
+  p50: { value: (row) => row.p50_ms ?? -1 },
+  p95: { value: (row) => row.p95_ms ?? -1 },
+  last: { value: (row) => row.last_used_ms ?? 0 },
 };
 const LABELS = { endpoint: 'endpoint', requests: 'requests', errors: 'errors', last: 'lastUsed' };
-const fallsAtFirst = (column) => column !== 'endpoint';
+const USUAL = 'requests';
 
-/** `p95`: as that column is sorted at first; `-p95`: the other way. */
-function sortOf(text = 'requests') {
-  const column = text.replace(/^-/, '');
-  return Object.hasOwn(COLUMNS, column) ? { column, falls: fallsAtFirst(column) !== text.startsWith('-') } : { column: 'requests', falls: true };
-}
+/** Those that are alike stay in the order of their names. */
+const sorted = (rows, sort) => sortedBy(rows.sort((a, b) => a.endpoint.localeCompare(b.endpoint)), sort, COLUMNS);
 
-function sorted(rows, { column, falls }) {
-  const value = COLUMNS[column];
-  const compare = (a, b) => (value(a) < value(b) ? -1 : value(a) > value(b) ? 1 : 0);
-  return rows.sort((a, b) => (falls ? -1 : 1) * compare(a, b) || a.endpoint.localeCompare(b.endpoint));
-}
-
-function Head({ column, sort }) {
-  const isSorted = column === sort.column;
-  const next = isSorted && sort.falls === fallsAtFirst(column) ? `-${column}` : column;
-  return html`
-    <th scope="col" aria-sort=${isSorted ? (sort.falls ? 'descending' : 'ascending') : null}>
-      <button type="button" class="bare" onClick=${() => changeQuery({ sort: next === 'requests' ? '' : next })}>
-        ${LABELS[column] ? t(LABELS[column]) : column}<span aria-hidden="true">${isSorted ? (sort.falls ? ' ↓' : ' ↑') : ''}</span>
-      </button>
-    </th>`;
-}
+const Head = ({ column, sort }) => html`
+  <${SortedHead} column=${column} sort=${sort} columns=${COLUMNS} label=${LABELS[column] ? t(LABELS[column]) : column}
+    onSort=${(text) => changeQuery({ sort: text === USUAL ? '' : text })} />`;
 
 function Dot({ state }) {
   const text = t(`state_${state}`);
@@ -93,9 +81,9 @@ const Quiet = ({ rows, chosen, choose }) => html`
 export function Endpoints({ rows, marks, span, query }) {
   const asked = (query.q ?? '').toLowerCase();
   const fitting = rows.filter(({ endpoint }) => endpoint.toLowerCase().includes(asked));
-  const sort = sortOf(query.sort);
+  const sort = sortIn(query.sort, COLUMNS, USUAL);
   const called = sorted(fitting.filter(({ requests }) => requests > 0), sort);
-  const quiet = sorted(fitting.filter(({ requests }) => !requests), sortOf('endpoint'));
+  const quiet = sorted(fitting.filter(({ requests }) => !requests), sortIn('endpoint', COLUMNS, USUAL));
   const choose = ({ endpoint }) => changeQuery({ endpoint: endpoint === query.endpoint ? '' : endpoint });
   return html`
     <section class="panel endpoints">
