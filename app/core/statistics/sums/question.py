@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from app.core.statistics.ranges import Range
-from app.core.statistics.sums.cells import Dimensions, Names
+from app.core.statistics.sums.cells import Names
 
 BY: Final[Mapping[str, tuple[str, ...]]] = {
     "channel": ("channel_id", "channel"),
@@ -46,14 +46,6 @@ class Question:
     def counts_made(self) -> bool:
         """Whether the attempts of a row are those that were made there."""
         return not MADE_THERE.isdisjoint(self.by)
-
-    def group_of(self, dimensions: Dimensions) -> Group | None:
-        """To which row a cell belongs; None: it is not asked for."""
-        if self.of_channels and not dimensions.channel_id:
-            return None
-        if any(getattr(dimensions, name) != value for name, value in self.filters.items()):
-            return None
-        return tuple(getattr(dimensions, BY[name][0]) for name in self.by)
 
     def told(self, group: Group, names: Names) -> dict[str, str | None]:
         """The ids and names of a row. What is not known is null."""
