@@ -6,7 +6,9 @@ It has a data directory of its own, which goes with it, and a provider of its ow
 from __future__ import annotations
 
 import argparse
+import signal
 import socket
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -24,6 +26,7 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=4_000, help="of each day")
     parser.add_argument("--pictures", type=Path, help="write README's pictures into this folder, and end")
     said = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # which ends the gateway, too
     with tempfile.TemporaryDirectory(prefix="demo-of-the-gateway-") as folder:
         gateway = DemoGateway(Path(folder) / "data", said.port or _free_port())
         try:

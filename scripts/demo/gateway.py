@@ -39,7 +39,11 @@ class DemoGateway:
             "GATEWAY_ENV_FILE": os.devnull, "KEYS_FILE": "off", "LOG_LEVEL": "WARNING", "TZ": "UTC",
         }  # fmt: skip
         self._process = subprocess.Popen([sys.executable, "-m", "app"], cwd=ROOT, env=environ)
-        self._until_healthy()
+        try:
+            self._until_healthy()
+        except BaseException:  # Ctrl-C, too
+            self.stop()
+            raise
 
     def say(self, method: str, path: str, body: Any = None) -> Any:
         """What the admin API answers."""
@@ -99,7 +103,6 @@ class DemoGateway:
             except OSError:
                 pass
             if time.monotonic() > deadline:
-                self.stop()
                 raise SystemExit(f"the gateway did not answer within {START_S:g} s")
             time.sleep(0.1)
 
