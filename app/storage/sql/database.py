@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 THREADS: Final = 3
 """Of a web process; others wait until one is free."""
-PATIENCE_S: Final = 20.0
+PATIENCE_S: Final = 9.0
 """How long a greenlet waits at most: a thread to be free, a connection, and a statement."""
 WORKER_CONNECTIONS: Final = 4
 

@@ -23,10 +23,10 @@ from app.certificate_files import CertificateFiles
 from app.wire.database_url import DatabaseKind, DatabaseUrl, Tls
 
 CONNECT_S: Final = 5
-STATEMENT_S: Final = 15.0
+STATEMENT_S: Final = 7.0
 """Longest statement, and longest wait for a lock."""
 WORKER_STATEMENT_S: Final = 60.0
-SILENCE_S: Final = 4.0
+SILENCE_S: Final = 1.5
 """How much later than the server we give up a statement: then it is the server that is not there any more."""
 JOINED_BYTES: Final = 256 * 1024 * 1024
 """What MySQL joins at most of the vectors of statistics; a packet of its may be shorter."""
