@@ -82,7 +82,7 @@ class FollowingCopy:
 
     def work(self) -> None:
         """Copies what has changed; writes back what is lost. Raises CopyUnreadable too."""
-        if not self._is_read:
+        if not self._is_read or self._is_another():
             self._read()
         try:
             self._follow_catalogue()
@@ -92,6 +92,14 @@ class FollowingCopy:
                     break
         except Overtaken:
             self.forget()
+
+    def _is_another(self) -> bool:
+        """Whether the database is no longer what this process left: a file that was removed, say, and made anew."""
+        from app.storage.sql.catalogue import read_state
+
+        if self._known is None or time.monotonic() < self._compare_at_s:
+            return False
+        return self._database.run(read_state, writes=False) != self._state
 
     def _read(self) -> None:
         from app.storage.sql.catalogue import read_state

@@ -17,6 +17,7 @@ os.environ.setdefault("PSYCOPG_WAIT_FUNC", "wait_c")  # it runs in threads of it
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import QueuePool
 
 from app.certificate_files import CertificateFiles
@@ -73,6 +74,7 @@ def _open_sqlite(url: DatabaseUrl, pool: dict[str, Any], patience_s: float, *, i
         return sqlite3.connect(address, uri=True, timeout=SQLITE_BUSY_S, check_same_thread=False, isolation_level=None)
 
     engine = create_engine("sqlite://", creator=opened, **pool)
+    _leave_removed_files(engine, path)
 
     @event.listens_for(engine, "connect")
     def connected(connection: Any, _record: Any) -> None:
@@ -96,6 +98,28 @@ def _open_sqlite(url: DatabaseUrl, pool: dict[str, Any], patience_s: float, *, i
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _leave_removed_files(engine: Engine, path: Path) -> None:
+    """A file that was removed or replaced is written on by whoever has it open, for nobody: it is opened anew."""
+
+    @event.listens_for(engine, "connect")
+    def connected(_connection: Any, record: Any) -> None:
+        record.info["file"] = _identity(path)
+
+    @event.listens_for(engine, "checkout")
+    def checked(_connection: Any, record: Any, _proxy: Any) -> None:
+        if record.info["file"] != _identity(path):
+            raise DisconnectionError(f"{path} is another file than before")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """None: there is no such file."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _open_mysql(url: DatabaseUrl, certificates: CertificateFiles, pool: dict[str, Any], patience_s: float) -> Engine:

@@ -277,3 +277,18 @@ def test_100_000_keys_are_copied_and_come_back(own_redis: Redis, empty: Redis, d
     back = Keeping(empty, KEY)
     assert len(back.pools.of(channel)) == 100_000
     assert back.pools.of(channel).note_at(back.pools.of(channel).place_of(50_000)) == "one"
+
+
+def test_a_database_that_was_made_anew_gets_the_copy_without_a_change(
+    own_redis: Redis, empty: Redis, database: WorkerDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where somebody deletes the file of SQLite to have its room."""
+    monkeypatch.setattr("app.storage.copy.following.COMPARE_S", 0)
+    Keeping(own_redis, KEY).say_something()
+    copy = following(own_redis, database, KEY)
+    copy.work()
+    for file in Path(database.url.name).parent.glob("gateway.db*"):
+        file.unlink()
+    bring_up_to_date(database)
+    copy.work()
+    assert "2 channels, 301 keys and all else were restored" in started(empty, database, KEY)[0]
