@@ -168,6 +168,7 @@ const WORDS = {
   rejected: [['{n} stored entry is left out', '{n} stored entries are left out'], '{n} 个已存储的条目未生效'],
   rejectedDeleteText: [['It is not in force; only the stored entry goes.', 'They are not in force; only the stored entries go.'], '它并未生效，只会删除已存储的条目。'],
   rejectedElsewhere: ['What has no button here can only be removed in Redis itself.', '没有按钮的条目只能在 Redis 中删除。'],
+  lastUsed: ['Last used', '最近使用'],
   setAnew: ['Set it anew', '重新设置'],
 };
 

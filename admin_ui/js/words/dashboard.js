@@ -34,7 +34,6 @@ const DASHBOARD_WORDS = {
     '由于队列已满，有 {n} 次请求已转发但未计数。',
   ],
   endpoints: ['Endpoints', '端点列表'],
-  lastUsed: ['Last used', '最近使用'],
   findEndpoint: ['Find an endpoint', '查找端点'],
 
   figures: ['Figures of the span', '时间范围内的指标'],
