@@ -48,7 +48,7 @@ def test_warnings_stand_above_each_view_and_lead_where_they_are_mended(
     """One that is mended goes by itself at the next view."""
     channel = add(gateway, "without a key")
     other = add(gateway, "other", keys=["sk-one"])
-    page = open_page("#/logs", locale=locale)
+    page = open_page("#/settings", locale=locale)
     shown = warnings_of(page).locator("li")
     expect(shown.filter(has_text=SILENT[locale])).to_have_class("error")
     expect(shown.filter(has_text=PLAIN[locale])).to_contain_text("python scripts/encrypt_keys.py")
@@ -112,7 +112,7 @@ def test_what_a_warning_tells_is_no_markup(open_page: OpenPage, gateway: Gateway
     """Names stand in it as they were given."""
     name = "<img src=x onerror=alert(1)>"
     add(gateway, name)
-    page = open_page("#/logs")
+    page = open_page("#/settings")
     expect(warnings_of(page).get_by_text(name)).to_be_visible()
     assert page.locator("img[src=x]").count() == 0
     assert complaints == []

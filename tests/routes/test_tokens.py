@@ -120,9 +120,9 @@ def test_the_use_of_a_token_is_told(gateway: GatewayProcess) -> None:
 
         def is_told() -> bool:
             log.catch_up()
-            return bool(gateway.admin("GET", path).json()["usage"]["requests"])
+            return bool(gateway.admin("GET", path).json()["usage"]["requests"] == 2)
 
-        wait_until(is_told, "the call is in the log")
+        wait_until(is_told, "both calls are in the log")
     told = gateway.admin("GET", f"{path}?range=24h").json()
     assert (told["usage"]["requests"], told["usage"]["errors"]) == (2, 0)  # the list of models, too
     assert told["to_ms"] - told["from_ms"] == 86_400_000
