@@ -15,6 +15,7 @@ from typing import Final
 from app.storage.connections import COPY_TROUBLE, Redis, RedisError
 from app.storage.copy.following import FollowingCopy
 from app.storage.copy.restoring import CopyUnreadable
+from app.storage.request_log.waiting import WaitingRows
 from app.storage.secrets import Secrets
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.errors import DatabaseError
@@ -76,7 +77,8 @@ class Keeper(threading.Thread):
         from app.storage.sql.migrating import bring_up_to_date
 
         if not self._is_ready:
-            bring_up_to_date(self._database)
+            # Also here: whichever thread makes the tables first, the other meets no error that would have it tell.
+            WaitingRows(self._client).tell_database(bring_up_to_date(self._database))
             self._is_ready = True
         self._audit.work()
         self._copy.work()

@@ -11,13 +11,14 @@ from app.core.audit.asked import AuditFilter
 from app.core.audit.entry import Entry
 from app.storage.audit.trail import AuditTrail
 from app.storage.catalog import mappings
-from app.storage.connections import COPY_TROUBLE, MAPPINGS_VERSION, Redis
+from app.storage.connections import COPY_TROUBLE, LOG_DATABASE, MAPPINGS_VERSION, Redis
 from app.storage.copy.trouble import copy_trouble
 from app.storage.secrets import Secrets
 from app.storage.sql.audit import page
 from app.storage.sql.catalogue import read_state
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.errors import DatabaseError
+from app.storage.sql.migrating import bring_up_to_date
 from tests.support.backups import Keeping
 from tests.support.databases import sqlite_database
 from worker.keeper import Keeper
@@ -61,3 +62,10 @@ def test_the_audit_is_written_whatever_becomes_of_the_copy(
     with pytest.raises(DatabaseError):
         Keeper(own_redis, database, Secrets(), lambda: True).work()
     assert database.run(lambda connection: page(connection, AuditFilter(), 10), writes=False) == [entry]
+
+
+def test_web_processes_hear_which_database_the_keeper_made(own_redis: Redis, database: WorkerDatabase) -> None:
+    """Where the file was removed while no call came, the writer of the log meets no error and tells nothing."""
+    own_redis.set(LOG_DATABASE, "of the file before")
+    Keeper(own_redis, database, Secrets(), lambda: True).work()
+    assert own_redis.get(LOG_DATABASE) == bring_up_to_date(database).encode()
