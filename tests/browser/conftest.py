@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.support.admin_pages import OpenPage
 from tests.support.gateway import GatewayProcess
 from tests.support.site import Serve, Site
 
 HERE = Path(__file__).parent
+
+expect.set_options(timeout=20_000)  # on a busy machine a page takes its time
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

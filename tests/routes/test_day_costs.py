@@ -98,7 +98,7 @@ def test_a_model_without_a_price_costs_nothing_and_is_listed_until_it_has_one(ac
         listed = accounts.gateway.admin("GET", "/api/prices").json()["unpriced"]
         return [(one["model"], one["requests"]) for one in listed if one["last_at_ms"] > 0]
 
-    wait_until(lambda: ("m-there", 3) in unpriced(), "it is listed by the name sent upstream", timeout_s=3)
+    wait_until(lambda: ("m-there", 3) in unpriced(), "it is listed by the name sent upstream")
     said_prices(accounts.gateway, {"model": "m-there", "input": "1", "output": "1"})
     assert "m-there" not in [model for model, _ in unpriced()]
 
@@ -126,7 +126,7 @@ def test_what_other_processes_spend_and_other_prices_are_known_in_all_within_a_s
     upstream = Upstream(handler=costly)
     Accounts(one, upstream).add("shared", cost_per_day_usd="4", dialects=["openai"])
     said_prices(one, MILLION)
-    wait_until(lambda: call(other).status == 200, "the other knows the channel", timeout_s=3)
+    wait_until(lambda: call(other).status == 200, "the other knows the channel")
     assert call(one).status == 200
     wait_until(lambda: call(other).status == 503, "the other knows what was spent", timeout_s=2)
     wait_until(lambda: call(one).status == 503, "and the one", timeout_s=2)

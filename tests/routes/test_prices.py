@@ -48,11 +48,11 @@ def redis(redis_url: str) -> Iterator[Redis]:
 def built_in(gateway: GatewayProcess, redis: Redis) -> Iterator[str]:
     """The version of a table of one model, which the gateway knows."""
     store_table(redis, "table 1", BUILT_IN)
-    wait_until(lambda: version_of(gateway) == "table 1", "the table is known", timeout_s=3)
+    wait_until(lambda: version_of(gateway) == "table 1", "the table is known")
     yield "table 1"
     forget_table(redis)
     gateway.admin("PUT", "/api/prices", {"overrides": []})
-    wait_until(lambda: version_of(gateway) == "none", "the table is forgotten", timeout_s=3)
+    wait_until(lambda: version_of(gateway) == "none", "the table is forgotten")
 
 
 def version_of(gateway: GatewayProcess) -> str:

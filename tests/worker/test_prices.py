@@ -151,7 +151,7 @@ def test_the_process_that_makes_the_table_ends_with_the_worker(
     makers = wait_until(lambda: children_of(worker.pid), "it is being made", timeout_s=30)
     worker.send_signal(number)
     worker.wait(5)
-    wait_until(lambda: not any(map(runs, makers)), "it has ended", timeout_s=5)
+    wait_until(lambda: not any(map(runs, makers)), "it has ended")
 
 
 def runs(pid: str) -> bool:

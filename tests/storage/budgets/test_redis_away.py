@@ -68,7 +68,7 @@ def test_a_short_absence_is_not_seen_far_from_the_limit(
     wait_until(lambda: budgets._keeper.account(TOKEN, budget).free(time.monotonic()) > 2 * USD, "a block is leased")
     away()
     assert code(budgets, budget, USD) == ""
-    wait_until(lambda: code(budgets, budget, USD) == "storage_away", "it is shut", timeout_s=5)
+    wait_until(lambda: code(budgets, budget, USD) == "storage_away", "it is shut")
     revive(own_server)
     wait_until(lambda: code(budgets, budget, USD) == "", "it opens", timeout_s=10)
 

@@ -134,7 +134,7 @@ def test_what_others_spent_is_known_within_a_second(new: NewProcess) -> None:
     one, other = new(), new()
     one.costs.add("1", 6 * NANO, now_ms())
     other.costs.add("1", 4 * NANO, now_ms())
-    wait_until(lambda: one.is_over and other.is_over, "both know of both", timeout_s=3)
+    wait_until(lambda: one.is_over and other.is_over, "both know of both")
     assert new().is_over
 
 

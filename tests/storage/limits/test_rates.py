@@ -216,7 +216,7 @@ def test_without_redis_each_process_keeps_the_rate(own_server: EmbeddedRedis, cl
     finally:
         revive(own_server)
     before = questions(client)
-    wait_until(lambda: rates.take(UP, 100.0, 10) >= 0 and questions(client) > before, "it asks again", timeout_s=3)
+    wait_until(lambda: rates.take(UP, 100.0, 10) >= 0 and questions(client) > before, "it asks again")
 
 
 @pytest.mark.timing

@@ -269,7 +269,7 @@ def test_news_that_died_in_silence_are_missed(wire: Wire) -> None:
         try:
             wait_until(lambda: wire.subscriptions == 1, "it listens")
             wire.lose_subscribers()
-            wait_until(lambda: wire.subscriptions == 2, "it listens again", timeout_s=3)
+            wait_until(lambda: wire.subscriptions == 2, "it listens again")
         finally:
             slots.stop()
 
@@ -281,7 +281,7 @@ def test_idle_slots_go_back_by_themselves(new_slots: Callable[..., Slots], own_r
         slot.release()
     assert told(own_redis) >= 20
     began_s = time.monotonic()
-    wait_until(lambda: told(own_redis) == 0, "nothing is counted any more", timeout_s=5)
+    wait_until(lambda: told(own_redis) == 0, "nothing is counted any more")
     assert time.monotonic() - began_s > 0.5
 
 
@@ -394,14 +394,14 @@ def test_without_redis_each_process_keeps_the_limit(
         assert one.acquire(UP, 4) is None
     finally:
         revive(own_server)
-    wait_until(lambda: not one.alone and not two.alone, "both have Redis again", timeout_s=5)
-    wait_until(lambda: told(own_redis) == 8, "all are told again", timeout_s=3)  # over the limit, as it is
+    wait_until(lambda: not one.alone and not two.alone, "both have Redis again")
+    wait_until(lambda: told(own_redis) == 8, "all are told again")  # over the limit, as it is
     own[0].release()
     slots[0].release()
     assert [one.acquire(UP, 4), two.acquire(UP, 4)].count(None) >= 1  # whoever came back last gives none out again
     for slot in own:
         slot.release()
-    wait_until(lambda: told(own_redis) <= 4, "it is within the limit again", timeout_s=3)
+    wait_until(lambda: told(own_redis) <= 4, "it is within the limit again")
 
 
 def test_a_redis_that_forgot_is_told_again(new_slots: Callable[..., Slots], own_redis: Redis) -> None:
@@ -411,7 +411,7 @@ def test_a_redis_that_forgot_is_told_again(new_slots: Callable[..., Slots], own_
     wait_until(lambda: own_redis.pubsub_numsub(SLOTS_NEWS)[0][1] >= 2, "both listen")
     own_redis.flushall()
     own_redis.client_kill_filter(_type="pubsub")
-    wait_until(lambda: told(own_redis) == 3, "three are counted", timeout_s=5)
+    wait_until(lambda: told(own_redis) == 3, "three are counted")
     assert two.acquire(UP, 3) is None
 
 
@@ -427,7 +427,7 @@ def test_a_redis_that_hangs_costs_its_timeout_once(new_slots: Callable[..., Slot
     take(slots, 2, 3)
     assert slots.acquire(UP, 3) is None
     assert time.monotonic() - began_s < 0.01
-    wait_until(lambda: not slots.alone, "it has Redis again", timeout_s=5)
+    wait_until(lambda: not slots.alone, "it has Redis again")
 
 
 def test_a_lost_answer_leaves_nothing_behind(
@@ -447,7 +447,7 @@ def test_a_lost_answer_leaves_nothing_behind(
     assert told(own_redis) > 0
     slot.release()
     monkeypatch.undo()
-    wait_until(lambda: told(own_redis) == 0 and not slots.alone, "Redis is there, nothing is counted", timeout_s=3)
+    wait_until(lambda: told(own_redis) == 0 and not slots.alone, "Redis is there, nothing is counted")
 
 
 def test_it_limits_before_it_starts_and_after_it_stopped(own_redis: Redis) -> None:
