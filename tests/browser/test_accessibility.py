@@ -59,7 +59,7 @@ def full(gateway_session: GatewayProcess, redis_url: str) -> Iterator[GatewayPro
         book(client, *ended, process="axe", seq=now_ms, now_ms=now_ms)
         log = Log(gateway, client)
         log.catch_up()
-        log.database.close()
+
         RollUp(client).run(now_ms)
     channels = [add(gateway, "one", keys=["sk-1", "sk-2"]), add(gateway, "off", enabled=False)]
     add_token(gateway, "alice")

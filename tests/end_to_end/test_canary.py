@@ -117,7 +117,6 @@ def catch_up(world: World) -> None:
     with open_redis(world.redis.url) as client:
         log = Log(world.gateway, client)
         log.catch_up()
-        log.database.close()
 
 
 def bare(world: World, place: int, dialect: str, is_stream: bool) -> bytes:

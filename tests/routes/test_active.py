@@ -225,9 +225,10 @@ def test_what_the_end_of_a_call_means_stands_in_the_log(two: GatewayProcess, hel
         id = answered().headers["x-gateway-request-id"]
         end(two, id)
     log = two.log_with(f"end_active of call {id} by 127.0.0.1 (bearer): ", "ended_by_operator")
-    said = {"token": "AUTH_KEY #1", "client": "127.0.0.1", "mapping": "/held", "state": "streaming", "bytes": len(TEXT)}
+    said = {"token": "AUTH_KEY #1", "client": "127.0.0.1", "mapping": "/held", "state": "streaming"}
     [act] = [line for line in log.splitlines() if f"end_active of call {id}" in line]
     told = json.JSONDecoder().raw_decode(act.partition("(bearer): ")[2])[0]["before"]
     assert told.pop("started_at_ms") > 0
+    assert told.pop("bytes") in (0, len(TEXT))  # the head may go alone
     assert told == said
     assert not [line for line in log.splitlines() if id in line and "WARNING" in line]

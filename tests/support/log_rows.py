@@ -100,7 +100,7 @@ def fits(wanted: LogFilter, row: LogRow) -> bool:
 
 
 class Log:
-    """The request log of a gateway, whose worker is the test."""
+    """The request log of a gateway, whose worker is the test. No connection to its database outlives a call."""
 
     def __init__(self, gateway: GatewayProcess, client: Redis) -> None:
         self.gateway = gateway
@@ -112,6 +112,7 @@ class Log:
         """All that has ended is counted and written."""
         roll_up(self.client)
         self._writer.work()
+        self.database.close()
 
     @contextmanager
     def caught_up(self) -> Iterator[None]:
@@ -132,13 +133,16 @@ class Log:
 
     def rows(self) -> list[KeptRow]:
         """All that was written, the latest first."""
-        return self.database.run(lambda one: read_page(one, ALL, None, 100_000), writes=False)
+        rows = self.database.run(lambda one: read_page(one, ALL, None, 100_000), writes=False)
+        self.database.close()
+        return rows
 
     def clear(self) -> None:
         """Of all that was written."""
         self.catch_up()
         for table in (logs, log_traits):
             self.database.run(lambda connection, table=table: connection.execute(table.delete()))
+        self.database.close()
 
     def of(self, reply: Reply) -> dict[str, Any]:
         """`/api/logs/<request id>` of a call, as soon as it is there."""
