@@ -109,6 +109,10 @@ def both_serve(client: Redis) -> None:
     wait_until(lambda: client.pubsub_numsub(ACTIVE_NEWS)[0][1] == 2, "both processes serve", 30)
 
 
+def journals(gateway: GatewayProcess) -> set[str]:
+    return {path.name for path in Path(f"/tmp/gateway-test-{gateway.port}-journals").rglob("*.journal")}
+
+
 def test_each_call_has_one_final_row(gateway: GatewayProcess, client: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that a client has whole went well; those that were in flight for a second when it broke are interrupted."""
     monkeypatch.setattr(interrupted_module, "GRACE_MS", 0)
@@ -116,10 +120,13 @@ def test_each_call_has_one_final_row(gateway: GatewayProcess, client: Redis, mon
     with Load(gateway.port) as load:
         for _ in range(4):
             time.sleep(dice.uniform(2.0, 4.0))
-            victim = dice.choice(gateway.worker_pids())
+            victim, before = dice.choice(gateway.worker_pids()), journals(gateway)
             os.kill(victim, signal.SIGKILL)
             wait_until(lambda victim=victim: victim not in gateway.worker_pids(), "it has ended")
             both_serve(client)
+            wait_until(  # long before it counts as silent
+                lambda before=before: len(now := journals(gateway)) == 2 and now - before, "what it left is sent", 20
+            )
             roll_up(client)
             for member in client.zrange(ACTIVE, 0, -1):
                 if member.endswith(b":%d" % victim):  # it has been silent for long enough
