@@ -66,8 +66,9 @@ def test_no_more_than_the_limit_within_any_span_over_all_processes(new_minutes: 
     for thread in threads:
         thread.join()
     times.sort()
+    least_s = span_s - 0.005  # spans are told by Redis's clock, in whole milliseconds, which may be slewed meanwhile
     for place in range(len(times) - limit):
-        assert times[place + limit][1] - times[place][0] >= span_s, "more than the limit within a span"
+        assert times[place + limit][1] - times[place][0] >= least_s, "more than the limit within a span"
     assert len(times) >= 2 * limit, "what left the window makes room"
 
 
