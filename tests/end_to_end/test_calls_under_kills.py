@@ -6,7 +6,6 @@ import http.client
 import os
 import random
 import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from app.storage.active import interrupted as interrupted_module
 from app.storage.active.interrupted import InterruptedCalls
 from app.storage.connections import ACTIVE, ACTIVE_NEWS, Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
+from tests.support.callers import Callers
 from tests.support.gateway import GatewayProcess
 from tests.support.log_rows import kept, roll_up
 from tests.support.own_redis import running_redis
@@ -46,28 +46,17 @@ class Seen(NamedTuple):
     is_whole: bool
 
 
-class Load:
+class Load(Callers):
     """Clients whose calls take from nothing to `LONGEST_S`."""
 
     def __init__(self, port: int) -> None:
+        super().__init__(CLIENTS)
         self._port = port
-        self._stopping = threading.Event()
         self.seen: list[Seen] = []
-        self._threads = [threading.Thread(target=self._call, args=(number,)) for number in range(CLIENTS)]
 
-    def __enter__(self) -> Load:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopping.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _call(self, number: int) -> None:
+    def call(self, number: int) -> None:
         dice = random.Random(number)
-        while not self._stopping.is_set():
+        while not self.stopping.is_set():
             connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
             began_s, id, is_whole = time.monotonic(), "", False
             try:

@@ -8,7 +8,6 @@ import random
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -19,6 +18,7 @@ import pytest
 from app.storage.connections import MAPPINGS, Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
 from app.storage.statistics.ledger import Account, Ledger
+from tests.support.callers import Callers
 from tests.support.environ import clean_environ
 from tests.support.gateway import ROOT, GatewayProcess
 from tests.support.own_redis import kill, own_redis, own_server, revive
@@ -56,30 +56,19 @@ def answer_in_every_framing(peer: Peer) -> None:
                 peer.send(b"HTTP/1.1 204 No Content\r\n\r\n")
 
 
-class Load:
+class Load(Callers):
     """Clients that call without a pause and count what they began and what they have whole."""
 
     def __init__(self, port: int) -> None:
+        super().__init__(CLIENTS)
         self._port = port
-        self._stopping = threading.Event()
         self.begun = [0] * CLIENTS
         self.answered = [0] * CLIENTS
-        self._threads = [threading.Thread(target=self._call, args=(number,)) for number in range(CLIENTS)]
 
-    def __enter__(self) -> Load:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopping.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _call(self, number: int) -> None:
+    def call(self, number: int) -> None:
         dice = random.Random(number)
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
-        while not self._stopping.is_set():
+        while not self.stopping.is_set():
             try:
                 if connection.sock is None:
                     connection.connect()

@@ -7,7 +7,6 @@ import json
 import os
 import random
 import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ import pytest
 from app.storage.connections import STATS_EVENTS, Redis, RedisError
 from app.storage.embedded import EmbeddedRedis
 from tests.support.api_calls import BEARER, TOKEN, Accounts
+from tests.support.callers import Callers
 from tests.support.gateway import GatewayProcess
 from tests.support.log_rows import Log, roll_up
 from tests.support.upstream import Peer, Upstream
@@ -26,6 +26,7 @@ from tests.support.waiting import wait_until
 from tests.support.worker_process import spawn_worker
 
 pytestmark = pytest.mark.own_server
+CLIENTS = 3
 THERE_S = 5.0
 """Within so long of its end a call has its row."""
 
@@ -39,29 +40,18 @@ def answer(peer: Peer) -> None:
             peer.answer(b'{"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}]}')
 
 
-class Load:
+class Load(Callers):
     """Clients that call without a pause, and note the ids of the calls that they have whole."""
 
-    def __init__(self, port: int, clients: int = 3) -> None:
+    def __init__(self, port: int) -> None:
+        super().__init__(CLIENTS)
         self._port = port
-        self._stopping = threading.Event()
         self.answered: list[str] = []
-        self._threads = [threading.Thread(target=self._call) for _ in range(clients)]
 
-    def __enter__(self) -> Load:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopping.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _call(self) -> None:
+    def call(self, number: int) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
         number = 0
-        while not self._stopping.is_set():
+        while not self.stopping.is_set():
             number += 1
             body = json.dumps({"model": "m", "user": "third" if number % 3 == 0 else "other"})
             try:

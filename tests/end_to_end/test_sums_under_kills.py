@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from app.storage.connections import LOG_WAITING, STATS_EVENTS, Redis
 from app.storage.embedded import EmbeddedRedis
 from tests.support.added_up import added_up, told
 from tests.support.api_calls import BEARER, TOKEN, Accounts
+from tests.support.callers import Callers
 from tests.support.gateway import GatewayProcess
 from tests.support.upstream import Peer, Upstream
 from tests.support.waiting import wait_until
@@ -55,26 +55,16 @@ def gateway(own_server: EmbeddedRedis, tmp_path: Path) -> Iterator[GatewayProces
     upstream.close()
 
 
-class Load:
+class Load(Callers):
     """Clients that call without a pause, channels and a mapping."""
 
     def __init__(self, gateway: GatewayProcess) -> None:
+        super().__init__(CLIENTS)
         self._gateway = gateway
-        self._stopping = threading.Event()
-        self._threads = [threading.Thread(target=self._call, args=(number,)) for number in range(CLIENTS)]
 
-    def __enter__(self) -> None:
-        for thread in self._threads:
-            thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._stopping.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _call(self, number: int) -> None:
+    def call(self, number: int) -> None:
         chosen = random.Random(number)
-        while not self._stopping.wait(0.01):
+        while not self.stopping.wait(0.01):
             model = chosen.choice(("m", "M", "other", "nobody-has-it"))
             body = f'{{"model": "{model}", "user": "{chosen.choice(("good", "good", "bad"))}"}}'
             path = chosen.choice(("/v1/chat/completions", "/v1/chat/completions", "/up/x"))

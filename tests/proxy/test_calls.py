@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import gevent
 import pytest
@@ -16,31 +16,12 @@ from app.core.failures import Failure
 from app.core.statistics.events import RequestEvent
 from app.proxy.messages import Reply
 from tests.support.gateway import free_port
-from tests.support.in_process import ENDPOINT, Client, EngineRoom, content
+from tests.support.in_process import ENDPOINT, Client, EngineRoom, client, content, room, upstream
 from tests.support.open_sockets import dialling
 from tests.support.upstream import Peer, Upstream, echo, leaving_times
 from tests.support.waiting import wait_until
 
-
-@pytest.fixture
-def room() -> Iterator[EngineRoom]:
-    room = EngineRoom()
-    yield room
-    room.close()
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    server = Upstream()
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def client() -> Iterator[Client]:
-    client = Client()
-    yield client
-    client.close()
+__all__ = ["client", "room", "upstream"]
 
 
 def figures(event: RequestEvent) -> tuple[int, str, int, int, int]:

@@ -6,7 +6,7 @@ import gzip
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import gevent
@@ -18,32 +18,13 @@ from app.core.settings import Settings
 from app.proxy.running import RunningCalls
 from app.wire.dialects.mapped import mapped
 from tests.support.channel_story import TEXT, Tell
-from tests.support.in_process import Client, EngineRoom, content
+from tests.support.in_process import Client, EngineRoom, client, content, room, upstream
 from tests.support.upstream import Peer, Upstream, leaving_times
 from tests.support.waiting import wait_until
 
+__all__ = ["client", "room", "upstream"]
+
 PATIENT = Settings(keepalive_comment_s=0.05, keepalive_before_commit=True)
-
-
-@pytest.fixture
-def room() -> Iterator[EngineRoom]:
-    room = EngineRoom()
-    yield room
-    room.close()
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    server = Upstream()
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def client() -> Iterator[Client]:
-    client = Client()
-    yield client
-    client.close()
 
 
 def end(room: EngineRoom) -> None:

@@ -7,10 +7,12 @@ Nothing is patched, so a call that waits for a place among its upstream's calls 
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from typing import Any
 
+import pytest
 from gevent import socket as gevent_socket
 
 from app.core.money.prices import NO_PRICES, Prices
@@ -114,3 +116,24 @@ def content(reply: Reply) -> bytes:
         close = getattr(reply.body, "close", None)
         if close is not None:
             close()
+
+
+@pytest.fixture
+def room() -> Iterator[EngineRoom]:
+    room = EngineRoom()
+    yield room
+    room.close()
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    server = Upstream()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    client = Client()
+    yield client
+    client.close()
