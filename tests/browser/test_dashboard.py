@@ -16,6 +16,7 @@ from app.storage.connections import open_redis
 from tests.support.envelopes import send_events
 from tests.support.gateway import ROOT, GatewayProcess
 from tests.support.log_rows import mapped
+from tests.support.upstream import Upstream
 from worker.roll_up import RollUp
 
 MINUTE_MS = 60_000
@@ -163,6 +164,20 @@ def test_a_series_is_taken_out_of_the_chart(page: Page) -> None:
     expect(series).to_have_attribute("aria-pressed", "false")
     expect(page.locator(".chart .fill.tint-ok")).to_have_count(0)
     expect(page.locator(".chart .fill")).to_have_count(4)
+
+
+def test_calls_that_go_on_are_counted_in_their_tile(page: Page, gateway_session: GatewayProcess) -> None:
+    """And the peak that it tells is never below what it counts."""
+    upstream = Upstream(lambda peer: peer.read_request() and peer.wait_closed())
+    gateway_session.map(GOOD, upstream.url)
+    tile = page.locator(".tile").filter(has_text="In flight")
+    with gateway_session.connect() as one, gateway_session.connect() as other:
+        for sock in (one, other):
+            sock.sendall(f"GET {GOOD}/x HTTP/1.1\r\nHost: g\r\n\r\n".encode())
+        expect(tile.locator(".figure")).to_have_text("2")
+        expect(tile.locator(".change")).to_contain_text("at most 2")
+    expect(tile.locator(".figure")).to_have_text("0")
+    upstream.close()
 
 
 def test_asking_again_changes_nothing_that_did_not_change(page: Page) -> None:

@@ -31,6 +31,6 @@ export function Tiles({ traffic, inFlight, span }) {
       <${Tile} label="p95" span=${within} value=${duration(figures.duration_ms.p95)} values=${lineOf(traffic, 'p95_ms', null)} kind="line" tint="second"
         change=${since(change.p95_ms, growth)} />
       <${Tile} label=${t('inFlight')} span=${t('now')} value=${shortCount(inFlight.now)} values=${inFlight.points} tint="first"
-        change=${t('peaks', { peak: inFlight.highest, peakBefore: inFlight.highest_before, before })} />
+        change=${t('peaks', { peak: Math.max(inFlight.highest, inFlight.now), peakBefore: inFlight.highest_before, before })} />
     </dl>`;
 }
