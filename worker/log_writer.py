@@ -22,7 +22,7 @@ from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.errors import DatabaseError
 
 if TYPE_CHECKING:
-    from app.storage.request_log.packed import KeptRow
+    from app.storage.request_log.kept_row import KeptRow
     from app.storage.sql.writing import Written
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from app.core.said.reading import asked_in
 from app.core.said.shapes import Shape
 from app.storage.connections import LOG_DATABASE, open_redis
 from app.storage.embedded import EmbeddedRedis
-from app.storage.request_log.packed import KeptRow
+from app.storage.request_log.kept_row import KeptRow
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.logs.pages import Place, count_rows, read_page, read_request
 from app.storage.sql.migrating import bring_up_to_date

@@ -19,7 +19,7 @@ from app.core.request_log.shapes import ROW
 from app.routes.admin.logs import export
 from app.routes.admin.logs.export import PAGE_ROWS, export_answer
 from app.storage.connections import LOG_DATABASE, Redis
-from app.storage.request_log.packed import KeptRow
+from app.storage.request_log.kept_row import KeptRow
 from app.storage.request_log.reading import RequestLog
 from app.storage.sql.database import Database, WorkerDatabase
 from app.storage.sql.logs.inserting import insert_rows

@@ -15,7 +15,7 @@ from app.core.request_log.rows import rows_of
 from app.routes.admin.logs import row_answers
 from app.storage.connections import LOG_DATABASE, open_redis
 from app.storage.request_log.booking import STRANGERS_A_SECOND
-from app.storage.request_log.packed import KeptRow
+from app.storage.request_log.kept_row import KeptRow
 from tests.support.api_calls import BEARER, TOKEN, Accounts
 from tests.support.gateway import Reply
 from tests.support.log_rows import NOON_MS, Log, book, called, mapped

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from app.storage.connections import open_redis
-from app.storage.request_log.packed import KeptRow
+from app.storage.request_log.kept_row import KeptRow
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.statistics.writing import add_rows
 from tests.support.databases import prepared, row

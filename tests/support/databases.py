@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from app.certificate_files import CertificateFiles
 from app.core.request_log.rows import LogRow
 from app.storage.connections import CHANNEL_KEYS_VERSION, LOG_DATABASE, MAPPINGS_VERSION, Redis
-from app.storage.request_log.packed import KeptRow
+from app.storage.request_log.kept_row import KeptRow
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.migrating import bring_up_to_date
 from app.storage.sql.tables import logs

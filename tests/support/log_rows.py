@@ -13,7 +13,7 @@ from app.core.request_log.filters import LogFilter
 from app.core.request_log.rows import LogRow
 from app.core.statistics.events import ApiUse, FailedAttempt, RequestEvent
 from app.storage.connections import LOG_WAITING, Redis
-from app.storage.request_log.packed import KeptRow
+from app.storage.request_log.kept_row import KeptRow
 from app.storage.request_log.waiting import unpacked
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.logs.pages import read_page

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from app.core.request_log.rows import LogRow
-from app.storage.request_log.packed import KeptRow
+from app.storage.request_log.kept_row import KeptRow
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.logs.inserting import insert_rows
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.core.request_log.filters import LogFilter
-from app.storage.request_log.packed import LATEST_MS, MARK_BYTES, TIME_DIGITS, KeptRow
+from app.storage.request_log.kept_row import LATEST_MS, PLACE_DIGITS, TIME_DIGITS, KeptRow
 from app.storage.sql.database import Database
 
 if TYPE_CHECKING:
@@ -56,4 +56,4 @@ class RequestLog:
 
 def is_place(text: str) -> bool:
     """Whether `RequestLog.page` may have given it."""
-    return len(text) == MARK_BYTES and text.isascii() and text.isdecimal() and int(text[:TIME_DIGITS]) <= LATEST_MS
+    return len(text) == PLACE_DIGITS and text.isascii() and text.isdecimal() and int(text[:TIME_DIGITS]) <= LATEST_MS

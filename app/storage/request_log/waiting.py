@@ -22,7 +22,7 @@ from app.storage.connections import (
     LOG_WAITING,
     Redis,
 )
-from app.storage.request_log.packed import KeptRow
+from app.storage.request_log.kept_row import KeptRow
 
 MOST_WAITING: Final = 50_000
 """Rows; about 20 MB of Redis. docs/operations.md says it."""

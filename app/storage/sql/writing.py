@@ -17,7 +17,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from app.core.judging.outcome import Outcome
 from app.core.request_log.rows import LogRow
-from app.storage.request_log.packed import KeptRow
+from app.storage.request_log.kept_row import KeptRow
 from app.storage.sql.logs.inserting import insert_rows, within
 from app.storage.sql.tables import log_state, logs
 

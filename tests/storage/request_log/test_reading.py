@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.storage.request_log.packed import mark
+from app.core.request_log.rows import LogRow
+from app.storage.request_log.kept_row import KeptRow
 from app.storage.request_log.reading import is_place
 
 
@@ -12,4 +13,4 @@ from app.storage.request_log.reading import is_place
 def test_what_was_never_told_is_no_place(text: str) -> None:
     """Only what a page said as its next is one."""
     assert not is_place(text)
-    assert is_place(mark(1, 2).decode())
+    assert is_place(KeptRow(2, LogRow(1, "id", 0)).place)

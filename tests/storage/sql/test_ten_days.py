@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from app.core.request_log.rows import LogRow
 from app.storage.request_log import waiting
-from app.storage.request_log.packed import KeptRow
+from app.storage.request_log.kept_row import KeptRow
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.pruning import DAY_MS, Limits, Pruner
 from app.storage.sql.statistics.writing import add_rows

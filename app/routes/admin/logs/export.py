@@ -13,7 +13,7 @@ from app.core.request_log.filters import LogFilter
 from app.core.request_log.shapes import ROW
 from app.core.usage import Usage
 from app.routes.admin.logs.row_answers import row_answer
-from app.storage.request_log.packed import KeptRow
+from app.storage.request_log.kept_row import KeptRow
 from app.storage.request_log.reading import RequestLog
 from app.waiting import give_way
 from app.wire.csv_files import BOM, write_record

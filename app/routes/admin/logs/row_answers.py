@@ -11,7 +11,7 @@ from app.core.money.amounts import show_usd
 from app.core.request_log.rows import LogRow
 from app.core.request_log.shapes import TEXTS
 from app.core.usage import ABSENT, Usage
-from app.storage.request_log.packed import KeptRow
+from app.storage.request_log.kept_row import KeptRow
 from app.waiting import give_way
 
 ROWS_A_STEP: Final = 100

@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, Connection, Dialect, Integer, Table, delete, 
 
 from app.core.request_log.rows import LogRow
 from app.core.request_log.traits import TRAITS, Traits, id_of, searched_text, traits_of
-from app.storage.request_log.packed import KeptRow
+from app.storage.request_log.kept_row import KeptRow
 from app.storage.sql.logs.wanted import longest
 from app.storage.sql.tables import log_traits, logs
 

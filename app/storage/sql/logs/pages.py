@@ -20,7 +20,7 @@ from sqlalchemy import Connection, and_, case, false, func, literal_column, or_,
 from app.core.request_log.filters import LogFilter
 from app.core.request_log.rows import LogRow
 from app.core.request_log.traits import TRAITS
-from app.storage.request_log.packed import KeptRow
+from app.storage.request_log.kept_row import KeptRow
 from app.storage.sql.logs.wanted import WHOLE_ID, Condition, holds, in_time, may_be_of_an_id, of_traits
 from app.storage.sql.tables import log_traits, logs
 

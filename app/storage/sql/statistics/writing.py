@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Table, select
 from app.core.statistics.sums.cells import HOUR_MS, Cell, Cells, Dimensions, fold, hours_of, together
 from app.core.statistics.sums.rooms import OTHER, fitted
 from app.core.statistics.sums.vectors import BINS, MINUTES, Counts, Packing
-from app.storage.request_log.packed import KeptRow
+from app.storage.request_log.kept_row import KeptRow
 from app.storage.sql.statistics.tables import cells, hours, quarters
 
 log = logging.getLogger(__name__)

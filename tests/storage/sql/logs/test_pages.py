@@ -12,7 +12,7 @@ from app.core.request_log.filters import FILTERS, LogFilter, parse_filter
 from app.core.request_log.rows import LogRow
 from app.core.said.reading import asked_in
 from app.core.said.shapes import Shape
-from app.storage.request_log.packed import KeptRow
+from app.storage.request_log.kept_row import KeptRow
 from app.storage.sql.logs import pages
 from app.storage.sql.logs.inserting import insert_rows
 from app.storage.sql.logs.pages import Place, count_rows, read_page, read_request

@@ -17,7 +17,7 @@ from app.core.statistics.sums.cells import HOUR_MS, QUARTER_MS
 from app.core.statistics.sums.question import BY, Question, TooMuch
 from app.core.statistics.sums.spans import DAY_MS
 from app.core.statistics.tallies import RELATIVE_ERROR
-from app.storage.request_log.packed import KeptRow
+from app.storage.request_log.kept_row import KeptRow
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.statistics import reading
 from app.storage.sql.statistics.writing import add_rows

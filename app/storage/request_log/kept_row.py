@@ -11,7 +11,7 @@ from app.core.request_log.rows import LogRow
 
 TIME_DIGITS: Final = 13
 ID_DIGITS: Final = 17
-MARK_BYTES: Final = TIME_DIGITS + ID_DIGITS
+PLACE_DIGITS: Final = TIME_DIGITS + ID_DIGITS
 LATEST_MS: Final = 10**TIME_DIGITS - 1
 
 
@@ -23,10 +23,5 @@ class KeptRow(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Where it stands, for whoever asks for what follows: digits."""
-        return mark(self.row.at_ms, self.id).decode()
-
-
-def mark(at_ms: int, id: int) -> bytes:
-    """The place of a row, which no other has."""
-    return b"%013d%017d" % (min(max(at_ms, 0), LATEST_MS), id)
+        """Where it stands, for whoever asks for what follows: digits, and no other row's."""
+        return f"{min(max(self.row.at_ms, 0), LATEST_MS):0{TIME_DIGITS}}{self.id:0{ID_DIGITS}}"
