@@ -13,7 +13,7 @@ import { problemText } from '../../problem.js';
 const EXAMPLES = [
   ['/v1/chat/completions', '{"model": "gpt-5", "messages": [{"role": "user", "content": "Hi"}]}'],
   ['/v1/responses', '{"model": "gpt-5", "input": "Hi"}'],
-  ['/v1/messages', '{"model": "claude-sonnet-4-5", "max_tokens": 64, "messages": [{"role": "user", "content": "Hi"}]}'],
+  ['/v1/messages', '{"model": "claude-haiku-5-5", "max_tokens": 64, "messages": [{"role": "user", "content": "Hi"}]}'],
   ['/v1beta/models/gemini-2.5-pro:generateContent', '{"contents": [{"parts": [{"text": "Hi"}]}]}'],
 ];
 

@@ -19,14 +19,14 @@ export const TEMPLATES = [
   {
     name: 'messages',
     dialect: 'anthropic',
-    model: 'claude-sonnet-4-5',
+    model: 'claude-haiku-5-5',
     fields: 'anthropic-version: 2023-06-01',
     asks: (model, text, stream) => ({ path: '/v1/messages', body: { model, max_tokens: 1024, stream, messages: messages(text) } }),
   },
   {
     name: 'gemini',
     dialect: 'gemini',
-    model: 'gemini-2.5-flash',
+    model: 'gemini-3.8-flash',
     asks: (model, text, stream) => ({
       path: `/v1beta/models/${encodeURIComponent(model)}:${stream ? 'streamGenerateContent?alt=sse' : 'generateContent'}`,
       body: { contents: [{ role: 'user', parts: [{ text }] }] },

@@ -56,7 +56,7 @@ print(answer.choices[0].message.content)`]],
   {
     name: 'Anthropic SDK',
     dialect: 'anthropic',
-    model: 'claude-sonnet-4-5',
+    model: 'claude-haiku-5-5',
     texts: ({ here, secret, model }) => [['Python', `from anthropic import Anthropic
 
 client = Anthropic(base_url="${here}", api_key="${secret}")
@@ -70,7 +70,7 @@ print(answer.content[0].text)`]],
   {
     name: 'Gemini SDK',
     dialect: 'gemini',
-    model: 'gemini-2.5-flash',
+    model: 'gemini-3.8-flash',
     texts: ({ here, secret, model }) => [['Python', `from google import genai
 
 client = genai.Client(api_key="${secret}", http_options={"base_url": "${here}"})
