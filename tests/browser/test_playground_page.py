@@ -68,14 +68,14 @@ def test_a_call_is_watched_as_it_comes_and_can_be_stopped(
 
 @pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
 def test_it_fits_every_width(open_page: OpenPage, gateway: GatewayProcess, locale: str) -> None:
-    """Before there is a token, and with an answer that was refused."""
+    """Before there is a token, and with an answer that nobody gave."""
     page = open_page("#/playground", locale=locale)
     expect(page.locator(".playground .empty a")).to_be_visible()
     add_token(gateway, "a-name-that-is-rather-long-" * 3)
-    page.reload()
     add(gateway, "one", keys=["sk-upstream-0001"])
+    page.reload()
     page.locator(".play button.primary").click()
-    expect(page.locator(".play-result")).to_contain_text("HTTP 4")
+    expect(page.locator(".play-result")).to_contain_text("HTTP 502")
     page.locator(".play-request summary").click()
     page.locator(".play-result summary").click()
     expect_to_fit(page)
