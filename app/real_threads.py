@@ -6,9 +6,6 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-import gevent
-from gevent.threadpool import ThreadPool
-
 T = TypeVar("T")
 
 SWITCH_S: Final = 0.0005
@@ -31,6 +28,9 @@ class RealThreads:
 
         A greenlet that is thrown something while it waits leaves the thread to itself.
         """
+        import gevent  # here, because the worker knows its database by this module, too, and has no gevent
+        from gevent.threadpool import ThreadPool
+
         if self._pool is None:
             sys.setswitchinterval(SWITCH_S)
             self._pool = ThreadPool(self._count)

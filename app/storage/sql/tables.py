@@ -1,13 +1,25 @@
-"""The tables, as the newest migration leaves them. Their names begin with `gateway_`: a database may hold others'.
+"""The tables, as a new database gets them. Their names begin with `gateway_`: a database may hold others'.
 
-A change here has a migration beside it, in `migrations/versions`; a test compares both.
+A change here has a migration beside it, in `migrations/versions`, and is the NEWEST; a test compares both.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+)
 from sqlalchemy.dialects.mysql import MEDIUMTEXT
 
 NAME_LENGTH: Final = 255
@@ -25,6 +37,17 @@ whole: Final = BigInteger().with_variant(Integer, "sqlite")
 """SQLite makes a rowid only of a primary key that is INTEGER."""
 
 metadata: Final = MetaData()
+
+NEWEST: Final = "0003"
+"""The version of these tables: the newest of `migrations/versions`."""
+VERSION_TABLE: Final = "gateway_schema"
+schema_version: Final = Table(
+    VERSION_TABLE,
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),
+)
+"""Which version the tables have, as alembic writes it."""
 
 log_state: Final = Table(
     "gateway_log_state",

@@ -5,9 +5,7 @@ from __future__ import annotations
 from alembic import context
 
 from app.storage.sql.statistics import tables as _statistics  # noqa: F401 its tables, too
-from app.storage.sql.tables import metadata
-
-VERSION_TABLE = "gateway_schema"
+from app.storage.sql.tables import VERSION_TABLE, metadata
 
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=metadata, version_table=VERSION_TABLE
