@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import gzip
 import json
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.storage.connections import CHANNEL_KEYS, STATS_TOKENS, TABLE, open_redis
+from app.storage.connections import (
+    ACTIVE_OF,
+    AUDIT_WAITING,
+    CHANNEL_KEYS,
+    LOG_WAITING,
+    STATS_TOKENS,
+    TABLE,
+    open_redis,
+)
 from tests.support import provider as of
 from tests.support.api_calls import BEARER, TOKEN
+from tests.support.environ import database_of
 from tests.support.gateway import receive_all
 from tests.support.log_rows import Log
 from tests.support.said_answers import PLAIN_PATHS, body_for, path_of
 from tests.support.tokens import Issued, add_token, change_token
 from tests.support.upstream import Peer
 from tests.support.waiting import wait_until
+from tests.support.worker_process import spawn_worker
 from tests.support.world import World, open_world
 
 KEY = "sk-canary-5c1f0e8d7b"
@@ -292,9 +304,11 @@ def test_no_answer_of_our_own_tells_one(world: World) -> None:
         path: gateway.admin("GET", path)
         for path in [
             "/health", "/stats", "/blacklist", "/reset-keys", "/api/channels", "/api/mappings", "/api/settings",
-            "/api/outcome-rules", "/", "/admin/", "/robots.txt", "/admin/channels", "/public/summary",
+            "/api/outcome-rules", "/", "/admin/", "/robots.txt", "/admin/channels", "/public/summary", *TOLD_OF_CALLS,
         ]
     }  # fmt: skip
+    passphrase = {"Authorization": f"Bearer {gateway.admin_token}", "X-Backup-Passphrase": "long enough"}
+    answers["a sealed backup"] = gateway.request("GET", "/api/backup", headers=passphrase)
     answers["explain"] = gateway.admin("POST", "/api/explain", body)
     for id in ids(world):
         answers |= {f"keys of {id}": gateway.admin("GET", f"/api/channels/{id}/keys")}
@@ -302,9 +316,68 @@ def test_no_answer_of_our_own_tells_one(world: World) -> None:
         answers |= {f"models of {id}": gateway.admin("POST", f"/api/channels/{id}/models/fetch", {})}
     for headers in ({}, {"Authorization": f"Bearer {TOKEN}x"}, {"x-api-key": f"{KEY}-account-1"}):
         answers[f"refused {headers}"] = gateway.request("POST", PLAIN_PATHS["openai"], '{"model": "m0"}', headers)
+    assert {what: answers[what].status for what in TOLD_OF_CALLS} == dict.fromkeys(TOLD_OF_CALLS, 200)
     for what, reply in answers.items():
         assert reply.status < 500 or what == "/health" or what.startswith("models"), f"{what}: {reply.body!r}"
         assert_clean(what, str(reply.fields) + reply.body.decode(errors="replace"))
+
+
+TOLD_OF_CALLS = (
+    "/api/logs?limit=500", "/api/logs/export?format=csv", "/api/logs/export?format=ndjson", "/api/audit?limit=500",
+    "/api/stats?range=24h&by=channel,key", "/api/series?range=24h&bucket=hour&by=channel,key", "/stats/24h",
+    "/api/backup", "/api/channels/export?secrets=false", "/api/warnings", "/api/tasks", "/api/tokens", "/api/prices",
+)  # fmt: skip
+
+
+def test_no_call_that_goes_on_tells_one(world: World) -> None:
+    """Neither its channel's key nor its caller's token, while it goes on and when it is ended."""
+    world.provider.scripts["held"] = [lambda peer, asked: of.speaks(peer, asked, lambda peer: peer.wait_closed(20))]
+    said = {"urls": [{"url": world.provider.url("held")}], "models": [{"name": "held"}]}
+    world.accounts.add("held", [f"{KEY}-held"], **said)
+    body = body_for("openai", True, "hi", model="held")
+    with world.gateway.connect() as sock:
+        head = f"POST {path_of('openai', True)} HTTP/1.1\r\nHost: g\r\nContent-Length: {len(body)}\r\n"
+        fields = "".join(f"{name}: {value}\r\n" for name, value in BEARER.items())
+        sock.sendall(f"{head}{fields}Connection: close\r\n\r\n".encode() + body)
+        wait_until(lambda: world.gateway.admin("GET", "/api/active").json()["count"] == 1, "it goes on")
+        told = world.gateway.admin("GET", "/api/active")
+        [call] = told.json()["active"]
+        assert call["key_hint"]
+        assert_clean("a call that goes on", told.body)
+        with open_redis(world.redis.url) as client:
+            kept = wait_until(
+                lambda: [client.hgetall(key) for key in client.scan_iter(f"{ACTIVE_OF}*")], "Redis is told of it"
+            )
+        assert_clean("Redis, of it", str(kept))
+        assert_clean("its end", world.gateway.admin("DELETE", f"/api/active/{call['id']}").body)
+        assert_clean("its answer", receive_all(sock))
+    del world.provider.scripts["held"]
+
+
+def test_no_file_of_the_database_has_one(world: World, token: Issued) -> None:
+    """Neither of rows, nor of entries of the audit, nor of the copy of what was said."""
+    fail_all(world)
+    with open_redis(world.redis.url) as client:
+        worker = spawn_worker(world.redis.url)
+        try:
+            wait_until(lambda: not client.exists(LOG_WAITING, AUDIT_WAITING), "all is written", timeout_s=30)
+            wait_until(lambda: in_tables(world, "gateway_catalogue"), "what was said is copied", timeout_s=30)
+        finally:
+            worker.terminate()
+            worker.communicate(timeout=20)
+    assert in_tables(world, "gateway_logs")
+    assert in_tables(world, "gateway_audit")
+    path = database_of(world.redis.url)
+    for file in path.parent.glob(f"{path.name}*"):
+        assert_clean(file.name, file.read_bytes())
+        clean_of(token, file.name, file.read_bytes())
+
+
+def in_tables(world: World, table: str) -> int:
+    """How many rows a table has; 0, too, where nobody has made it."""
+    with closing(sqlite3.connect(database_of(world.redis.url))) as connection, suppress(sqlite3.OperationalError):
+        return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+    return 0
 
 
 def values_of(client: Any, key: bytes) -> Any:
