@@ -55,6 +55,7 @@ backlog = 4096
 SETTLE_S = 8
 graceful_timeout = deployment.graceful_timeout_s + SETTLE_S
 keepalive = deployment.keepalive_s
+limit_request_line = 8190  # of gunicorn's own workers, the longest that they take; ours has a bound of its own
 
 # A web process reports to the master each second; one that is silent for so long hangs, and is replaced.
 timeout = 60

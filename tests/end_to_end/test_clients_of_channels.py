@@ -94,10 +94,10 @@ def anthropic_messages(url: str, is_stream: bool) -> str:
 
 
 def google_genai(url: str, is_stream: bool) -> str:
-    client = genai.Client(api_key=TOKEN, http_options=genai_types.HttpOptions(base_url=url))
-    if not is_stream:
-        return str(client.models.generate_content(model="m", contents="hi").text)
-    return "".join(chunk.text or "" for chunk in client.models.generate_content_stream(model="m", contents="hi"))
+    with genai.Client(api_key=TOKEN, http_options=genai_types.HttpOptions(base_url=url)) as client:
+        if not is_stream:
+            return str(client.models.generate_content(model="m", contents="hi").text)
+        return "".join(chunk.text or "" for chunk in client.models.generate_content_stream(model="m", contents="hi"))
 
 
 SDKS: dict[str, tuple[Callable[[str, bool], str], str]] = {

@@ -89,7 +89,7 @@ def test_calls_are_counted_within_two_seconds(
 def test_calls_in_flight_are_told(gateway: GatewayProcess, upstream: Upstream, worker: subprocess.Popen[bytes]) -> None:
     """A call is in flight from its begin until its last byte, and its peak stays in the chart."""
     gateway.map("/flying", upstream.url)
-    upstream.handler = lambda peer: peer.read_request() and peer.wait_closed()
+    upstream.handler = lambda peer: peer.read_request() and peer.wait_closed(60)
 
     def in_flight() -> dict:
         return gateway.request("GET", "/stats/1h").json()["in_flight"]

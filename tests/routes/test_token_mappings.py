@@ -83,8 +83,8 @@ def test_what_is_not_ours_passes_an_open_mapping_as_it_came(mapped: Mapped, fiel
     reply = mapped.ask(f"/open{CHAT}?key=theirs&x-gateway-token", fields | {"x-gateway-token": "another gateway's"})
     assert reply.status == 200
     assert mapped.upstream.seen[-1].target == f"{CHAT}?key=theirs&x-gateway-token"
-    assert all(f"{name}: {value}" in mapped.sent() for name, value in fields.items())
-    assert "another gateway's" in mapped.sent()
+    for name, value in (fields | {"x-gateway-token": "another gateway's"}).items():
+        assert mapped.upstream.seen[-1].field(name) == value
 
 
 @pytest.mark.parametrize(

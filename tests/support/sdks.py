@@ -35,8 +35,8 @@ def ask_anthropic(url: str, token: str, retries: int = 0, model: str = "m") -> s
 
 def ask_gemini(url: str, token: str, retries: int = 0, model: str = "m") -> str | None:
     options = genai_types.HttpOptions(base_url=url, retry_options=genai_types.HttpRetryOptions(attempts=retries + 1))
-    client = genai.Client(api_key=token, http_options=options)
-    return client.models.generate_content(model=model, contents="hi").text
+    with genai.Client(api_key=token, http_options=options) as client:
+        return client.models.generate_content(model=model, contents="hi").text
 
 
 Ask = Callable[..., Any]
@@ -81,9 +81,9 @@ def count_anthropic(url: str) -> int:
 
 
 def count_gemini(url: str) -> int | None:
-    client = genai.Client(api_key=TOKEN, http_options=genai_types.HttpOptions(base_url=url))
     text = "The quick brown fox jumps over the lazy dog."
-    return client.models.count_tokens(model="gemini-of-nobody", contents=text).total_tokens
+    with genai.Client(api_key=TOKEN, http_options=genai_types.HttpOptions(base_url=url)) as client:
+        return client.models.count_tokens(model="gemini-of-nobody", contents=text).total_tokens
 
 
 COUNTS: tuple[tuple[Ask, int], ...] = ((count_openai, 11), (count_anthropic, 14), (count_gemini, 10))
