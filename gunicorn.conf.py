@@ -11,7 +11,6 @@ import mmap
 import os
 import signal
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,8 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))
 
 from app.config import ConfigError, load_config  # noqa: E402 - the console script does not look here by itself
-from app.telemetry.log_sink import end_all  # noqa: E402
-from app.telemetry.standard_error import take_over_stderr  # noqa: E402
+from app.storage.made_ready import IS_READY, make_ready  # noqa: E402
+from app.telemetry.standard_error import in_child, take_over_stderr  # noqa: E402
 
 take_over_stderr()  # the master must not wait for whoever reads its log
 
@@ -85,7 +84,7 @@ control_socket_disable = True  # it would want a writable home directory
 def on_starting(server: Any) -> None:
     """Waits for Redis and seeds it the first time, so that every way to start ends up the same.
 
-    Ends the process with 1 when Redis does not answer in time. A child does the work and takes redis-py with it.
+    Ends the process with 1 when Redis does not answer in time. `python -m app` has seen to all that itself.
     """
     try:
         if deployment.keys_file is not None:
@@ -94,12 +93,11 @@ def on_starting(server: Any) -> None:
         _say(str(error))
         sys.exit(1)
     server.reloads = mmap.mmap(-1, 1)  # shared with the web processes
-    child = os.fork()
-    if child == 0:
-        code = _prepare_redis()
-        end_all()
-        os._exit(code)
-    if os.waitpid(child, 0)[1]:
+    url = deployment.redis_url
+    if url is None:
+        _say("REDIS_URL is not set. `python -m app` starts the gateway with a Redis of its own.")
+        sys.exit(1)
+    if IS_READY not in os.environ and in_child(lambda: make_ready(deployment, url, _say)):
         sys.exit(1)
 
 
@@ -139,33 +137,3 @@ def post_fork(server: Any, worker: Any) -> None:
     worker.is_replaced = lambda: server.reloads[0] != begun_at
     for listener in server.LISTENERS:
         deployment.tcp_keepalive.set_on(listener.sock)  # what it accepts has it, too
-
-
-def _prepare_redis() -> int:
-    from app.core.defaults import DEFAULT_MAPPINGS
-    from app.core.network.addresses import mask_url
-    from app.storage.catalog.seeding import seed_first_time
-    from app.storage.connections import RedisError, open_redis, wait_for_redis
-    from app.storage.copy.at_start import restore
-    from app.storage.copy.restoring import CopyUnreadable
-    from app.storage.keys.encryption import KeysUnreadable, check
-    from app.storage.refusals import describe
-    from app.storage.secrets import Secrets
-
-    url = deployment.redis_url
-    if url is None:
-        _say("REDIS_URL is not set. `python -m app` starts the gateway with a Redis of its own.")
-        return 1
-    try:
-        with open_redis(url, tls_verify=deployment.redis_tls_verify) as client:
-            seed = partial(seed_first_time, client, DEFAULT_MAPPINGS, partial(restore, client, deployment, _say))
-            if wait_for_redis(seed, url, _say, patience_s=deployment.redis_patience_s):
-                _say(f"seeded {len(DEFAULT_MAPPINGS)} default mappings")
-            check(client, Secrets(deployment.encryption_keys))
-    except (KeysUnreadable, CopyUnreadable) as error:
-        _say(str(error))
-        return 1
-    except RedisError as error:
-        _say(f"Redis at {mask_url(url)} {describe(error)}; giving up")
-        return 1
-    return 0

@@ -9,21 +9,19 @@ A worker or an embedded Redis that dies is started again, each time later; when 
 so that whoever watches this process (a container engine, systemd) sees it.
 
 The processes are children in groups of their own: a Ctrl-C reaches us alone, and the order is ours.
-This process is no web server and imports nothing of gevent.
+This process is no web server and imports nothing of gevent, nor redis-py: it stays for as long as the gateway does.
 """
 
 from __future__ import annotations
 
 import argparse
 import errno
-import http.client
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -31,13 +29,10 @@ from app import IS_COMPILED
 from app.config import ROOT, Config, env_file, load_config
 from app.core.network.addresses import mask_url
 from app.signals import Interrupted, Signals
-from app.storage.connections import RedisError, open_redis, wait_for_redis
 from app.storage.embedded import EmbeddedRedis, EmbeddedRedisError, end, spawn
-from app.storage.keys.encryption import KeysUnreadable, check
-from app.storage.refusals import describe
-from app.storage.secrets import Secrets
+from app.storage.made_ready import IS_READY, make_ready
 from app.telemetry.log_sink import sink_of
-from app.telemetry.standard_error import take_over_stderr
+from app.telemetry.standard_error import in_child, take_over_stderr
 
 WORKER_STOP_S = 20.0
 GUNICORN_SLACK_S = 12.0
@@ -54,7 +49,7 @@ STEADY_S = 60.0
 
 
 class StartError(RuntimeError):
-    """The gateway cannot start. Its text says why, and what would do."""
+    """The gateway cannot start. Its text says why, and what would do; where it has none, that is said already."""
 
 
 @dataclass(slots=True)
@@ -108,7 +103,8 @@ class Supervisor:
         except Interrupted:
             return 0
         except StartError as error:
-            _complain(str(error))
+            for text in error.args:
+                _complain(text)
             return 1
         finally:
             self._stop()
@@ -128,16 +124,21 @@ class Supervisor:
 
     def _start_redis(self) -> None:
         if self.config.redis_url is not None:
-            _wait_for(self.config, self.config.redis_url)
-            _check_keys(self.config, self.config.redis_url)
+            self._make_ready(self.config.redis_url)
             return
         chosen = {"REDIS_SERVER_BIN": self.config.redis_server_bin or ""}
         server = self.redis = EmbeddedRedis(self.config.data_dir, os.environ | chosen)
         server.start()
         server.wait_until_ready()
-        _check_keys(self.config, server.url)
+        self._make_ready(server.url)
         self.environ["API_PROXY_REDIS_URL"] = server.url
         self._tend_also("the embedded Redis", server.spawn, server.process)
+
+    def _make_ready(self, url: str) -> None:
+        """Here, once, rather than by each process in its turn."""
+        if in_child(lambda: make_ready(self.config, url, _complain)):
+            raise StartError
+        self.environ[IS_READY] = "1"
 
     def _tend_also(
         self, name: str, start: Callable[[], subprocess.Popen[bytes]], process: subprocess.Popen[bytes] | None = None
@@ -175,15 +176,15 @@ class Supervisor:
             self.gunicorn.send_signal(signal.SIGHUP)
 
     def _answers(self) -> bool:
-        connection = http.client.HTTPConnection(_reachable(self.config.host), int(self.environ["PORT"]), timeout=1)
+        """Whether a web process does. Whatever it says, an HTTP library would stay for this one question."""
         try:
-            connection.request("GET", "/health")
-            connection.getresponse()
-        except (OSError, http.client.HTTPException):
+            with socket.create_connection(
+                (_reachable(self.config.host), int(self.environ["PORT"])), timeout=1
+            ) as asked:
+                asked.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                return bool(asked.recv(1))
+        except OSError:
             return False
-        finally:
-            connection.close()
-        return True
 
     def _welcome(self) -> str:
         host = _reachable(self.config.host)
@@ -269,25 +270,6 @@ def token_place(config: Config, environ: Mapping[str, str]) -> str:
     return f"{name} in the environment" if name in environ else f"{name} in {file}"
 
 
-def _wait_for(config: Config, url: str) -> None:
-    try:
-        with open_redis(url, tls_verify=config.redis_tls_verify) as client:
-            wait_for_redis(client.ping, url, _complain, patience_s=config.redis_patience_s)
-    except RedisError as error:
-        raise StartError(f"Redis at {mask_url(url)} {describe(error)}; giving up.") from None
-
-
-def _check_keys(config: Config, url: str) -> None:
-    """Said here once, rather than by each process in its turn."""
-    try:
-        with open_redis(url, tls_verify=config.redis_tls_verify) as client:
-            check(client, Secrets(config.encryption_keys))
-    except KeysUnreadable as error:
-        raise StartError(str(error)) from None
-    except RedisError as error:
-        raise StartError(f"Redis at {mask_url(url)} {describe(error)}; giving up.") from None
-
-
 def at_rest(config: Config) -> str:
     """How keys of channels lie in Redis from now on."""
     if config.encryption_keys and config.encryption_keys[0]:
@@ -316,6 +298,8 @@ def main() -> int:
     )
     parser.add_argument("--version", action="store_true", help="show the version and exit")
     if parser.parse_args().version:
+        import tomllib
+
         print(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
         return 0
     take_over_stderr()  # nor does this process wait for whoever reads what it says

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +22,8 @@ class CertificateFiles:
 
 def certificate_file(path: Path) -> Path:
     """The path of a file that holds certificates. Raises ValueError."""
+    import ssl  # here, for most deployments name none, and supervisor and master do without it
+
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except ssl.SSLError:

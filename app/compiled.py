@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from hashlib import sha256
 from importlib.abc import MetaPathFinder
 from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
 from importlib.util import spec_from_file_location
@@ -23,6 +22,8 @@ _SUFFIX = EXTENSION_SUFFIXES[0]
 
 def copy_of_sources() -> Path:
     """Where the compiled copy of the present sources is, or would be."""
+    from hashlib import sha256  # it brings OpenSSL, which processes without a copy may do without
+
     digest = sha256(_SUFFIX.encode())
     for path in sorted(ROOT.glob("app/**/*.py")):
         digest.update(b"%b\0%b\0" % (str(path.relative_to(ROOT)).encode(), path.read_bytes()))

@@ -19,7 +19,6 @@ from dotenv import dotenv_values
 
 from app.certificate_files import CertificateFiles, certificate_bundle, certificate_file, certificate_folder
 from app.core.channels.time_zones import zone_of
-from app.core.channels.urls import parse_url
 from app.core.network.addresses import only_here
 from app.core.network.egress import Entry, Ports, parse_entries, parse_ports
 from app.core.network.forward_proxies import VARIABLES, ForwardProxies, parse_forward_proxies
@@ -36,7 +35,7 @@ T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parent.parent
 
-_READ_ELSEWHERE = {"GATEWAY_ENV_FILE", "GUNICORN_CMD_ARGS", "TEST_SERVER"}
+_READ_ELSEWHERE = {"GATEWAY_ENV_FILE", "GATEWAY_REDIS_IS_READY", "GUNICORN_CMD_ARGS", "TEST_SERVER"}
 """Names that are ours or gunicorn's and have no field."""
 DATABASE_FILE = "gateway.db"
 GUESSED_BELOW = 16
@@ -57,6 +56,8 @@ def _path(judge: Callable[[Path], Path]) -> Callable[[str], Path]:
 
 def _base_urls(text: str) -> tuple[str, ...]:
     """Base URLs with commas between, each once."""
+    from app.core.channels.urls import parse_url  # here, for it brings all that a channel is, and few say any
+
     urls = tuple(dict.fromkeys(url for part in text.split(",") if (url := part.strip())))
     for url in urls:
         parse_url({"url": url}, "", ("openai",), Limits(), None)

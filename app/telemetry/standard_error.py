@@ -8,9 +8,11 @@ from __future__ import annotations
 import io
 import logging
 import os
+import signal
 import sys
+from collections.abc import Callable
 
-from app.telemetry.log_sink import LogSink, sink_of
+from app.telemetry.log_sink import LogSink, end_all, sink_of
 
 STDERR = 2
 
@@ -58,3 +60,28 @@ def take_over_stderr() -> None:
     """From here on nothing in this process waits for whoever reads its standard error."""
     if not isinstance(sys.stderr, SinkStream):
         sys.stderr = SinkStream(sink_of(STDERR))
+
+
+def in_child(act: Callable[[], int]) -> int:
+    """The exit code of `act`, done by a child that ends then; what it said is written, what it imported gone.
+
+    An exception that breaks the wait off ends the child.
+    """
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_DFL)  # our parent's are for our parent
+            code = act()
+        except Exception:
+            logging.getLogger(__name__).exception("a child failed")
+        finally:
+            end_all()
+            os._exit(code)
+    try:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    except BaseException:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,9 +60,3 @@ def test_a_database_that_no_worker_has_prepared_is_away(database: Database, own_
         with pytest.raises(DatabaseAway, match=says) as away:
             nobody.run(lambda one: one.execute(text("SELECT 1")))
         assert "secret" not in str(away.value)
-
-
-def test_a_web_process_imports_no_sqlalchemy_before_the_first_question() -> None:
-    """It costs 13 MB and half a second."""
-    asks = "import sys, app.gateway, app; assert not [one for one in sys.modules if one.startswith(('sqlal', 'alem'))]"
-    subprocess.run([sys.executable, "-c", asks], check=True)

@@ -1,0 +1,30 @@
+"""What each process does without at its start: memory for as long as it runs, and time at each start of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.environ import clean_environ
+
+ALL = "alembic cryptography.hazmat genai_prices http.cookiejar requests sqlalchemy unittest"
+UNPATCHED = "asyncio gevent redis ssl"
+PROCESSES = {
+    "the supervisor": ("import app.__main__", f"{UNPATCHED} decimal email flask gunicorn hashlib http.client rq"),
+    "gunicorn's master": ("import runpy; runpy.run_path('gunicorn.conf.py')", f"{UNPATCHED} decimal flask rq"),
+    "the worker": ("import worker.__main__", "flask gevent gunicorn"),
+    "a web process": ("import app.servers.gunicorn_worker, app.gateway, app.routes", "argparse rq"),
+}
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_a_process_imports_what_it_needs_from_the_first_moment(process: str) -> None:
+    """What only some deployments or calls need is imported when they do."""
+    imports, without = PROCESSES[process]
+    script = f"{imports}; import sys; print(*sorted({{*{f'{ALL} {without}'.split()}}} & sys.modules.keys()))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=clean_environ(), check=True, capture_output=True, text=True
+    )
+    assert done.stdout.split() == []
