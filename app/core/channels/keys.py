@@ -93,9 +93,23 @@ class Key:
                 return [(name, self.masked_field(value)) for name, value in fields]
         return fields
 
-    def masked_bytes(self, data: bytes) -> bytes:
+    def masked_bytes(self, data: bytes, *, is_cut: bool = False) -> bytes:
+        """`is_cut`: it may end within the key."""
+        secret, hint = self.secret.encode(), self.hint.encode()
+        if secret in data:
+            data = data.replace(secret, hint)
+        if is_cut:
+            for size in range(min(len(secret) - 1, len(data)), HINT_ENDS, -1):
+                if data.endswith(secret[:size]):
+                    return data[:-size] + hint
+        return data
+
+    def may_stand_in(self, data: bytes) -> bool:
+        """Whether it stands there, or may begin at its end."""
         secret = self.secret.encode()
-        return data.replace(secret, self.hint.encode()) if secret in data else data
+        return secret in data or any(
+            data.endswith(secret[:size]) for size in range(min(len(secret) - 1, len(data)), 0, -1)
+        )
 
     def __repr__(self) -> str:
         return f"Key({self.id}, {self.hint})"

@@ -45,6 +45,11 @@ class Observer(Seen, ABC):
     def feed(self, piece: bytes) -> None:
         """Takes note of the next piece."""
 
+    @property
+    def is_inside(self) -> bool:
+        """A stream stands inside an event, of which nobody knows yet what it says."""
+        return False
+
     def finish(self) -> None:
         """Takes note that the body has ended. More than once is as good as once."""
 
@@ -90,6 +95,10 @@ class EventObserver(Observer):
             if self._is_numbered and _NUMBER in event.data:
                 self._numbered = event.data
             self._read(event)
+
+    @property
+    def is_inside(self) -> bool:
+        return self._events.is_inside
 
     def finish(self) -> None:
         for event in self._events.finish():
@@ -201,6 +210,10 @@ class ArrayObserver(Observer):
                 self.dialect.judge_event(b"", element.data, self)
         if self._elements.is_other and not self.is_useful:
             self.is_malformed = True
+
+    @property
+    def is_inside(self) -> bool:
+        return self._elements.is_inside
 
     def finish(self) -> None:
         if self.meter is not None:
