@@ -28,3 +28,15 @@ def test_a_process_imports_what_it_needs_from_the_first_moment(process: str) -> 
         [sys.executable, "-c", script], env=clean_environ(), check=True, capture_output=True, text=True
     )
     assert done.stdout.split() == []
+
+
+def test_gevent_patches_without_reading_what_all_packages_say_of_themselves() -> None:
+    script = (
+        "from importlib import metadata\n"
+        "del metadata.entry_points\n"
+        "from app.unpatched import patch_all\n"
+        "patch_all()\n"
+        "import socket, gevent.socket\n"
+        "assert socket.socket is gevent.socket.socket\n"
+    )
+    subprocess.run([sys.executable, "-c", script], env=clean_environ(), check=True)

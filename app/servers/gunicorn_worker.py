@@ -27,6 +27,7 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from app.client_gone import ClientGone
 from app.servers.connection import LAST_REQUEST_S, ClientConnection
+from app.unpatched import patch_all
 from app.waiting import wake_reader
 
 REPLACED_S = 5.0
@@ -57,6 +58,10 @@ class GatewayWorker(GeventWorker):
     def is_replaced() -> bool:
         """True when other processes serve in this one's place already; for `post_fork` to set, too."""
         return False
+
+    def patch(self) -> None:
+        patch_all()
+        super().patch()
 
     def run(self) -> None:
         self.stopping = False

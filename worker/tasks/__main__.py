@@ -7,9 +7,9 @@ closes: the other end is its worker's, whatever becomes of that.
 
 from __future__ import annotations
 
-from gevent import monkey
+from app.unpatched import patch_all
 
-monkey.patch_all()
+patch_all()
 
 import logging  # noqa: E402 - what is imported from here on is to be patched
 import os  # noqa: E402
