@@ -29,6 +29,8 @@ COPY --chown=gateway admin_ui ./admin_ui
 COPY --chown=gateway scripts ./scripts
 COPY --chown=gateway gunicorn.conf.py pyproject.toml LICENSE ./
 COPY --from=compiled --chown=gateway /home/gateway/app/build ./build
+# Else each process compiles them anew when it starts, those of the health check too.
+RUN python -m compileall -q app worker scripts
 
 # Made here so that a volume mounted on it belongs to the user.
 RUN mkdir -m 700 data

@@ -376,6 +376,13 @@ def test_what_the_dockerfile_copies_exists_and_is_sent() -> None:
         assert (ROOT / source).exists(), source
 
 
+def test_what_the_image_runs_is_bytecode() -> None:
+    """Nothing is written there when it runs, so each process would compile its sources at each start."""
+    steps = [rest.removeprefix("python -m compileall -q ") for word, rest in dockerfile() if "compileall" in rest]
+    of_python = {one for one in text(".dockerignore").split() if any((ROOT / one.strip("!")).glob("**/*.py"))}
+    assert [{f"!{folder}" for folder in step.split()} for step in steps] == [of_python]
+
+
 def test_what_the_dockerfile_copies_is_enough_to_run(tmp_path: Path) -> None:
     """The copied files alone, serve, and their health check tells it from a gateway that is down."""
     for word, rest in dockerfile():

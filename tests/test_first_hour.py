@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
@@ -149,6 +150,10 @@ def post_compile(clone: Path, path: str, **environ: str) -> subprocess.Completed
     )
 
 
+def has_bytecode(folder: Path) -> bool:
+    return all(Path(cache_from_source(source)).is_file() for source in folder.rglob("*.py"))
+
+
 def test_a_heroku_build_goes_on_without_a_compiler(clone: Path, tmp_path: Path) -> None:
     """bin/post_compile ends with 0 and says that the gateway runs interpreted; nothing is installed for it."""
     tools = tmp_path / "tools"
@@ -164,6 +169,8 @@ def test_a_heroku_build_goes_on_without_a_compiler(clone: Path, tmp_path: Path) 
     )
     assert "there is no C compiler" in told.stderr
     assert not (clone / "build").exists()
+    assert has_bytecode(clone / "app")
+    assert has_bytecode(clone / "worker")
 
 
 @pytest.mark.soak
