@@ -27,7 +27,8 @@ from tests.support.gateway import GatewayProcess
 from tests.support.prices import used
 from tests.support.waiting import wait_until
 from tests.support.worker_process import StartWorker
-from worker.prices import PriceTableKeeper, build
+from worker.price_table import build
+from worker.prices import PriceTableKeeper
 
 MAKERS = ("anthropic", "openai", "google", "x-ai", "deepseek", "mistral", "moonshotai", "zai")
 NOW = datetime(2026, 11, 28, 12, 30, tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 Each line is a name in small letters, a tab, and JSON; or, for another name of the same model, `=` and the name where
 it stands. As objects the table would cost a process some megabytes, and of its models few are ever called.
-The worker writes it (`worker/prices.py`).
+The worker writes it (`worker/price_table.py`).
 
 JSON of a model: `{"prices": [...], "tiers": {"flex": [...]}}`. Of `prices` the last whose condition holds counts, of a
 tier's the first, for each part by itself. A condition is `from_ms`, or `between` two minutes of the day in UTC. A part
