@@ -1,4 +1,4 @@
-"""The built-in table of prices: a process of its own makes it (`worker/price_table.py`), the worker keeps it in Redis."""
+"""The built-in table of prices: a process of its own makes it (`price_table.py`), the worker keeps it in Redis."""
 
 from __future__ import annotations
 
