@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, expect, sync_playwright
 
 from tests.support.admin_pages import OpenPage
 from tests.support.gateway import GatewayProcess
@@ -65,29 +65,73 @@ def complaints() -> list[str]:
     return []
 
 
-@pytest.fixture
-def open_page(browser: Browser, gateway: GatewayProcess, complaints: list[str]) -> Iterator[OpenPage]:
-    contexts = []
+class Tab:
+    """A page, and what the browser objected to on it."""
 
-    def heard(message: ConsoleMessage) -> None:
+    def __init__(self, browser: Browser, clock: bool, options: dict[str, Any]) -> None:
+        self.options = options
+        self.has_own_clock = clock
+        self.complaints: list[str] = []
+        self.context = browser.new_context(**options)
+        self.page = self.context.new_page()
+        if clock:
+            self.page.clock.install()
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", self._asked)
+
+    def _heard(self, message: ConsoleMessage) -> None:
         # A refusal is an answer like any other to us; the browser logs it as an error.
         expected = message.text.startswith("Failed to load resource") and "status of 40" in message.text
         if message.type in ("error", "warning") and not expected:
-            complaints.append(message.text)
+            self.complaints.append(message.text)
 
-    def open_page(path: str, *, clock: bool = False, **options: Any) -> Page:
-        """With `clock` the test can put the page's clock forward; without it is the machine's."""
-        context = browser.new_context(base_url=gateway.url, **{"locale": "en-US", **options})
-        contexts.append(context)
-        page = context.new_page()
-        if clock:
-            page.clock.install()
-        page.on("console", heard)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("dialog", lambda dialog: (complaints.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        page.goto(path)
-        return page
+    def _asked(self, dialog: Dialog) -> None:
+        self.complaints.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def forget(self) -> None:
+        """Leaves nothing to the next test but the scripts that the browser has loaded."""
+        if self.page.url.startswith("http"):
+            self.page.evaluate("localStorage.clear(); sessionStorage.clear()")
+        self.page.goto("about:blank")
+        self.page.mouse.move(0, 0)
+        self.page.set_viewport_size({"width": 1280, "height": 720})
+        self.page.emulate_media(color_scheme=self.options.get("color_scheme", "light"), reduced_motion="no-preference")
+        self.context.clear_cookies()
+
+
+@pytest.fixture(scope="session")
+def tabs(browser: Browser) -> Iterator[dict[str, Tab]]:
+    """Tests have them one after the other: a new page would load and compile all scripts anew, which takes a second."""
+    tabs: dict[str, Tab] = {}
+    yield tabs
+    for tab in tabs.values():
+        tab.context.close()
+
+
+@pytest.fixture
+def open_page(
+    browser: Browser, tabs: dict[str, Tab], gateway: GatewayProcess, complaints: list[str]
+) -> Iterator[OpenPage]:
+    used: list[Tab] = []
+
+    def open_page(path: str, *, clock: bool = False, token: str = "", **options: Any) -> Page:
+        """With `clock` the test can put the page's clock forward; without it is the machine's. `token`: logged in."""
+        options = {"base_url": gateway.url, "locale": "en-US", **options}
+        tab = None if clock else tabs.pop(repr(options), None)
+        tab = tab or Tab(browser, clock, options)
+        tab.complaints = complaints
+        used.append(tab)
+        if token:
+            assert tab.context.request.post("/api/admin/login", data={"token": token}).ok
+        tab.page.goto(path)
+        return tab.page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for tab in used:
+        if tab.has_own_clock or repr(tab.options) in tabs:
+            tab.context.close()
+        else:
+            tab.forget()
+            tabs[repr(tab.options)] = tab

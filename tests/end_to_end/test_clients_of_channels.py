@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import anthropic
-import openai
 import pytest
-from google import genai
-from google.genai import types as genai_types
 
 from tests.support import provider as of
 from tests.support.api_calls import TOKEN
@@ -68,6 +64,8 @@ def assert_explained(world: World, path: str, body: str, fields: dict[str, str],
 
 
 def openai_chat(url: str, is_stream: bool) -> str:
+    import openai
+
     with openai.OpenAI(api_key=TOKEN, base_url=f"{url}/v1", max_retries=0) as client:
         asked: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
         if not is_stream:
@@ -77,6 +75,8 @@ def openai_chat(url: str, is_stream: bool) -> str:
 
 
 def openai_responses(url: str, is_stream: bool) -> str:
+    import openai
+
     with openai.OpenAI(api_key=TOKEN, base_url=f"{url}/v1", max_retries=0) as client:
         if not is_stream:
             return client.responses.create(model="m", input="hi").output_text
@@ -85,6 +85,8 @@ def openai_responses(url: str, is_stream: bool) -> str:
 
 
 def anthropic_messages(url: str, is_stream: bool) -> str:
+    import anthropic
+
     asked: dict[str, Any] = {"model": "m", "max_tokens": 90, "messages": [{"role": "user", "content": "hi"}]}
     with anthropic.Anthropic(api_key=TOKEN, base_url=url, max_retries=0) as client:
         if not is_stream:
@@ -94,7 +96,9 @@ def anthropic_messages(url: str, is_stream: bool) -> str:
 
 
 def google_genai(url: str, is_stream: bool) -> str:
-    with genai.Client(api_key=TOKEN, http_options=genai_types.HttpOptions(base_url=url)) as client:
+    from google import genai
+
+    with genai.Client(api_key=TOKEN, http_options=genai.types.HttpOptions(base_url=url)) as client:
         if not is_stream:
             return str(client.models.generate_content(model="m", contents="hi").text)
         return "".join(chunk.text or "" for chunk in client.models.generate_content_stream(model="m", contents="hi"))

@@ -1,4 +1,7 @@
-"""The official SDKs, unmodified, through the gateway: the product's main job."""
+"""The official SDKs, unmodified, through the gateway: the product's main job.
+
+Tests import what they call: it takes seconds, and each process of the tests imports all modules.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,7 @@ import io
 import json
 from collections.abc import Iterator
 
-import anthropic
-import openai
 import pytest
-from google import genai
-from google.genai import types as genai_types
 
 from tests.support.gateway import GatewayProcess
 from tests.support.upstream import Peer, Upstream
@@ -87,6 +86,8 @@ def provider(gateway: GatewayProcess, upstream: Upstream) -> Iterator[Upstream]:
 
 def test_openai_streams_a_completion(gateway: GatewayProcess, provider: Upstream) -> None:
     """An unmodified OpenAI client, pointed at /openai/v1, streams a completion with its own key."""
+    import openai
+
     with openai.OpenAI(base_url=f"{gateway.url}/openai/v1", api_key="sk-caller") as client:
         stream = client.chat.completions.create(
             model="gpt-x", stream=True, messages=[{"role": "user", "content": "hi"}]
@@ -99,6 +100,8 @@ def test_openai_streams_a_completion(gateway: GatewayProcess, provider: Upstream
 
 def test_openai_reads_our_errors(gateway: GatewayProcess, provider: Upstream) -> None:
     """The OpenAI client reads message, code and request id of an error that the gateway itself made."""
+    import openai
+
     gateway.map("/dead", "http://127.0.0.1:1")
     with (
         openai.OpenAI(base_url=f"{gateway.url}/dead/v1", api_key="k", max_retries=0) as client,
@@ -112,6 +115,8 @@ def test_openai_reads_our_errors(gateway: GatewayProcess, provider: Upstream) ->
 
 def test_anthropic_streams_a_message(gateway: GatewayProcess, provider: Upstream) -> None:
     """An unmodified Anthropic client streams a message; its version and key headers pass."""
+    import anthropic
+
     with (
         anthropic.Anthropic(base_url=f"{gateway.url}/claude", api_key="sk-ant") as client,
         client.messages.stream(model="claude-x", max_tokens=10, messages=[{"role": "user", "content": "hi"}]) as stream,
@@ -123,7 +128,9 @@ def test_anthropic_streams_a_message(gateway: GatewayProcess, provider: Upstream
 
 def test_gemini_streams_content(gateway: GatewayProcess, provider: Upstream) -> None:
     """An unmodified google-genai client streams content; its key header and target pass."""
-    options = genai_types.HttpOptions(base_url=f"{gateway.url}/gemini")
+    from google import genai
+
+    options = genai.types.HttpOptions(base_url=f"{gateway.url}/gemini")
     client = genai.Client(api_key="goog-key", http_options=options)
     pieces = client.models.generate_content_stream(model="gemini-x", contents="hi")
     assert "".join(piece.text or "" for piece in pieces) == "Hello"
@@ -158,11 +165,13 @@ class ResumableUpload:
 
 def test_google_genai_uploads_a_file(gateway: GatewayProcess, provider: Upstream) -> None:
     """files.upload of an unmodified google-genai goes through in all its pieces: the address to upload to is ours."""
+    from google import genai
+
     upload = provider.handler = ResumableUpload(provider.url)
     content = b"0123456789abcdef" * (600 * 1024)  # more than the SDK sends at once (8 MiB)
     asked: list[str] = []
     watch = {"event_hooks": {"request": [lambda request: asked.append(str(request.url))]}}
-    options = genai_types.HttpOptions(base_url=f"{gateway.url}/gemini", client_args=watch)
+    options = genai.types.HttpOptions(base_url=f"{gateway.url}/gemini", client_args=watch)
     client = genai.Client(api_key="goog-key", http_options=options)
     file = client.files.upload(file=io.BytesIO(content), config={"mime_type": "text/plain"})
     client.close()

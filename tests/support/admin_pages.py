@@ -26,8 +26,7 @@ def open_page(open_page: OpenPage, gateway: GatewayProcess) -> OpenPage:
     """Opens a view of the admin, logged in."""
 
     def open_view(view: str = "#/channels", **options: Any) -> Page:
-        page = open_page(f"/admin{view}", **options)
-        log_in(page, gateway.admin_token)
+        page = open_page(f"/admin{view}", token=gateway.admin_token, **options)
         page.locator(".views").wait_for()
         return page
 
