@@ -76,8 +76,6 @@ logconfig_dict = {
     "root": {"level": deployment.log_level, "handlers": ["stderr"]},
     "loggers": {"gunicorn.error": {"level": loglevel.upper(), "handlers": [], "propagate": True}},
 }
-# For --reload, which by itself looks only where modules were loaded from; compiled ones were not from their sources.
-reload_extra_files = [str(source) for source in ROOT.glob("app/**/*.py")]
 control_socket_disable = True  # it would want a writable home directory
 
 
@@ -133,6 +131,8 @@ def post_fork(server: Any, worker: Any) -> None:
     worker.head_timeout_s = deployment.head_timeout_s
     worker.client_timeout_s = deployment.client_timeout_s
     worker.has_vanished = deployment.tcp_keepalive.has_vanished
+    if worker.cfg.reload:  # it looks where modules were loaded from, and compiled ones were not from their sources
+        worker.cfg.set("reload_extra_files", [str(source) for source in ROOT.glob("app/**/*.py")])
     begun_at = server.reloads[0]
     worker.is_replaced = lambda: server.reloads[0] != begun_at
     for listener in server.LISTENERS:
