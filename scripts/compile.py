@@ -71,6 +71,7 @@ app/proxy/tokens/budget_admission.py
 app/proxy/tokens/callers.py
 app/proxy/client_watch.py
 app/proxy/engine.py
+app/proxy/held_body.py
 app/proxy/messages.py
 app/proxy/metering.py
 app/proxy/relay.py
@@ -158,7 +159,6 @@ app/wire/usage/text.py
 
 LEFT_OUT = {
     "app/core/errors.py": "an exception or none; a call that goes well makes one at most, for a timer",
-    "app/proxy/held_body.py": "for the one route that edits bodies: what costs there is the bytes, joined in C",
     "app/storage/limits/channels.py": "a comparison for channels without limits; for others see slots.py",
     "app/storage/keys/pools.py": "one look-up in a dictionary",
     "app/storage/limits/leases.py": "the bookkeeping of slots.py",
@@ -223,10 +223,8 @@ def _compile(scratch: Path) -> None:
             super().build_extensions()
 
     os.chdir(ROOT)  # mypy reads its settings here
-    modules = mypycify(
-        HOT_PATH, opt_level="s", debug_level="0", group_name="app", target_dir=str(scratch / "c"), verbose=False
-    )
-    for module in modules:  # each web process holds what it touches of the result, so it is made small
+    modules = mypycify(HOT_PATH, opt_level="2", debug_level="0", group_name="app", target_dir=str(scratch / "c"))
+    for module in modules:  # each web process holds what it touches of the result, so it is kept small
         module.extra_compile_args.append("-fvisibility=hidden")
         if sys.platform == "linux":
             module.extra_link_args.append("-Wl,-z,pack-relative-relocs")

@@ -70,7 +70,7 @@ def reported(told: Told) -> Usage:
     """Of an answer that nobody got: what was told of it, and no estimate."""
     if told.counts is None:
         return ABSENT
-    return usage_of(told._replace(untold_bytes=0), _nothing)
+    return usage_of(Told(told.counts, told.has_output, 0, told.is_whole), _nothing)
 
 
 def _nothing() -> int:

@@ -16,6 +16,8 @@ ANONYMOUS: Final = AccessToken("", "anonymous")
 HOW_TO_GET_ONE: Final = "the gateway's operator makes them on the page Access tokens of /admin, or sets AUTH_KEY"
 _FIELDS: Final = "Authorization: Bearer, x-api-key, x-goog-api-key, api-key, x-gateway-token or ?key="
 
+MOST_HASHES: Final = 1000
+
 Issued = dict[bytes, AccessToken]
 """Those that the operator has made (`Snapshot.tokens`), by the SHA-256 of their texts."""
 
@@ -30,12 +32,21 @@ class AccessTokens:
         self._of_environment = {
             hash_of(key): AccessToken("", f"AUTH_KEY #{n}") for n, key in enumerate(auth_keys, start=1)
         }
+        self._hashes: dict[str, bytes] = {}
+        """Of texts that were good lately, as most callers come again. What else is shown is not kept."""
 
     def find(self, credential: str, issued: Issued) -> AccessToken | None:
         """Whose it is; None: it is none of ours."""
+        digest = self._hashes.get(credential)
+        if digest is not None:
+            return issued.get(digest) or self._of_environment.get(digest)
         digest = hash_of(credential)
-        token = issued.get(digest)
-        return token if token is not None else self._of_environment.get(digest)
+        token = issued.get(digest) or self._of_environment.get(digest)
+        if token is not None:
+            if len(self._hashes) >= MOST_HASHES:
+                self._hashes.clear()
+            self._hashes[credential] = digest
+        return token
 
     def admit(self, shown: Sequence[str], issued: Issued, now_ms: int, *, needs_token: bool = True) -> AccessToken:
         """The holder of the first credential that is good; ANONYMOUS without one that is known, where none is needed.

@@ -21,16 +21,19 @@ MOST_KEYS: Final = 2000
 """So many keys' uses are stored by one command, in a few milliseconds."""
 
 
-class Attempt(NamedTuple):
+class Attempt:
     """Who was tried, and when it began."""
 
-    channel: Channel
-    url: str
-    """As in `ChannelUrl.url`."""
-    key: Key | None
-    model: str
-    """As the upstream is asked for it; empty where none is named."""
-    began_ms: int
+    __slots__ = ("began_ms", "channel", "key", "model", "url")
+
+    def __init__(self, channel: Channel, url: str, key: Key | None, model: str, began_ms: int) -> None:
+        self.channel = channel
+        self.url = url
+        """As in `ChannelUrl.url`."""
+        self.key = key
+        self.model = model
+        """As the upstream is asked for it; empty where none is named."""
+        self.began_ms = began_ms
 
 
 class LastError(NamedTuple):

@@ -6,7 +6,7 @@ Whoever sees the answer's events tells the meter of each, once (`wire/dialects/o
 from __future__ import annotations
 
 import re
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import orjson
 
@@ -27,17 +27,20 @@ _USAGE: Final = re.compile(rb'"usage"\s*+:\s*+\{')
 _USAGE_METADATA: Final = re.compile(rb'"usageMetadata"\s*+:\s*+\{')
 
 
-class Told(NamedTuple):
+class Told:
     """What an answer told, as far as it came."""
 
-    counts: Counts | None
-    """None: it told nothing."""
-    has_output: bool
-    """It told how much was put out, up to `untold_bytes`."""
-    untold_bytes: int
-    """Of text that came after that; all of it where nothing was told."""
-    is_whole: bool
-    """It came to its end."""
+    __slots__ = ("counts", "has_output", "is_whole", "untold_bytes")
+
+    def __init__(self, counts: Counts | None, has_output: bool, untold_bytes: int, is_whole: bool) -> None:
+        self.counts = counts
+        """None: it told nothing."""
+        self.has_output = has_output
+        """It told how much was put out, up to `untold_bytes`."""
+        self.untold_bytes = untold_bytes
+        """Of text that came after that; all of it where nothing was told."""
+        self.is_whole = is_whole
+        """It came to its end."""
 
 
 UNKNOWN: Final = Told(None, False, 0, False)

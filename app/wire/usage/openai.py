@@ -96,6 +96,7 @@ def _other(usage: dict[str, Any], told: dict[str, Any], put_out: dict[str, Any])
 
 def _measure(value: Any) -> int | float | None:
     """A number of any kind above zero."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
-        return value
+    if (type(value) is int or type(value) is float) and value > 0:
+        number: int | float = value
+        return number
     return None

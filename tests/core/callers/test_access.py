@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.callers.access import ANONYMOUS, AccessTokens, hash_of, is_from_here
+from app.core.callers.access import ANONYMOUS, MOST_HASHES, AccessTokens, hash_of, is_from_here
 from app.core.errors import ApiError
 from app.core.model import AccessToken
 
@@ -33,6 +33,29 @@ def test_the_first_credential_that_is_good_counts(shown: list[str], name: str) -
     """Its name for logs does not tell it. One that is known, and no longer good, stands in nobody's way."""
     assert TOKENS.admit(shown, ISSUED, NOW_MS, needs_token=True).name == name
     assert TOKENS.admit(shown, ISSUED, NOW_MS, needs_token=False).name == name
+
+
+def test_who_has_called_before_comes_in_as_what_his_token_is_now() -> None:
+    """Another token, disabled, or gone."""
+    tokens, issued = AccessTokens(), dict(ISSUED)
+    digest = hash_of("sk-gw-good")
+    for name in ("alice", "alice", "dora"):
+        issued[digest] = AccessToken("1", name)
+        assert tokens.admit(["sk-gw-good"], issued, NOW_MS).name == name
+    issued[digest] = AccessToken("1", "dora", enabled=False)
+    with pytest.raises(ApiError, match="is disabled"):
+        tokens.admit(["sk-gw-good"], issued, NOW_MS)
+    del issued[digest]
+    assert tokens.find("sk-gw-good", issued) is None
+
+
+def test_no_more_texts_are_kept_than_the_most() -> None:
+    many = {hash_of(f"sk-{number}"): AccessToken(str(number), "one") for number in range(MOST_HASHES + 5)}
+    tokens = AccessTokens()
+    for number in range(MOST_HASHES + 5):
+        assert tokens.find(f"sk-{number}", many) is not None
+    assert tokens.find("unknown", many) is None
+    assert len(tokens._hashes) == 5
 
 
 @pytest.mark.parametrize("needs_token", [True, False])

@@ -57,7 +57,8 @@ def seen_of(path: str, pieces: list[bytes]) -> tuple[object, ...]:
     observer.finish()
     assert observer.meter is not None
     told = observer.meter.told()
-    return told, observer.is_ended, observer.error, observer.is_useful, observer.is_malformed
+    known = told.counts, told.has_output, told.untold_bytes, told.is_whole
+    return known, observer.is_ended, observer.error, observer.is_useful, observer.is_malformed
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
