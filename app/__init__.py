@@ -29,7 +29,12 @@ def create_app(config: Config | None = None) -> Flask:
 
     config = config or load_config()
     set_up_logging(config.log_level, config.log_format)
-    logging.getLogger(__name__).info("the hot path is %s", "compiled" if is_compiled else "interpreted")
+    log = logging.getLogger(__name__)
+    log.info("the hot path is %s", "compiled" if is_compiled else "interpreted")
+    if "uwsgi" in sys.modules:
+        from app.storage.made_ready import fill_if_there
+
+        fill_if_there(config, log.info)
     gateway = build_gateway(config)
     gateway.start()
     flask = build_flask(gateway)

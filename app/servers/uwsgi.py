@@ -4,6 +4,7 @@ uWSGI keeps the processes, accepts connections and parses heads. The answer is w
 
 - uWSGI frames no body, and one whose making failed ends like a whole one. Here it breaks visibly.
 - A greenlet that waits inside uWSGI's C cannot be interrupted, and the client watch interrupts the one it guards.
+  Thrown out of there, it leaves a watcher behind that ends the whole process once uWSGI has closed the socket.
 - uWSGI's `read(n)` waits for all n bytes. Here it is asked only for what has come.
 
 Each connection serves one request, so nothing that follows a request can be taken for another.
@@ -19,7 +20,9 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from fcntl import ioctl
+from functools import partial
 from termios import FIONREAD
 from typing import Any
 
@@ -128,6 +131,8 @@ class UwsgiServer:
         else:
             if not body.is_read:
                 linger(sock)
+        finally:
+            body.let_go()
 
 
 class RequestInput(io.RawIOBase):
@@ -141,6 +146,8 @@ class RequestInput(io.RawIOBase):
         self._response = response
         self._request = gevent.getcurrent().uwsgi_wsgi_req
         self._expects_continue = "HTTP_EXPECT" in environ and environ["SERVER_PROTOCOL"] == "HTTP/1.1"
+        self._reading: Any = None
+        """The greenlet that waits, or waited, inside uWSGI's C."""
         self._chunk = b""
         self._left = CHUNKED if "HTTP_TRANSFER_ENCODING" in environ else int(environ.get("CONTENT_LENGTH") or 0)
         self._held = _read_with_the_head(environ, sock, self._left) if self._left > 0 else 0
@@ -170,7 +177,7 @@ class RequestInput(io.RawIOBase):
                 data = self._source.read(min(size, self._held))
                 self._held -= len(data)
             else:
-                data = b"" if _unread(self._sock) else self._source.read(1)  # waits
+                data = b"" if _unread(self._sock) else self._wait(partial(self._source.read, 1))
                 more = min(size - len(data), _unread(self._sock))
                 if more:
                     data += self._source.read(more)
@@ -182,9 +189,8 @@ class RequestInput(io.RawIOBase):
 
     def _read_chunk(self, size: int) -> bytes:
         if not self._chunk:
-            gevent.getcurrent().uwsgi_wsgi_req = self._request  # by which uWSGI knows whose request it is
             try:
-                self._chunk = self._uwsgi.chunked_read()
+                self._chunk = self._wait(self._uwsgi.chunked_read)
             except OSError:
                 if peek(self._sock) == b"":
                     raise ClientGone from None
@@ -192,6 +198,29 @@ class RequestInput(io.RawIOBase):
         data, self._chunk = self._chunk[:size], self._chunk[size:]
         self.at_end = not data
         return data
+
+    def _wait(self, read: Callable[[], bytes]) -> bytes:
+        """What waits inside uWSGI's C, in a greenlet that nobody throws out of there. Raises OSError."""
+
+        def run() -> bytes | OSError:
+            gevent.getcurrent().uwsgi_wsgi_req = self._request  # by which uWSGI knows whose request it is
+            try:
+                return read()
+            except OSError as error:
+                return error
+
+        self._reading = gevent.spawn(run)
+        got: bytes | OSError = self._reading.get()
+        if isinstance(got, OSError):
+            raise got
+        return got
+
+    def let_go(self) -> None:
+        """Returns when nobody waits for the client any more, so that uWSGI may close the socket."""
+        if self._reading is not None and not self._reading.dead:
+            with suppress(OSError):  # the client has left
+                self._sock.shutdown(socket.SHUT_RD)
+            self._reading.join()
 
     @property
     def is_read(self) -> bool:

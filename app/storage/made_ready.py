@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from app.config import Config
 from app.core.network.addresses import mask_url
+
+if TYPE_CHECKING:
+    from app.storage.connections import Redis
 
 IS_READY: Final = "GATEWAY_REDIS_IS_READY"
 """The variable by which `python -m app` tells gunicorn that it has seen to this."""
@@ -19,10 +22,7 @@ IS_READY: Final = "GATEWAY_REDIS_IS_READY"
 
 def make_ready(config: Config, url: str, say: Callable[[str], None]) -> int:
     """0, or 1 where nothing may serve, which was said then."""
-    from app.core.defaults import DEFAULT_MAPPINGS
-    from app.storage.catalog.seeding import seed_first_time
     from app.storage.connections import RedisError, open_redis, wait_for_redis
-    from app.storage.copy.at_start import restore
     from app.storage.copy.restoring import CopyUnreadable
     from app.storage.keys.encryption import KeysUnreadable, check
     from app.storage.refusals import describe
@@ -30,9 +30,7 @@ def make_ready(config: Config, url: str, say: Callable[[str], None]) -> int:
 
     try:
         with open_redis(url, tls_verify=config.redis_tls_verify) as client:
-            seed = partial(seed_first_time, client, DEFAULT_MAPPINGS, partial(restore, client, config, say))
-            if wait_for_redis(seed, url, say, patience_s=config.redis_patience_s):
-                say(f"seeded {len(DEFAULT_MAPPINGS)} default mappings")
+            wait_for_redis(partial(_fill, client, config, say), url, say, patience_s=config.redis_patience_s)
             check(client, Secrets(config.encryption_keys))
     except (KeysUnreadable, CopyUnreadable) as error:
         say(str(error))
@@ -41,3 +39,28 @@ def make_ready(config: Config, url: str, say: Callable[[str], None]) -> int:
         say(f"Redis at {mask_url(url)} {describe(error)}; giving up")
         return 1
     return 0
+
+
+def fill_if_there(config: Config, say: Callable[[str], None]) -> None:
+    """For a web process before which nobody makes it ready. A Redis that is away is left alone: the process may be one
+    that takes a dead one's place. Raises CopyUnreadable.
+    """
+    from app.storage.connections import RedisError, open_redis
+
+    if config.redis_url is None:
+        return
+    try:
+        with open_redis(config.redis_url, tls_verify=config.redis_tls_verify) as client:
+            _fill(client, config, say)
+    except RedisError:
+        pass  # the watch of the catalogue says so
+
+
+def _fill(client: Redis, config: Config, say: Callable[[str], None]) -> None:
+    """Raises RedisError and CopyUnreadable."""
+    from app.core.defaults import DEFAULT_MAPPINGS
+    from app.storage.catalog.seeding import seed_first_time
+    from app.storage.copy.at_start import restore
+
+    if seed_first_time(client, DEFAULT_MAPPINGS, partial(restore, client, config, say)):
+        say(f"seeded {len(DEFAULT_MAPPINGS)} default mappings")

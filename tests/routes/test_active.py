@@ -222,7 +222,8 @@ def _flood(peer: Peer, closed: list[int]) -> None:
 def test_what_the_end_of_a_call_means_stands_in_the_log(two: GatewayProcess, held_calls: Held) -> None:
     """The audit names who ended which call; the request's line has the code, and none is a warning."""
     with calling(two, "GET", "/held/streams") as answered:
-        id = answered().headers["x-gateway-request-id"]
+        reply = answered()  # whoever lets go of it has left, where a connection serves one request
+        id = reply.headers["x-gateway-request-id"]
         end(two, id)
     log = two.log_with(f"end_active of call {id} by 127.0.0.1 (bearer): ", "ended_by_operator")
     said = {"token": "AUTH_KEY #1", "client": "127.0.0.1", "mapping": "/held", "state": "streaming"}

@@ -7,12 +7,14 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.support.gateway import SERVERS, GatewayProcess, receive_all
 from tests.support.upstream import Peer, Upstream
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(
     not Path(SERVERS["uwsgi"][0]).exists(), reason="uWSGI is not installed; `make test-servers` installs it"
@@ -166,3 +168,45 @@ def test_streams_in_flight_at_the_stop(start_gateway: Callable[..., GatewayProce
     assert "CANARY" not in process.final_log()
     assert process.stop() == 0
     upstream.close()
+
+
+@pytest.mark.parametrize(
+    "body", [b"Content-Length: 9000\r\n\r\nhalf", b"Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n8\r\n"]
+)
+def test_a_call_that_is_ended_before_its_body_has_come_leaves_nothing_behind(
+    under_uwsgi: GatewayProcess, upstream: Upstream, body: bytes
+) -> None:
+    """Whoever waits for the rest of the body is let go before uWSGI closes the client's connection."""
+
+    def handler(peer: Peer) -> None:
+        seen = peer.read_head()
+        assert seen is not None
+        if seen.target == "/long":
+            peer.begin_stream()
+            with suppress(OSError):
+                peer.send_chunk(b"x" * 50_000_000)  # more than fits between
+        else:
+            peer.wait_closed(20)
+
+    upstream.handler = handler
+    before = under_uwsgi.worker_pids()
+    for _ in range(3):
+        for request in (b"POST /up/waits HTTP/1.1\r\nHost: g\r\n" + body, b"GET /up/long HTTP/1.1\r\nHost: g\r\n\r\n"):
+            with under_uwsgi.connect() as sock:
+                sock.sendall(request)
+                end_the_call(under_uwsgi)
+    assert under_uwsgi.worker_pids() == before
+
+
+def end_the_call(gateway: GatewayProcess) -> None:
+    """The only one that goes on, as soon as nothing of it moves."""
+    seen: list[tuple[str, int]] = [("", -1)]
+
+    def stands_still() -> bool:
+        calls = gateway.admin("GET", "/api/active").json()["active"]
+        seen.append((calls[0]["id"], calls[0]["bytes"]) if calls else ("", -1))
+        return bool(calls) and seen[-1] == seen[-2]
+
+    wait_until(stands_still, "it stands still", pause_s=0.1)
+    assert gateway.admin("DELETE", f"/api/active/{seen[-1][0]}").status == 200
+    wait_until(lambda: gateway.admin("GET", "/api/active").json()["count"] == 0, "it has ended")
