@@ -48,6 +48,15 @@ def test_the_line_of_a_mapped_call_names_the_client(behind: GatewayProcess, upst
     assert " client=203.0.113.77 " in line
 
 
+def test_the_audit_names_the_client(behind: GatewayProcess, upstream: Upstream) -> None:
+    sent = {"Authorization": f"Bearer {behind.admin_token}", "Content-Type": "application/json"}
+    said = json.dumps({"prefix": "/audited", "target": upstream.url})
+    reply = behind.request("POST", "/api/mappings", said, sent | {"X-Forwarded-For": "1.1.1.1, 203.0.113.44:50001"})
+    assert reply.status == 201
+    behind.admin("DELETE", "/api/mappings/audited")
+    assert "add_mapping of mapping /audited by 203.0.113.44 (bearer)" in behind.settled_log()
+
+
 @pytest.mark.parametrize("path", ["/api/mappings", "/proxy/https://a.example/"])
 def test_a_port_or_a_spelling_gets_round_no_lock(behind: GatewayProcess, path: str) -> None:
     """Azure writes the client's port, which is new with each connection."""
