@@ -132,7 +132,8 @@ def post_fork(server: Any, worker: Any) -> None:
     worker.client_timeout_s = deployment.client_timeout_s
     worker.has_vanished = deployment.tcp_keepalive.has_vanished
     if worker.cfg.reload:  # it looks where modules were loaded from, and compiled ones were not from their sources
-        worker.cfg.set("reload_extra_files", [str(source) for source in ROOT.glob("app/**/*.py")])
+        sources = (*ROOT.glob("app/**/*.py"), *ROOT.glob("admin_ui/**/*.*"))  # the pages' addresses are made at a start
+        worker.cfg.set("reload_extra_files", [str(source) for source in sources])
     begun_at = server.reloads[0]
     worker.is_replaced = lambda: server.reloads[0] != begun_at
     for listener in server.LISTENERS:

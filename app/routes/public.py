@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from datetime import UTC, datetime
 from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 
 from flask import Blueprint, Response, jsonify, request, send_from_directory
@@ -87,6 +90,40 @@ _SPELLINGS = {
 """What people type, and what they mean. A mapping of that name goes first."""
 
 
+_FOR_GOOD = "public, max-age=31536000, immutable"
+
+
+class PageFiles:
+    """The files of the pages, at addresses that change with them: `/static/~<what is in all of them>/js/admin.js`.
+
+    So a browser that has them asks for none again. Each imports the others by addresses relative to its own.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._read_at = datetime.now(UTC)
+        read = blake2b(digest_size=8)
+        for path in sorted(os.path.join(here, name) for here, _, names in os.walk(folder) for name in names):
+            content = Path(path).read_bytes()
+            read.update(f"{os.path.relpath(path, folder)} {len(content)}\n".encode() + content)
+        self.version = f"~{read.hexdigest()}"
+
+    def page(self, name: str) -> Response:
+        text = (self._folder / name).read_text().replace('"/static/', f'"/static/{self.version}/')
+        response = Response(text, mimetype="text/html")
+        response.add_etag()
+        response.make_conditional(request)
+        return response
+
+    def file(self, name: str) -> Response:
+        first, _, rest = name.partition("/")
+        response = send_from_directory(self._folder, rest if first.startswith("~") else name)
+        changed = response.last_modified
+        if first == self.version and changed is not None and changed < self._read_at:
+            response.headers["Cache-Control"] = _FOR_GOOD
+        return response
+
+
 def public_page_fields(config: Config) -> dict[str, str]:
     """PAGE_FIELDS of a page for anybody: in a Hugging Face Space it may stand in the frame of the Space's own page."""
     return _IN_SPACE if config.in_space else PAGE_FIELDS
@@ -94,22 +131,23 @@ def public_page_fields(config: Config) -> dict[str, str]:
 
 def build_public(gateway: Gateway) -> Blueprint:
     public = Blueprint("public", __name__)
+    files = PageFiles(PAGES)
 
     @public.get("/")
     @public.get("/index.html")
     def dashboard() -> Response:
-        return _page("index.html")
+        return files.page("index.html")
 
     @public.get("/admin")
     def admin() -> Response:
-        return _page("admin.html")
+        return files.page("admin.html")
 
     for spelling, meant in _SPELLINGS.items():
         public.add_url_rule(spelling, f"meant{spelling}", partial(_lead, meant))
 
     @public.get("/static/<path:name>")
     def static(name: str) -> Response:
-        return send_from_directory(PAGES, name)
+        return files.file(name)
 
     @public.get("/favicon.ico")
     def icon() -> Response:
@@ -235,7 +273,3 @@ def _health(gateway: Gateway) -> tuple[Response, int]:
 def _lead(meant: str) -> Response:
     query = request.query_string.decode("latin-1")
     return Response(status=302, headers={"Location": f"{meant}?{query}" if query else meant})
-
-
-def _page(name: str) -> Response:
-    return send_from_directory(PAGES, name)

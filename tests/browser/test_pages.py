@@ -81,6 +81,17 @@ def test_a_wrong_token_is_refused_in_words(open_page: OpenPage, gateway: Gateway
     expect(page.get_by_role("heading", name="Mappings")).to_be_visible()
 
 
+@pytest.mark.parametrize("path", ["/", "/admin"])
+def test_a_page_that_was_there_before_asks_for_none_of_its_files(open_page: OpenPage, path: str) -> None:
+    """Not even whether they have changed: their addresses would have."""
+    page = open_page(path)
+    page.reload()
+    page.wait_for_load_state()
+    asked = page.evaluate("performance.getEntriesByType('resource').filter((one) => one.name.includes('/static/~'))")
+    assert len(asked) > 20
+    assert [one["name"] for one in asked if one["transferSize"]] == []
+
+
 def test_a_session_outlives_a_reload_and_ends_with_log_out(open_page: OpenPage, gateway: GatewayProcess) -> None:
     """The cookie is the session; no script can read it, and nothing secret is kept in storage."""
     page = open_page("/admin")

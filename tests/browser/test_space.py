@@ -22,7 +22,7 @@ def space(redis_url: str) -> Iterator[GatewayProcess]:
 
 
 @pytest.fixture
-def named(context: BrowserContext, space: GatewayProcess) -> BrowserContext:
+def named(context: BrowserContext, space: GatewayProcess) -> Iterator[BrowserContext]:
     """A browser that reaches the gateway by the name that it has in a Space."""
 
     def ask(route: Route) -> None:
@@ -30,7 +30,8 @@ def named(context: BrowserContext, space: GatewayProcess) -> BrowserContext:
         route.fulfill(response=route.fetch(url=url, headers=route.request.all_headers()))
 
     context.route(f"{GATEWAY}/**", ask)
-    return context
+    yield context
+    context.unroute_all(behavior="ignoreErrors")  # what is still asked for, nobody waits for
 
 
 def framed(context: BrowserContext, site: str, path: str) -> tuple[Page, FrameLocator]:
