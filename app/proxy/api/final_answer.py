@@ -17,6 +17,13 @@ UPSTREAM_RETRY_S = 5
 LONGEST_RETRY_S = 60
 """SDKs give up, or worse, try again at once, where they are told to wait for longer."""
 _CREDENTIALS = frozenset({Outcome.INVALID_KEY, Outcome.REFUSED_KEY, Outcome.ACCOUNT_SUSPENDED})
+_WORDS = {
+    Outcome.EMPTY: "the upstream gave an empty answer",
+    Outcome.SERVER_ERROR: "the upstream answered with a web page where JSON was asked for",
+    Outcome.MALFORMED: "the upstream's answer cannot be read",
+    Outcome.TRUNCATED: "the upstream ended its answer without saying that it is whole",
+}
+"""Where its status is good and it says no error."""
 _KNOWN_STATUSES = frozenset(HTTPStatus)
 _STATUSES = {499: 502}
 """An upstream's statuses that mean something else where they come from us."""
@@ -38,9 +45,10 @@ def final_answer(failed: list[Failed], back_s: int | None, *, is_head: bool) -> 
         raise ApiError(502, "upstream_credentials", text, is_final=True)
     if real.status < 400:
         code = "upstream_empty" if outcome is Outcome.EMPTY else "upstream_soft_error"
-        text = f"the upstream answered with an error: {real.of.key.masked(real.verdict.text)}"
-        if outcome is Outcome.EMPTY:
-            text = "the upstream gave an empty answer"
+        said = real.of.key.masked(real.verdict.text)
+        text = f"the upstream answered with an error: {said}"
+        if not said or outcome is Outcome.EMPTY:
+            text = _WORDS.get(outcome, "the upstream answered with an error")
         status = 429 if outcome is Outcome.QUOTA_EXHAUSTED else 502
         told_s = real.verdict.told_rest_s
         retry_after_s = UPSTREAM_RETRY_S if told_s is None else max(1, ceil(told_s))

@@ -150,22 +150,25 @@ def test_when_all_fail_the_last_real_answer_is_told(tell: Tell) -> None:
 
 
 @pytest.mark.parametrize(
-    ("account", "status", "code", "is_final"),
+    ("account", "status", "code", "is_final", "says"),
     [
-        ({"k1": [fails(401, "invalid_api_key")]}, 502, "upstream_credentials", True),
-        ({"k1": [resets]}, 502, "upstream_reset", False),
-        ({"k1": [answers(200, b"")]}, 502, "upstream_empty", False),
-        ({"k1": [answers(200, b'{"error": {"message": "oops"}}')]}, 502, "upstream_soft_error", False),
+        ({"k1": [fails(401, "invalid_api_key")]}, 502, "upstream_credentials", True, "keys"),
+        ({"k1": [resets]}, 502, "upstream_reset", False, "no answer"),
+        ({"k1": [answers(200, b"")]}, 502, "upstream_empty", False, "an empty answer"),
+        ({"k1": [answers(200, b'{"error": {"message": "oops"}}')]}, 502, "upstream_soft_error", False, "error: oops"),
+        ({"k1": [answers(200, b"<html></html>")]}, 502, "upstream_soft_error", False, "a web page"),
+        ({"k1": [answers(200, b'{"error"')]}, 502, "upstream_soft_error", False, "cannot be read"),
     ],
 )
 def test_what_cannot_be_passed_on_is_told_in_words_of_ours(
-    tell: Tell, account: dict[str, list[Answer]], status: int, code: str, is_final: bool
+    tell: Tell, account: dict[str, list[Answer]], status: int, code: str, is_final: bool, says: str
 ) -> None:
     """With a code, and whether to try again is of use."""
     story = tell({"a": account})
     with pytest.raises(ApiError) as told:
         story.ask()
     assert (told.value.status, told.value.code, told.value.is_final) == (status, code, is_final)
+    assert says in told.value.message
     assert [(event.status, event.error_code) for event in story.room.events] == [(status, code)]
 
 
