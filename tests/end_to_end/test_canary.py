@@ -310,6 +310,7 @@ def fail_all(world: World) -> None:
 def test_no_answer_of_our_own_tells_one(world: World) -> None:
     """Status, statistics, pages, and the admin API, which alone reveals and exports keys where that is asked."""
     fail_all(world)
+    catch_up(world)
     gateway = world.gateway
     body = {"path": PLAIN_PATHS["openai"], "body": '{"model": "m0"}', "headers": BEARER}
     answers = {
@@ -329,6 +330,7 @@ def test_no_answer_of_our_own_tells_one(world: World) -> None:
     for headers in ({}, {"Authorization": f"Bearer {TOKEN}x"}, {"x-api-key": f"{KEY}-account-1"}):
         answers[f"refused {headers}"] = gateway.request("POST", PLAIN_PATHS["openai"], '{"model": "m0"}', headers)
     assert {what: answers[what].status for what in TOLD_OF_CALLS} == dict.fromkeys(TOLD_OF_CALLS, 200)
+    assert len([row for row in answers["/api/logs?limit=500"].json()["logs"] if row["reason"]]) >= len(SAYS) // 2
     for what, reply in answers.items():
         assert reply.status < 500 or what == "/health" or what.startswith("models"), f"{what}: {reply.body!r}"
         assert_clean(what, str(reply.fields) + reply.body.decode(errors="replace"))
