@@ -6,6 +6,7 @@ process of its own makes it, which then ends. It needs nothing of the worker's, 
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import sys
@@ -62,6 +63,7 @@ def make() -> None:
     threading.Thread(target=_end_with_the_worker, daemon=True).start()
     os.nice(10)  # calls and roll-ups go first
     sys.stdout.write(build())
+    gc.freeze()  # else Python looks through all there is for cycles before it ends
 
 
 def _end_with_the_worker() -> None:

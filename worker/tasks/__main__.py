@@ -11,7 +11,8 @@ from app.unpatched import patch_all
 
 patch_all()
 
-import logging  # noqa: E402 - what is imported from here on is to be patched
+import gc  # noqa: E402 - what is imported from here on is to be patched
+import logging  # noqa: E402
 import os  # noqa: E402
 import signal  # noqa: E402
 import sys  # noqa: E402
@@ -101,6 +102,7 @@ def _serve(config: Config, name: str, stopping: Event) -> None:
         runner.stop()
         jobs.kill(StopRequested, timeout=1)
         gateway.stop()
+        gc.freeze()  # else Python looks through all there is for cycles before it ends
 
 
 def _fetch_jobs(client: Redis, runner: Runner, stopping: Event) -> None:
