@@ -17,12 +17,16 @@ pytestmark = NEEDS_PROC
 
 
 def test_the_environment_wins_over_the_env_file(launch: Launch, project: Path) -> None:
-    """A variable in the environment counts more than the same one in `.env`; one only there counts too."""
-    (project / ".env").write_text("PORT=1\nADMIN_TOKEN=from-the-file\n")
+    """A variable in the environment counts more than the same one in `.env`; one only there counts too.
+
+    A misspelt name in `.env` is doubted at the start, by one of the processes.
+    """
+    (project / ".env").write_text("PORT=1\nADMIN_TOKEN=from-the-file\nEGRES_ALLOW=127.0.0.1\n")
     gateway = launch().until_healthy()
     wait_until(lambda: "ADMIN_TOKEN in " + str(project / ".env") in gateway.said(), "the welcome", 20)
     assert "\n  keys        plain in Redis: set ENCRYPTION_KEY, then run `python " in gateway.said()
     assert gateway.stop() == 0
+    assert gateway.said().count("EGRES_ALLOW is no setting and is passed over. Is EGRESS_ALLOW meant?") == 1
 
 
 def test_the_banner_names_the_way_out_and_how_keys_are_stored(launch: Launch) -> None:
@@ -85,14 +89,6 @@ def test_a_host_that_is_not_here_is_said(project: Path, host: str, says: str) ->
     told = ask(project, "app", HOST=host)
     assert (told.returncode, "Traceback" in told.stderr) == (1, False)
     assert says in told.stderr
-
-
-def test_what_was_passed_over_is_said_once(launch: Launch, project: Path) -> None:
-    """A misspelt name in `.env` is doubted at the start, by one of the processes."""
-    (project / ".env").write_text("EGRES_ALLOW=127.0.0.1\n")
-    gateway = launch().until_healthy()
-    assert gateway.stop() == 0
-    assert gateway.said().count("EGRES_ALLOW is no setting and is passed over. Is EGRESS_ALLOW meant?") == 1
 
 
 def test_the_redis_program_may_stand_in_the_env_file(project: Path) -> None:

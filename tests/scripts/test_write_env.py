@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
+import runpy
 import sys
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -18,10 +20,16 @@ from tests.support.own_redis import running_redis
 
 def run(file: Path, environ: dict[str, str]) -> list[str]:
     """The assignments that the script prints."""
-    command = [sys.executable, str(ROOT / "scripts/write_env.py")]
     data = str(file.parent / "data")
     environ = {"PATH": os.environ["PATH"], "GATEWAY_ENV_FILE": str(file), "DATA_DIR": data, **environ}
-    return subprocess.run(command, env=environ, check=True, capture_output=True, text=True).stdout.split()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as told:
+        patch.setattr(sys, "path", [*sys.path])
+        for name in [*os.environ]:
+            patch.delenv(name)
+        for name, value in environ.items():
+            patch.setenv(name, value)
+        runpy.run_path(str(ROOT / "scripts/write_env.py"), run_name="__main__")
+    return told.getvalue().split()
 
 
 @pytest.mark.parametrize(

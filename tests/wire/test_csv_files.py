@@ -6,10 +6,11 @@ import csv
 import io
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.wire.csv_files import BOM, Record, guarded, read_records, unguarded, write_record
+from tests.support.examples import examples
 
 
 def cells(text: str) -> list[list[str]]:
@@ -87,7 +88,7 @@ def test_any_other_cell_stays_as_it_is(cell: str) -> None:
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("\",;\\\r\n\t =-'")), min_size=2))
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_whatever_is_written_is_read_as_it_was(row: list[str]) -> None:
     assert cells("a,b\n" + write_record(row) + write_record(["last", ""]))[1:] == [row, ["last", ""]]
 

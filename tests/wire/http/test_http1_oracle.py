@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 import h11
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.wire.http import http1
 from app.wire.http.headers import Headers
 from app.wire.http.http1 import CHUNKED, UNTIL_CLOSE, HttpSyntaxError, RequestHead
+from tests.support.examples import examples
 from tests.support.http1_reading import decode, parse, split_at, take_head, told, with_field
 from tests.support.http1_soup import ANSWERS, CUTS, REQUESTS
 
@@ -61,7 +62,7 @@ def as_h11(fields: Headers) -> list[tuple[bytes, bytes]]:
     return [(name, value.lower() if name == b"transfer-encoding" else value) for name, value in pairs]
 
 
-@settings(max_examples=1500, deadline=None)
+@examples(1500)
 @given(REQUESTS)
 @example(with_field(b"Content-Length: 3", b"Connection: close") + b"abcGET / HTTP/1.1\r\n\r\n")
 @example(with_field(b"Transfer-Encoding: chunked") + b"3\r\nabc\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n")
@@ -84,7 +85,7 @@ def test_no_request_is_read_more_laxly_than_h11_reads_it(data: bytes) -> None:
         assert rest == their_rest
 
 
-@settings(max_examples=1500, deadline=None)
+@examples(1500)
 @given(ANSWERS, st.sampled_from(["GET", "HEAD"]))
 def test_no_answer_is_read_more_laxly_than_h11_reads_it(data: bytes, method: str) -> None:
     """What we accept of an upstream h11 accepts too, with the same status, fields, content and end."""
@@ -113,7 +114,7 @@ def test_no_answer_is_read_more_laxly_than_h11_reads_it(data: bytes, method: str
         assert rest == their_rest
 
 
-@settings(max_examples=600, deadline=None)
+@examples(600)
 @given(REQUESTS, CUTS)
 def test_no_split_changes_a_request(data: bytes, cuts: list[int]) -> None:
     """Head, content and leftover, or the refusal, are the same however the bytes are split."""

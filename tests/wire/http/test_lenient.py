@@ -8,12 +8,13 @@ import socket
 
 import h11
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from app.wire.http import http1, lenient
 from app.wire.http.chunked import ChunkedDecoder
 from app.wire.http.http1 import CHUNKED, UNTIL_CLOSE, HttpSyntaxError
 from app.wire.http.lenient import LenientChunkedDecoder
+from tests.support.examples import examples
 from tests.support.http1_cases import BAD_ANSWERS, BAD_CHUNKS, GOOD_CHUNKS
 from tests.support.http1_reading import every_split, one_by_one
 from tests.support.http1_soup import ANSWERS
@@ -88,7 +89,7 @@ def test_what_has_two_meanings_is_refused(case: str) -> None:
         lenient.parse_response_head(OK + REFUSED[case] + b"\r\n", "GET")
 
 
-@settings(max_examples=1500, deadline=None)
+@examples(1500)
 @given(ANSWERS)
 def test_nothing_that_was_forgiven_can_split_an_answer(data: bytes) -> None:
     """Fields that are passed on are strict ones and frame the body once: written out they read the same, strictly."""
@@ -102,7 +103,7 @@ def test_nothing_that_was_forgiven_can_split_an_answer(data: bytes) -> None:
     assert (again.headers, again.body_length) == (head.headers, head.body_length)
 
 
-@settings(max_examples=1000, deadline=None)
+@examples(1000)
 @given(ANSWERS)
 def test_what_is_strict_reads_the_same(data: bytes) -> None:
     """The second reading gives an answer that the first one takes the same meaning."""

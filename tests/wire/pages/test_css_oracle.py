@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 import tinycss2
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.wire.pages.links import Links
 from tests.support.css_table import FRAGMENTS, PAGE, REWRITTEN, STAYS, rewritten
+from tests.support.examples import examples
 
 Change = Callable[[str], str]
 IMAGE_FUNCTIONS = {"image-set", "-webkit-image-set", "image"}
@@ -85,7 +86,7 @@ def test_a_foreign_parser_agrees_with_the_tables(sheet: str) -> None:
     agrees(sheet)
 
 
-@settings(deadline=None, max_examples=300)
+@examples(300)
 @given(st.lists(st.sampled_from(FRAGMENTS), max_size=25).map("".join))
 def test_a_foreign_parser_agrees(sheet: str) -> None:
     """Whatever the sheet, the addresses that a CSS parser finds are those rewritten, and it finds no other change."""

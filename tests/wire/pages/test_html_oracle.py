@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 import ada_url
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from selectolax import lexbor
 
 from app.wire.pages.html.page import PageRewriter
 from app.wire.pages.links import Links
+from tests.support.examples import examples
 from tests.support.page_table import TABLE, read
 
 PAGE = "https://site.example/dir/page?q"
@@ -173,7 +174,7 @@ SOUP = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=1000, deadline=None)
+@examples(1000)
 @given(SOUP)
 def test_any_page_means_the_same(page: str) -> None:
     """Whatever the page: the other parser finds the same elements, and each address leads through the proxy."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ada_url
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from app.wire.pages.links import Links
+from tests.support.examples import examples
 
 PAGE = "https://h.example:8443/a/b/page?q=/x/y/z"
 
@@ -150,7 +151,7 @@ PARTS = st.sampled_from(
 )
 
 
-@settings(max_examples=2000, deadline=None)
+@examples(2000)
 @given(
     st.lists(PARTS, max_size=12).map("".join),
     st.sampled_from([PAGE, "http://h/", "https://x.example/a//b/c", "http://1.2.3.4/p/"]),

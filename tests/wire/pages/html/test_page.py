@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.wire.pages.html.attributes import MAX_ATTRIBUTE_BYTES
 from app.wire.pages.html.page import PageRewriter
 from app.wire.pages.links import Links
+from tests.support.examples import examples
 from tests.support.page_table import PAGE, SCRIPT, TABLE, read
 
 CASES = [
@@ -262,7 +263,7 @@ SOUP = st.lists(
 ).map(lambda parts: "".join(parts).encode())
 
 
-@settings(max_examples=500, deadline=None)
+@examples(500)
 @given(SOUP, st.lists(st.integers(0, 300), max_size=6))
 def test_random_cuts_make_no_difference(page: bytes, cuts: list[int]) -> None:
     """Whatever the page and wherever it is cut."""
@@ -271,7 +272,7 @@ def test_random_cuts_make_no_difference(page: bytes, cuts: list[int]) -> None:
     assert fed(pieces) == fed([page]) == fed(one_by_one(page))
 
 
-@settings(max_examples=500, deadline=None)
+@examples(500)
 @given(SOUP.filter(lambda page: b"../" not in page and b"&" not in page and b"srcdoc" not in page))
 def test_what_is_inserted_is_all_that_changes(page: bytes) -> None:
     """Where no address must be resolved and no value escaped, the page is what leaves less what was inserted."""
@@ -322,7 +323,7 @@ PIECES = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=1000, deadline=None)
+@examples(1000)
 @given(st.one_of(CANDIDATES.map("<img src=@/x@ srcset=@{}@><a href=@/x@>".format), PIECES))
 def test_the_usual_quotes_make_no_difference(page: str) -> None:
     """What is quick to rewrite, between double quotes, reads as it does between others, where each value is parsed."""
