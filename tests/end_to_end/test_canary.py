@@ -82,11 +82,11 @@ def after_the_commit(peer: Peer, asked: of.Asked) -> None:
 
 
 def in_pieces(peer: Peer, asked: of.Asked) -> None:
-    """The same, and the network cuts the event within the key."""
+    """The same, and the network cuts the event behind the key."""
     event = b'data: {"type": "error", "error": {"message": "no credit left for %b"}}\n\n' % asked.key.encode()
     of.speaks(peer, asked, lambda peer: time.sleep(0.02), 5)
     if asked.is_stream:
-        for piece in (event[:-20], event[-20:-2], event[-2:]):
+        for piece in (event[:-2], event[-2:]):
             peer.send_chunk(piece)
             time.sleep(0.02)
     of.closes(peer)
