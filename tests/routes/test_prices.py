@@ -50,6 +50,11 @@ def built_in(gateway: GatewayProcess, redis: Redis) -> Iterator[str]:
     store_table(redis, "table 1", BUILT_IN)
     wait_until(lambda: version_of(gateway) == "table 1", "the table is known")
     yield "table 1"
+    forget(gateway, redis)
+
+
+def forget(gateway: GatewayProcess, redis: Redis) -> None:
+    """The table, that some other test's worker may have made, too."""
     forget_table(redis)
     gateway.admin("PUT", "/api/prices", {"overrides": []})
     wait_until(lambda: version_of(gateway) == "none", "the table is forgotten")
@@ -77,7 +82,10 @@ def test_prices_are_replaced_as_a_whole_and_shown_as_written(gateway: GatewayPro
     assert again.json()["overrides"] == [WHOLE | MINE], "what GET gave can be changed and PUT"
 
 
-def test_without_a_table_everything_else_is_unpriced_and_the_admin_says_so(gateway: GatewayProcess) -> None:
+def test_without_a_table_everything_else_is_unpriced_and_the_admin_says_so(
+    gateway: GatewayProcess, redis: Redis
+) -> None:
+    forget(gateway, redis)
     told = gateway.admin("GET", "/api/prices").json()
     assert told["price_version"] == "none"
     assert told["built_in"]["version"] is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -134,7 +135,8 @@ def test_without_an_encryption_key_no_key_is_copied(own_redis: Redis, empty: Red
     following(own_redis, database).work()
     text = Path(database.url.name).read_bytes() + Path(f"{database.url.name}-wal").read_bytes()
     assert b"sk-two-plain" not in text
-    assert sqlite3.connect(database.url.name).execute("SELECT count(*) FROM gateway_catalogue_keys").fetchone() == (0,)
+    with closing(sqlite3.connect(database.url.name)) as reader:
+        assert reader.execute("SELECT count(*) FROM gateway_catalogue_keys").fetchone() == (0,)
     started(empty, database)
     back = Keeping(empty)
     assert [channel.name for channel in back.catalog.snapshot.channels] == ["二", "one"]
