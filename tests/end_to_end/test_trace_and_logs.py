@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -14,6 +14,25 @@ from tests.support.upstream import Peer, Upstream
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 SENT = f"00-{TRACE}-00f067aa0ba902b7-01"
+
+
+@pytest.fixture(scope="module")
+def in_json(redis_url: str) -> Iterator[GatewayProcess]:
+    """One that begins traces, and whose log is JSON; several tests read it, each for its own requests."""
+    yield from started(redis_url, LOG_FORMAT="json", START_TRACE="true")
+
+
+@pytest.fixture(scope="module")
+def in_text(redis_url: str) -> Iterator[GatewayProcess]:
+    """The same with text, the default."""
+    yield from started(redis_url, START_TRACE="true")
+
+
+def started(redis_url: str, **environ: str) -> Iterator[GatewayProcess]:
+    gateway = GatewayProcess(redis_url, environ).start()
+    gateway.map("/dead", "http://127.0.0.1:1")
+    yield gateway
+    gateway.stop()
 
 
 def lines(log: str) -> list[dict]:
@@ -37,12 +56,9 @@ def test_nothing_is_added_unasked(gateway: GatewayProcess, upstream: Upstream, h
     assert upstream.seen[-1].field("traceparent") == headers.get("traceparent")
 
 
-def test_every_line_of_a_request_bears_its_ids(
-    start_gateway: Callable[..., GatewayProcess], upstream: Upstream
-) -> None:
+def test_every_line_of_a_request_bears_its_ids(in_json: GatewayProcess, upstream: Upstream) -> None:
     """Request line and warning of one failed call bear the same request id and trace id; another call's differ."""
-    logged = start_gateway(LOG_FORMAT="json", START_TRACE="true")
-    logged.map("/dead", "http://127.0.0.1:1")
+    logged = in_json
     with_trace = logged.request("GET", "/dead/x", headers={"traceparent": SENT})
     without = logged.request("GET", "/up/x")
     assert upstream.seen[-1].field("traceparent")
@@ -66,28 +82,24 @@ def test_every_line_of_a_request_bears_its_ids(
     assert other["first_byte_ms"] <= other["duration_ms"]
 
 
-def test_requests_have_no_line_where_the_operator_wants_none(
-    start_gateway: Callable[..., GatewayProcess], upstream: Upstream
-) -> None:
+def test_requests_have_no_line_where_the_operator_wants_none(in_text: GatewayProcess, upstream: Upstream) -> None:
     """`log_requests` counts from the next call on, and errors are told all the same."""
-    logged = start_gateway()
-    logged.map("/dead", "http://127.0.0.1:1")
+    logged = in_text
     assert logged.admin("PUT", "/api/settings", {"log_requests": False}).status == 200
     silent = logged.request("GET", "/dead/x")
     assert logged.admin("PUT", "/api/settings", {"log_requests": None}).status == 200
     told = logged.request("GET", "/up/x")
     said = logged.settled_log(str(told.field("x-request-id")))
-    assert f"request_id={silent.field('x-request-id')}" in said
-    assert "mapping=/dead" not in said
-    assert "mapping=/up" in said
+    silent_id, told_id = (f"request_id={reply.field('x-request-id')}" for reply in (silent, told))
+    assert silent_id in said
+    assert not [line for line in said.splitlines() if silent_id in line and "mapping=/dead" in line]
+    assert [line for line in said.splitlines() if told_id in line and "mapping=/up" in line]
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
-def test_the_trace_can_be_put_together(
-    start_gateway: Callable[..., GatewayProcess], upstream: Upstream, log_format: str
-) -> None:
+def test_the_trace_can_be_put_together(request: pytest.FixtureRequest, upstream: Upstream, log_format: str) -> None:
     """The line names the caller's span as its parent, and the upstream is given the span that the line names."""
-    logged = start_gateway(LOG_FORMAT=log_format, START_TRACE="true")
+    logged: GatewayProcess = request.getfixturevalue(f"in_{log_format}")
 
     def line_of(headers: dict[str, str]) -> str:
         request_id = str(logged.request("GET", "/up/x", headers=headers).field("x-request-id"))
@@ -133,24 +145,22 @@ def test_attempts_are_counted(
     assert [(request_id, told[request_id]) for request_id, _ in expected] == expected
 
 
-def test_what_was_sent_counts_though_no_answer_came(
-    start_gateway: Callable[..., GatewayProcess], upstream: Upstream
-) -> None:
+def test_what_was_sent_counts_though_no_answer_came(in_json: GatewayProcess, upstream: Upstream) -> None:
     """A call whose upstream takes the body and closes has its bytes in the log."""
     upstream.handler = lambda peer: peer.read_request()
-    logged = start_gateway(LOG_FORMAT="json")
-    reply = logged.request("POST", "/up/x", b"12345")
+    reply = in_json.request("POST", "/up/x", b"12345")
     assert reply.status == 502
-    told = [line for line in lines(logged.log_with('"logger":"request"')) if line["logger"] == "request"]
+    request_id = str(reply.field("x-request-id"))
+    said = lines(in_json.settled_log(request_id))
+    told = [line for line in said if line["logger"] == "request" and line["request_id"] == request_id]
     assert [(line["request_bytes"], line["attempts"]) for line in told] == [(5, 1)]
 
 
-def test_text_lines_are_the_default(start_gateway: Callable[..., GatewayProcess], upstream: Upstream) -> None:
+def test_text_lines_are_the_default(in_text: GatewayProcess, upstream: Upstream) -> None:
     """Without LOG_FORMAT a request is one line of name=value."""
-    logged = start_gateway()
-    reply = logged.request("POST", "/up/x", b"12345")
+    reply = in_text.request("POST", "/up/x", b"12345")
     request_id = str(reply.field("x-request-id"))
-    line = next(line for line in logged.log_with(request_id).splitlines() if request_id in line)
+    line = next(line for line in in_text.log_with(request_id).splitlines() if request_id in line)
     assert " INFO request: " in line
     assert " mapping=/up " in line
     assert " status=200 " in line
