@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -12,5 +11,7 @@ PROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"
 @cache
 def own_version() -> str:
     """As the project says it."""
+    import tomllib
+
     version: str = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["version"]
     return version

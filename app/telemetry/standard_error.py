@@ -5,6 +5,7 @@ These two are not compiled: `logging` and `io` keep weak references to them, whi
 
 from __future__ import annotations
 
+import gc
 import io
 import logging
 import os
@@ -70,6 +71,7 @@ def in_child(act: Callable[[], int]) -> int:
     child = os.fork()
     if child == 0:
         code = 1
+        gc.disable()  # it ends before that could win anything
         try:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_DFL)  # our parent's are for our parent
