@@ -15,7 +15,10 @@ PROCESSES = {
     "the supervisor": ("import app.__main__", f"{UNPATCHED} decimal email flask gunicorn hashlib http.client rq"),
     "gunicorn's master": ("import runpy; runpy.run_path('gunicorn.conf.py')", f"{UNPATCHED} decimal flask rq"),
     "the worker": ("import worker.__main__", "flask gevent gunicorn"),
-    "a web process": ("import app.servers.gunicorn_worker, app.gateway, app.routes", "argparse rq"),
+    "a web process": (
+        "import app.servers.gunicorn_worker, app.gateway, app.routes",
+        "app.wire.pages.css app.wire.pages.html.page argparse rq",
+    ),
 }
 
 
@@ -38,5 +41,22 @@ def test_gevent_patches_without_reading_what_all_packages_say_of_themselves() ->
         "patch_all()\n"
         "import socket, gevent.socket\n"
         "assert socket.socket is gevent.socket.socket\n"
+    )
+    subprocess.run([sys.executable, "-c", script], env=clean_environ(), check=True)
+
+
+def test_what_rewrites_pages_is_imported_with_the_first_and_in_steps() -> None:
+    """So no call beside that page waits for all of it."""
+    script = (
+        "import sys\n"
+        "from app.proxy import web_page\n"
+        "from app.wire.pages.rewriting import PARTS\n"
+        "loaded = []\n"
+        "web_page.give_way = lambda: loaded.append({name for name in sys.modules if 'app.wire.pages' in name})\n"
+        "web_page.load_rewriters()\n"
+        "web_page.load_rewriters()\n"
+        "assert 'app.wire.pages.html.page' in loaded[-1] - loaded[0]\n"
+        "assert len(loaded) == len(PARTS)\n"
+        "assert all(len(after - before) < 8 for before, after in zip(loaded, loaded[1:]))\n"
     )
     subprocess.run([sys.executable, "-c", script], env=clean_environ(), check=True)

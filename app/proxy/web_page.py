@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
+from importlib import import_module
 
 from app.core.errors import GatewayError, UpstreamFault
 from app.core.failures import Failure
@@ -18,7 +20,7 @@ from app.wire.http.codings import CodingError, Decoder, decoder_for
 from app.wire.http.headers import Headers, find_all
 from app.wire.pages.charsets import EncodedRewriter
 from app.wire.pages.fields import Site, request_fields, response_fields
-from app.wire.pages.rewriting import SniffingRewriter, rewriter_for
+from app.wire.pages.rewriting import PARTS, SniffingRewriter, rewriter_for
 from app.wire.pages.sniffing import RESOURCE_HEADER_BYTES, ContentType, begins_as_page, content_type
 
 ENDPOINT = "/proxy"
@@ -31,6 +33,7 @@ def ask(
     engine: Engine, inbound: Inbound, site: Site, limits: Limits, settings: Settings, caller: Caller | None = None
 ) -> Reply:
     """The site's answer to the request, fit for the browser. Raises like Engine.handle."""
+    load_rewriters()
     address = site.address
     upstream = Upstream(
         scheme=address.scheme,
@@ -50,6 +53,14 @@ def ask(
     else:
         _adapt(reply, site, has_body=inbound.method != "HEAD")
     return reply
+
+
+@cache
+def load_rewriters() -> None:
+    """With the first page, and others run between the steps. Most processes do without their 0.8 MB."""
+    for part in PARTS:
+        import_module(f"app.wire.pages.{part}")
+        give_way()
 
 
 def _adapt(reply: Reply, site: Site, *, has_body: bool) -> None:

@@ -1,16 +1,24 @@
-"""Which rewriter a body needs, by what a browser takes it for."""
+"""Which rewriter a body needs, by what a browser takes it for.
+
+The rewriters are imported with the first body that needs one; in which steps is said where others may have a turn.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Final
+
 from app.wire.http.headers import Headers
 from app.wire.pages.charsets import EncodedRewriter, declared_in_css, declared_in_html, header_charset
-from app.wire.pages.css import StylesheetRewriter
 from app.wire.pages.fields import Site
-from app.wire.pages.html.page import PageRewriter
 from app.wire.pages.links import Links
 from app.wire.pages.policy import adapt_policy
 from app.wire.pages.sniffing import begins_as_page, content_type, is_attachment, may_sniff_pages
 
+if TYPE_CHECKING:
+    from app.wire.pages.html.page import PageRewriter
+
+PARTS: Final = ("css", "html.grammar", "html.attributes", "html.places", "html.page")
+"""Modules of this package: one after the other they are imported in a millisecond or three each."""
 SCRIPT_PATH = "/static/proxied/script.js"
 
 
@@ -23,6 +31,8 @@ def rewriter_for(fields: Headers, site: Site) -> EncodedRewriter | SniffingRewri
     told = content_type(fields)
     charset = header_charset(told.text)
     if told.essence == "text/css":
+        from app.wire.pages.css import StylesheetRewriter
+
         return EncodedRewriter(StylesheetRewriter(links), charset, declared_in_css, "utf-8")
     if is_attachment(fields):
         return None
@@ -63,6 +73,8 @@ class SniffingRewriter:
 
 
 def _page(links: Links, site: Site, *, xml: bool = False) -> PageRewriter:
+    from app.wire.pages.html.page import PageRewriter
+
     def policy(content: bytes) -> bytes:
         return adapt_policy(content.decode("latin-1"), site.nonce).encode("latin-1")
 
