@@ -20,7 +20,7 @@ from benchmarks.contenders import (
     json_upstream,
 )
 from benchmarks.loads import LoadError, connect, percentile, post, some, wrk
-from benchmarks.processes import free_port, rss_kib
+from benchmarks.processes import awake, free_port, rss_kib
 from benchmarks.streams import Seen, first_event_ms, read_streams
 from benchmarks.table import Row, Section
 
@@ -36,7 +36,7 @@ def channels(bench: Bench) -> Section:
     """Small calls."""
     section = Section("channels", "A call to 100 channels of 1,000 keys beside a mapping's")
     spent: dict[str, list[float]] = {"mapping": [], "channel": [], "budget": []}
-    with json_upstream(bench.cores) as port, _gateway(bench, port) as routes:
+    with json_upstream(bench.cores) as port, _gateway(bench, port) as routes, awake(bench.cores.load):
         server = routes["mapping"]
         before_kib = rss_kib(server.pids[0])
         add_channels(server, port, 100, 1000)

@@ -12,6 +12,7 @@ import platform
 import resource
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -60,6 +61,20 @@ def running(
         yield process
     finally:
         end(process, END_PATIENCE_S)
+
+
+@contextlib.contextmanager
+def awake(cores: Iterable[int]) -> Iterator[None]:
+    """Keeps these cores from falling asleep, by work that gives way to any other (SCHED_IDLE).
+
+    To wake a core is billed to whoever sends to it: a server that answers more seldom, and whose load sleeps in
+    between, would pay for that with what is no work of its own.
+    """
+    with contextlib.ExitStack() as spinning:
+        for core in cores:
+            process = spinning.enter_context(running([sys.executable, "-c", "while True: pass"], [core]))
+            os.sched_setscheduler(process.pid, os.SCHED_IDLE, os.sched_param(0))
+        yield
 
 
 def children(pid: int) -> list[int]:

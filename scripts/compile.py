@@ -225,7 +225,7 @@ def _compile(scratch: Path) -> None:
     os.chdir(ROOT)  # mypy reads its settings here
     modules = mypycify(HOT_PATH, opt_level="2", debug_level="0", group_name="app", target_dir=str(scratch / "c"))
     for module in modules:  # each web process holds what it touches of the result, so it is kept small
-        module.extra_compile_args.append("-fvisibility=hidden")
+        module.extra_compile_args += ["-fvisibility=hidden", "-fno-plt"]
         if sys.platform == "linux":
             module.extra_link_args.append("-Wl,-z,pack-relative-relocs")
     distribution = Distribution({"name": "app", "ext_modules": modules})

@@ -80,6 +80,8 @@ class Response:
         try:
             for piece in pieces:
                 self.write(piece)
+                if self._left == 0 and not self._head_only:
+                    break  # it is whole; to ask for its end costs an exception
             self.finish()
         finally:
             close = getattr(pieces, "close", None)
