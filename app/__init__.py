@@ -21,6 +21,10 @@ IS_COMPILED = use_copy()
 def create_app(config: Config | None = None) -> Flask:
     """The application of one web process, started. Raises ConfigError."""
     is_compiled = keep_copy()
+    if "uwsgi" in sys.modules:
+        from app.servers.uwsgi import end_at_a_stop
+
+        end_at_a_stop()
     # Imported here because gunicorn's master and the worker import `app.config` and must stay small and unpatched.
     from app.config import load_config
     from app.gateway import build_gateway

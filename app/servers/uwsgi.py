@@ -15,7 +15,9 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import re
+import signal
 import struct
 import sys
 import time
@@ -48,6 +50,13 @@ _OTHER_SOCKETS = frozenset(
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+
+def end_at_a_stop() -> None:
+    """While the application is made. uWSGI tells of it once, before it listens to signals itself, and Python would throw
+    it into whichever greenlet runs.
+    """
+    signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(0))
 
 
 class UwsgiServer:

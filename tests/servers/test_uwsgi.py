@@ -210,3 +210,14 @@ def end_the_call(gateway: GatewayProcess) -> None:
     wait_until(stands_still, "it stands still", pause_s=0.1)
     assert gateway.admin("DELETE", f"/api/active/{seen[-1][0]}").status == 200
     wait_until(lambda: gateway.admin("GET", "/api/active").json()["count"] == 0, "it has ended")
+
+
+def test_a_stop_while_processes_begin_is_obeyed(redis_url: str) -> None:
+    """One answers, and others are on the way."""
+    for _ in range(3):
+        gateway = GatewayProcess(redis_url, {"WEB_CONCURRENCY": "4"}, server="uwsgi").start()
+        try:
+            gateway.process.terminate()
+            assert gateway.process.wait(10) == 0
+        finally:
+            gateway.stop()

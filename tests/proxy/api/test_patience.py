@@ -88,7 +88,7 @@ def test_a_client_that_leaves_meanwhile_ends_the_attempt(tell: Tell, go: threadi
     closed = threading.Event()
 
     def waits(peer: Any) -> None:
-        peer.wait_closed()
+        peer.wait_closed(30)
         closed.set()
 
     story = tell({"a": {"k1": [waits]}}, settings=PATIENT)
