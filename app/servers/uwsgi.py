@@ -53,8 +53,8 @@ WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
 def end_at_a_stop() -> None:
-    """While the application is made. uWSGI tells of it once, before it listens to signals itself, and Python would throw
-    it into whichever greenlet runs.
+    """While the application is made. uWSGI tells of it once, before it listens to signals itself, and Python would
+    throw it into whichever greenlet runs.
     """
     signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(0))
 
