@@ -92,7 +92,8 @@ def check_panel(panel: Panel, endpoint: str | None, history: History) -> None:
         inside = [one for at, one in history if span["from_ms"] <= at < span["to_ms"]]
         assert figures["requests"] == len(inside)
         assert figures["errors"] == sum(one.is_error for one in inside)
-        assert figures["outcomes"] == {name: Counter(map(name_of, inside))[name] for name in OUTCOMES}
+        ended = Counter(map(name_of, inside))
+        assert figures["outcomes"] == {name: ended[name] for name in OUTCOMES}
         assert figures["response_bytes"] == sum(one.response_bytes for one in inside)
         assert figures["duration_ms"]["p95"] == (percentile(inside, 95) if inside else None)
     points: list[list[RequestEvent]] = [[] for _ in range(told["points"])]
@@ -100,8 +101,9 @@ def check_panel(panel: Panel, endpoint: str | None, history: History) -> None:
         if told["from_ms"] <= at < told["to_ms"]:
             points[(at - told["first_point_ms"]) // told["step_ms"]].append(one)
     chart = told["chart"]
+    ends = [Counter(map(name_of, point)) for point in points]
     for name in OUTCOMES:
-        line = [Counter(map(name_of, point))[name] for point in points]
+        line = [ended[name] for ended in ends]
         assert chart["outcomes"].get(name, [0] * len(points)) == line
     for name in ("request_bytes", "response_bytes"):
         line = [sum(getattr(one, name) for one in point) for point in points]
