@@ -194,8 +194,8 @@ def test_silence_ends_it(impatient: GatewayProcess, server: SocketServer) -> Non
     """When nothing is said in either direction for the idle timeout the connection ends; talk of one side keeps it."""
     impatient.map("/ws", f"http://127.0.0.1:{server.port}/base")
     with connect(ws_url(impatient), ping_interval=None) as socket:
-        for _ in range(4):
-            time.sleep(0.3)
+        for _ in range(8):
+            time.sleep(0.1)  # far from the idle timeout, also on a busy machine
             socket.send("still here")
             socket.recv(timeout=5)
         started = time.monotonic()

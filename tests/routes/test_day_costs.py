@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from app.storage.connections import Redis
 from app.storage.embedded import EmbeddedRedis
 from tests.support.api_calls import BEARER, PATHS, TOKEN, Accounts
 from tests.support.gateway import GatewayProcess, Reply
@@ -120,7 +121,7 @@ def test_a_test_of_a_channel_tells_its_usage_and_what_that_cost(accounts: Accoun
 
 
 def test_what_other_processes_spend_and_other_prices_are_known_in_all_within_a_second(
-    own_server: EmbeddedRedis, start_gateway: Callable[..., GatewayProcess]
+    own_server: EmbeddedRedis, own_redis: Redis, start_gateway: Callable[..., GatewayProcess]
 ) -> None:
     one, other = (start_gateway(REDIS_URL=own_server.url, AUTH_KEY=TOKEN) for _ in range(2))
     upstream = Upstream(handler=costly)
