@@ -49,20 +49,17 @@ class Turn(Protocol):
 class Try:
     """One attempt of a channel call, as those who note it need it."""
 
-    __slots__ = ("began_s", "candidate", "first_byte_s", "observer", "turn", "url")
+    __slots__ = ("began_s", "candidate", "first_byte_s", "key", "observer", "turn", "url")
 
     def __init__(self, candidate: Candidate, url: ChannelUrl, turn: Turn) -> None:
         self.candidate = candidate
         self.url = url
         self.turn = turn
+        self.key = turn.key
         self.began_s = time.time()
         self.first_byte_s = 0.0
         """When the head of the answer had come, by time.monotonic(); 0: it has not."""
         self.observer: Observer | None = None
-
-    @property
-    def key(self) -> Key:
-        return self.turn.key
 
 
 class Chosen:

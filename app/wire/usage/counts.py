@@ -45,15 +45,13 @@ class Reader(Protocol):
         """What was told so far; None for nothing."""
 
 
-def number(values: dict[str, Any], name: str, *others: str) -> int | None:
+def number(values: dict[str, Any], name: str, other: str = "") -> int | None:
     """The first of these members that is a number above zero, else 0 where one is a number, else None."""
     told = _count(values.get(name))
-    for other in others:
-        if told:
-            break
-        count = _count(values.get(other))
-        told = told if count is None else count
-    return told
+    if told or not other:
+        return told
+    count = _count(values.get(other))
+    return told if count is None else count
 
 
 def _count(value: Any) -> int | None:
