@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, expect, sync_playwright
@@ -97,7 +97,7 @@ class Tab:
         self.page.goto("about:blank")
         self.page.mouse.move(0, 0)
         self.page.set_viewport_size({"width": 1280, "height": 720})
-        self.page.emulate_media(color_scheme=self.options.get("color_scheme", "light"), reduced_motion="no-preference")
+        self.page.emulate_media(reduced_motion="no-preference")
         self.context.clear_cookies()
 
 
@@ -116,13 +116,21 @@ def open_page(
 ) -> Iterator[OpenPage]:
     used: list[Tab] = []
 
-    def open_page(path: str, *, clock: bool = False, token: str = "", **options: Any) -> Page:
+    def open_page(
+        path: str,
+        *,
+        clock: bool = False,
+        token: str = "",
+        color_scheme: Literal["light", "dark"] = "light",
+        **options: Any,
+    ) -> Page:
         """With `clock` the test can put the page's clock forward; without it is the machine's. `token`: logged in."""
         options = {"base_url": gateway.url, "locale": "en-US", **options}
         tab = None if clock else tabs.pop(repr(options), None)
         tab = tab or Tab(browser, clock, options)
         tab.complaints = complaints
         used.append(tab)
+        tab.page.emulate_media(color_scheme=color_scheme)
         if token:
             assert tab.context.request.post("/api/admin/login", data={"token": token}).ok
         tab.page.goto(path)

@@ -16,7 +16,7 @@ from app.core.setting_table import MAPPING_OPTIONS, SETTINGS
 from app.routes.admin.answers import Code
 from app.storage.connections import ADMIN_FAILURES, STATS_ROLLED_AT, Redis
 from app.storage.embedded import EmbeddedRedis
-from tests.support.admin_pages import expect_blamed, log_in
+from tests.support.admin_pages import OpenPage, expect_blamed, log_in
 from tests.support.gateway import ROOT, GatewayProcess
 from tests.support.own_redis import kill, own_redis, own_server, revive
 from worker.roll_up import RollUp
@@ -38,20 +38,15 @@ def forgive(redis_client: redis.Redis) -> Iterator[None]:
 
 
 @pytest.fixture
-def open_admin(browser: Browser, gateway: GatewayProcess) -> Iterator[OpenAdmin]:
-    contexts = []
+def open_admin(open_page: OpenPage) -> OpenAdmin:
+    """Opens the log-in."""
 
     def open_admin(locale: str) -> Page:
-        context = browser.new_context(base_url=gateway.url, locale=locale)
-        contexts.append(context)
-        page = context.new_page()
-        page.goto("/admin")
+        page = open_page("/admin", locale=locale)
         page.locator("input[name=token]").wait_for()
         return page
 
-    yield open_admin
-    for context in contexts:
-        context.close()
+    return open_admin
 
 
 def all_words() -> str:
