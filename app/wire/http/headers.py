@@ -5,7 +5,6 @@ A header block is a list of (name, value) pairs in the order, number and spellin
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 from app.wire.http.forwarded import is_forwarded, is_of_a_hop
@@ -119,7 +118,7 @@ def by_name(headers: Headers) -> dict[str, str]:
     return values
 
 
-def find(headers: Iterable[tuple[str, str]], name: str) -> str | None:
+def find(headers: Headers, name: str) -> str | None:
     """The first value of the field `name` (in lower case), or None."""
     length = len(name)
     for field, value in headers:
@@ -136,7 +135,7 @@ def has_any(headers: Headers, names: frozenset[str]) -> bool:
     return False
 
 
-def find_all(headers: Iterable[tuple[str, str]], name: str) -> list[str]:
+def find_all(headers: Headers, name: str) -> list[str]:
     """The values of all fields `name` (in lower case), in their order."""
     return [value for field, value in headers if field.lower() == name]
 
