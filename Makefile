@@ -35,8 +35,8 @@ compile: $(VENV)/installed-compile ## compile the hot path: a small call costs a
 	@$(PY) scripts/compile.py
 
 # What judges how long something takes runs alone, after the rest, which takes all cores. 5 means that there was no such test.
-test: $(VENV)/installed-dev ## run all tests, against a real Redis
-	@$(PYTEST) -n 4 --dist loadfile --no-loadscope-reorder -m "not soak and not timing" $(ARGS); first=$$?; \
+test: $(VENV)/installed-dev ## run the tests, against a real Redis
+	@$(PYTEST) -n 5 --dist loadfile --no-loadscope-reorder -m "not soak and not timing" $(ARGS); first=$$?; \
 	case $$first in 0|5) ;; *) exit $$first ;; esac; \
 	$(PYTEST) -m "timing and not soak" $(ARGS); second=$$?; \
 	if [ $$second -eq 5 ]; then exit $$first; fi; exit $$second

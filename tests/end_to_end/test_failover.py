@@ -106,6 +106,7 @@ def test_everything_goes_over_to_the_new_primary(whole: Whole, pair: tuple[Addre
     assert whole.worker.poll() is None
 
 
+@pytest.mark.soak
 def test_an_outage_is_said_once(whole: Whole, pair: tuple[Address, BareRedis, BareRedis]) -> None:
     """While the address still leads to the replica calls pass, each keeper says once what that means, no one dies."""
     address, old, new = pair
@@ -156,6 +157,7 @@ def test_a_change_of_server_that_comes_late_is_followed(pair: tuple[Address, Bar
         wait_until(lambda: reader.config_get("port")["port"] == str(new.port), "the reader goes over", PAUSE_S + 1)
 
 
+@pytest.mark.soak
 def test_a_process_that_only_reads_goes_over_too(pair: tuple[Address, BareRedis, BareRedis]) -> None:
     """Nothing is refused to it, so it asks as a writer does; then its channel and its readings are the new one's."""
     address, old, new = pair

@@ -19,7 +19,7 @@ CALLS = 40
 FAILS: dict[str, of.Answer | None] = {"429": of.fails(429), "500": of.fails(500), "refused": None}
 """None: nobody listens."""
 
-pytestmark = pytest.mark.timing
+pytestmark = [pytest.mark.timing, pytest.mark.soak]
 
 
 @pytest.fixture(scope="module")

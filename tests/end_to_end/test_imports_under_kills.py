@@ -23,7 +23,7 @@ from tests.support.waiting import wait_until
 from tests.support.worker_process import has_ended, spawn_worker, tasks_process
 
 __all__ = ["own_redis", "own_server"]
-pytestmark = pytest.mark.own_server
+pytestmark = [pytest.mark.own_server, pytest.mark.soak]
 
 WORDS = "a key that encrypts what the import leaves in Redis"
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from app.storage.connections import open_redis
 from tests.support.channels import add_channel
 from tests.support.databases import copied_version
@@ -33,6 +35,7 @@ def deployment(folder: Path, database: Path) -> Iterator[GatewayProcess]:
             gateway.stop()
 
 
+@pytest.mark.soak
 def test_an_empty_redis_has_all_again(tmp_path: Path) -> None:
     """What was said, keys with it, and the audit; the defaults that an operator deleted are not seeded again."""
     database = tmp_path / "gateway.db"

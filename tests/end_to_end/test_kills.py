@@ -26,7 +26,7 @@ from tests.support.upstream import Peer, Upstream
 from tests.support.waiting import wait_until
 
 __all__ = ["own_redis", "own_server"]
-pytestmark = pytest.mark.own_server
+pytestmark = [pytest.mark.own_server, pytest.mark.soak]
 CLIENTS = 6
 
 StartWith = Callable[..., GatewayProcess]

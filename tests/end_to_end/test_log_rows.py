@@ -25,7 +25,7 @@ from tests.support.upstream import Peer, Upstream
 from tests.support.waiting import wait_until
 from tests.support.worker_process import spawn_worker
 
-pytestmark = pytest.mark.own_server
+pytestmark = [pytest.mark.own_server, pytest.mark.soak]
 CLIENTS = 3
 THERE_S = 5.0
 """Within so long of its end a call has its row."""

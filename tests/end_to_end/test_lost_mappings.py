@@ -18,6 +18,8 @@ from tests.support.gateway import GatewayProcess
 from tests.support.upstream import Upstream
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.soak
+
 
 @dataclass
 class House:

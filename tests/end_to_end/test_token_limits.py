@@ -63,6 +63,7 @@ def at_once(world: World, token: Issued, count: int) -> Counter[int]:
         return Counter(pool.map(lambda _: status(world, token), range(count)))
 
 
+@pytest.mark.soak
 def test_a_change_is_in_force_in_every_process_within_a_second(world: World) -> None:
     """A new token, one that is disabled, limited, rotated, deleted."""
     token = add_token(world.gateway)
@@ -93,6 +94,7 @@ def test_a_minute_holds_just_so_many_calls(world: World) -> None:
     assert at_once(world, token, 150) == {200: 50, 429: 100}
 
 
+@pytest.mark.soak
 def test_a_kill_makes_no_room_in_the_minute(world: World) -> None:
     """What a killed process let in counts on."""
     token = add_token(world.gateway, requests_per_minute=30)

@@ -21,6 +21,8 @@ from tests.support.own_redis import kill, revive
 from tests.support.upstream import Upstream
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.soak
+
 CALLS = 3000
 
 

@@ -92,16 +92,16 @@ def test_a_raised_limit_lets_it_serve_again(accounts: Accounts) -> None:
 
 def test_a_model_without_a_price_costs_nothing_and_is_listed_until_it_has_one(accounts: Accounts) -> None:
     said_prices(accounts.gateway)
-    accounts.add("only", cost_per_day_usd="0.000000001", models=[{"name": "m", "upstream_name": "m-there"}])
+    accounts.add("only", cost_per_day_usd="0.000000001", models=[{"name": "m", "upstream_name": "m-without-a-price"}])
     assert [call(accounts.gateway).status for _ in range(3)] == [200] * 3
 
     def unpriced() -> list[tuple[str, int]]:
         listed = accounts.gateway.admin("GET", "/api/prices").json()["unpriced"]
         return [(one["model"], one["requests"]) for one in listed if one["last_at_ms"] > 0]
 
-    wait_until(lambda: ("m-there", 3) in unpriced(), "it is listed by the name sent upstream")
-    said_prices(accounts.gateway, {"model": "m-there", "input": "1", "output": "1"})
-    assert "m-there" not in [model for model, _ in unpriced()]
+    wait_until(lambda: ("m-without-a-price", 3) in unpriced(), "it is listed by the name sent upstream")
+    said_prices(accounts.gateway, {"model": "m-without-a-price", "input": "1", "output": "1"})
+    assert "m-without-a-price" not in [model for model, _ in unpriced()]
 
 
 def test_a_test_of_a_channel_tells_its_usage_and_what_that_cost(accounts: Accounts) -> None:

@@ -161,6 +161,7 @@ def test_an_answer_that_crossed_the_stop_is_not_the_last(own: tuple[GatewayProce
         assert (answer.body, answer.fields["connection"]) == (b"next", "close")
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("own", ["20"], indirect=True)
 def test_a_reload_waits_for_idle_connections(own: tuple[GatewayProcess, Upstream]) -> None:
     """After SIGHUP the old process keeps idle connections for some seconds, each for one more request; then it ends."""
@@ -236,6 +237,7 @@ def test_reload_loses_no_request(own: tuple[GatewayProcess, Upstream]) -> None:
     assert gateway.request("GET", "/own/short").body == b"short"
 
 
+@pytest.mark.soak
 def test_reload_of_several_loses_no_request(
     gateway: GatewayProcess, upstream: Upstream, start_gateway: Callable[..., GatewayProcess]
 ) -> None:

@@ -32,7 +32,7 @@ from tests.support.waiting import wait_until
 from tests.support.worker_process import ROOT, StartWorker
 
 KILLS = {"worker": 6, "connections": 6, "server": 4}
-pytestmark = pytest.mark.timeout(150)
+pytestmark = [pytest.mark.timeout(150), pytest.mark.soak]
 PRODUCERS = 3
 
 PRODUCER = """

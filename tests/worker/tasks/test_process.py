@@ -20,7 +20,7 @@ from tests.support.waiting import wait_until
 from tests.support.worker_process import StartWorker, has_ended, tasks_process
 from worker.tasks import keeper
 
-pytestmark = NEEDS_PROC
+pytestmark = [NEEDS_PROC, pytest.mark.soak]
 
 KEYS = [f"sk-{number:032d}" for number in range(20_000)]
 

@@ -8,6 +8,8 @@ import threading
 import time
 from collections import Counter
 
+import pytest
+
 from app.core.channels.keys import KeyState
 from app.core.choosing.standing import Full
 from app.gateway import Gateway
@@ -19,7 +21,7 @@ from tests.support.waiting import wait_until
 from tests.support.worker_process import StartWorker, tasks_process
 from worker.checks.clock import REVALIDATE
 
-pytestmark = NEEDS_PROC
+pytestmark = [NEEDS_PROC, pytest.mark.soak]
 
 KEYS = [f"sk-{number:04d}" for number in range(1, 1001)]
 REACHES_US = {"EGRESS_ALLOW": "127.0.0.1"}
