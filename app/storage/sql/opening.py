@@ -83,8 +83,7 @@ def _open_sqlite(url: DatabaseUrl, pool: dict[str, Any], patience_s: float, *, i
             # Each would take the lock, which others may hold, also where nothing changes.
             if connection.execute("PRAGMA page_count").fetchone()[0] == 0:
                 connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-            if connection.execute("PRAGMA journal_mode").fetchone()[0] != url.journal_mode.lower():
-                connection.execute(f"PRAGMA journal_mode = {url.journal_mode}")
+            _set_journal_mode(connection, url.journal_mode)
             connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
             connection.execute("PRAGMA cache_size = -16384")
         connection.execute(f"PRAGMA synchronous = {'NORMAL' if url.journal_mode == 'WAL' else 'FULL'}")
@@ -98,6 +97,21 @@ def _open_sqlite(url: DatabaseUrl, pool: dict[str, Any], patience_s: float, *, i
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _set_journal_mode(connection: Any, mode: str) -> None:
+    """SQLite waits for no lock here, whatever its timeout (https://sqlite.org/wal.html): who begins beside others asks
+    again.
+    """
+    until_s = time.monotonic() + SQLITE_BUSY_S
+    while connection.execute("PRAGMA journal_mode").fetchone()[0] != mode.lower():
+        try:
+            connection.execute(f"PRAGMA journal_mode = {mode}")
+            return  # where the file system lets it not, it stays as it is
+        except sqlite3.OperationalError:
+            if time.monotonic() > until_s:
+                raise
+            time.sleep(0.01)
 
 
 def _leave_removed_files(engine: Engine, path: Path) -> None:
