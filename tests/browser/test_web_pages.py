@@ -18,6 +18,8 @@ from tests.support.gateway import ADMIN_TOKEN, GatewayProcess
 from tests.support.site import Serve
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.soak
+
 PAGES = Path(__file__).parent / "pages"
 
 

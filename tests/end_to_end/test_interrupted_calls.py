@@ -25,7 +25,7 @@ from tests.support.upstream import Peer, Upstream
 from tests.support.waiting import wait_until
 from tests.support.worker_process import spawn_worker
 
-pytestmark = [pytest.mark.own_server, pytest.mark.soak]
+pytestmark = pytest.mark.own_server
 
 
 def waits(peer: Peer) -> None:

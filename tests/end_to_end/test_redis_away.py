@@ -80,6 +80,7 @@ def test_a_redis_that_takes_nothing_more_is_told(
         wait_until(lambda: refusal not in gateway.request("GET", "/health").json()["reasons"], "it is well")
 
 
+@pytest.mark.soak
 @pytest.mark.timing
 def test_a_redis_that_hangs_holds_up_nothing(own_redis: EmbeddedRedis, served: tuple[GatewayProcess, Upstream]) -> None:
     """With Redis stopped (it accepts and never answers) calls pass at once and pages answer within seconds."""

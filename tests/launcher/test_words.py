@@ -13,7 +13,7 @@ from tests.support.gateway import free_port
 from tests.support.launched import NEEDS_PROC, Launch, ask, project_environ
 from tests.support.waiting import wait_until
 
-pytestmark = NEEDS_PROC
+pytestmark = [NEEDS_PROC, pytest.mark.soak]
 
 
 def test_the_environment_wins_over_the_env_file(launch: Launch, project: Path) -> None:

@@ -205,6 +205,7 @@ def test_those_idle_for_longest_make_room_for_others(start_gateway: Callable[...
         upstream.close()
 
 
+@pytest.mark.soak
 @pytest.mark.timing
 def test_a_connection_that_is_never_idle_ends_too(
     start_gateway: Callable[..., GatewayProcess], upstream: Upstream
