@@ -107,9 +107,15 @@ class Key:
     def may_stand_in(self, data: bytes) -> bool:
         """Whether it stands there, or may begin at its end."""
         secret = self.secret.encode()
-        return secret in data or any(
-            data.endswith(secret[:size]) for size in range(min(len(secret) - 1, len(data)), 0, -1)
-        )
+        if secret in data:
+            return True
+        tail = data[max(0, len(data) - len(secret) + 1) :]
+        at = tail.find(secret[:1])
+        while at >= 0:
+            if secret.startswith(tail[at:]):
+                return True
+            at = tail.find(secret[:1], at + 1)
+        return False
 
     def __repr__(self) -> str:
         return f"Key({self.id}, {self.hint})"
