@@ -12,7 +12,7 @@ from tests.support.api_calls import TOKEN
 from tests.support.coding_agents import TURNS, Turn
 from tests.support.provider import WHOLE_TEXT
 from tests.support.said_answers import read_events, read_plain
-from tests.support.world import World, open_world
+from tests.support.world import World
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning", "ignore::pydantic.warnings.PydanticDeprecatedSince20"
@@ -29,12 +29,6 @@ FAILING: dict[str, tuple[of.Answer, str]] = {
 """Accounts, each better than those that serve, and why POST /api/explain says that it is passed over once it failed."""
 SERVING = ["well 1", "well 2", "well 3", "well 4", "well 5"]
 MODELS = ["m", *sorted({turn.model for turn in TURNS.values()})]
-
-
-@pytest.fixture(scope="module")
-def whole_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with open_world(tmp_path_factory.mktemp("redis")) as world:
-        yield world
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -11,7 +10,7 @@ from tests.support import provider as of
 from tests.support.api_calls import BEARER
 from tests.support.gateway import free_port
 from tests.support.said_answers import body_for, path_of
-from tests.support.world import World, open_world
+from tests.support.world import World
 
 ADDED_MS = 2.0
 CALLS = 40
@@ -20,18 +19,6 @@ FAILS: dict[str, of.Answer | None] = {"429": of.fails(429), "500": of.fails(500)
 """None: nobody listens."""
 
 pytestmark = [pytest.mark.timing, pytest.mark.soak]
-
-
-@pytest.fixture(scope="module")
-def whole_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with open_world(tmp_path_factory.mktemp("redis")) as world:
-        yield world
-
-
-@pytest.fixture
-def world(whole_world: World) -> Iterator[World]:
-    yield whole_world
-    whole_world.clear()
 
 
 @pytest.mark.parametrize("is_stream", [False, True], ids=["plain", "streamed"])

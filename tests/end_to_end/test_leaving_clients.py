@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
@@ -16,7 +16,7 @@ from tests.support.api_calls import TOKEN
 from tests.support.said_answers import body_for, path_of
 from tests.support.upstream import Peer
 from tests.support.waiting import wait_until
-from tests.support.world import World, open_world
+from tests.support.world import World
 
 LEFT_S = 0.1
 """Within so long the attempt's connection is closed."""
@@ -25,18 +25,6 @@ pytestmark = [
     pytest.mark.timing,
     pytest.mark.parametrize("dialect", ["openai", "anthropic"]),
 ]
-
-
-@pytest.fixture(scope="module")
-def whole_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with open_world(tmp_path_factory.mktemp("redis")) as world:
-        yield world
-
-
-@pytest.fixture
-def world(whole_world: World) -> Iterator[World]:
-    yield whole_world
-    whole_world.clear()
 
 
 def call(world: World, dialect: str, is_stream: bool) -> socket.socket:

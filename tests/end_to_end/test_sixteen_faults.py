@@ -34,12 +34,6 @@ def whole_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield world
 
 
-@pytest.fixture
-def world(whole_world: World) -> Iterator[World]:
-    yield whole_world
-    whole_world.clear()
-
-
 def assert_good(got: Got, channel: str, attempts: int) -> None:
     """The whole answer, told as whole, and who gave it."""
     assert got.status == 200, got.reply.body

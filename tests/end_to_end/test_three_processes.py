@@ -40,12 +40,6 @@ def whole_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield world
 
 
-@pytest.fixture
-def world(whole_world: World) -> Iterator[World]:
-    yield whole_world
-    whole_world.clear()
-
-
 def short(peer: Peer, asked: of.Asked) -> None:
     peer.answer(plain(asked.dialect, "hi"))
 

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
+
 from app.storage.embedded import EmbeddedRedis
 from tests.support.api_calls import BEARER, TOKEN, Accounts
 from tests.support.gateway import GatewayProcess, Reply
@@ -80,3 +82,15 @@ def open_world(folder: Path, **environ: str) -> Iterator[World]:
         finally:
             world.provider.close()
             gateway.stop()
+
+
+@pytest.fixture(scope="module")
+def whole_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with open_world(tmp_path_factory.mktemp("redis")) as world:
+        yield world
+
+
+@pytest.fixture
+def world(whole_world: World) -> Iterator[World]:
+    yield whole_world
+    whole_world.clear()
