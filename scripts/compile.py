@@ -110,6 +110,7 @@ app/storage/keys/parts/rows.py
 app/storage/keys/parts/texts.py
 app/storage/keys/parts/untils.py
 app/storage/keys/pool.py
+app/storage/keys/pools.py
 app/storage/secrets.py
 app/storage/statistics/envelopes.py
 app/telemetry/log_sink.py
@@ -160,7 +161,6 @@ app/wire/usage/text.py
 LEFT_OUT = {
     "app/core/errors.py": "an exception or none; a call that goes well makes one at most, for a timer",
     "app/storage/limits/channels.py": "a comparison for channels without limits; for others see slots.py",
-    "app/storage/keys/pools.py": "one look-up in a dictionary",
     "app/storage/limits/leases.py": "the bookkeeping of slots.py",
     "app/storage/limits/minutes.py": "attempts with a limit only; see slots.py",
     "app/storage/limits/places.py": "room for calls with a limit; see slots.py",

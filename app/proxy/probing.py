@@ -120,12 +120,16 @@ class _OneChoice:
         self._probe = probe
         self._settings = snapshot.settings
         self._prices = snapshot.prices
+        self._is_asked = False
         self.first_content_s = 0.0
         """By time.monotonic(); 0: nothing useful has come."""
 
-    def channels(self) -> list[Candidate]:
+    def next_channel(self) -> Candidate | None:
+        if self._is_asked:
+            return None
+        self._is_asked = True
         channel, model = self._probe.channel, self._probe.model
-        return [Candidate(channel, upstream_model(channel, model), (model,))]
+        return Candidate(channel, upstream_model(channel, model), (model,))
 
     def keys(self, candidate: Candidate) -> Callable[[], KeyTurn | None]:
         turns = [KeyTurn(self._probe.key)]

@@ -47,7 +47,11 @@ _UNVERSIONED: Final[dict[str, str]] = {}
 
 class ApiDoor:
     def __init__(self, gateway: Gateway, otherwise: WsgiApp) -> None:
-        self._gateway = gateway
+        self._catalog = gateway.catalog
+        self._engine = gateway.engine
+        self._choosing = gateway.choosing
+        self._bodies = gateway.bodies
+        self._cors = gateway.config.cors
         self._otherwise = otherwise
         self._tokens = AccessTokens(gateway.config.auth_keys)
         self._answers = TokenAnswers(gateway)
@@ -56,7 +60,7 @@ class ApiDoor:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         target = raw_target(environ)
         asked = _asked(environ, target)
-        snapshot = self._gateway.catalog.snapshot
+        snapshot = self._catalog.snapshot
         if asked is None or not (snapshot.channels or (_asks_websocket(environ) and not asked.is_realtime)):
             return self._otherwise(environ, start_response)
         return self._answer(environ, start_response, snapshot, asked, target, None)
@@ -83,14 +87,13 @@ class ApiDoor:
     ) -> Iterable[bytes]:
         request_id: str = environ["gateway.request_id"]
         headers = raw_headers(environ)
-        config = self._gateway.config
-        if environ["REQUEST_METHOD"] == "OPTIONS" and config.cors and cors.is_preflight(headers):
+        if environ["REQUEST_METHOD"] == "OPTIONS" and self._cors and cors.is_preflight(headers):
             start_response("204 No Content", [*cors.preflight_headers(headers), *_ids([], request_id)])
             return []
         told: Headers = []
         body: Iterable[bytes]
         inbound = inbound_of(environ, headers, environ["gateway.trace"])
-        keep_bodies(self._gateway.bodies, inbound, target, snapshot)
+        keep_bodies(self._bodies, inbound, target, snapshot)
         try:
             served = self._served(environ, inbound, snapshot, asked, target, mapping)
         except GatewayError as error:
@@ -112,7 +115,7 @@ class ApiDoor:
         if snapshot.settings.route_headers:
             fields += told
         fields += _ids(fields, request_id)
-        if config.cors and "HTTP_ORIGIN" in environ:
+        if self._cors and "HTTP_ORIGIN" in environ:
             cors.add_access(fields)
         start_response(status, fields)
         return passed_on(inbound, status, fields, body)
@@ -140,28 +143,19 @@ class ApiDoor:
                 check_mapping(token, mapping, only.id)
             reply = self._local(snapshot, asked, query, only, token)
             if reply is not None:
-                ended(self._gateway.engine.calls, inbound, asked, token, 200, "")
+                ended(self._engine.calls, inbound, asked, token, 200, "")
                 return Served(reply, "", 0, "")
         except GatewayError as error:
             if isinstance(error, ApiError) and error.token is not None:
                 token = error.token
-            ended(self._gateway.engine.calls, inbound, asked, token, error.status, error.code)
+            ended(self._engine.calls, inbound, asked, token, error.status, error.code)
             raise
         query, headers = query_without_key(query), without_credentials(inbound.headers)
         if asked.counts_tokens and asked.method == "POST":
-            reply = count_tokens(self._gateway.engine, inbound, asked, query, headers, snapshot, token)
+            reply = count_tokens(self._engine, inbound, asked, query, headers, snapshot, token)
             return Served(reply, "", 0, "")
-        may, may_not = reach_of(token) if only is None else (frozenset((only.id,)), None)
-        return ask(
-            self._gateway.engine,
-            inbound,
-            asked,
-            query,
-            headers,
-            snapshot,
-            lambda request: self._gateway.choosing.choices(request, snapshot, may, may_not),
-            token,
-        )
+        reach = reach_of(token) if only is None else (frozenset((only.id,)), None)
+        return ask(self._engine, inbound, asked, query, headers, snapshot, self._choosing, reach, token)
 
     def _local(
         self, snapshot: Snapshot, asked: Asked, query: str, only: Channel | None, token: AccessToken

@@ -120,8 +120,7 @@ def describe_as_text(event: RequestEvent) -> bytes:
         first_byte, event.duration_ms,
     )  # fmt: skip
     if event.api is not None:
-        told = [f" {name}={_word(value)}" for name, value in _of_channels(event.api).items() if value]
-        line = line[:-1] + "".join(told) + "\n"
+        line = line[:-1] + _channels_as_text(event.api)
     return line.encode("utf-8", "backslashreplace")
 
 
@@ -137,6 +136,22 @@ def _of_channels(api: ApiUse) -> dict[str, str]:
         "upstream_model": api.upstream_model,
         "outcome": api.outcome,
     }
+
+
+def _channels_as_text(api: ApiUse) -> str:
+    """The same as words, to the end of the line; what is empty is left out."""
+    told = " token=" + _word(api.token) if api.token else ""
+    if api.channel:
+        told += " channel=" + _word(api.channel)
+        if api.key_hint:
+            told += " key_hint=" + _word(api.key_hint)
+        if api.model:
+            told += " model=" + _word(api.model)
+        if api.upstream_model:
+            told += " upstream_model=" + _word(api.upstream_model)
+        if api.outcome:
+            told += " outcome=" + _word(api.outcome)
+    return told + "\n"
 
 
 @lru_cache(maxsize=1024)

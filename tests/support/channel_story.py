@@ -134,12 +134,17 @@ class Story:
     def channels_in_order(self) -> Iterable[Candidate]:
         return [Candidate(channel, channel.models[0].upstream_name) for channel in self.channels.values()]
 
-    def choices(self, request: ApiRequest) -> Any:
+    def choices(
+        self, request: ApiRequest, snapshot: Snapshot, only: frozenset[str] | None, without: frozenset[str] | None
+    ) -> Any:
         story = self
 
         class Fixed:
-            def channels(self) -> Iterable[Candidate]:
-                return story.channels_in_order()
+            def __init__(self) -> None:
+                self._left = iter(story.channels_in_order())
+
+            def next_channel(self) -> Candidate | None:
+                return next(self._left, None)
 
             def keys(self, candidate: Candidate) -> Callable[[], KeyTurn | None]:
                 left = iter([KeyTurn(Key(key, key)) for key in story.accounts[candidate.channel.name]])
@@ -186,7 +191,7 @@ class Story:
         reader = RequestInput(self.client, len(body), expects_continue=False)
         inbound = Inbound("id", method, fields, "", reader, False, "192.0.2.1", None, "", None, self.client.sock)
         token = AccessToken(self.caller, f"name of {self.caller}")
-        return api_calls.ask(self.room.engine, inbound, asked, "", fields, self.snapshot, self.choices, token)
+        return api_calls.ask(self.room.engine, inbound, asked, "", fields, self.snapshot, self, (None, None), token)
 
     def close(self) -> None:
         self.client.close()

@@ -99,7 +99,8 @@ class ChoosingProcess:
     def call(self, conversation: str = "", *, gives: Iterable[str] = (), **more: Any) -> str:
         """Channel and key of the first attempt, which is answered."""
         choices = self.choices(conversation, **more)
-        candidate = next(iter(choices.channels()))
+        candidate = choices.next_channel()
+        assert candidate is not None
         turn = choices.keys(candidate)()
         assert turn is not None
         tried = Try(candidate, candidate.channel.urls[0], turn)

@@ -8,6 +8,8 @@ from app.core.model import AccessToken, Mapping, Snapshot
 from app.core.patterns import fits
 from app.wire.dialects.asked import Asked
 
+Reach = tuple[frozenset[str] | None, frozenset[str] | None]
+"""The ids of the channels that may serve a call, None for all, and of those that may not, None for none."""
 MAX_SHOWN = 200
 """Characters of a model's name in an error."""
 
@@ -47,8 +49,8 @@ def check_model(token: AccessToken, model: str) -> None:
         raise ApiError(403, "model_not_allowed", f"{text}; /v1/models lists those that it opens", is_final=True)
 
 
-def reach_of(token: AccessToken) -> tuple[frozenset[str] | None, frozenset[str] | None]:
-    """The ids of the channels that the token opens, None for all, and of those that it does not."""
+def reach_of(token: AccessToken) -> Reach:
+    """The channels that the token opens."""
     if token.routes_mode == "allow":
         return token.channels, None
     return None, token.channels if token.routes_mode == "deny" else None

@@ -7,7 +7,7 @@ Nothing reaches the client before an answer is known to be good; what becomes of
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
@@ -108,8 +108,8 @@ class Failed:
 class Choices(Protocol):
     """Who may be tried for one call, the best first. Each answer is at hand."""
 
-    def channels(self) -> Iterable[Candidate]:
-        """Each channel once."""
+    def next_channel(self) -> Candidate | None:
+        """Each channel once; None when there is no other."""
 
     def keys(self, candidate: Candidate) -> Callable[[], Turn | None]:
         """Gives the channel's next key that this call has not had; None when there is none, or no room for it."""
@@ -161,7 +161,7 @@ class Attempts:
     def run(self, forwarded_fields: str) -> Chosen | None:
         """The first good answer; None when nobody gave one. Raises what reading the request's body raised."""
         failover = self._failover
-        for candidate in self.choices.channels():
+        while (candidate := self.choices.next_channel()) is not None:
             self._call.bound(candidate.channel.limits.total_timeout)
             if self._is_over or not self._has_room(candidate):
                 continue

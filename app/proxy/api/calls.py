@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from app.client_gone import CallEnded
-from app.core.callers.permissions import check_call
+from app.core.callers.permissions import Reach, check_call
 from app.core.errors import ApiError, UpstreamFault
 from app.core.failures import Failure
 from app.core.judging.outcome import GOOD, Blame, Facts, Flaw, Outcome, Verdict, judge
@@ -54,8 +54,13 @@ class CallChoices(Choices, Protocol):
         """Its answer, which goes to the client, holds ids that it alone knows. Waits for nobody."""
 
 
-Choose = Callable[[ApiRequest], CallChoices]
-"""Who may be tried for a request. Raises ApiError when nobody may."""
+class Chooser(Protocol):
+    """Knows who may be tried."""
+
+    def choices(
+        self, request: ApiRequest, snapshot: Snapshot, only: frozenset[str] | None, without: frozenset[str] | None
+    ) -> CallChoices:
+        """For one request; `only`, `without`: see Reach. Raises ApiError when nobody may be tried."""
 
 
 def ask(
@@ -65,12 +70,13 @@ def ask(
     query: str,
     fields: Headers,
     snapshot: Snapshot,
-    choose: Choose,
+    chooser: Chooser,
+    reach: Reach,
     token: AccessToken,
 ) -> Served:
     """The best answer that the channels give. `query` and `fields` are without the caller's credentials.
 
-    `token`: the one that was shown.
+    `reach`: the channels that may serve it; `token`: the one that was shown.
 
     Raises GatewayError before anything was sent to the client, or ClientGone.
     """
@@ -84,20 +90,26 @@ def ask(
         break_off(call, error)
     told.tell_request(call, request)
     if is_patient(request, settings):
-        act = partial(_served, engine, call, request, snapshot, choose, token)
+        act = partial(_served, engine, call, request, snapshot, chooser, reach, token)
         return patiently(act, call, request, settings.keepalive_comment_s)
-    return _served(engine, call, request, snapshot, choose, token)
+    return _served(engine, call, request, snapshot, chooser, reach, token)
 
 
 def _served(
-    engine: Engine, call: Call, request: ApiRequest, snapshot: Snapshot, choose: Choose, token: AccessToken
+    engine: Engine,
+    call: Call,
+    request: ApiRequest,
+    snapshot: Snapshot,
+    chooser: Chooser,
+    reach: Reach,
+    token: AccessToken,
 ) -> Served:
     attempts: Attempts | None = None
     try:
         call.watch_client()
         _admit(engine, call, token, request, snapshot)
         repeated = Repeated(engine.calls.failed, request)
-        choices = choose(request)
+        choices = chooser.choices(request, snapshot, reach[0], reach[1])
         call.asking = attempts = Attempts(call, request, choices, snapshot, engine.transport, repeated.times)
         chosen = attempts.run(engine.forwarded_fields)
     except BaseException as error:  # as above

@@ -165,6 +165,8 @@ class ChannelChoices:
         self._wait_s = 0.0
         """How long it may wait for room in a channel."""
         self._has_taken = False
+        self._waiting_for_room: Iterator[Candidate] | None = None
+        """Those that are full, when all others have been tried."""
         self._first = turns.next(now_ms())
         if self._first is None and not self._waiting(0.0):
             raise self.refused()
@@ -184,13 +186,15 @@ class ChannelChoices:
     def back_s(self) -> int | None:
         return self._turns.refusal(now_ms()).retry_after_s
 
-    def channels(self) -> Iterator[Candidate]:
-        candidate = self._first
-        while candidate is not None:
-            yield candidate
+    def next_channel(self) -> Candidate | None:
+        candidate, self._first = self._first, None
+        if candidate is None and self._waiting_for_room is None:
             candidate = self._turns.next(now_ms())
-        if not self._has_taken:
-            yield from self._as_room_comes()
+        if candidate is None and not self._has_taken:
+            if self._waiting_for_room is None:
+                self._waiting_for_room = self._as_room_comes()
+            candidate = next(self._waiting_for_room, None)
+        return candidate
 
     def _as_room_comes(self) -> Iterator[Candidate]:
         """Nobody else can serve: those that are full, again and again for as long as their `queue_timeout`."""

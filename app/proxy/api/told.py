@@ -23,6 +23,8 @@ MAX_PATH: Final = 300
 MAX_NAME: Final = 200
 """Of models, as callers ask for them."""
 MAX_REASON: Final = 300
+_OK: Final = Outcome.OK.value
+"""Looked up once: that costs as much as all else that is told of a good attempt."""
 
 
 def begun(calls: Calls, inbound: Inbound, asked: Asked, token: AccessToken | None) -> Call:
@@ -56,7 +58,7 @@ def tell_request(call: Call, request: ApiRequest) -> None:
 
 def tell_chosen(call: Call, attempts: Attempts, chosen: Chosen) -> None:
     """The client is about to get its answer."""
-    _tell_last(call, chosen.of, Outcome.OK)
+    _tell_last(call, chosen.of, _OK)
     use = _use_of(call)
     if chosen.observer is not None and chosen.observer.is_useful:
         use.first_content_ms = call.ms_until(time.monotonic())
@@ -68,7 +70,7 @@ def tell_chosen(call: Call, attempts: Attempts, chosen: Chosen) -> None:
 def tell_failed(call: Call, attempts: Attempts, seen: Failed) -> None:
     """Nobody gave a good answer; the client gets that of `seen`, or words of ours about it."""
     last = attempts.failed[-1]
-    _tell_last(call, last.of, last.verdict.outcome)
+    _tell_last(call, last.of, last.verdict.outcome.value)
     if last.of.first_byte_s:
         call.answered(last.status, last.of.first_byte_s)
     use = _use_of(call)
@@ -98,7 +100,7 @@ def tell_so_far(call: Call, attempts: Attempts) -> None:
     current, failed = attempts.current, attempts.failed
     if current is None and not failed:
         return
-    _tell_last(call, current or failed[-1].of, None)
+    _tell_last(call, current or failed[-1].of, "")
     before = failed if current is not None else failed[:-1]
     call.attempts = len(before) + 1
     _use_of(call).failed = [_told(call, one) for one in before]
@@ -111,14 +113,14 @@ def tell_end(call: Call, outcome: Outcome, text: str) -> None:
     use.reason = text[:MAX_REASON]
 
 
-def _tell_last(call: Call, of: Try, outcome: Outcome | None) -> None:
-    """`outcome` None: how it ended is what the call's status says."""
+def _tell_last(call: Call, of: Try, outcome: str) -> None:
+    """`outcome`: its label; empty: how it ended is what the call's status says."""
     use = _use_of(call)
     candidate = of.candidate
     use.channel_id, use.channel = candidate.channel.id, candidate.channel.name
     use.key_id, use.key_hint = of.key.id, of.key.hint
     use.upstream_model = candidate.upstream_model
-    use.outcome = outcome.value if outcome is not None else ""
+    use.outcome = outcome
 
 
 def _told(call: Call, failed: Failed) -> FailedAttempt:

@@ -6,7 +6,7 @@ It is State: all processes know of it within about a second (`keeper.py`), and n
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from app.core.model import Channel
 from app.core.money.periods import Edges, edges_of
@@ -29,12 +29,15 @@ class Unpriced:
         """Of the prices that lacked one."""
 
 
-class Batch(NamedTuple):
+class Batch:
     """What is to be stored, once."""
 
-    costs: dict[tuple[int, str], int]
-    """Nano-dollars by the begin of the day, in ms, and channel."""
-    unpriced: dict[str, Unpriced]
+    __slots__ = ("costs", "unpriced")
+
+    def __init__(self) -> None:
+        self.costs: dict[tuple[int, str], int] = {}
+        """Nano-dollars by the begin of the day, in ms, and channel."""
+        self.unpriced: dict[str, Unpriced] = {}
 
 
 class Costs:
@@ -47,7 +50,7 @@ class Costs:
         """Tells the keeper of the first thing to store."""
         self._lock: Any = unpatched("_thread", "allocate_lock")()
         """Never held while waiting, so it is the system's: that costs a tenth of gevent's."""
-        self._pending = Batch({}, {})
+        self._pending = Batch()
         self._spent: dict[str, int] = {}
         """By channel, in the day that is known; of all processes, as far as they have told."""
         self._edges: Edges | None = None
@@ -64,9 +67,9 @@ class Costs:
                 self._spent[channel_id] = self._spent.get(channel_id, 0) + nano
             else:  # it took until after midnight
                 begin_ms = edges_of(self.time_zone, began_ms).days[1]
-            is_first = not self._pending.costs
-            of = begin_ms, channel_id
-            self._pending.costs[of] = self._pending.costs.get(of, 0) + nano
+            costs, of = self._pending.costs, (begin_ms, channel_id)
+            is_first = not costs
+            costs[of] = costs.get(of, 0) + nano
         if is_first:
             self.wake()
 
@@ -99,7 +102,7 @@ class Costs:
     def take(self) -> Batch:
         """What is to be stored; it is no more to be told."""
         with self._lock:
-            batch, self._pending = self._pending, Batch({}, {})
+            batch, self._pending = self._pending, Batch()
             return batch
 
     def day_of(self, now_ms: int) -> int:

@@ -82,7 +82,7 @@ class CostsKeeper:
             if batch.costs or batch.unpriced:
                 self._in_flight = batch
                 self._number += 1
-        batch = self._in_flight or Batch({}, {})
+        batch = self._in_flight or Batch()
         sums = self._sums(batch)
         if not sums and self._in_flight is None:
             return

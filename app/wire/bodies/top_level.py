@@ -26,12 +26,12 @@ _SIMPLE = re.compile(
     rb'("[^"\\]*+"|true|false|null|-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][-+]?[0-9]++)?+)[ \t\r\n]*+[,}]'
 )
 """What most members are, with what follows them: at once."""
-_MODEL = re.compile(rb'"model"[ \t\r\n]*+:[ \t\r\n]*+("[^"\\]++")')
 _STRING = re.compile(rb'"[^"\\]*+"')
 _SCALAR = re.compile(rb'[^ \t\r\n,"{}\[\]:]*+')
 _SCALARS = re.compile(rb"true|false|null|NaN|-?Infinity|-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][-+]?[0-9]++)?+")
 _PASSED = re.compile(rb'[^"{}\[\]]*+(?:"[^"\\]{0,100}+"[^"{}\[\]]*+)*+')
 """Inside a nested value: what neither opens nor closes one, and short strings. A long string is found quicker."""
+_MODEL: Final = b'"model"'
 _QUOTE: Final = 34
 _BACKSLASH: Final = 92
 _CLOSES: Final = {123: 125, 91: 93}
@@ -115,7 +115,9 @@ class TopLevel(Members):
 
     def _read_whole(self, data: bytes) -> bool:
         """Reads a short object that has come whole. False, and nothing is read, where that takes a closer look."""
-        if self._at or data[-1:] != b"}" or b"\\u" in data:  # an escape may stand for a letter of a name
+        if self._at or data[-1:] != b"}":
+            return False
+        if b"\\" in data and b"\\u" in data:  # an escape may stand for a letter of a name
             return False
         try:
             found = orjson.loads(data)
@@ -135,12 +137,16 @@ class TopLevel(Members):
                 return False
             self.is_stream = found["stream"] is True
         if "model" in found:
-            written = _MODEL.search(data)
-            if written is None or data.count(b'"model"') != 1:
+            model, named = found["model"], data.find(_MODEL)
+            if type(model) is not str or not model or data.find(_MODEL, named + 1) >= 0:
+                return False
+            start = data.find(b'"', named + len(_MODEL))
+            end = data.find(b'"', start + 1) + 1
+            if data.find(b"\\", start, end) >= 0:
                 return False
             self.has_model = True
-            self.model = found["model"]
-            self.model_start, self.model_end = self._offset + written.start(1), self._offset + written.end(1)
+            self.model = model
+            self.model_start, self.model_end = self._offset + start, self._offset + end
         self.values.update(values)
         self.is_begun = True
         self.begin_at = self._offset + data.find(b"{") + 1

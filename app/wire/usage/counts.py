@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 _MOST: Final = 1 << 53
 """No count is greater: what JSON's readers agree on."""
@@ -11,18 +11,30 @@ Other = dict[str, int | float | str]
 """What six counts cannot hold, by the names of `core.usage.Usage.other`."""
 
 
-class Counts(NamedTuple):
-    """In tokens; None where nothing was told."""
+class Counts:
+    """In tokens; None where nothing was told. No NamedTuple: a compiled class is made in a quarter of the time."""
 
-    input: int | None
-    """Without what was read from a cache or written to it."""
-    cached: int | None
-    cache_write_5m: int | None
-    cache_write_1h: int | None
-    output: int | None
-    """Without `reasoning`."""
-    reasoning: int | None
-    other: Other
+    __slots__ = ("cache_write_1h", "cache_write_5m", "cached", "input", "other", "output", "reasoning")
+
+    def __init__(
+        self,
+        input: int | None,
+        cached: int | None,
+        cache_write_5m: int | None,
+        cache_write_1h: int | None,
+        output: int | None,
+        reasoning: int | None,
+        other: Other,
+    ) -> None:
+        self.input = input
+        """Without what was read from a cache or written to it."""
+        self.cached = cached
+        self.cache_write_5m = cache_write_5m
+        self.cache_write_1h = cache_write_1h
+        self.output = output
+        """Without `reasoning`."""
+        self.reasoning = reasoning
+        self.other = other
 
 
 NOTHING: Final = 0

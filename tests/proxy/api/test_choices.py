@@ -70,12 +70,12 @@ class Room:
     def all_turns(self, **settings: Any) -> list[KeyTurn]:
         """What a call is given that asks for one key after the other."""
         choices = self.choices(**settings)
-        return [turn for one in choices.channels() for turn in iter(choices.keys(one), None)]
+        return [turn for one in iter(choices.next_channel, None) for turn in iter(choices.keys(one), None)]
 
     def first_turn(self) -> list[KeyTurn]:
         """What a call is given first, if anything."""
         choices = self.choices()
-        return [turn for one in choices.channels() if (turn := choices.keys(one)()) is not None][:1]
+        return [turn for one in iter(choices.next_channel, None) if (turn := choices.keys(one)()) is not None][:1]
 
     def tried(self, **settings: Any) -> list[str]:
         """The ids of the keys that a call would try."""
@@ -125,7 +125,9 @@ def test_a_channel_that_is_full_is_left_for_another_and_room_is_given_back() -> 
     """Of one attempt at once the second is refused until the first has ended; then nobody can tell for how long."""
     room = Room(max_concurrency=1)
     first = room.choices()
-    turn = next(iter(first.keys(one) for one in first.channels()))()
+    candidate = first.next_channel()
+    assert candidate is not None
+    turn = first.keys(candidate)()
     assert turn is not None
     with pytest.raises(ApiError) as refused:
         room.tried()

@@ -63,8 +63,8 @@ def watch_blames(story: Story) -> list[Blame]:
     blames: list[Blame] = []
     choices = story.choices
 
-    def watched(request: Any) -> Any:
-        made = choices(request)
+    def watched(*asked: Any) -> Any:
+        made = choices(*asked)
         note = made.note
 
         def noted(tried: Try, verdict: Verdict, status: int, usage: Usage) -> Any:
@@ -225,8 +225,8 @@ def test_a_429_without_a_time_gets_one(tell: Tell, back_s: int | None, told: tup
     story = tell({"a": {"k1": [fails(429)]}})
     choices = story.choices
 
-    def known(request: Any) -> Any:
-        made = choices(request)
+    def known(*asked: Any) -> Any:
+        made = choices(*asked)
         made.back_s = lambda: back_s
         return made
 

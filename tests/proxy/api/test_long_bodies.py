@@ -41,7 +41,8 @@ def ask(story: Story, body: bytes, *, chunked: bool = False, path: str = "/v1/ch
     assert asked is not None
     reader = RequestInput(story.client, CHUNKED if chunked else len(body), expects_continue=False)
     inbound = Inbound("id", "POST", fields, "", reader, False, "192.0.2.1", None, "", None, story.client.sock)
-    return api_calls.ask(story.room.engine, inbound, asked, "", fields, story.snapshot, story.choices, ANONYMOUS)
+    everybody = None, None
+    return api_calls.ask(story.room.engine, inbound, asked, "", fields, story.snapshot, story, everybody, ANONYMOUS)
 
 
 def send(end: Any, data: bytes) -> None:

@@ -16,6 +16,8 @@ TEXTS = (
     '"finish_reason":"stop"', '"usage":{"prompt_tokens":9}', "event: error", "data: x", "\U0001f600", "\x7f", "\t",
 )  # fmt: skip
 
+COUNTS = ("input", "cached", "cache_write_5m", "cache_write_1h", "output", "reasoning", "other")
+
 
 def asked(path: str) -> Asked:
     found = dialect_of("POST", path, {"anthropic-version": ""} if path == "/v1/messages" else {})
@@ -57,7 +59,8 @@ def seen_of(path: str, pieces: list[bytes]) -> tuple[object, ...]:
     observer.finish()
     assert observer.meter is not None
     told = observer.meter.told()
-    known = told.counts, told.has_output, told.untold_bytes, told.is_whole
+    counts = told.counts and [getattr(told.counts, name) for name in COUNTS]
+    known = counts, told.has_output, told.untold_bytes, told.is_whole
     return known, observer.is_ended, observer.error, observer.is_useful, observer.is_malformed
 
 
