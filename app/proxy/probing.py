@@ -6,7 +6,7 @@ It is none of a client's, so no statistics count it and no limit of the channel 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Final, NamedTuple
 
 from app.core.channels.keys import Key, KeyState
@@ -121,6 +121,7 @@ class _OneChoice:
         self._settings = snapshot.settings
         self._prices = snapshot.prices
         self._is_asked = False
+        self._key: Key | None = probe.key
         self.first_content_s = 0.0
         """By time.monotonic(); 0: nothing useful has come."""
 
@@ -131,9 +132,9 @@ class _OneChoice:
         channel, model = self._probe.channel, self._probe.model
         return Candidate(channel, upstream_model(channel, model), (model,))
 
-    def keys(self, candidate: Candidate) -> Callable[[], KeyTurn | None]:
-        turns = [KeyTurn(self._probe.key)]
-        return lambda: turns.pop() if turns else None
+    def next_key(self) -> KeyTurn | None:
+        key, self._key = self._key, None
+        return KeyTurn(key) if key is not None else None
 
     def urls(self, candidate: Candidate) -> list[ChannelUrl]:
         """The one that calls would try first, though all rest."""

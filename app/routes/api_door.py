@@ -34,7 +34,7 @@ from app.routes.token_count import count_tokens
 from app.routes.wsgi_environ import Environ, StartResponse, WsgiApp, raw_headers, raw_target
 from app.wire.browsers import confine, is_from_browser
 from app.wire.dialects.asked import OPENAI, Asked, dialect_of
-from app.wire.dialects.credentials import credentials, query_without_key, without_credentials
+from app.wire.dialects.credentials import credentials, query_without_key, without_own
 from app.wire.http.headers import Headers, find, lower
 
 OWN_USAGE: Final = "/v1/dashboard/usage"
@@ -150,7 +150,7 @@ class ApiDoor:
                 token = error.token
             ended(self._engine.calls, inbound, asked, token, error.status, error.code)
             raise
-        query, headers = query_without_key(query), without_credentials(inbound.headers)
+        query, headers = query_without_key(query), without_own(inbound.headers)
         if asked.counts_tokens and asked.method == "POST":
             reply = count_tokens(self._engine, inbound, asked, query, headers, snapshot, token)
             return Served(reply, "", 0, "")

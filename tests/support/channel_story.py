@@ -144,11 +144,14 @@ class Story:
                 self._left = iter(story.channels_in_order())
 
             def next_channel(self) -> Candidate | None:
-                return next(self._left, None)
+                candidate = next(self._left, None)
+                if candidate is not None:
+                    self._keys = iter(story.accounts[candidate.channel.name])
+                return candidate
 
-            def keys(self, candidate: Candidate) -> Callable[[], KeyTurn | None]:
-                left = iter([KeyTurn(Key(key, key)) for key in story.accounts[candidate.channel.name]])
-                return lambda: next(left, None)
+            def next_key(self) -> KeyTurn | None:
+                key = next(self._keys, None)
+                return None if key is None else KeyTurn(Key(key, key))
 
             def urls(self, candidate: Candidate) -> list[ChannelUrl]:
                 return list(candidate.channel.urls)

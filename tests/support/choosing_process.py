@@ -101,7 +101,7 @@ class ChoosingProcess:
         choices = self.choices(conversation, **more)
         candidate = choices.next_channel()
         assert candidate is not None
-        turn = choices.keys(candidate)()
+        turn = choices.next_key()
         assert turn is not None
         tried = Try(candidate, candidate.channel.urls[0], turn)
         choices.chose(tried, 5.0)

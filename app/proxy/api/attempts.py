@@ -7,7 +7,6 @@ Nothing reaches the client before an answer is known to be good; what becomes of
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
@@ -111,8 +110,8 @@ class Choices(Protocol):
     def next_channel(self) -> Candidate | None:
         """Each channel once; None when there is no other."""
 
-    def keys(self, candidate: Candidate) -> Callable[[], Turn | None]:
-        """Gives the channel's next key that this call has not had; None when there is none, or no room for it."""
+    def next_key(self) -> Turn | None:
+        """Of the latest channel: the next that this call has not had; None when there is none, or no room for it."""
 
     def urls(self, candidate: Candidate) -> list[ChannelUrl]:
         """Those that may be tried, the best first."""
@@ -166,8 +165,7 @@ class Attempts:
             if self._is_over or not self._has_room(candidate):
                 continue
             failover.begin_channel()
-            next_key = self.choices.keys(candidate)
-            while failover.may_try_key and not self._is_over and (turn := next_key()) is not None:
+            while failover.may_try_key and not self._is_over and (turn := self.choices.next_key()) is not None:
                 outcome = self._try_urls(candidate, turn, failover, forwarded_fields)
                 if isinstance(outcome, Chosen):
                     return outcome

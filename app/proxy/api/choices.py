@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from random import random
 from typing import Protocol
 
@@ -165,6 +164,9 @@ class ChannelChoices:
         self._wait_s = 0.0
         """How long it may wait for room in a channel."""
         self._has_taken = False
+        self._candidate: Candidate | None = None
+        self._turn: Turn | None = None
+        """Among its keys, once one has been asked for."""
         self._waiting_for_room: Iterator[Candidate] | None = None
         """Those that are full, when all others have been tried."""
         self._first = turns.next(now_ms())
@@ -194,6 +196,7 @@ class ChannelChoices:
             if self._waiting_for_room is None:
                 self._waiting_for_room = self._as_room_comes()
             candidate = next(self._waiting_for_room, None)
+        self._candidate, self._turn = candidate, None
         return candidate
 
     def _as_room_comes(self) -> Iterator[Candidate]:
@@ -212,18 +215,21 @@ class ChannelChoices:
         """Those that are full, and for which a call that has waited so long waits on."""
         return [one for one in self._turns.refusal(now_ms()).full if one.channel.limits.queue_timeout > waited_s]
 
-    def keys(self, candidate: Candidate) -> Callable[[], KeyTurn | None]:
-        channel, models = candidate.channel, candidate.models
-        pool = self._choosing.pools.of(channel.id)
-        if self._turns.falls_back and not pool.keys(models).fit:
-            self._has_taken = True
-            key = pool.first_back(models)
-            return partial(next, iter([KeyTurn(key)] if key is not None else []), None)
-        first = self._bond.first_key(candidate, channel.key_strategy, pool)
-        turn = pool.turn(channel.key_strategy, models, first)
-        return partial(self._next_with_room, channel, turn) if is_limited(candidate) else partial(self._next, turn)
-
-    def _next(self, turn: Turn) -> KeyTurn | None:
+    def next_key(self) -> KeyTurn | None:
+        candidate, turn = self._candidate, self._turn
+        if candidate is None:
+            return None
+        if turn is None:
+            channel, models = candidate.channel, candidate.models
+            pool = self._choosing.pools.of(channel.id)
+            if self._turns.falls_back and not pool.keys(models).fit:
+                self._has_taken, self._candidate = True, None
+                back = pool.first_back(models)
+                return KeyTurn(back) if back is not None else None
+            first = self._bond.first_key(candidate, channel.key_strategy, pool)
+            turn = self._turn = pool.turn(channel.key_strategy, models, first)
+        if is_limited(candidate):
+            return self._next_with_room(candidate.channel, turn)
         key = turn.next()
         if key is None:
             return None

@@ -55,7 +55,7 @@ class ApiRequest:
         is_coded: bool = False,
         caller: str = "",
     ) -> None:
-        """`query` and `fields` without the caller's credentials; `query` without its `?`."""
+        """`query` and `fields` without what is the caller's own (`wire.dialects.credentials`); `query` has no `?`."""
         self.inbound = inbound
         self.asked = asked
         self.query = query
@@ -86,7 +86,6 @@ class ApiRequest:
         path = asked.path_for(candidate.upstream_model) if candidate.upstream_model else asked.path
         target = upstream_path(url.upstream.base_path, path, url.exact)
         fields = header_fields.outbound(self.fields, url.upstream.authority, inbound.connection, forwarded_fields)
-        fields = [field for field in fields if lower(field[0]) != "accept-encoding"]
         fields.append(IDENTITY)
         fields = traced(fields, inbound.trace)
         if channel.header_rules:

@@ -28,7 +28,7 @@ from app.routes.api_door import channel_of
 from app.routes.openapi.operation import Body, operation
 from app.storage.catalog.access_tokens import AccessTokenNotFound
 from app.wire.dialects.asked import Asked, dialect_of
-from app.wire.dialects.credentials import credentials, query_without_key, without_credentials
+from app.wire.dialects.credentials import credentials, query_without_key, without_own
 from app.wire.http.headers import Headers, by_name, find
 
 _CALL = Body(
@@ -128,7 +128,7 @@ def _token(gateway: Gateway, token_id: str, fields: Headers, query: str, snapsho
 
 def _read(snapshot: Snapshot, asked: Asked, fields: Headers, body: bytes, query: str, token: AccessToken) -> ApiRequest:
     """As the call would be read. Raises ApiError as it would be refused."""
-    fields, query = without_credentials(fields), query_without_key(query)
+    fields, query = without_own(fields), query_without_key(query)
     inbound = own_inbound(asked.method, fields, body)
     return read_request(inbound, asked, query, fields, snapshot.settings, token.holder)
 

@@ -32,13 +32,13 @@ TOLD_S = 3600
 SOME = 250
 """Troubles that are read in one step."""
 # KEYS: troubles, version, news, the number of this process's last batch, origin; then those of the sums. ARGV: process,
-# a new mark, number of the batch (0: there is none), how long that is kept, what all are told of the sums, how many
-# troubles; of each its field, what it was, what it becomes (empty: it goes); then of each sum what to do, the number of
-# its key, field, value. Returns for each trouble "ok" or what it really was.
+# a new mark, number of the batch (0: there is none), how long that is kept, what all are told of the sums, the sums as
+# JSON (of each what to do, the number of its key, field, value; in one piece, as many arguments cost much more), and of
+# each trouble its field, what it was, what it becomes (empty: it goes). Returns for each trouble "ok" or what it really
+# was.
 _STORE = """
 local replies, news = {}, {}
-local last = 6 + 3 * tonumber(ARGV[6])
-for i = 7, last, 3 do
+for i = 7, #ARGV, 3 do
     local there = redis.call('HGET', KEYS[1], ARGV[i]) or ''
     if there == ARGV[i + 1] or there == ARGV[i + 2] then
         if ARGV[i + 2] == '' then redis.call('HDEL', KEYS[1], ARGV[i])
@@ -53,20 +53,20 @@ local told = ''
 if (tonumber(redis.call('GET', KEYS[4]) or '0') or 0) < tonumber(ARGV[3]) then
     told = ARGV[5]
     redis.call('SET', KEYS[4], ARGV[3], 'EX', ARGV[4])
-    for i = last + 1, #ARGV, 4 do
-        local key = KEYS[tonumber(ARGV[i + 1])]
-        if ARGV[i] == 'add' then redis.call('HINCRBY', key, ARGV[i + 2], ARGV[i + 3])
-        elseif ARGV[i] == 'raise' then
-            local there = tonumber(redis.call('HGET', key, ARGV[i + 2]) or '0') or 0
-            if there < tonumber(ARGV[i + 3]) then redis.call('HSET', key, ARGV[i + 2], ARGV[i + 3]) end
-        elseif ARGV[i] == 'uses' then
-            for id, use in pairs(cjson.decode(ARGV[i + 3])) do
+    for _, sum in ipairs(cjson.decode(ARGV[6])) do
+        local verb, key, field, value = sum[1], KEYS[sum[2]], sum[3], sum[4]
+        if verb == 'add' then redis.call('HINCRBY', key, field, string.format('%.0f', value))
+        elseif verb == 'raise' then
+            local there = tonumber(redis.call('HGET', key, field) or '0') or 0
+            if there < value then redis.call('HSET', key, field, string.format('%.0f', value)) end
+        elseif verb == 'uses' then
+            for id, use in pairs(value) do
                 redis.call('HINCRBY', key, id .. ' requests', string.format('%.0f', use[1]))
                 local there = tonumber(redis.call('HGET', key, id .. ' used') or '0') or 0
                 if there < use[2] then redis.call('HSET', key, id .. ' used', string.format('%.0f', use[2])) end
             end
-        elseif ARGV[i] == 'set' then redis.call('HSET', key, ARGV[i + 2], ARGV[i + 3])
-        else redis.call('EXPIRE', key, ARGV[i + 3]) end
+        elseif verb == 'set' then redis.call('HSET', key, field, value)
+        else redis.call('EXPIRE', key, value) end
     end
 end
 if #news > 0 or told ~= '' then
@@ -136,11 +136,10 @@ class StoredHealth:
         keys += CHANNEL_TOLD + self._process, CHANNEL_HEALTH_ORIGIN
         sums = _Sums(keys, window_ms)
         told = sums.add(batch) if batch is not None else b""
-        mark = uuid4().hex
-        arguments: list[object] = [self._process, mark, number if batch is not None else 0, TOLD_S, told, len(changes)]
+        mark, number = uuid4().hex, number if batch is not None else 0
+        arguments: list[object] = [self._process, mark, number, TOLD_S, told, orjson.dumps(sums.told)]
         for change in changes:
             arguments += change
-        arguments += sums.arguments
         return self._redis.eval(_STORE, len(keys), *keys, *arguments)  # type: ignore[no-any-return, arg-type]
 
     def read(self, slices: Iterable[int]) -> Reading:
@@ -221,7 +220,8 @@ class _Sums:
     """A batch as the script takes it."""
 
     def __init__(self, keys: list[str], window_ms: int) -> None:
-        self.arguments: list[object] = []
+        self.told: list[tuple[str, int, str, object]] = []
+        """Of each what to do, the number of its key, field, value."""
         self._keys = keys
         self._numbers: dict[str, int] = {}
         self._window_s = (window_ms + 2 * SLICE_MS) // 1000
@@ -230,17 +230,19 @@ class _Sums:
         """What all processes are told of it."""
         for (slice, channel_id), tally in batch.tallies.items():
             self._tally(f"{CHANNEL_WINDOW}{slice}", channel_id, tally)
+        for slice in {slice for slice, _ in batch.tallies}:
+            self._do("expire", f"{CHANNEL_WINDOW}{slice}", "", self._window_s)
         for pair, average in batch.averages.items():
-            self._do("set", CHANNEL_FIRST_BYTES, _pair(*pair), orjson.dumps([average.ms, average.samples]))
+            self._do("set", CHANNEL_FIRST_BYTES, _pair(*pair), _json([average.ms, average.samples]))
         for channel_id, uses in batch.uses.items():
-            self._do("uses", CHANNEL_USAGE + channel_id, "", orjson.dumps(uses))
+            self._do("uses", CHANNEL_USAGE + channel_id, "", uses)
         for (channel_id, key_id), (errors, last_error) in batch.key_errors.items():
             self._do("add", CHANNEL_USAGE + channel_id, f"{key_id} errors", errors)
-            self._do("set", CHANNEL_USAGE + channel_id, f"{key_id} error", orjson.dumps(list(last_error)))
+            self._do("set", CHANNEL_USAGE + channel_id, f"{key_id} error", _json(list(last_error)))
         for channel_id, at_ms in batch.last_oks_ms.items():
             self._do("raise", CHANNEL_SEEN, f"{channel_id} ok", at_ms)
         for channel_id, error in batch.last_errors.items():
-            self._do("set", CHANNEL_SEEN, f"{channel_id} error", orjson.dumps(list(error)))
+            self._do("set", CHANNEL_SEEN, f"{channel_id} error", _json(list(error)))
         tallies = [(slice, id, tally.good, tally.bad) for (slice, id), tally in batch.tallies.items()]
         averages = [(*pair, average.ms, average.samples) for pair, average in batch.averages.items()]
         return orjson.dumps([tallies, averages])
@@ -250,19 +252,18 @@ class _Sums:
             self._do("add", key, channel_id, tally.good)
         if tally.bad:
             self._do("add", key, f"{channel_id} !", tally.bad)
-        self._do("expire", key, "", self._window_s)
 
     def _do(self, verb: str, key: str, field: str, value: object) -> None:
         number = self._numbers.get(key)
         if number is None:
             self._keys.append(key)
             number = self._numbers[key] = len(self._keys)
-        self.arguments += verb, number, field, value
+        self.told.append((verb, number, field, value))
 
 
 def field_of(channel_id: str, name: str) -> str:
     """Under which the trouble of a subject is stored."""
-    return orjson.dumps([channel_id, name]).decode()
+    return _json([channel_id, name])
 
 
 def parse_news(message: bytes) -> News:
@@ -279,7 +280,11 @@ def _version(found: Sequence[Any]) -> tuple[str, int]:
 
 
 def _pair(channel_id: str, url: str) -> str:
-    return orjson.dumps([channel_id, url]).decode()
+    return _json([channel_id, url])
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()
 
 
 def _last_error(stored: bytes | str | None) -> LastError | None:

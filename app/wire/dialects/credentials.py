@@ -11,7 +11,7 @@ from app.wire.http.headers import Headers, lower
 FIELDS: Final = ("authorization", "x-api-key", "x-goog-api-key", "api-key", "x-gateway-token")
 """Where a caller may write one, the first to be looked at first; last comes `key` in the query."""
 _FIELDS: Final = frozenset(FIELDS)
-_LEAVE: Final = _FIELDS | {"cookie"}
+_LEAVE: Final = _FIELDS | {"cookie", "accept-encoding"}
 _BEARER = re.compile(r"bearer[ \t]+([^ \t]+)[ \t]*\Z", re.IGNORECASE)
 
 
@@ -39,8 +39,11 @@ def _in_field(key: str, value: str) -> str:
     return bearer.group(1) if bearer is not None else ""
 
 
-def without_credentials(headers: Headers) -> Headers:
-    """All fields but those in which a credential may stand, any `Authorization` and `Cookie` among them."""
+def without_own(headers: Headers) -> Headers:
+    """What of a caller's fields a channel may get: no credential, nor anything in whose place the gateway says its own.
+
+    So neither `Authorization` nor `Cookie` whatever is in them, and no `Accept-Encoding`.
+    """
     return [field for field in headers if lower(field[0]) not in _LEAVE]
 
 

@@ -31,7 +31,7 @@ class Story:
         choices = self.process.choices()
         candidate = choices.next_channel()
         assert candidate is not None
-        turn = choices.keys(candidate)()
+        turn = choices.next_key()
         assert turn is not None
         return choices.note(Try(candidate, candidate.channel.urls[0], turn), verdict, 200, usage)
 

@@ -70,12 +70,12 @@ class Room:
     def all_turns(self, **settings: Any) -> list[KeyTurn]:
         """What a call is given that asks for one key after the other."""
         choices = self.choices(**settings)
-        return [turn for one in iter(choices.next_channel, None) for turn in iter(choices.keys(one), None)]
+        return [turn for _ in iter(choices.next_channel, None) for turn in iter(choices.next_key, None)]
 
     def first_turn(self) -> list[KeyTurn]:
         """What a call is given first, if anything."""
         choices = self.choices()
-        return [turn for one in iter(choices.next_channel, None) if (turn := choices.keys(one)()) is not None][:1]
+        return [turn for _ in iter(choices.next_channel, None) if (turn := choices.next_key()) is not None][:1]
 
     def tried(self, **settings: Any) -> list[str]:
         """The ids of the keys that a call would try."""
@@ -125,9 +125,8 @@ def test_a_channel_that_is_full_is_left_for_another_and_room_is_given_back() -> 
     """Of one attempt at once the second is refused until the first has ended; then nobody can tell for how long."""
     room = Room(max_concurrency=1)
     first = room.choices()
-    candidate = first.next_channel()
-    assert candidate is not None
-    turn = first.keys(candidate)()
+    assert first.next_channel() is not None
+    turn = first.next_key()
     assert turn is not None
     with pytest.raises(ApiError) as refused:
         room.tried()

@@ -9,7 +9,7 @@ from app.wire.dialects.credentials import (
     credential_fields,
     credentials,
     query_without_key,
-    without_credentials,
+    without_own,
 )
 
 
@@ -37,13 +37,14 @@ def test_a_callers_credentials_are_found_in_their_order(
     assert credentials(headers, query) == told
 
 
-def test_all_credentials_leave_the_request() -> None:
-    """Any `Authorization` among them; other fields stay as they came."""
+def test_all_that_is_the_callers_own_leaves_the_request() -> None:
+    """Credentials, any `Authorization` among them, and the codings that he reads; other fields stay as they came."""
     headers = [
         ("Host", "x"), ("Authorization", "Basic YTpi"), ("X-API-Key", "a"), ("x-goog-api-key", "b"), ("Api-Key", "c"),
-        ("X-Gateway-Token", "d"), ("x-api-keys", "stays"), ("anthropic-beta", "e"),
+        ("X-Gateway-Token", "d"), ("Cookie", "f"), ("accept-encoding", "gzip"), ("x-api-keys", "stays"),
+        ("anthropic-beta", "e"),
     ]  # fmt: skip
-    assert without_credentials(headers) == [("Host", "x"), ("x-api-keys", "stays"), ("anthropic-beta", "e")]
+    assert without_own(headers) == [("Host", "x"), ("x-api-keys", "stays"), ("anthropic-beta", "e")]
 
 
 @pytest.mark.parametrize(
