@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from app.compiled import COPIES
 from tests.support.environ import clean_environ
 
 ALL = "alembic cryptography.hazmat genai_prices http.cookiejar requests sqlalchemy unittest"
@@ -30,7 +31,8 @@ def test_a_process_imports_what_it_needs_from_the_first_moment(process: str) -> 
     done = subprocess.run(
         [sys.executable, "-c", script], env=clean_environ(), check=True, capture_output=True, text=True
     )
-    assert done.stdout.split() == []
+    looked_for_a_copy = ["hashlib"] if "hashlib" in without and COPIES.is_dir() else []
+    assert done.stdout.split() == looked_for_a_copy
 
 
 def test_gevent_patches_without_reading_what_all_packages_say_of_themselves() -> None:

@@ -39,6 +39,7 @@ from worker.log_writer import LogWriter
 from worker.prices import PriceTableKeeper
 from worker.roll_up import prepare, roll_up
 from worker.said import SaidSettings
+from worker.scheduling import take_long_turns
 from worker.tasks.keeper import TasksKeeper
 from worker.ticker import QUEUE, Ticker
 
@@ -85,6 +86,7 @@ def main() -> int:
     gc.set_threshold(20_000, 10, 10)  # SQLAlchemy comes later, and what imports make stays
     argparse.ArgumentParser(prog="python -m worker", description="Rolls up what the web processes saw.").parse_args()
     take_over_stderr()
+    take_long_turns()
     try:
         config = load_config()
     except ConfigError as error:
