@@ -71,7 +71,7 @@ def streams_of_channels(bench: Bench) -> Section:
         add_channels(routes["mapping"], port, 100, 1000)
         for route in routes.values():
             first_event_ms(route, 50, PATH)
-        for _ in range(max(1, bench.effort.rounds // 2)):
+        for _ in range(bench.effort.rounds):
             for name, route in routes.items():
                 first.setdefault(name, []).extend(first_event_ms(route, 200, PATH))
                 runs.setdefault(name, []).append(read_streams(route, STREAMS, events, 20, PATH))
