@@ -84,7 +84,7 @@ class Tab:
         # A refusal is an answer like any other to us; the browser logs it as an error.
         expected = message.text.startswith("Failed to load resource") and "status of 40" in message.text
         if message.type in ("error", "warning") and not expected:
-            self.complaints.append(message.text)
+            self.complaints.append(f"{message.text} ({message.location.get('url', '')})")
 
     def _asked(self, dialog: Dialog) -> None:
         self.complaints.append(f"dialog: {dialog.message}")

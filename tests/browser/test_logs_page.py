@@ -125,12 +125,12 @@ def test_what_is_filtered_for_stands_in_the_address(open_page: OpenPage, log: Lo
 
 def test_a_name_in_a_row_narrows_the_list_to_it(open_page: OpenPage, log: Log, complaints: list[str]) -> None:
     """Channel, access token or mapping; by the address too, and each is taken away again by its button."""
-    other = called("e" * 32, use={"channel_id": "9", "channel": "other", "token_id": "8", "token": "guests"})
+    other = called("e" * 32, use={"channel_id": "9", "channel": "other", "token_id": "80808", "token": "guests"})
     fill(log, mapped("a" * 32), failover(), other)
     page = open_page("#/logs")
     rows = page.locator(".logs .logs-table tbody tr")
     expect(rows).to_have_count(3)
-    for name, address in (("other", "channel_id=9"), ("guests", "token_id=8"), ("/up", "mapping=%2Fup")):
+    for name, address in (("other", "channel_id=9"), ("guests", "token_id=80808"), ("/up", "mapping=%2Fup")):
         page.get_by_role("link", name=name, exact=True).click()
         expect(rows).to_have_count(1)
         expect(rows).to_contain_text(name)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from app.certificate_files import CertificateFiles
 from app.real_threads import RealThreads, TooLate
 from app.storage.connections import LOG_DATABASE, Redis
 from app.storage.sql.errors import DatabaseAway, DatabaseElsewhere
+from app.unpatched import unpatched
 from app.wire.database_url import DatabaseKind, DatabaseUrl
 
 if TYPE_CHECKING:
@@ -32,20 +32,26 @@ class _Door:
         self.url = url
         self._certificates = certificates
         self._is_worker = is_worker
-        self._opening = threading.Lock()
+        self._opening: Any = unpatched("_thread", "allocate_lock")()
+        """The system's, as real threads ask for it: one of gevent's forgets to wake them."""
         self._engine: Engine | None = None
 
     def _run(self, act: Callable[[Connection], T], *, writes: bool) -> T:
         """In one transaction, which an exception rolls back. Raises DatabaseAway and what `act` raises."""
         from app.storage.sql.troubles import translated
 
-        with translated(self.url), self.engine.connect() as connection:
+        with translated(self.url), self._connection() as connection:
             if writes:
                 from app.storage.sql.opening import WRITES
 
                 connection.execution_options(**{WRITES: True})
             with connection.begin():
                 return act(connection)
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        with self.engine.connect() as connection:
+            yield connection
 
     @property
     def engine(self) -> Engine:
@@ -91,6 +97,7 @@ class Database(_Door):
         super().__init__(url, certificates, is_worker=False)
         self._redis: Any = redis_client
         self._threads = RealThreads(THREADS)
+        self._one_by_one: Any = unpatched("_thread", "allocate_lock")()
 
     def run(self, act: Callable[[Connection], T], *, writes: bool = False) -> T:
         """What `act` returns, in one transaction and in a thread that must not touch anything of gevent's or ours.
@@ -113,6 +120,21 @@ class Database(_Door):
             raise DatabaseAway(f"{self.url.kind.value} did not answer within {PATIENCE_S:g} s") from None
         except FileNotFoundError:
             raise DatabaseElsewhere(self._elsewhere()) from None
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        """Taken and given back by one thread after the other, under a lock of the system's.
+
+        SQLAlchemy has locks of its own around that, which here are gevent's: a real thread that waits for one of those
+        is never woken.
+        """
+        with self._one_by_one:
+            connection = self.engine.connect()
+        try:
+            yield connection
+        finally:
+            with self._one_by_one:
+                connection.close()
 
     def _elsewhere(self) -> str:
         if self.url.kind is DatabaseKind.SQLITE:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,12 +12,37 @@ from sqlalchemy import select, text
 
 from app.certificate_files import CertificateFiles
 from app.storage.connections import LOG_DATABASE, Redis
+from app.storage.embedded import EmbeddedRedis
 from app.storage.sql.database import Database
 from app.storage.sql.errors import DatabaseAway, DatabaseElsewhere
 from app.storage.sql.migrating import bring_up_to_date
 from app.storage.sql.tables import log_state
 from app.wire.database_url import parse_database_url
 from tests.support.databases import sqlite_database
+from tests.support.environ import clean_environ
+
+READERS = """
+from app.unpatched import patch_all, unpatched
+
+patch_all()
+import sys
+import gevent
+from sqlalchemy import event, text
+from app.certificate_files import CertificateFiles
+from app.storage.connections import open_redis
+from app.storage.sql.database import Database
+from app.wire.database_url import sqlite_file
+
+sleep = unpatched("time", "sleep")
+for _ in range(5):
+    database = Database(sqlite_file(sys.argv[1]), CertificateFiles(), open_redis(sys.argv[2]))
+    event.listen(database.engine, "connect", lambda *_: sleep(0.05))
+    readers = [gevent.spawn(database.run, lambda one: one.execute(text("SELECT 1")).scalar()) for _ in range(3)]
+    gevent.joinall(readers, timeout=4)
+    print(*(reader.value for reader in readers))
+    database.close()
+"""
+"""Three at once, each time in a process that has not read yet, as a page asks; to connect takes a moment."""
 
 
 @pytest.fixture
@@ -60,3 +87,12 @@ def test_a_database_that_no_worker_has_prepared_is_away(database: Database, own_
         with pytest.raises(DatabaseAway, match=says) as away:
             nobody.run(lambda one: one.execute(text("SELECT 1")))
         assert "secret" not in str(away.value)
+
+
+def test_first_reads_that_come_at_once_are_answered(
+    database: Database, own_redis: Redis, own_server: EmbeddedRedis
+) -> None:
+    """Under gevent, whose locks wake no real thread: nobody waits for one of those."""
+    asked = [sys.executable, "-c", READERS, database.url.name, own_server.url]
+    told = subprocess.run(asked, env=clean_environ(), capture_output=True, text=True, timeout=40, check=True)
+    assert told.stdout.split() == ["1"] * 15, told.stderr
