@@ -172,6 +172,7 @@ def test_a_budget_is_a_bar_of_what_is_spent(
     complaints: list[str],
 ) -> None:
     """With when its day and month begin anew; what is spent to the end is marked, and whoever goes on is refused."""
+    Log(gateway, redis_client).clear()  # rows that other tests made up may name her id
     usage = {"prompt_tokens": 1_000, "completion_tokens": 200, "total_tokens": 1_200}
     choices = [{"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}]
     upstream.handler = answering(json.dumps({"choices": choices, "usage": usage}).encode(), JSON)
