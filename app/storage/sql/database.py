@@ -33,7 +33,7 @@ class _Door:
         self._certificates = certificates
         self._is_worker = is_worker
         self._opening: Any = unpatched("_thread", "allocate_lock")()
-        """The system's, as real threads ask for it: one of gevent's forgets to wake them."""
+        """The system's, as real threads ask for it: one of gevent's may forget to wake them."""
         self._engine: Engine | None = None
 
     def _run(self, act: Callable[[Connection], T], *, writes: bool) -> T:
@@ -126,7 +126,7 @@ class Database(_Door):
         """Taken and given back by one thread after the other, under a lock of the system's.
 
         SQLAlchemy has locks of its own around that, which here are gevent's: a real thread that waits for one of those
-        is never woken.
+        may never be woken.
         """
         with self._one_by_one:
             connection = self.engine.connect()

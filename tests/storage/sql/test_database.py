@@ -92,7 +92,7 @@ def test_a_database_that_no_worker_has_prepared_is_away(database: Database, own_
 def test_first_reads_that_come_at_once_are_answered(
     database: Database, own_redis: Redis, own_server: EmbeddedRedis
 ) -> None:
-    """Under gevent, whose locks wake no real thread: nobody waits for one of those."""
+    """Under gevent, whose locks may forget to wake a real thread: none waits for one of those."""
     asked = [sys.executable, "-c", READERS, database.url.name, own_server.url]
     told = subprocess.run(asked, env=clean_environ(), capture_output=True, text=True, timeout=40, check=True)
     assert told.stdout.split() == ["1"] * 15, told.stderr
