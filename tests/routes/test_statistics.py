@@ -100,7 +100,7 @@ def test_a_series_has_all_points_of_its_span(calls: Calls) -> None:
     assert point["at_ms"] <= calls.now_ms - 3 * HOUR_MS < point["at_ms"] + HOUR_MS
     assert set(point) == {"at_ms", "requests", "errors", "usage", "cost_usd", "first_byte_ms", "duration_ms"}
     days = calls.ask("/api/series", "bucket=day&tz=Europe/Berlin")["series"]
-    assert [len(one["points"]) for one in days] == [2]
+    assert [1 <= len(one["points"]) <= 2 for one in days] == [True]  # one in the last minutes of a day
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,10 @@ class Database(_Door):
         self._redis: Any = redis_client
         self._threads = RealThreads(THREADS)
         self._one_by_one: Any = unpatched("_thread", "allocate_lock")()
+        self._imports: Any = unpatched("_thread", "allocate_lock")()
+        """Held by whoever does something for the first time, which imports modules: their locks are gevent's, too."""
+        self._ran: set[object] = set()
+        """The code of what has been done before."""
 
     def run(self, act: Callable[[Connection], T], *, writes: bool = False) -> T:
         """What `act` returns, in one transaction and in a thread that must not touch anything of gevent's or ours.
@@ -114,8 +118,17 @@ class Database(_Door):
                 raise DatabaseElsewhere(self._elsewhere())
             return act(connection)
 
+        def run() -> T:
+            kind = getattr(act, "__code__", type(act))
+            if kind in self._ran:
+                return self._run(checked, writes=writes)
+            with self._imports:
+                done = self._run(checked, writes=writes)
+            self._ran.add(kind)
+            return done
+
         try:
-            return self._threads.run(lambda: self._run(checked, writes=writes), PATIENCE_S)
+            return self._threads.run(run, PATIENCE_S)
         except TooLate:
             raise DatabaseAway(f"{self.url.kind.value} did not answer within {PATIENCE_S:g} s") from None
         except FileNotFoundError:
