@@ -97,12 +97,14 @@ def test_nobody_comes_in_without_a_token(one: Accounts) -> None:
     ],
 )
 def test_a_token_counts_wherever_sdks_write_it(one: Accounts, headers: dict[str, str]) -> None:
-    """Beside credentials that nobody knows, too; all of them stay here, and so do cookies."""
-    reply = ask(one, headers=headers | {"Cookie": "session=1"})
+    """Beside credentials that nobody knows, too; all of them stay here, and so do cookies and codings that he reads."""
+    reply = ask(one, headers=headers | {"Cookie": "session=1", "Accept-Encoding": "gzip"})
     assert reply.status == 200, reply.body
     shown = {name.lower(): value for name, value in one.upstream.seen[0].fields}
     assert shown.pop("authorization") == "Bearer sk-upstream-0001"
     assert not shown.keys() & {"x-api-key", "x-goog-api-key", "api-key", "x-gateway-token", "cookie"}
+    codings = [value for name, value in one.upstream.seen[0].fields if name.lower() == "accept-encoding"]
+    assert codings == ["identity"]
 
 
 def test_a_key_in_the_query_counts_and_leaves_it(one: Accounts) -> None:

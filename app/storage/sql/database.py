@@ -119,12 +119,13 @@ class Database(_Door):
             return act(connection)
 
         def run() -> T:
-            kind = getattr(act, "__code__", type(act))
-            if kind in self._ran:
+            code = getattr(act, "__code__", None)  # what has none might import something each time
+            if code in self._ran:
                 return self._run(checked, writes=writes)
             with self._imports:
                 done = self._run(checked, writes=writes)
-            self._ran.add(kind)
+            if code is not None:
+                self._ran.add(code)
             return done
 
         try:

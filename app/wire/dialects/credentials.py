@@ -1,4 +1,4 @@
-"""Credentials: the caller's, which leave a request, and an upstream's, which goes in."""
+"""Credentials: the caller's, which leave a request with all else that is his own, and an upstream's, which goes in."""
 
 from __future__ import annotations
 
