@@ -12,6 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.support.channels import said_of_channel
 from tests.support.gateway import GatewayProcess
 from tests.support.tokens import delete_tokens
+from tests.support.waiting import wait_until
 
 OpenPage = Callable[..., Page]
 
@@ -66,14 +67,17 @@ def row_of(page: Page, name: str) -> Locator:
 
 
 def expect_to_fit(page: Page, what: str = "") -> None:
-    """Nothing is wider than the window, whatever its width, in either theme, nor than the dialog that is open."""
+    """Nothing is wider than the window, whatever its width, in either theme, nor than the dialog that is open.
+
+    A chart is drawn anew for a new width a moment later.
+    """
+    wide = "one => one.scrollWidth > one.clientWidth"
+    none_is = f"![document.documentElement, ...document.querySelectorAll('dialog')].some({wide})"
     for width in (360, 820, 1280):
         page.set_viewport_size({"width": width, "height": 800})
         for scheme in ("dark", "light"):
             page.emulate_media(color_scheme=scheme)
-            wide = "one => one.scrollWidth > one.clientWidth"
-            found = page.evaluate(f"[document.documentElement, ...document.querySelectorAll('dialog')].some({wide})")
-            assert not found, (what, width, scheme)
+            wait_until(lambda: page.evaluate(none_is), f"{what} fits {width} px, {scheme}")
 
 
 def expect_blamed(field: Locator, says: str | re.Pattern[str]) -> None:
