@@ -19,6 +19,8 @@ from app.wire.dialects.dialect import Dialect
 
 OWN_PAGES: Final = ("/admin", "/dashboard", "/health", "/proxy", "/stats")
 """Paths of the gateway itself that a caller may have meant."""
+_HAVE_MORE: Final = frozenset({"/proxy", "/stats"})
+"""Those with other paths below them."""
 MAX_COMPARED: Final = 200
 MAX_SEGMENTS: Final = 3
 """A prefix of more segments is not looked for."""
@@ -44,6 +46,7 @@ class Suggester:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._speakers = {name: _speaker(dialect, snapshot) for name, dialect in DIALECTS.items()}
+        self._mappings = snapshot.mappings
         self._names: dict[tuple[int, str], list[str]] = {}
         """Prefixes to compare with, by their number of segments and first letter; without that letter, all such."""
         for prefix in (*OWN_PAGES, *snapshot.mappings):
@@ -63,8 +66,13 @@ class Suggester:
             typed = "/".join(path.split("/", segments + 1)[: segments + 1])
             prefix = self._nearest(typed, segments)
             if prefix:
-                return Suggestion(False, quote(prefix.rstrip("/"), safe=_PATH_SAFE) + path[len(typed) :])
+                rest = "" if self._is_all(prefix, typed) else path[len(typed) :]
+                return Suggestion(False, quote(prefix.rstrip("/"), safe=_PATH_SAFE) + rest)
         return self._by_word(path)
+
+    def _is_all(self, prefix: str, typed: str) -> bool:
+        """True for a page of ours below which there is nothing, or not what was asked for below its own name."""
+        return prefix in OWN_PAGES and prefix not in self._mappings and (prefix not in _HAVE_MORE or typed == prefix)
 
     def _nearest(self, typed: str, segments: int) -> str:
         if len(typed) > 3 * MAX_NAME:  # each byte may be written in three

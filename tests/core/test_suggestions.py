@@ -99,6 +99,28 @@ def test_near_misses_are_suggested(path: str, meant: str) -> None:
     assert DEFAULTS.suggest(path) == Suggestion(misses_prefix=False, path=meant)
 
 
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("/admin/mappings", "/admin"),
+        ("/adminn/mappings", "/admin"),
+        ("/dashboard/x", "/dashboard"),
+        ("/health/live", "/health"),
+        ("/stats/24h/x", "/stats"),
+        ("/stat/24h", "/stats/24h"),
+    ],
+)
+def test_below_a_page_of_ours_the_page_is_suggested(path: str, meant: str) -> None:
+    """Nobody is told to ask for what he asked for, nor for what leads to no page."""
+    assert DEFAULTS.suggest(path) == Suggestion(misses_prefix=False, path=meant)
+
+
+def test_below_a_mapping_called_as_a_page_of_ours_the_path_stays() -> None:
+    """The operator said so."""
+    suggester = suggester_of(("/dashboard", "https://x.example"))
+    assert suggester.suggest("/dashbord/v1") == Suggestion(False, "/dashboard/v1")
+
+
 @pytest.mark.parametrize("path", ["/", "/nowhere/v1", "/x", "/favicon.png", "/v2/x", "/wp-login.php", "/%FF%FE", "/%"])
 def test_what_is_near_to_nothing_gets_no_suggestion(path: str) -> None:
     """A wrong guess would send a key to somebody else."""
