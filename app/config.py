@@ -187,7 +187,8 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
     """
     file = _renamed(_read_file(env_file(os.environ)) if environ is None else {})
     environment = _renamed(os.environ if environ is None else environ)
-    filed, given = file.values, environment.values
+    given = environment.values
+    filed = {name: value for name, value in file.values.items() if _is_heard(name, given)}
     doubts = file.doubts + environment.doubts
     if _PLATFORM.fullmatch(given.get("HOST", "")):
         doubts.append(f"HOST={given.pop('HOST')} is passed over: conda's compilers set it, and it is no address")
@@ -316,6 +317,11 @@ def _said(values: Mapping[str, str | None]) -> dict[str, str]:
         name: re.sub(r"(?s)\A(['\"])(.*)\1\Z", r"\2", (value or "").strip()).strip() for name, value in values.items()
     }
     return {name: value for name, value in bare.items() if value}
+
+
+def _is_heard(name: str, given: Mapping[str, str]) -> bool:
+    """False for a proxy's variable in a file where the environment says it in the other case: that goes first."""
+    return name not in VARIABLES or given.keys().isdisjoint((name.lower(), name.upper()))
 
 
 def _renamed(values: Mapping[str, str | None]) -> Renamed:

@@ -136,6 +136,19 @@ def test_another_env_file_may_be_named(env_file: Path) -> None:
         load_config()
 
 
+@pytest.mark.parametrize(("filed", "given"), [("https_proxy", "HTTPS_PROXY"), ("HTTPS_PROXY", "https_proxy")])
+def test_a_proxy_of_the_environment_goes_first_in_either_case(
+    env_file: Path, monkeypatch: pytest.MonkeyPatch, filed: str, given: str
+) -> None:
+    """As all that the environment says; what it does not say the file does."""
+    env_file.write_text(f"{filed}=http://file.test:1\nno_proxy=x.example\n")
+    assert str(load_config().forward_proxies.https) == "http://file.test:1"
+    monkeypatch.setenv(given, "http://environment.test:2")
+    proxies = load_config().forward_proxies
+    assert str(proxies.https) == "http://environment.test:2"
+    assert proxies.way_to("https", "x.example", 443) is None
+
+
 @pytest.mark.parametrize(
     ("filed", "given", "taken"),
     [
