@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -21,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from app.config import Config, ConfigError, load_config
 from app.core.snapshot import CHANNELS, NOUNS, Stored
+from app.core.wording import counted
 from app.storage.catalog.changes import ALL, change
 from app.storage.catalog.stored import StoredCatalog
 from app.storage.connections import Redis, RedisError, open_redis
@@ -74,7 +74,7 @@ def _run(client: Redis, config: Config, *, take: bool, keep: bool) -> int:
             print("What Redis holds counts; the worker copies it within seconds.")
         if take:
             keys = _take(client, copy, known, found, state, secrets)
-            print(f"The copy counts: it is in Redis now, with {keys:,} keys that were not there.")
+            print(f"The copy counts: it is in Redis now, with {counted(keys, 'key')} more than there.")
     return 0
 
 
@@ -93,8 +93,9 @@ def _told(stored: Stored) -> str:
     def count(table: str) -> int:
         return len(stored.tables.get(table, {}))
 
-    counts: Mapping[str, int] = {noun.name: count(noun.tables[0]) for noun in NOUNS if noun.tables[0] in ALL_TABLES}
-    return f"version {stored.version}, " + ", ".join(f"{number} {name}" for name, number in counts.items())
+    copied = (noun for noun in NOUNS if noun.tables[0] in ALL_TABLES)
+    counts = (counted(count(noun.tables[0]), noun.name.removesuffix("s")) for noun in copied)
+    return f"version {stored.version}, {', '.join(counts)}"
 
 
 if __name__ == "__main__":

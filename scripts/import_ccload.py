@@ -30,6 +30,7 @@ from app.core.model import Channel
 from app.core.network.addresses import mask_url
 from app.core.network.egress import EgressPolicy
 from app.core.snapshot import ACCESS_TOKENS, CHANNELS
+from app.core.wording import counted
 from app.proxy.upstream.dialing import Dialer, OwnAddress
 from app.storage.catalog import access_tokens
 from app.storage.catalog.catalog import Catalog
@@ -124,9 +125,10 @@ class Move:
         self._tell_what_is_left_out()
         acts = [change.action for change in changes]
         keys = sum(change.keys_added for change in changes)
-        counts = f"{acts.count('created')} channels added, {acts.count('updated')} updated"
+        counts = f"{counted(acts.count('created'), 'channel')} added, {acts.count('updated')} updated"
+        came = f"{counted(keys, 'key')}, {counted(rests, 'rest')} and {counted(tokens, 'token')}"
         begin = "Would be taken" if self._dry_run else "Taken"
-        print(f"{begin}: {counts}; {keys:,} keys, {rests:,} rests and {tokens:,} tokens added")
+        print(f"{begin}: {counts}; {came} added")
 
     def _channels(self) -> list[ccload_rows.Meant]:
         """All that can be taken; the others are told."""
@@ -212,7 +214,7 @@ class Move:
             print(f"  not taken   setting {_shown(name)} = {_shown(value[:100])}{here}")
         for table, rows in self._found.left_out.items():
             if rows:
-                print(f"  not taken   {rows:,} rows of {table}")
+                print(f"  not taken   {counted(rows, 'row')} of {table}")
 
 
 def _tell(change: LineChange, is_taken: bool) -> None:
@@ -221,7 +223,7 @@ def _tell(change: LineChange, is_taken: bool) -> None:
         print(f"  left alone  {name}, which is the same here")
         return
     if change.action == "created":
-        print(f"  added       {name}, {change.keys_added:,} keys")
+        print(f"  added       {name}, {counted(change.keys_added, 'key')}")
     elif is_taken:
         print(f"  updated     {name}: {_differences(change)}")
     else:
@@ -238,7 +240,7 @@ def _shown(text: str) -> str:
 
 def _differences(change: LineChange) -> str:
     counts = ((change.keys_added, "added"), (change.keys_changed, "changed"), (change.keys_removed, "removed"))
-    return ", ".join([*change.fields, *(f"{count:,} keys {what}" for count, what in counts if count)])
+    return ", ".join([*change.fields, *(f"{counted(count, 'key')} {what}" for count, what in counts if count)])
 
 
 if __name__ == "__main__":

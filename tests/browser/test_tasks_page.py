@@ -76,6 +76,8 @@ def test_an_import_moves_by_itself_and_its_end_is_told(
 
     stored, id = StoredTasks(redis_client), gateway.admin("GET", "/api/tasks").json()["tasks"][0]["id"]
     claim = stored.claim(id, HOLD_MS, 5)["claim"]
+    stored.tell(id, claim, HOLD_MS, {"done": 2, "total": 1_000, "message": "1 key added"}, True)
+    expect(row).to_contain_text("Added 1 key")
     stored.tell(id, claim, HOLD_MS, {"done": 400, "total": 1_000, "message": "399 keys added"}, True)
     expect(row.get_by_role("progressbar")).to_have_attribute("aria-valuetext", "400 of 1,000")
     expect(row).to_contain_text("Added 399 keys")

@@ -58,4 +58,4 @@ def test_an_empty_redis_has_all_again(tmp_path: Path) -> None:
         wait_until(lambda: gateway.admin("GET", "/api/audit").status == 200, "the worker has prepared the database")
         entries = gateway.admin("GET", "/api/audit?object=mapping%20/mine").json()["entries"]
         assert [entry["action"] for entry in entries] == ["add_mapping"]
-        gateway.log_with("Redis held nothing: 1 channels, 2 keys and all else were restored from the database")
+        gateway.log_with("Redis held nothing: 1 channel, 2 keys and all else were restored from the database")

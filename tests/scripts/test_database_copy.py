@@ -52,8 +52,8 @@ def anew(own_redis: Redis, own_server: EmbeddedRedis, database: WorkerDatabase) 
 def test_it_shows_both_and_changes_nothing(anew: Redis, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     said = capsys.readouterr().out
-    assert "Redis:    version 2, 0 settings, 1 mappings, 1 channels" in said
-    assert "2 mappings, 2 channels, 1 outcome_rules, 1 access_tokens, 1 prices, copied on 20" in said
+    assert "Redis:    version 2, 0 settings, 1 mapping, 1 channel" in said
+    assert "2 mappings, 2 channels, 1 outcome_rule, 1 access_token, 1 price, copied on 20" in said
     assert set(Keeping(anew, KEY).catalog.snapshot.mappings) == {"/mine"}
 
 

@@ -87,7 +87,7 @@ def test_channels_keys_models_redirects_rests_and_tokens_are_taken(
     assert {read(trouble).until_ms for trouble in troubles.values()} == {until_s * 1000}
     token = ACCESS_TOKENS.of(Catalog(own_redis, Limits(), Settings()).load()).by_digest[hash_of("the text")]
     assert (token.name, token.routes_mode, token.channels) == ("alice", "allow", {channels["one"].id})
-    assert "Taken: 2 channels added, 0 updated; 3 keys, 3 rests and 1 tokens added" in told
+    assert "Taken: 2 channels added, 0 updated; 3 keys, 3 rests and 1 token added" in told
 
 
 def test_a_second_run_leaves_all_alone(move: Any, own_redis: Redis, ccload: CcloadFile) -> None:
@@ -109,9 +109,9 @@ def test_a_channel_that_is_another_here_is_changed_only_when_asked_for(
     move()
     ccload.connection.execute("UPDATE channels SET priority = 9")
     ccload.connection.execute("UPDATE api_keys SET api_key = 'k2'")
-    assert "which is another here: priority, 1 keys added, 1 keys removed (--update takes it)" in move()
+    assert "which is another here: priority, 1 key added, 1 key removed (--update takes it)" in move()
     assert (channels_of(own_redis)["one"].priority, secrets_of(own_redis, channels_of(own_redis)["one"])) == (0, ["k1"])
-    assert "updated     channel 'one': priority, 1 keys added, 1 keys removed" in move("--update")
+    assert "updated     channel 'one': priority, 1 key added, 1 key removed" in move("--update")
     assert (channels_of(own_redis)["one"].priority, secrets_of(own_redis, channels_of(own_redis)["one"])) == (9, ["k2"])
 
 
@@ -166,7 +166,7 @@ def test_what_is_not_taken_is_told(move: Any, own_redis: Redis, ccload: CcloadFi
         "websockets is left out",
         "not taken   token 1 'alice': it has expired",
         "not taken   setting max_key_retries = 5 (see max_keys_per_channel here)",
-        "not taken   1 rows of logs",
+        "not taken   1 row of logs",
     ):
         assert words in told
     assert "log_retention_days" not in told

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from app.core.channels.given_keys import keys_in_file, keys_in_json
 from app.core.channels.keys import InvalidKey
+from app.core.wording import counted
 from app.waiting import give_way
 from worker.tasks.key_batches import check_channel
 from worker.tasks.running import Running, TaskFailed
@@ -33,7 +34,7 @@ def import_keys(running: Running) -> dict[str, Any]:
         if begun.get("next") == begin:
             added += _added_before(running, chunk, after)
         added += running.gateway.key_edits.add(running.channel_id, chunk).added
-        running.tell(begin + len(chunk), message=f"{added:,} keys added")
+        running.tell(begin + len(chunk), message=f"{counted(added, 'key')} added")
     _check_channel(running)
     if not running.cancelled:
         running.tell(len(keys))

@@ -12,6 +12,7 @@ import orjson
 
 from app.core.channels.keys import KeyState
 from app.core.snapshot import CHANNELS
+from app.core.wording import counted
 from app.storage.keys.edits import KeyEdits
 from app.storage.keys.pool import KeyPool
 from app.waiting import give_way
@@ -68,7 +69,7 @@ def change_keys(running: Running, act: Act) -> dict[str, Any]:
         if due:
             changed += act.do(edits, running.channel_id, due)
         passed += len(chunk)
-        running.tell(max(passed, running.done), message=f"{changed:,} keys {act.done}")
+        running.tell(max(passed, running.done), message=f"{counted(changed, 'key')} {act.done}")
         give_way()
     if act is RESTORE:
         wait_until_stored(running)

@@ -20,6 +20,7 @@ from app.core.channels.keys import InvalidKey, keys_in
 from app.core.channels.shape import CHANNEL
 from app.core.errors import Invalid, InvalidChannel
 from app.core.said.reading import Said
+from app.core.wording import counted
 from app.wire import ccload
 
 Row = MappingOf[str, Any]
@@ -244,7 +245,7 @@ def _keys(rows: Sequence[Row], notes: list[str]) -> KeyCells | None:
         except InvalidKey:
             unfit += 1
     if unfit:
-        notes.append(f"{unfit} keys are left out: a key is a text of visible ASCII characters without blanks")
+        notes.append(f"{counted(unfit, 'key')} left out: a key is a text of visible ASCII characters without blanks")
     if any(row.get("priority") for row in rows):
         notes.append("priorities of keys are left out: keys are asked in their order")
     if not secrets:

@@ -13,6 +13,7 @@ from typing import Final
 
 from app.config import Config
 from app.core.snapshot import CHANNELS, Stored
+from app.core.wording import counted
 from app.storage.catalog.stored import StoredCatalog
 from app.storage.connections import Redis
 from app.storage.copy.form import ALL_TABLES
@@ -69,4 +70,5 @@ def _restore(client: Redis, database: WorkerDatabase, secrets: Secrets, say: Cal
         return
     channels = tables[CHANNELS.tables[0]]
     keys = copy.put_keys_back(state, channels)
-    say(f"Redis held nothing: {len(channels)} channels, {keys:,} keys and all else were restored from the database")
+    held = f"{counted(len(channels), 'channel')}, {counted(keys, 'key')}"
+    say(f"Redis held nothing: {held} and all else were restored from the database")

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from app.core.channels.keys_file import Line, lines_of, told_lines
+from app.core.wording import counted
 from app.storage.keys.edits import KeyEdits
 from app.storage.keys.pools import KeyPools
 from app.storage.keys_file.channel import CannotTake, KeysFileChannel
@@ -37,7 +38,7 @@ class Taken(NamedTuple):
     """Lines that cannot be keys."""
 
     def __str__(self) -> str:
-        text = f"{self.keys:,} keys: {self.added:,} added, {self.removed:,} removed"
+        text = f"{counted(self.keys, 'key')}: {self.added:,} added, {self.removed:,} removed"
         if self.bad:
             text += f"; left out as no keys: {told_lines(self.bad)} (a line holds one key, or # and a comment)"
         return text

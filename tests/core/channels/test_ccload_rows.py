@@ -94,7 +94,7 @@ def test_what_is_left_out_is_told() -> None:
         protocol_transform_mode="local",
     )
     told = "\n".join(meant.row.notes)
-    for words in ("1 keys", "priorities", "multipliers", "prices", "off", "https://b.example", "Authorization"):
+    for words in ("1 key left out", "priorities", "multipliers", "prices", "off", "https://b.example", "Authorization"):
         assert words in told
     for words in (
         "a second target of m is left out: n",

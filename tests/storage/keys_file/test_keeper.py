@@ -62,7 +62,7 @@ def test_who_asks_has_it_as_it_stands(new_machine: New) -> None:
     one.say("sk-a")
     one.write("sk-b", "sk c", age_s=0)
     told = one.keeper_of_file.read_again()
-    assert told.startswith("one.txt: 1 keys: 1 added, 1 removed; left out as no keys: line 2")
+    assert told.startswith("one.txt: 1 key: 1 added, 1 removed; left out as no keys: line 2")
     channel_id = one.channels["keys-file"].id
     one.edits.delete(channel_id, one.edits.ids(channel_id))
     one.keeper_of_file.read_again()

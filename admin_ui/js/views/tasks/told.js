@@ -39,7 +39,7 @@ function resultText({ kind, result }) {
 }
 
 const numberIn = (text) => Number(text.replaceAll(',', ''));
-const COUNTED = /^([\d,]+) keys (added|deleted|restored|enabled|disabled)$/;
+const COUNTED = /^([\d,]+) keys? (added|deleted|restored|enabled|disabled)$/;
 const WORDS = { added: 'keysAdded', deleted: 'keysDone_delete', restored: 'keysDone_restore', enabled: 'keysDone_enable', disabled: 'keysDone_disable' };
 const OUTCOMES = /^\w+ [\d,]+(, \w+ [\d,]+)*$/;
 
