@@ -156,6 +156,26 @@ def test_an_upstream_is_reached_through_the_proxy(
         assert proxy.asked == [f"POST http://{place}/a?b HTTP/1.1"] * 2
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        b"Proxy-Agent : a\r\n",
+        b"Via: a\r\n b\r\n",
+        b"no colon\r\n",
+        b"Content-Length: 0\r\nTransfer-Encoding: chunked\r\n",
+        b"A: " + b"b" * 40_000 + b"\r\n",
+    ],
+)
+def test_a_proxy_that_breaks_the_rules_as_every_client_forgives_opens_a_way(
+    started: list[Any], upstreams: dict[str, Upstream], authority: Authority, certificate: Path, fields: bytes
+) -> None:
+    """As an upstream's answer that does; and a length or chunks said of the tunnel mean nothing (RFC 9110, 9.3.6)."""
+    proxy = make_proxy(started, "http", certificate, opened=b"HTTP/1.0 200 OK\r\n" + fields + b"\r\n")
+    transport = Transport(dialer_through(proxy.url("http"), authority))
+    started.append(transport)
+    assert ask(transport, at(f"https://up.test:{upstreams['https'].port}"))
+
+
 def test_a_call_travels_through_the_proxy_from_end_to_end(
     start_gateway: Callable[..., GatewayProcess], started: list[Any], upstreams: dict[str, Upstream],
     authority: Authority, certificate: Path,

@@ -77,7 +77,11 @@ class ForwardProxy(ABC):
         return sock
 
 
+@dataclass
 class HttpProxy(ForwardProxy):
+    opened: bytes = b"HTTP/1.0 200 Connection established\r\n\r\n"
+    """What it answers to CONNECT."""
+
     def _serve(self, client: Any) -> None:
         with contextlib.ExitStack() as stack:
             self._answer(client, stack)
@@ -101,7 +105,7 @@ class HttpProxy(ForwardProxy):
                 except OSError:
                     client.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
                     return
-                client.sendall(b"HTTP/1.0 200 Connection established\r\n\r\n")
+                client.sendall(self.opened)
                 _join(client, tunnelled)
                 return
             url = urlsplit(target)

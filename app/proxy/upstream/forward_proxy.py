@@ -14,7 +14,7 @@ from gevent import socket
 
 from app.core.network.forward_proxies import ForwardProxy
 from app.wire import socks5
-from app.wire.http import http1
+from app.wire.http import http1, lenient
 from app.wire.http.headers import Headers
 
 COPY_BYTES = 64 * 1024
@@ -64,9 +64,9 @@ def _connect_by_http(sock: Any, proxy: ForwardProxy, authority: str) -> None:
     received = b""
     try:
         while True:
-            while (end := http1.find_head_end(received)) < 0:
+            while (end := http1.find_head_end(received, 0, lenient.MAX_HEAD_BYTES)) < 0:
                 received += _receive(sock, COPY_BYTES)
-            head = http1.parse_response_head(received[:end], "CONNECT")
+            head = _head(received[:end])
             received = received[end:]
             if head.status >= 200:
                 break
@@ -76,6 +76,14 @@ def _connect_by_http(sock: Any, proxy: ForwardProxy, authority: str) -> None:
         raise ProxyRefusal(refusal(head.status, head.reason))
     if received:  # an upstream does not speak first, so whose bytes these are nobody knows
         raise ProxyRefusal("it sent something of its own after it had opened the connection")
+
+
+def _head(block: bytes) -> http1.ResponseHead:
+    """Raises HttpSyntaxError. What every client reads is read here, too; how it frames a body means nothing here."""
+    try:
+        return http1.parse_response_head(block, "CONNECT")
+    except http1.HttpSyntaxError:
+        return lenient.parse_response_head(block, "CONNECT")
 
 
 def _connect_by_socks(sock: Any, proxy: ForwardProxy, host: str, port: int) -> None:
