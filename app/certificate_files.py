@@ -12,8 +12,8 @@ class CertificateFiles:
 
     file: Path | None = None
     """`SSL_CERT_FILE`: in place of the file of the system's store, as OpenSSL has it."""
-    folder: Path | None = None
-    """`SSL_CERT_DIR`: in place of the directory of the system's store."""
+    folders: tuple[Path, ...] = ()
+    """`SSL_CERT_DIR`: in place of the directory of the system's store; several, as PATH has them."""
     bundle: Path | None = None
     """`REQUESTS_CA_BUNDLE`: a file or directory in place of the whole store, as requests has it."""
     added: Path | None = None

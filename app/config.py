@@ -54,6 +54,10 @@ def _path(judge: Callable[[Path], Path]) -> Callable[[str], Path]:
     return lambda text: judge(ROOT / Path(text).expanduser())
 
 
+def _folders(text: str) -> tuple[Path, ...]:
+    return tuple(map(_path(certificate_folder), filter(None, text.split(os.pathsep))))
+
+
 def _base_urls(text: str) -> tuple[str, ...]:
     """Base URLs with commas between, each once."""
     from app.core.channels.urls import parse_url  # here, for it brings all that a channel is, and few say any
@@ -269,7 +273,7 @@ def _config_of(variables: _Variables, given: Set[str]) -> Config:
         admin_token_name=variables.spelled.get("ADMIN_TOKEN", "ADMIN_TOKEN"),
         certificate_files=CertificateFiles(
             file=read("SSL_CERT_FILE", _path(certificate_file), None),
-            folder=read("SSL_CERT_DIR", _path(certificate_folder), None),
+            folders=read("SSL_CERT_DIR", _folders, ()),
             bundle=read("REQUESTS_CA_BUNDLE", _path(certificate_bundle), None),
             added=read("CA_FILE", _path(certificate_file), None),
         ),

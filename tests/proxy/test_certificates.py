@@ -96,19 +96,31 @@ def test_an_address_that_the_certificate_does_not_name_is_another_name(
 
 
 @pytest.mark.parametrize("kind", ["authority", "self-signed"])
-@pytest.mark.parametrize("by", ["added", "file", "bundle", "folder", "bundle folder"])
+@pytest.mark.parametrize("by", ["added", "file", "bundle", "folder", "folders", "bundle folder"])
 def test_what_the_operator_names_is_trusted(
     authority: Authority, serve: Callable[[Path], Upstream], tmp_path: Path, kind: str, by: str
 ) -> None:
-    """CA_FILE, SSL_CERT_FILE, SSL_CERT_DIR and REQUESTS_CA_BUNDLE trust an authority, or a server's own certificate."""
+    """CA_FILE, SSL_CERT_FILE, SSL_CERT_DIR and REQUESTS_CA_BUNDLE trust an authority, or a server's own certificate.
+
+    SSL_CERT_DIR may name several directories, as OpenSSL has it.
+    """
     shown = authority.issue("localhost", self_signed=kind == "self-signed")
     trusted = shown if kind == "self-signed" else authority.file
-    if by.endswith("folder"):
+    if "folder" in by:
         text = trusted.read_text()
         pem = text[text.index("-----BEGIN CERTIFICATE") :]
         (tmp_path / f"{subject_hash(pem)}.0").write_text(pem)
         trusted = tmp_path
-    connect(serve(shown).port, CertificateFiles(**{by.split(" ")[0]: trusted}))
+        (tmp_path / "other").mkdir()
+    told = {
+        "folder": {"SSL_CERT_DIR": trusted},
+        "folders": {"SSL_CERT_DIR": f"{tmp_path / 'other'}:{trusted}"},
+        "bundle": {"REQUESTS_CA_BUNDLE": trusted},
+        "added": {"CA_FILE": trusted},
+        "file": {"SSL_CERT_FILE": trusted},
+    }[by.split(" ")[0]]
+    files = load_config({name: str(path) for name, path in told.items()}).certificate_files
+    connect(serve(shown).port, files)
 
 
 def subject_hash(pem: str) -> str:

@@ -45,12 +45,12 @@ def _trust_system(context: SSLContext, files: CertificateFiles) -> None:
     """The store that OpenSSL was built for; where that is empty (python.org's Python on macOS), certifi's."""
     usual = ssl.get_default_verify_paths()
     file = files.file or Path(usual.openssl_cafile)
-    folder = files.folder or Path(usual.openssl_capath)
+    folders = files.folders or (Path(usual.openssl_capath),)
     if file.is_file():
         _trust(context, file)
-    if folder.is_dir():
+    for folder in filter(Path.is_dir, folders):
         _trust(context, folder)
-    if not context.cert_store_stats()["x509"] and not _holds_certificates(folder):
+    if not context.cert_store_stats()["x509"] and not any(map(_holds_certificates, folders)):
         _trust(context, Path(certifi.where()))
 
 

@@ -227,7 +227,8 @@ def _context(url: DatabaseUrl, certificates: CertificateFiles) -> ssl.SSLContext
     """The system's store or what the deployment has in its place, and its own authority besides."""
     store = certificates.bundle or certificates.file
     file, folder = (None, str(store)) if store and store.is_dir() else (str(store) if store else None, None)
-    context = ssl.create_default_context(cafile=url.authority or file, capath=folder or certificates.folder)
+    folder = folder or os.pathsep.join(map(str, certificates.folders)) or None
+    context = ssl.create_default_context(cafile=url.authority or file, capath=folder)
     if certificates.added:
         context.load_verify_locations(certificates.added)
     if url.tls is Tls.REQUIRED:
