@@ -119,12 +119,12 @@ class Catalog:
             if self._stored is not None and meaning in (Meaning.LOST, Meaning.OVERLAID):
                 self._write_back(meaning, self._stored, found)
                 found, meaning = self._read(self._nouns)
+            if meaning is Meaning.EMPTIED and self._note(found):
+                found, meaning = self._read(self._nouns)
             if meaning in TAKEN:
                 self._take(found)
             else:
                 self._doubt(meaning, found)
-            if meaning is Meaning.EMPTIED:
-                self._note(found)
             self.loaded = True
             return self.snapshot
 
@@ -176,13 +176,15 @@ class Catalog:
             for name, reason in part.rejected.items() if part is not noun.of(old) else ():
                 log.warning("%r is left out: %s", name, reason)
 
-    def _note(self, found: Stored) -> None:
-        """Has the version grow after an edit by hand, so that whoever starts later misses nothing."""
+    def _note(self, found: Stored) -> bool:
+        """Has the version grow after an edit by hand, so that nobody misses what it took; False where Redis refuses."""
         known = self._stored.version if self._stored is not None else 0
         try:
             change(self._redis, self._tables, ALL, "emptied", (), found.version, known)
         except RedisError as error:
             log.warning("Redis %s; what was deleted by hand will be missed", describe(error))
+            return False
+        return True
 
     def _take_doubt(self, found: Stored) -> None:
         """What is taken may be all that is left."""

@@ -160,6 +160,18 @@ def test_what_an_operator_emptied_stays_empty(
     assert (start().snapshot.mappings, earlier.doubt) == ({}, "")
 
 
+def test_a_deletion_by_hand_is_told_as_no_loss(
+    own_redis: Redis, earlier: Catalog, caplog: pytest.LogCaptureFixture
+) -> None:
+    """HDEL of the only field is a word like any other: nothing is in doubt, not for a moment, and nothing is warned."""
+    told: list[str] = []
+    earlier.on_change = lambda snapshot: told.append(earlier.doubt)
+    caplog.clear()
+    delete_the_fields_by_hand(own_redis, earlier)
+    assert set(told) == {""}
+    assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
 def test_who_never_had_mappings_misses_none(own_redis: Redis, start: Callable[[], Catalog]) -> None:
     """A gateway without mappings, whatever else it serves, is whole."""
     catalog = start()
