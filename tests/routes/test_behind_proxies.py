@@ -69,6 +69,18 @@ def test_a_port_or_a_spelling_gets_round_no_lock(behind: GatewayProcess, path: s
     assert try_token(behind, path, "2001:DB8:0:7:0::99") == 429
 
 
+@pytest.mark.own_server("uwsgi")  # which tells none from the other: the proxy before it must drop such names
+def test_a_name_with_an_underscore_passes_for_no_other(behind: GatewayProcess) -> None:
+    """CGI's rule would make `X_Forwarded_For`, which proxies pass on, the last word on the client's address."""
+    for number in range(6):
+        sent = {
+            "Authorization": "Bearer a guess",
+            "X-Forwarded-For": "203.0.113.71",
+            "X_Forwarded_For": f"1.1.1.{number}",
+        }
+        assert behind.request("GET", "/api/mappings", headers=sent).status == (401 if number < 5 else 429)
+
+
 def test_garbage_is_the_proxys_own_address(behind: GatewayProcess) -> None:
     """What cannot be read as an address gives nobody an account of his own for guesses."""
     for number in range(5):
