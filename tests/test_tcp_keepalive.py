@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from app.config import ConfigError, load_config
+from app.gateway import build_gateway
 from app.tcp_keepalive import TcpKeepalive
 from tests.support.gateway import GatewayProcess
 from tests.support.upstream import Peer, Upstream
@@ -67,6 +68,14 @@ def test_what_a_socket_accepts_has_the_options_of_the_listening_one() -> None:
                 options = keepalive.options()
                 assert {option: accepted.getsockopt(socket.IPPROTO_TCP, option) for option in options} == options
                 assert sorted(options.values()) == [5, 7, 41]
+
+
+def test_redis_is_asked_as_the_deployment_says() -> None:
+    """What holds for clients and upstreams holds for a web process's connections to Redis."""
+    gateway = build_gateway(load_config({"REDIS_URL": "redis://127.0.0.1:1", "TCP_KEEPALIVE_IDLE": "41"}))
+    options = gateway.redis.connection_pool.connection_kwargs
+    assert options["socket_keepalive"]
+    assert 41 in options["socket_keepalive_options"].values()
 
 
 def test_a_peer_that_vanished_is_noticed_within_a_minute() -> None:
