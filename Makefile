@@ -34,15 +34,21 @@ pictures: $(VENV)/installed-dev ## take README's pictures anew, of that gateway 
 compile: $(VENV)/installed-compile ## compile the hot path: a small call costs about half (wants a C compiler)
 	@$(PY) scripts/compile.py
 
+BESIDE_EACH_OTHER := -n 5 --dist loadfile --no-loadscope-reorder
+
 # What judges how long something takes runs alone, after the rest, which takes all cores. 5 means that there was no such test.
-test: $(VENV)/installed-dev ## run the tests, against a real Redis
-	@$(PYTEST) -n 5 --dist loadfile --no-loadscope-reorder -m "not soak and not timing" $(ARGS); first=$$?; \
+define tested # MARKS
+	@$(PYTEST) $(BESIDE_EACH_OTHER) -m "$(1) and not timing" $(ARGS); first=$$?; \
 	case $$first in 0|5) ;; *) exit $$first ;; esac; \
-	$(PYTEST) -m "timing and not soak" $(ARGS); second=$$?; \
+	$(PYTEST) -m "timing and $(1)" $(ARGS); second=$$?; \
 	if [ $$second -eq 5 ]; then exit $$first; fi; exit $$second
+endef
+
+test: $(VENV)/installed-dev ## run the tests, against a real Redis
+	$(call tested,not soak)
 
 soak: $(VENV)/installed-dev ## run the tests that are long by nature
-	@$(PYTEST) -m soak $(ARGS)
+	$(call tested,soak)
 
 # uWSGI has no builds, so it is not among the locked dependencies: here it is compiled, which wants a C compiler.
 UWSGI := uwsgi==2.0.31

@@ -32,8 +32,11 @@ for name in VARIABLES:  # a tester's own proxy leads to nothing that these tests
     os.environ.pop(name, None)
 
 
-LONG = ("launcher", "browser", "worker", "servers", "end_to_end", "storage", "routes", "proxy")
-"""Folders whose modules take long, the longest first."""
+LONG = (
+    *("test_many_keys.py", "test_first_hour.py", "test_imports_under_kills.py", "test_ten_days.py"),
+    *("launcher", "browser", "worker", "servers", "end_to_end", "storage", "routes", "proxy"),
+)
+"""Modules that take long, and folders of such, the longest first."""
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -77,8 +80,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _how_short(item: pytest.Item) -> int:
-    folder = item.path.relative_to(HERE).parts[0]
-    return LONG.index(folder) if folder in LONG else len(LONG)
+    parts = item.path.relative_to(HERE).parts
+    return next((place for place, name in enumerate(LONG) if name in parts), len(LONG))
 
 
 @pytest.fixture(scope="session")
