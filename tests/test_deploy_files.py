@@ -427,7 +427,10 @@ def test_the_image_fits_a_space() -> None:
 
 
 def test_the_compose_file_is_yaml_and_holds_no_password() -> None:
-    """Redis 7 with a password that must be given; web and worker wait until it is healthy; all have health checks."""
+    """Redis 7 with a password that must be given; web and worker wait until it is healthy; all have health checks.
+
+    How many proxies stand before it is the operator's to say, and said beside it.
+    """
     yaml = pytest.importorskip("yaml")
     compose = yaml.safe_load(text("docker-compose.yml"))
     services = compose["services"]
@@ -438,6 +441,7 @@ def test_the_compose_file_is_yaml_and_holds_no_password() -> None:
         assert services[name]["depends_on"]["redis"]["condition"] == "service_healthy"
         assert "${REDIS_PASSWORD:?" in services[name]["environment"]["API_PROXY_REDIS_URL"]
         assert services[name]["environment"]["HOST"] == "0.0.0.0"
+        assert services[name]["environment"]["TRUSTED_PROXY_COUNT"] == "${TRUSTED_PROXY_COUNT:-0}"
     assert "requirepass ${REDIS_PASSWORD:?" in compose["configs"]["redis"]["content"]
     assert "${ADMIN_TOKEN:?" in services["web"]["environment"]["ADMIN_TOKEN"]
     for use in re.findall(r"\$\{(?:REDIS_PASSWORD|ADMIN_TOKEN)[^}]*\}", text("docker-compose.yml")):
