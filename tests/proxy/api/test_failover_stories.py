@@ -136,7 +136,7 @@ def test_a_stream_without_content_in_time_is_left(tell: Tell) -> None:
         peer.wait_closed()
         peer.is_over = True
 
-    story = tell({"a": {"k1": [slow]}, "b": {"k2": [streams(TEXT, STOP)]}}, settings=Settings(first_useful_timeout=0.2))
+    story = tell({"a": {"k1": [slow]}, "b": {"k2": [streams(TEXT, STOP)]}}, settings=Settings(first_useful_timeout=0.5))
     assert content(story.ask(stream=True).reply) == TEXT + STOP
     assert story.noted == [("a", "timeout"), ("b", "ok")]
 
