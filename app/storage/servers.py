@@ -8,6 +8,7 @@ connection resolves the name anew.
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 from weakref import WeakSet, WeakValueDictionary
@@ -18,6 +19,12 @@ from app.storage.refusals import is_overtaken
 
 PAUSE_S = 1.0
 """Least time between two changes of mind: an address that leads to the wrong server for long is not to be rushed."""
+SETTLE_S = 3.0
+"""After the last word of a failover connections are given up once more: the address may have followed meanwhile.
+
+Who listens at the old server hears no more of it. Longer than a process goes without a write (BEAT_S of the recorder),
+so that a server which is still the wrong one is told of before.
+"""
 
 
 class Server:
@@ -28,6 +35,7 @@ class Server:
         self._turn = 0
         self._given_up = False
         self._rests_until_s = 0.0
+        self._settles_at_s = math.inf
 
     def give_up(self) -> None:
         """Another server may have taken over, or soon will."""
@@ -35,11 +43,19 @@ class Server:
 
     def turn(self) -> int:
         """Grows after `give_up`, but not at once after the last time; connections of an earlier turn are let go."""
-        if self._given_up and (now_s := time.monotonic()) >= self._rests_until_s:
-            self._turn, self._given_up, self._rests_until_s = self._turn + 1, False, now_s + PAUSE_S
-            for pool in tuple(self.pools):
-                pool.let_go()
+        now_s = time.monotonic()
+        if self._given_up and now_s >= self._rests_until_s:
+            self._given_up, self._rests_until_s, self._settles_at_s = False, now_s + PAUSE_S, now_s + SETTLE_S
+            self._begin_anew()
+        elif now_s >= self._settles_at_s:
+            self._settles_at_s = math.inf
+            self._begin_anew()
         return self._turn
+
+    def _begin_anew(self) -> None:
+        self._turn += 1
+        for pool in tuple(self.pools):
+            pool.let_go()
 
 
 _servers: WeakValueDictionary[str, Server] = WeakValueDictionary()

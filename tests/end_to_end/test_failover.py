@@ -17,7 +17,7 @@ from app.storage.catalog.catalog import POLL_S, Catalog
 from app.storage.connections import MAPPINGS_UPDATES, Redis, RedisError, open_redis
 from app.storage.refusals import REFUSALS, refusal_of
 from app.storage.servers import PAUSE_S
-from tests.support.failover import Address, BareRedis
+from tests.support.failover import BareRedis, Pair, primary_and_replica, promote
 from tests.support.gateway import GUNICORN, ROOT, GatewayProcess
 from tests.support.upstream import Upstream
 from tests.support.waiting import wait_until
@@ -27,22 +27,9 @@ GONE_OVER_S = 5.0
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[tuple[Address, BareRedis, BareRedis]]:
-    """An address that leads to a primary, and its replica."""
-    first, second = BareRedis(tmp_path / "first"), BareRedis(tmp_path / "second")
-    second.follow(first)
-    address = Address(first)
-    yield address, first, second
-    address.close()
-    first.close()
-    second.close()
-
-
-def promote(address: Address, old: BareRedis, new: BareRedis, *, address_follows: bool = True) -> None:
-    new.client.replicaof("NO", "ONE")
-    old.follow(new)
-    if address_follows:
-        address.server = new
+def pair(tmp_path: Path) -> Iterator[Pair]:
+    with primary_and_replica(tmp_path) as pair:
+        yield pair
 
 
 @dataclass
@@ -69,7 +56,7 @@ class Whole:
 
 
 @pytest.fixture
-def whole(pair: tuple[Address, BareRedis, BareRedis], tmp_path: Path) -> Iterator[Whole]:
+def whole(pair: Pair, tmp_path: Path) -> Iterator[Whole]:
     """A gateway and a worker, with limits that need Redis, and an upstream under /up."""
     url = pair[0].url
     upstream = Upstream()
@@ -89,7 +76,7 @@ def whole(pair: tuple[Address, BareRedis, BareRedis], tmp_path: Path) -> Iterato
     upstream.close()
 
 
-def test_everything_goes_over_to_the_new_primary(whole: Whole, pair: tuple[Address, BareRedis, BareRedis]) -> None:
+def test_everything_goes_over_to_the_new_primary(whole: Whole, pair: Pair) -> None:
     """Changes, counts and the worker go on within seconds, and no connection to the old one is kept."""
     address, old, new = pair
     assert whole.gateway.request("GET", "/up/x").status == 200
@@ -107,7 +94,7 @@ def test_everything_goes_over_to_the_new_primary(whole: Whole, pair: tuple[Addre
 
 
 @pytest.mark.soak
-def test_an_outage_is_said_once(whole: Whole, pair: tuple[Address, BareRedis, BareRedis]) -> None:
+def test_an_outage_is_said_once(whole: Whole, pair: Pair) -> None:
     """While the address still leads to the replica calls pass, each keeper says once what that means, no one dies."""
     address, old, new = pair
     promote(address, old, new, address_follows=False)
@@ -129,7 +116,7 @@ def test_an_outage_is_said_once(whole: Whole, pair: tuple[Address, BareRedis, Ba
     assert whole.worker.poll() is None
 
 
-def test_one_refusal_counts_for_the_whole_process(pair: tuple[Address, BareRedis, BareRedis]) -> None:
+def test_one_refusal_counts_for_the_whole_process(pair: Pair) -> None:
     """A client that only reads, and so hears of nothing, is led to the new server by another one's refusal."""
     address, old, new = pair
     with open_redis(address.url) as reader, open_redis(address.url) as writer:
@@ -144,7 +131,7 @@ def test_one_refusal_counts_for_the_whole_process(pair: tuple[Address, BareRedis
         assert address.open_to(old) == 0
 
 
-def test_a_change_of_server_that_comes_late_is_followed(pair: tuple[Address, BareRedis, BareRedis]) -> None:
+def test_a_change_of_server_that_comes_late_is_followed(pair: Pair) -> None:
     """What was connected anew before the address led elsewhere is given up as well, though nothing refuses then."""
     address, old, new = pair
     with open_redis(address.url) as reader, open_redis(address.url) as writer:
@@ -158,7 +145,7 @@ def test_a_change_of_server_that_comes_late_is_followed(pair: tuple[Address, Bar
 
 
 @pytest.mark.soak
-def test_a_process_that_only_reads_goes_over_too(pair: tuple[Address, BareRedis, BareRedis]) -> None:
+def test_a_process_that_only_reads_goes_over_too(pair: Pair) -> None:
     """Nothing is refused to it, so it asks as a writer does; then its channel and its readings are the new one's."""
     address, old, new = pair
     here = Catalog(open_redis(address.url), Limits(), Settings())
@@ -180,7 +167,7 @@ def refusal(client: Redis) -> str | None:
     return None
 
 
-def test_a_changed_password_is_a_refusal(pair: tuple[Address, BareRedis, BareRedis]) -> None:
+def test_a_changed_password_is_a_refusal(pair: Pair) -> None:
     """When the password was changed the error says so, and with the right one back all goes on."""
     address, old, _ = pair
     with open_redis(address.url.replace("redis://", "redis://:one@")) as client:

@@ -6,6 +6,7 @@ import contextlib
 import socket
 import subprocess
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from app.storage.connections import Redis, RedisError, open_redis
@@ -84,6 +85,28 @@ class Address:
             self.connections.append((client, self.server))
             for source, sink in ((client, redis), (redis, client)):
                 threading.Thread(target=_carry, args=(source, sink), daemon=True).start()
+
+
+Pair = tuple[Address, BareRedis, BareRedis]
+
+
+@contextlib.contextmanager
+def primary_and_replica(folder: Path) -> Iterator[Pair]:
+    """An address that leads to a primary, the primary, and its replica."""
+    first, second = BareRedis(folder / "first"), BareRedis(folder / "second")
+    second.follow(first)
+    address = Address(first)
+    yield address, first, second
+    address.close()
+    first.close()
+    second.close()
+
+
+def promote(address: Address, old: BareRedis, new: BareRedis, *, address_follows: bool = True) -> None:
+    new.client.replicaof("NO", "ONE")
+    old.follow(new)
+    if address_follows:
+        address.server = new
 
 
 def _carry(source: socket.socket, sink: socket.socket) -> None:

@@ -89,8 +89,13 @@ class Launched:
         return {pid: line for pid, line in processes_about(str(self.data_dir)) if pid != os.getpid()}
 
     def pid_of(self, word: str) -> int:
-        """The oldest process whose command line holds the word."""
-        return min(pid for pid, line in self.processes().items() if word in line)
+        """The process whose command line holds the word, as its parent's does not."""
+        having = {pid for pid, line in self.processes().items() if word in line}
+        return next(pid for pid in having if parent_of(pid) not in having)
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def processes_about(text: str) -> Iterator[tuple[int, str]]:
