@@ -19,7 +19,8 @@ from tests.support.waiting import wait_until
 
 @pytest.fixture
 def gateway(accounts: Accounts) -> Iterator[GatewayProcess]:
-    """With a channel, so that `/v1` is served."""
+    """With a channel, so that `/v1` is served, and no tokens of others."""
+    delete_tokens(accounts.gateway)
     accounts.add("one")
     yield accounts.gateway
     delete_tokens(accounts.gateway)
