@@ -61,6 +61,23 @@ def test_keys_are_imported_and_none_is_there_twice(house: Gateway, channel: Chan
     assert stored_keys(house, channel) == KEYS[:3000]
 
 
+def test_a_task_is_done_though_nobody_reads_the_log(
+    house: Gateway, channel: Channel, own_redis: Redis, start_worker: StartWorker
+) -> None:
+    """The tasks process writes where its worker does, a pipe that is full, and has to tell of lost connections."""
+    worker = start_worker(LOG_LEVEL="DEBUG")
+    writer = os.open(f"/proc/{worker.pid}/fd/2", os.O_WRONLY | os.O_NONBLOCK)
+    with suppress(BlockingIOError):
+        while os.write(writer, b"x" * 4096):
+            pass
+    os.close(writer)
+    for begin in range(0, 3000, 1000):
+        assert ended(house, order(house, channel, KEYS[begin : begin + 1000])).state is TaskState.DONE
+        for client in own_redis.client_list():
+            if client["cmd"] == "blpop":
+                own_redis.client_kill(client["addr"])
+
+
 def test_a_killed_tasks_process_is_replaced_and_the_task_goes_on(
     house: Gateway, channel: Channel, start_worker: StartWorker
 ) -> None:
