@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))
 
 from app.config import ConfigError, load_config  # noqa: E402 - the console script does not look here by itself
+from app.core.network.addresses import only_here  # noqa: E402
 from app.storage.made_ready import IS_READY, make_ready  # noqa: E402
 from app.telemetry.standard_error import in_child, take_over_stderr  # noqa: E402
 
@@ -79,11 +80,24 @@ logconfig_dict = {
 control_socket_disable = True  # it would want a writable home directory
 
 
+def _judge_addresses(addresses: list[Any]) -> None:
+    """Ends the process where `--bind` lets others reach what HOST says that only this machine does.
+
+    On HOST depends who sees web pages and who may do without a token.
+    """
+    for host in (address[0] for address in addresses if isinstance(address, tuple)):
+        if only_here(deployment.host) and not only_here(host):
+            _say(f"gunicorn is told to listen at {host}, and HOST={deployment.host} says that nobody else reaches us.")
+            _say(f"Set HOST={host} (and PORT) in place of --bind.")
+            sys.exit(1)
+
+
 def on_starting(server: Any) -> None:
     """Waits for Redis and seeds it the first time, so that every way to start ends up the same.
 
     Ends the process with 1 when Redis does not answer in time. `python -m app` has seen to all that itself.
     """
+    _judge_addresses(server.cfg.address)
     try:
         if deployment.keys_file is not None:
             deployment.keys_file.check()

@@ -91,6 +91,13 @@ def test_a_host_that_is_not_here_is_said(project: Path, host: str, says: str) ->
     assert says in told.stderr
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_gunicorn_is_not_told_to_listen_where_host_does_not_say(project: Path, host: str) -> None:
+    """Who may see web pages, and who does without a token, is decided by HOST."""
+    told = ask(project, "app", GUNICORN_CMD_ARGS=f"--bind [{host}]:0" if ":" in host else f"--bind {host}:0")
+    assert (told.returncode, f"Set HOST={host} (and PORT) in place of --bind." in told.stderr) == (1, True)
+
+
 def test_the_redis_program_may_stand_in_the_env_file(project: Path) -> None:
     """As all settings may."""
     (project / ".env").write_text("REDIS_SERVER_BIN=/nowhere/redis-server\n")
