@@ -56,15 +56,14 @@ def accounts(tmp_path: Path) -> Iterator[Accounts]:
 
 
 def ask(accounts: Accounts, path: str, method: str = "POST", token: str = TOKEN, **fields: str) -> str:
-    """The key that served; empty where that process does not know the keys yet."""
+    """The key that served; empty where that process does not know the channel or its keys yet."""
     before = len(accounts.upstream.seen)
     headers: dict[str, Any] = BEARER | {"Authorization": f"Bearer {token}"} | fields
     reply = accounts.gateway.request(method, path, json.dumps({"model": "m"} if "chat" in path else {}), headers)
-    if reply.status == 503:
-        return ""
-    assert reply.status in (200, 404), reply.body
-    [seen] = accounts.upstream.seen[before:]
-    return str(seen.field("authorization"))
+    assert reply.status in (200, 404, 503), reply.body
+    seen = accounts.upstream.seen[before:]
+    assert len(seen) <= 1
+    return str(seen[0].field("authorization")) if seen else ""
 
 
 def test_conversations_and_ids_keep_their_key_whatever_process_serves(accounts: Accounts) -> None:
@@ -78,15 +77,14 @@ def test_conversations_and_ids_keep_their_key_whatever_process_serves(accounts: 
         return len(served) == 6 and "" not in served
 
     wait_until(all_keys_known, "all keys are known")
-    round_of_calls()
     kept: dict[str, str] = {}
 
     def stays() -> bool:
         nonlocal kept
-        before, kept = kept, round_of_calls()
-        return kept == before
+        kept = round_of_calls()
+        return all(round_of_calls() == kept for _ in range(3))
 
-    wait_until(stays, "both know", 3.0)
+    wait_until(stays, "both know")
     for _ in range(4):
         assert round_of_calls() == kept
     assert len(set(kept.values())) > 2
