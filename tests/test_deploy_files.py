@@ -491,6 +491,6 @@ def test_the_ci_script_is_a_script() -> None:
     file = ROOT / ".ci/run"
     assert os.access(file, os.X_OK)
     assert text(".ci/run").startswith("#!/usr/bin/env bash\n")
-    for line in ("set -euo pipefail", 'tested test "not soak"', "tested soak soak", "make lint"):
+    for line in ("set -euo pipefail", "make test || again", "make soak || again", "make lint"):
         assert f"\n{line}\n" in text(".ci/run")
     subprocess.run(["bash", "-n", str(file)], check=True)
