@@ -89,7 +89,12 @@ class Supervisor:
         # Where the directory that a process starts in is no place to import from (PYTHONSAFEPATH), this one is.
         places = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         of_keys = config.keys_file.told(ROOT) if config.keys_file is not None else {}
-        self.environ: dict[str, str] = {**os.environ, **of_keys, "PYTHONPATH": os.pathsep.join(places)}
+        self.environ: dict[str, str] = {
+            **os.environ,
+            **of_keys,
+            "PYTHONPATH": os.pathsep.join(places),
+            "PYTHONOPTIMIZE": str(sys.flags.optimize),  # without docstrings (`python -OO`) all are smaller
+        }
         self.redis: EmbeddedRedis | None = None
         self.tended: list[_Child] = []
         self.gunicorn: subprocess.Popen[bytes] | None = None

@@ -151,7 +151,8 @@ def post_compile(clone: Path, path: str, **environ: str) -> subprocess.Completed
 
 
 def has_bytecode(folder: Path) -> bool:
-    return all(Path(cache_from_source(source)).is_file() for source in folder.rglob("*.py"))
+    sources = list(folder.rglob("*.py"))
+    return all(Path(cache_from_source(one, optimization=level)).is_file() for one in sources for level in ("", "2"))
 
 
 def test_a_heroku_build_goes_on_without_a_compiler(clone: Path, tmp_path: Path) -> None:

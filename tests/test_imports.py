@@ -18,7 +18,7 @@ PROCESSES = {
     "the worker": ("import worker.__main__", "flask gevent gunicorn"),
     "a web process": (
         "import app.servers.gunicorn_worker, app.gateway, app.routes",
-        "app.wire.pages.css app.wire.pages.html.page argparse rq",
+        "app.wire.pages.css app.wire.pages.html.page argparse backports brotli compression rq",
     ),
 }
 

@@ -163,6 +163,7 @@ def build_public(gateway: Gateway) -> Blueprint:
         return jsonify({})  # Claude Code's telemetry, which goes nowhere
 
     _add_figures(public, gateway)
+    _add_health(public, gateway)
     return public
 
 
@@ -170,9 +171,15 @@ def _add_figures(public: Blueprint, gateway: Gateway) -> None:
     prepared: dict[str, Prepared] = {}
 
     @public.route("/stats", methods=["GET", "OPTIONS"], provide_automatic_options=False)
-    @operation(query={"window": _WINDOW}, answer=STATISTICS, access=(), group="gateway", failure=CALL_ERROR)
+    @operation(
+        "Tells what has been served, over all and by endpoint.",
+        query={"window": _WINDOW},
+        answer=STATISTICS,
+        access=(),
+        group="gateway",
+        failure=CALL_ERROR,
+    )
     def stats(asked: Said) -> Response:
-        """Tells what has been served, over all and by endpoint."""
         if request.method == "OPTIONS":
             return Response(status=204, headers=STATS_ACCESS)
         return _stats(gateway, asked.any("window") or "", prepared)
@@ -181,9 +188,15 @@ def _add_figures(public: Blueprint, gateway: Gateway) -> None:
     panels: dict[tuple[str, str], Prepared] = {}
 
     @public.route("/stats/<window>", methods=["GET", "OPTIONS"], provide_automatic_options=False)
-    @operation(query={"endpoint": _ENDPOINT}, answer=PANEL, access=(), group="gateway", failure=CALL_ERROR)
+    @operation(
+        "Tells what the dashboard shows of one window: 1h, 24h, 7d or 30d.",
+        query={"endpoint": _ENDPOINT},
+        answer=PANEL,
+        access=(),
+        group="gateway",
+        failure=CALL_ERROR,
+    )
     def panel(asked: Said, window: str) -> Response:
-        """Tells what the dashboard shows of one window: 1h, 24h, 7d or 30d."""
         if request.method == "OPTIONS":
             return Response(status=204, headers=STATS_ACCESS)
         if window not in PANEL_SPANS:
@@ -195,10 +208,18 @@ def _add_figures(public: Blueprint, gateway: Gateway) -> None:
         body = reader.read(window, endpoint, _endpoints(gateway), now_ms())
         return _newest(panels, (window, endpoint), body).answer(request, STATS_ACCESS)
 
+
+def _add_health(public: Blueprint, gateway: Gateway) -> None:
     @public.get("/health")
-    @operation(answer=HEALTH, also={503: HEALTH}, access=(), group="gateway", failure=CALL_ERROR)
+    @operation(
+        "Tells how the gateway is. 503 when it can serve nothing.",
+        answer=HEALTH,
+        also={503: HEALTH},
+        access=(),
+        group="gateway",
+        failure=CALL_ERROR,
+    )
     def health() -> tuple[Response, int]:
-        """Tells how the gateway is. 503 when it can serve nothing."""
         return _health(gateway)
 
 

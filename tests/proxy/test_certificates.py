@@ -107,9 +107,7 @@ def test_what_the_operator_names_is_trusted(
     shown = authority.issue("localhost", self_signed=kind == "self-signed")
     trusted = shown if kind == "self-signed" else authority.file
     if "folder" in by:
-        text = trusted.read_text()
-        pem = text[text.index("-----BEGIN CERTIFICATE") :]
-        (tmp_path / f"{subject_hash(pem)}.0").write_text(pem)
+        put_into(tmp_path, trusted)
         trusted = tmp_path
         (tmp_path / "other").mkdir()
     told = {
@@ -123,30 +121,64 @@ def test_what_the_operator_names_is_trusted(
     connect(serve(shown).port, files)
 
 
-def subject_hash(pem: str) -> str:
-    """As `openssl rehash` names a file."""
+def put_into(folder: Path, certificate: Path) -> None:
+    """As `openssl rehash` does."""
+    text = certificate.read_text()
+    pem = text[text.index("-----BEGIN CERTIFICATE") :]
     command = ["openssl", "x509", "-hash", "-noout"]
-    return subprocess.run(command, input=pem, capture_output=True, text=True, check=True).stdout.strip()
+    named = subprocess.run(command, input=pem, capture_output=True, text=True, check=True).stdout.strip()
+    (folder / f"{named}.0").write_text(pem)
 
 
-def test_ca_file_adds_and_a_bundle_replaces(authority: Authority) -> None:
-    """With CA_FILE the public authorities stay trusted; REQUESTS_CA_BUNDLE stands in place of them all."""
-    usual = len(verifying_context().get_ca_certs())
-    assert usual > 50, "this machine has a store, or certifi's is used"
-    assert len(verifying_context(CertificateFiles(added=authority.file)).get_ca_certs()) == usual + 1
-    assert len(verifying_context(CertificateFiles(bundle=authority.file)).get_ca_certs()) == 1
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[Path, Path]:
+    """The file and the folder of the system's store. The file does not exist, and the folder is empty."""
+    file, folder = tmp_path / "cert.pem", tmp_path / "certs"
+    folder.mkdir()
+    paths = ssl.get_default_verify_paths()._replace(openssl_cafile=str(file), openssl_capath=str(folder))
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths)
+    return file, folder
+
+
+@pytest.mark.parametrize(
+    ("in_file", "in_folder", "held"), [("a", "", 1), ("", "a", 0), ("ab", "b", 2), ("a", "ab", 0), ("ab", "ab", 0)]
+)
+def test_the_systems_store_is_trusted_whole(
+    store: tuple[Path, Path], tmp_path: Path, serve: Callable[[Path], Upstream], in_file: str, in_folder: str, held: int
+) -> None:
+    """Be it a file, a folder, or both. A file that stands in the folder, too, takes no memory."""
+    authorities = {name: Authority(tmp_path, f"Authority {name}") for name in "ab"}
+    if in_file:
+        store[0].write_text("".join(authorities[name].file.read_text() for name in in_file))
+    for name in in_folder:
+        put_into(store[1], authorities[name].file)
+    (store[1] / "0a1b2c3d.0").symlink_to("removed.pem")
+    assert len(verifying_context().get_ca_certs()) == held
+    for name in {*in_file, *in_folder}:
+        connect(serve(authorities[name].issue("localhost")).port, CertificateFiles())
+
+
+def test_ca_file_adds_and_a_bundle_replaces(
+    store: tuple[Path, Path], authority: Authority, tmp_path: Path, serve: Callable[[Path], Upstream]
+) -> None:
+    """With CA_FILE the system's authorities stay trusted; REQUESTS_CA_BUNDLE stands in place of them all."""
+    system = Authority(tmp_path, "The System's")
+    put_into(store[1], system.file)
+    of_system, private = serve(system.issue("localhost")).port, serve(authority.issue("localhost")).port
+    for port in (of_system, private):
+        connect(port, CertificateFiles(added=authority.file))
+    connect(private, CertificateFiles(bundle=authority.file))
+    assert "issuer of its certificate is unknown" in fault(of_system, CertificateFiles(bundle=authority.file))
 
 
 @pytest.mark.parametrize("there", ["nothing", "an empty directory"])
-def test_an_empty_store_is_replaced_by_certifis(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, there: str) -> None:
+def test_an_empty_store_is_replaced_by_certifis(store: tuple[Path, Path], authority: Authority, there: str) -> None:
     """Where the system trusts nobody, as python.org's Python on macOS, certifi's authorities are trusted."""
-    paths = ssl.get_default_verify_paths()
-    folder = tmp_path if there == "an empty directory" else tmp_path / "none"
-    empty = paths._replace(openssl_cafile=str(tmp_path / "none.pem"), openssl_capath=str(folder))
-    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: empty)
+    if there == "nothing":
+        store[1].rmdir()
     assert len(verifying_context().get_ca_certs()) > 50
-    (tmp_path / "0a1b2c3d.0").write_text("")
     if there == "an empty directory":
+        put_into(store[1], authority.file)
         assert not verifying_context().get_ca_certs(), "a store that is not empty is used as it is"
 
 

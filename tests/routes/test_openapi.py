@@ -42,9 +42,8 @@ NO_ACTS = {"explain_call", "try_rules"}
 HOW = """is a route that the document does not tell of. Say beside it what it takes and answers:
 
     @admin.post("/things")
-    @operation(body=Body(THING, {"name": "one"}), answer={"thing": THING}, status=201)
+    @operation("Adds a thing.", body=Body(THING, {"name": "one"}), answer={"thing": THING}, status=201)
     def add_thing(said: Said) -> Answer:
-        \"\"\"Adds a thing.\"\"\"
 
 THING is a Shape (app/core/said/shapes.py), by which `said` reads, too; see app/routes/openapi/operation.py."""
 

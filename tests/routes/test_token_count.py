@@ -12,9 +12,9 @@ from typing import Any
 import brotli
 import pytest
 
-from app.wire.http.codings import zstd
 from tests.support.api_calls import BEARER, OTHER_TOKEN, TOKEN, Accounts, refused
 from tests.support.coding_agents import claude_code
+from tests.support.compression import zstd
 from tests.support.counted_texts import ENGLISH
 from tests.support.gateway import Reply
 

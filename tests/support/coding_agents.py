@@ -9,8 +9,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from app.wire.http.codings import zstd
 from tests.support.api_calls import TOKEN
+from tests.support.compression import zstd
 
 SESSION = "5e551010-0000-4000-8000-00000000000a"
 

@@ -22,7 +22,7 @@ from tests.support.environ import clean_environ
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
-GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "app:create_app()"]
+GUNICORN = [sys.executable, "-OO", "-m", "gunicorn", "-c", "gunicorn.conf.py", "app:create_app()"]
 SERVERS = {
     "": GUNICORN,
     "gevent": [*GUNICORN, "-k", "gevent"],

@@ -34,7 +34,7 @@ class Launched:
         self.log = log
         with log.open("wb") as sink:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "app"],
+                [sys.executable, "-OO", "-m", "app"],
                 cwd=project,
                 env=self.environ,
                 stdin=subprocess.DEVNULL,

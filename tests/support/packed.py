@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import brotli
 
-from app.wire.http.codings import zstd
+from tests.support.compression import zstd
 
 
 def _gzipped(pieces: list[bytes]) -> list[bytes]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from app.wire.http.codings import zstd
+from tests.support.compression import zstd
 from tests.support.said_answers import events, plain, tokens
 from tests.support.upstream import Peer, Seen, Upstream
 

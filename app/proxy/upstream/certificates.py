@@ -12,6 +12,7 @@ from gevent.ssl import SSLContext
 from app.certificate_files import CertificateFiles
 
 _HASHED_NAME = re.compile(r"[0-9a-f]{8}\.[0-9]+")  # as `openssl rehash` names the files of a directory
+_CERTIFICATE = re.compile(rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^-]+")
 _TRUST_IT = "the operator can trust it with CA_FILE"
 
 # https://docs.openssl.org/master/man3/X509_STORE_CTX_get_error/
@@ -42,20 +43,34 @@ def _trust(context: SSLContext, path: Path) -> None:
 
 
 def _trust_system(context: SSLContext, files: CertificateFiles) -> None:
-    """The store that OpenSSL was built for; where that is empty (python.org's Python on macOS), certifi's."""
+    """The store that OpenSSL was built for; where that is empty (python.org's Python on macOS), certifi's.
+
+    From a folder OpenSSL takes what it needs, when it does. A file is held whole, 1.3 MB of the usual one: so not where
+    all of it stands in a folder, too, as on Debian.
+    """
     usual = ssl.get_default_verify_paths()
     file = files.file or Path(usual.openssl_cafile)
-    folders = files.folders or (Path(usual.openssl_capath),)
-    if file.is_file():
-        _trust(context, file)
-    for folder in filter(Path.is_dir, folders):
+    folders = [one for one in files.folders or (Path(usual.openssl_capath),) if one.is_dir()]
+    for folder in folders:
         _trust(context, folder)
-    if not context.cert_store_stats()["x509"] and not any(map(_holds_certificates, folders)):
+    if file.is_file() and not _certificates(file) <= set().union(*map(_found_by_name, folders)):
+        _trust(context, file)
+    if not context.cert_store_stats()["x509"] and not any(map(_found_by_name, folders)):
         _trust(context, Path(certifi.where()))
 
 
-def _holds_certificates(folder: Path) -> bool:
-    return folder.is_dir() and any(_HASHED_NAME.fullmatch(entry.name) for entry in folder.iterdir())
+def _found_by_name(folder: Path) -> set[bytes]:
+    """The certificates of a folder that OpenSSL finds there."""
+    found = set[bytes]()
+    for entry in folder.iterdir():
+        if _HASHED_NAME.fullmatch(entry.name) and entry.is_file():  # packages that were removed leave links behind
+            found |= _certificates(entry)
+    return found
+
+
+def _certificates(file: Path) -> set[bytes]:
+    """Those of a file in PEM form, as they are written there. Raises OSError."""
+    return set(_CERTIFICATE.findall(file.read_bytes()))
 
 
 def handshake_fault(error: OSError) -> str:

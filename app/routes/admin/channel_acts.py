@@ -55,9 +55,10 @@ def add_channel_act_routes(admin: Blueprint, gateway: Gateway) -> None:
     _add_rest_routes(admin, gateway, answers)
 
     @admin.post("/channels/<channel_id>/copy")
-    @operation(body=_COPY, answer={"channel": CHANNEL}, status=201)
+    @operation(
+        "Copies a channel. What is observed of it is not copied.", body=_COPY, answer={"channel": CHANNEL}, status=201
+    )
     def copy_channel(said: Said, channel_id: str) -> Answer:
-        """Copies a channel. What is observed of it is not copied."""
         source = find_channel(gateway, channel_id)
         name, which = said.text("name"), said.choice("keys")
         copy = channels.add(gateway.catalog, source.said | {"name": name}, check)
@@ -67,9 +68,13 @@ def add_channel_act_routes(admin: Blueprint, gateway: Gateway) -> None:
         return jsonify(success=True, channel=answers.one(copy)), 201
 
     @admin.post("/channels/batch")
-    @operation(body=_BATCH, answer={"changed": Whole(meaning="How many are another now")}, also={202: {"task": TASK}})
+    @operation(
+        "Changes many channels at once. A task asks upstreams for their models, which change nothing.",
+        body=_BATCH,
+        answer={"changed": Whole(meaning="How many are another now")},
+        also={202: {"task": TASK}},
+    )
     def change_channels(said: Said) -> Answer:
-        """Changes many channels at once. A task asks upstreams for their models, which change nothing."""
         action = said.choice("action")
         if action == "set_priority" and said.any("priority") is None:
             raise said.wrong("priority", "is missing")
@@ -80,9 +85,12 @@ def add_channel_act_routes(admin: Blueprint, gateway: Gateway) -> None:
         return jsonify(success=True, changed=_done(gateway, _named(gateway, said), action, said.number("priority")))
 
     @admin.post("/channels/reorder")
-    @operation(body=_ORDER, answer={"changed": Whole(meaning="How many have another priority now")})
+    @operation(
+        "Puts channels into an order, the first to be tried first. Their priorities become multiples of 10.",
+        body=_ORDER,
+        answer={"changed": Whole(meaning="How many have another priority now")},
+    )
     def reorder_channels(said: Said) -> Answer:
-        """Puts channels into an order, the first to be tried first. Their priorities become multiples of 10."""
         named = _named(gateway, said)
         wanted = {channel.id: STEP * (len(named) - place) for place, channel in enumerate(named)}
         changes = {one.id: {"priority": wanted[one.id]} for one in named if one.priority != wanted[one.id]}
@@ -93,9 +101,8 @@ def _add_rest_routes(admin: Blueprint, gateway: Gateway, answers: ChannelAnswers
     health, keeper = gateway.choosing.health, gateway.health_keeper
 
     @admin.post("/channels/<channel_id>/cooldown")
-    @operation(body=_REST, answer={"channel": CHANNEL})
+    @operation("Lets a channel rest, or one of its models.", body=_REST, answer={"channel": CHANNEL})
     def rest_channel(said: Said, channel_id: str) -> Answer:
-        """Lets a channel rest, or one of its models."""
         channel = find_channel(gateway, channel_id)
         now, seconds = now_ms(), said.real("seconds")
         model = _upstream_model(channel, said) if said.any("model") is not None else None
@@ -104,9 +111,8 @@ def _add_rest_routes(admin: Blueprint, gateway: Gateway, answers: ChannelAnswers
         return jsonify(success=True, channel=answers.one(channel))
 
     @admin.delete("/channels/<channel_id>/cooldown")
-    @operation(answer={"channel": CHANNEL})
+    @operation("Ends the rest of a channel, and those of its urls, keys and models.", answer={"channel": CHANNEL})
     def end_channel_rest(channel_id: str) -> Answer:
-        """Ends the rest of a channel, and those of its urls, keys and models."""
         channel = find_channel(gateway, channel_id)
         with shared(keeper, health):
             health.end_rests(channel_id, now_ms())

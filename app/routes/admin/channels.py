@@ -68,9 +68,8 @@ def add_channel_routes(admin: Blueprint, gateway: Gateway) -> None:
     _add_one_routes(admin, gateway)
 
     @admin.get("/channels")
-    @operation(query=_ASKED, answer=_PAGE)
+    @operation("Lists channels, by priority, then name.", query=_ASKED, answer=_PAGE)
     def list_channels(asked: Said) -> Answer:
-        """Lists channels, by priority, then name."""
         found = _asked_for(asked, catalog.in_hand().channels, answers)
         size, begin = asked.number("limit"), _begin(asked, found)
         page = found[begin : begin + size]
@@ -79,9 +78,10 @@ def add_channel_routes(admin: Blueprint, gateway: Gateway) -> None:
         return jsonify(answers.listed(page, len(found), following))
 
     @admin.post("/channels")
-    @operation(body=_NEW, answer=_ADDED, status=201)
+    @operation(
+        "Adds a channel, and its keys with it. A task adds keys that are many.", body=_NEW, answer=_ADDED, status=201
+    )
     def add_channel(read: tuple[Said, LongValue | None]) -> Answer:
-        """Adds a channel, and its keys with it. A task adds keys that are many."""
         said, long = read
         given = read_keys_of(said, long)
         channel = channels.add(catalog, said.values, check)
@@ -94,15 +94,17 @@ def _add_one_routes(admin: Blueprint, gateway: Gateway) -> None:
     check, answers = partial(refuse_addresses, gateway), ChannelAnswers(gateway)
 
     @admin.get("/channels/<channel_id>")
-    @operation(answer=_ONE)
+    @operation("Shows a channel.", answer=_ONE)
     def show_channel(channel_id: str) -> Answer:
-        """Shows a channel."""
         return jsonify(success=True, channel=answers.one(find_channel(gateway, channel_id)))
 
     @admin.put("/channels/<channel_id>")
-    @operation(body=Body(CHANNEL.changes(), {"priority": 10}), answer=_ONE)
+    @operation(
+        "Changes what is said of a channel. A mapping that leads to it follows a new name.",
+        body=Body(CHANNEL.changes(), {"priority": 10}),
+        answer=_ONE,
+    )
     def update_channel(said: Said, channel_id: str) -> Answer:
-        """Changes what is said of a channel. A mapping that leads to it follows a new name."""
         if isinstance(said.values.get("keys"), str | list):
             text = f"keys are added by POST /api/channels/{channel_id}/keys, and deleted there; nothing was changed"
             raise AdminError(400, "invalid", text, "keys")
@@ -110,9 +112,8 @@ def _add_one_routes(admin: Blueprint, gateway: Gateway) -> None:
         return jsonify(success=True, channel=answers.one(channel))
 
     @admin.delete("/channels/<channel_id>")
-    @operation(answer={"id": ID})
+    @operation("Deletes a channel and its keys.", answer={"id": ID})
     def delete_channel(channel_id: str) -> Answer:
-        """Deletes a channel and its keys."""
         delete_channels(gateway, [channel_id])
         return jsonify(success=True, id=channel_id)
 

@@ -73,9 +73,13 @@ CHANNELS = "channels"
 
 def add_explain_route(admin: Blueprint, gateway: Gateway) -> None:
     @admin.post("/explain")
-    @operation(body=_CALL, answer={"explanation": _EXPLAINED}, audited=False)
+    @operation(
+        "Tells why a call would go where it would go, without making it.",
+        body=_CALL,
+        answer={"explanation": _EXPLAINED},
+        audited=False,
+    )
     def explain_call(said: Said) -> Response:
-        """Tells why a call would go where it would go, without making it."""
         return jsonify(success=True, explanation=_explanation(gateway, said))
 
 

@@ -73,9 +73,8 @@ def build_admin(gateway: Gateway) -> Blueprint:
             _check_caller(access)
 
     @admin.post("/admin/login")
-    @operation(body=_LOGIN, answer=_DONE, access=(), group="sessions")
+    @operation("Opens a session for a browser, by a cookie.", body=_LOGIN, answer=_DONE, access=(), group="sessions")
     def login(said: Said) -> Response:
-        """Opens a session for a browser, by a cookie."""
         assert access is not None  # noqa: S101 - let_in has refused
         assert gateway.tickets is not None  # noqa: S101 - there is a token, so there are tickets
         device = _known_device(gateway.tickets)
@@ -86,9 +85,8 @@ def build_admin(gateway: Gateway) -> Blueprint:
         return response
 
     @admin.post("/admin/logout")
-    @operation(body=_LOGOUT, answer=_DONE, access=(), group="sessions")
+    @operation("Ends the session of a browser.", body=_LOGOUT, answer=_DONE, access=(), group="sessions")
     def logout(said: Said) -> Response:
-        """Ends the session of a browser."""
         assert access is not None  # noqa: S101 - let_in has refused
         if session_id := request.cookies.get(COOKIE):
             access.close_session(session_id)

@@ -43,9 +43,12 @@ def add_key_routes(admin: Blueprint, gateway: Gateway) -> None:
     _add_secret_routes(admin, gateway)
 
     @admin.get("/channels/<channel_id>/keys")
-    @operation(query={"state": _STATE, "q": _Q, **PAGED}, answer={"count": COUNT, "keys": Listed(KEY), "next": NEXT})
+    @operation(
+        "Lists the keys of a channel.",
+        query={"state": _STATE, "q": _Q, **PAGED},
+        answer={"count": COUNT, "keys": Listed(KEY), "next": NEXT},
+    )
     def list_keys(asked: Said, channel_id: str) -> Answer:
-        """Lists the keys of a channel."""
         find(channel_id)
         states, q, after = _states(asked), asked.text("q"), asked.text("after")
         if after and not (after.isascii() and after.isdecimal() and len(after) < 20):
@@ -55,9 +58,13 @@ def add_key_routes(admin: Blueprint, gateway: Gateway) -> None:
         return jsonify(success=True, count=page.total, keys=keys, next=page.following or None)
 
     @admin.post("/channels/<channel_id>/keys")
-    @operation(body=GIVEN, answer=_GAINED, also={202: {"task": TASK}})
+    @operation(
+        "Adds keys to a channel. Those that it has are passed over; a task adds those that are many.",
+        body=GIVEN,
+        answer=_GAINED,
+        also={202: {"task": TASK}},
+    )
     def add_keys(given: GivenKeys, channel_id: str) -> Answer:
-        """Adds keys to a channel. Those that it has are passed over; a task adds those that are many."""
         find(channel_id)
         if given.few:
             added = edits.add(channel_id, given.few)
@@ -72,9 +79,8 @@ def _add_change_routes(admin: Blueprint, gateway: Gateway) -> None:
     edits, find = gateway.key_edits, partial(find_channel, gateway)
 
     @admin.put("/channels/<channel_id>/keys/<key_id>")
-    @operation(body=Body(KEY.changes(), {"note": "mine"}), answer={"key": KEY})
+    @operation("Changes what is said of a key.", body=Body(KEY.changes(), {"note": "mine"}), answer={"key": KEY})
     def update_key(said: Said, channel_id: str, key_id: str) -> Answer:
-        """Changes what is said of a key."""
         find(channel_id)
         note = said.text("note") if said.has("note") else None
         models = _models(said) if said.has("models") else None
@@ -86,9 +92,8 @@ def _add_change_routes(admin: Blueprint, gateway: Gateway) -> None:
         return jsonify(success=True, key=key_answer(key))
 
     @admin.delete("/channels/<channel_id>/keys/<key_id>")
-    @operation(answer={"id": Text()})
+    @operation("Deletes a key.", answer={"id": Text()})
     def delete_key(channel_id: str, key_id: str) -> Answer:
-        """Deletes a key."""
         find(channel_id)
         before = edits.get(channel_id, key_id)
         if not edits.delete(channel_id, [key_id]):
@@ -105,9 +110,8 @@ def _add_rest_routes(admin: Blueprint, gateway: Gateway) -> None:
         return jsonify(success=True, key=key, channel=answers.one(channel))
 
     @admin.post("/channels/<channel_id>/keys/<key_id>/cooldown")
-    @operation(body=_REST, answer=_TOLD)
+    @operation("Lets a key rest.", body=_REST, answer=_TOLD)
     def rest_key(said: Said, channel_id: str, key_id: str) -> Answer:
-        """Lets a key rest."""
         channel, seconds = find(channel_id), said.real("seconds")
         edits.get(channel_id, key_id)
         now = now_ms()
@@ -116,9 +120,8 @@ def _add_rest_routes(admin: Blueprint, gateway: Gateway) -> None:
         return told(channel, key_id)
 
     @admin.delete("/channels/<channel_id>/keys/<key_id>/cooldown")
-    @operation(answer=_TOLD)
+    @operation("Ends the rest of a key.", answer=_TOLD)
     def end_key_rest(channel_id: str, key_id: str) -> Answer:
-        """Ends the rest of a key."""
         channel = find(channel_id)
         with shared(gateway.health_keeper, gateway.choosing.health):
             if edits.get(channel_id, key_id).state is KeyState.RESTING:
@@ -130,18 +133,21 @@ def _add_secret_routes(admin: Blueprint, gateway: Gateway) -> None:
     edits, find = gateway.key_edits, partial(find_channel, gateway)
 
     @admin.post("/channels/<channel_id>/keys/<key_id>/reveal")
-    @operation(answer={"key_value": Text()})
+    @operation("Shows the text of a key. That is audited.", answer={"key_value": Text()})
     def reveal_key(channel_id: str, key_id: str) -> Answer:
-        """Shows the text of a key. That is audited."""
         find(channel_id)
         hint, secret = edits.get(channel_id, key_id).hint, edits.reveal(channel_id, key_id)
         tell(after={"hint": hint})
         return jsonify(success=True, key_value=secret)
 
     @admin.get("/channels/<channel_id>/keys/export")
-    @operation(query={"state": _STATE}, answer="text/plain", audited=True)
+    @operation(
+        "Shows the texts of all keys of a channel, one in each line. That is audited.",
+        query={"state": _STATE},
+        answer="text/plain",
+        audited=True,
+    )
     def export_keys(asked: Said, channel_id: str) -> Answer:
-        """Shows the texts of all keys of a channel, one in each line. That is audited."""
         find(channel_id)
         ids = edits.ids(channel_id, _states(asked))
         tell(after={"keys": len(ids)})

@@ -55,9 +55,8 @@ def add_mapping_routes(admin: Blueprint, gateway: Gateway) -> None:
     _add_changes(admin, gateway)
 
     @admin.get("/mappings")
-    @operation(answer=_MAPPINGS)
+    @operation("Lists the mappings, and what of them cannot be.", answer=_MAPPINGS)
     def list_mappings() -> Answer:
-        """Lists the mappings, and what of them cannot be."""
         snapshot = catalog.in_hand()
         targets = {prefix: mapping.target for prefix, mapping in snapshot.mappings.items()}
         return jsonify(
@@ -71,9 +70,8 @@ def add_mapping_routes(admin: Blueprint, gateway: Gateway) -> None:
         )
 
     @admin.post("/mappings/reload")
-    @operation(answer={"message": Text(), "version": Whole()})
+    @operation("Reads all that is stored again.", answer={"message": Text(), "version": Whole()})
     def reload_mappings() -> Answer:
-        """Reads all that is stored again."""
         snapshot = catalog.reload()
         return jsonify(success=True, message="Mappings reloaded", version=snapshot.version)
 
@@ -82,9 +80,8 @@ def _add_changes(admin: Blueprint, gateway: Gateway) -> None:
     catalog = gateway.catalog
 
     @admin.post("/mappings")
-    @operation(body=_ADDED, answer=_CHANGED, status=201)
+    @operation("Adds a mapping.", body=_ADDED, answer=_CHANGED, status=201)
     def add_mapping(said: Said) -> Answer:
-        """Adds a mapping."""
         prefix, target = said.text("prefix"), said.text("target")
         options = _options(said)
         _check_target(gateway, parse_mapping(prefix, target))
@@ -93,9 +90,8 @@ def _add_changes(admin: Blueprint, gateway: Gateway) -> None:
         return jsonify(success=True, message="Mapping added successfully", mapping=mapping), 201
 
     @admin.put("/mappings/<path:prefix>")
-    @operation(body=_GIVEN, answer=_CHANGED)
+    @operation("Changes a mapping. Options that are said replace all that it has.", body=_GIVEN, answer=_CHANGED)
     def update_mapping(said: Said, prefix: str) -> Answer:
-        """Changes a mapping. Options that are said replace all that it has."""
         options = _options(said, catalog.snapshot.options.get(f"/{prefix}", {}))
         target = said.text("target") if said.has("target") else None
         if target is not None:
@@ -105,9 +101,8 @@ def _add_changes(admin: Blueprint, gateway: Gateway) -> None:
         return jsonify(success=True, message="Mapping updated successfully", mapping=mapping)
 
     @admin.delete("/mappings/<path:prefix>")
-    @operation(answer={"message": Text(), "prefix": Text()})
+    @operation("Deletes a mapping.", answer={"message": Text(), "prefix": Text()})
     def delete_mapping(prefix: str) -> Answer:
-        """Deletes a mapping."""
         mappings.delete(catalog, f"/{prefix}")
         return jsonify(success=True, message="Mapping deleted successfully", prefix=f"/{prefix}")
 

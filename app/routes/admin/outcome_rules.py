@@ -46,21 +46,23 @@ def add_outcome_rule_routes(admin: Blueprint, gateway: Gateway) -> None:
     catalog = gateway.catalog
 
     @admin.get("/outcome-rules")
-    @operation(answer=_RULES)
+    @operation("Lists the rules, in the order in which they are tried.", answer=_RULES)
     def list_rules() -> Response:
-        """Lists the rules, in the order in which they are tried."""
         return _told(catalog.in_hand().outcome_rules)
 
     @admin.put("/outcome-rules")
-    @operation(body=_REPLACED, answer=_RULES)
+    @operation("Puts other rules in place of all.", body=_REPLACED, answer=_RULES)
     def replace_rules(said: Said) -> Response:
-        """Puts other rules in place of all."""
         return _told(outcome_rules.put(catalog, said.any("rules")))
 
     @admin.post("/outcome-rules/test")
-    @operation(body=_TRIED, answer=_FOUND, audited=False)
+    @operation(
+        "Tells how an answer would be judged, by rules that are given or by those in force.",
+        body=_TRIED,
+        answer=_FOUND,
+        audited=False,
+    )
     def try_rules(said: Said) -> Response:
-        """Tells how an answer would be judged, by rules that are given or by those in force."""
         snapshot = catalog.in_hand()
         rules = snapshot.outcome_rules if said.any("rules") is None else check_rules(said.any("rules"))
         status, dialect = said.number("status"), said.choice("dialect")

@@ -61,22 +61,19 @@ def add_price_routes(admin: Blueprint, gateway: Gateway) -> None:
     catalog, costs = gateway.catalog, StoredCosts(gateway.redis, "")
 
     @admin.get("/prices")
-    @operation(answer=_PRICES)
+    @operation("Lists the operator's prices, and the models without a price.", answer=_PRICES)
     def list_prices() -> Response:
-        """Lists the operator's prices, and the models without a price."""
         return _told(catalog.in_hand().prices, costs)
 
     @admin.put("/prices")
-    @operation(body=_REPLACED, answer=_PRICES)
+    @operation("Puts other prices in place of all of the operator's.", body=_REPLACED, answer=_PRICES)
     def replace_prices(said: Said) -> Response:
-        """Puts other prices in place of all of the operator's."""
         prices.put(catalog, said.any("overrides"))
         return _told(catalog.in_hand().prices, costs)
 
     @admin.get("/prices/effective")
-    @operation(query=_ASKED, answer=_EFFECTIVE)
+    @operation("Tells what a model costs, and who says so.", query=_ASKED, answer=_EFFECTIVE)
     def effective_price(asked: Said) -> Response:
-        """Tells what a model costs, and who says so."""
         model, at_ms = asked.text("model"), asked.number("at_ms") if asked.has("at_ms") else now_ms()
         known = catalog.in_hand().prices
         found = known.effective(model, at_ms)

@@ -69,31 +69,27 @@ def add_probe_routes(admin: Blueprint, gateway: Gateway) -> None:
     prober = Prober(gateway.engine, gateway.choosing)
 
     @admin.post("/channels/<channel_id>/test")
-    @operation(body=_TEST, answer=_TESTED)
+    @operation("Tries a channel by one small call. It is judged like any.", body=_TEST, answer=_TESTED)
     def test_channel(said: Said, channel_id: str) -> Response:
-        """Tries a channel by one small call. It is judged like any."""
         channel, key_id = find_channel(gateway, channel_id), said.text("key_id")
         key = _key(gateway, channel, key_id) if key_id else _usual_key(gateway, channel)
         return _tested(gateway, prober, channel, key, said)
 
     @admin.post("/channels/<channel_id>/keys/<key_id>/test")
-    @operation(body=_TEST_OF_KEY, answer=_TESTED)
+    @operation("Tries a key by one small call. It is judged like any.", body=_TEST_OF_KEY, answer=_TESTED)
     def test_key(said: Said, channel_id: str, key_id: str) -> Response:
-        """Tries a key by one small call. It is judged like any."""
         channel = find_channel(gateway, channel_id)
         return _tested(gateway, prober, channel, _key(gateway, channel, key_id), said)
 
     @admin.post("/channels/<channel_id>/models/fetch")
-    @operation(answer=_MODELS)
+    @operation("Asks a channel's upstream for its models.", answer=_MODELS)
     def fetch_channel_models(channel_id: str) -> Response:
-        """Asks a channel's upstream for its models."""
         channel = find_channel(gateway, channel_id)
         return _fetched(gateway, channel, _usual_key(gateway, channel))
 
     @admin.post("/channels/models/fetch")
-    @operation(body=_UPSTREAM, answer=_MODELS)
+    @operation("Asks an upstream for its models, of which no channel is stored yet.", body=_UPSTREAM, answer=_MODELS)
     def fetch_models_of_upstream(said: Said) -> Response:
-        """Asks an upstream for its models, of which no channel is stored yet."""
         [*keys] = keys_in(said.text("key"), "key")
         if len(keys) != 1:
             raise said.wrong("key", "must be one key")

@@ -35,17 +35,21 @@ def build_root(gateway: Gateway) -> Blueprint:
     root.before_request(let_bearer_in(gateway))
 
     @root.get("/blacklist")
-    @operation(answer=_BLACKLIST, access=("bearer",), group="keys")
+    @operation("Lists the keys that are out of their pools.", answer=_BLACKLIST, access=("bearer",), group="keys")
     def show_blacklist() -> Response:
-        """Lists the keys that are out of their pools."""
         pools, names = gateway.choosing.pools, _names(gateway)
         keys = out_of_pools([pools.of(channel_id) for channel_id in names], gateway.choosing.health)
         return Response(_blacklist(pools.counts(), keys, names), mimetype="application/json")
 
     @root.route("/reset-keys", methods=["GET", "POST"])
-    @operation(answer=_RESET, access=("bearer",), audited=True, group="keys")
+    @operation(
+        "Restores all keys that rest or are blacklisted, and reads the file of keys again.",
+        answer=_RESET,
+        access=("bearer",),
+        audited=True,
+        group="keys",
+    )
     def reset_keys() -> Response:
-        """Restores all keys that rest or are blacklisted, and reads the file of keys again."""
         of_file = gateway.keys_file.read_again() if gateway.keys_file is not None else ""
         gateway.choosing.health.settle(now_ms())
         cleared = 0

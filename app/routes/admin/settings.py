@@ -55,33 +55,17 @@ def add_settings_routes(admin: Blueprint, gateway: Gateway) -> None:
     catalog = gateway.catalog
 
     @admin.get("/settings")
-    @operation(answer=_SETTINGS)
+    @operation(
+        "Lists all settings, and what else a mapping may have of its own. They stand as they are best shown.",
+        answer=_SETTINGS,
+    )
     def list_settings() -> Response:
-        """Lists all settings, and what else a mapping may have of its own. They stand as they are best shown."""
-        snapshot = catalog.in_hand()
-        deployed = values_of(gateway.config.limits, gateway.config.settings)
-        in_force = values_of(snapshot.limits, snapshot.settings)
-        told = {
-            name: {
-                "value": in_force[name],
-                "set": name in snapshot.changed,
-                "default": deployed[name],
-                "group": setting.group,
-                "per_mapping": "mapping" in setting.owners,
-                "per_channel": "channel" in setting.owners,
-                **_described(setting),
-            }
-            for name, setting in SETTINGS.items()
-        }
-        own = {name: _described(setting) for name, setting in MAPPING_OPTIONS.items()}
         # jsonify would sort them
-        answer = {"success": True, "settings": told, "mapping_options": own, "version": snapshot.version}
-        return Response(orjson.dumps(answer), mimetype="application/json")
+        return Response(orjson.dumps(_all_settings(gateway)), mimetype="application/json")
 
     @admin.put("/settings")
-    @operation(body=_CHANGES, answer=_CHANGED)
+    @operation("Changes settings. null takes a value back.", body=_CHANGES, answer=_CHANGED)
     def change_settings(said: Said) -> Response:
-        """Changes settings. null takes a value back."""
         values = {name: None if value is None else check_setting(name, value) for name, value in said.values.items()}
         if values.get("anonymous_channels") and not only_here(gateway.config.host):
             text = f"anonymous_channels is for a loopback HOST: anybody who reaches {gateway.config.host} could call"
@@ -90,11 +74,34 @@ def add_settings_routes(admin: Blueprint, gateway: Gateway) -> None:
         return jsonify(success=True, message="Settings changed", version=catalog.snapshot.version)
 
     @admin.post("/settings/reset")
-    @operation(body=_NAMES, answer=_CHANGED)
+    @operation(
+        "Takes settings back to the deployment's values. What mappings and channels have of their own stays.",
+        body=_NAMES,
+        answer=_CHANGED,
+    )
     def reset_settings(said: Said) -> Response:
-        """Takes settings back to the deployment's values. What mappings and channels have of their own stays."""
         settings.change(catalog, dict.fromkeys(said.words("names")))
         return jsonify(success=True, message="Settings taken back", version=catalog.snapshot.version)
+
+
+def _all_settings(gateway: Gateway) -> dict[str, Any]:
+    snapshot = gateway.catalog.in_hand()
+    deployed = values_of(gateway.config.limits, gateway.config.settings)
+    in_force = values_of(snapshot.limits, snapshot.settings)
+    told = {
+        name: {
+            "value": in_force[name],
+            "set": name in snapshot.changed,
+            "default": deployed[name],
+            "group": setting.group,
+            "per_mapping": "mapping" in setting.owners,
+            "per_channel": "channel" in setting.owners,
+            **_described(setting),
+        }
+        for name, setting in SETTINGS.items()
+    }
+    own = {name: _described(setting) for name, setting in MAPPING_OPTIONS.items()}
+    return {"success": True, "settings": told, "mapping_options": own, "version": snapshot.version}
 
 
 def _described(setting: Setting) -> dict[str, Any]:

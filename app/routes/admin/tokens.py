@@ -40,9 +40,12 @@ def add_token_routes(admin: Blueprint, gateway: Gateway) -> None:
     _add_one_routes(admin, gateway)
 
     @admin.get("/tokens")
-    @operation(query={"q": Q, **PAGED}, answer={"count": COUNT, "access_tokens": Listed(ACCESS_TOKEN), "next": NEXT})
+    @operation(
+        "Lists access tokens, without their texts.",
+        query={"q": Q, **PAGED},
+        answer={"count": COUNT, "access_tokens": Listed(ACCESS_TOKEN), "next": NEXT},
+    )
     def list_tokens(asked: Said) -> Answer:
-        """Lists access tokens, without their texts."""
         catalog.in_hand()
         found = _asked_for(asked, list(ACCESS_TOKENS.of(catalog.snapshot).by_id.values()))
         size, after = asked.number("limit"), _after(asked)
@@ -51,9 +54,13 @@ def add_token_routes(admin: Blueprint, gateway: Gateway) -> None:
         return jsonify(success=True, count=len(found), access_tokens=answers.all(rest[:size]), next=following)
 
     @admin.post("/tokens")
-    @operation(body=Body(ACCESS_TOKEN, _EXAMPLE), answer=_ISSUED, status=201)
+    @operation(
+        "Makes an access token. Its text is told this once.",
+        body=Body(ACCESS_TOKEN, _EXAMPLE),
+        answer=_ISSUED,
+        status=201,
+    )
     def add_token(said: Said) -> Answer:
-        """Makes an access token. Its text is told this once."""
         token, secret = access_tokens.add(catalog, said.values)
         return jsonify(success=True, access_token=answers.one(token), token=secret), 201
 
@@ -62,21 +69,20 @@ def _add_one_routes(admin: Blueprint, gateway: Gateway) -> None:
     catalog, answers = gateway.catalog, TokenAnswers(gateway)
 
     @admin.get("/tokens/<token_id>")
-    @operation(answer=_ONE)
+    @operation("Shows an access token.", answer=_ONE)
     def show_token(token_id: str) -> Answer:
-        """Shows an access token."""
         return jsonify(success=True, access_token=answers.one(find_token(gateway, token_id)))
 
     @admin.put("/tokens/<token_id>")
-    @operation(body=Body(ACCESS_TOKEN.changes(), _EXAMPLE), answer=_ONE)
+    @operation(
+        "Changes what an access token may do. Its text stays.", body=Body(ACCESS_TOKEN.changes(), _EXAMPLE), answer=_ONE
+    )
     def update_token(said: Said, token_id: str) -> Answer:
-        """Changes what an access token may do. Its text stays."""
         return jsonify(success=True, access_token=answers.one(access_tokens.update(catalog, token_id, said.values)))
 
     @admin.delete("/tokens/<token_id>")
-    @operation(answer={"id": Text()})
+    @operation("Deletes an access token. Calls that run go on.", answer={"id": Text()})
     def delete_token(token_id: str) -> Answer:
-        """Deletes an access token. Calls that run go on."""
         access_tokens.delete(catalog, token_id)
         with suppress(RedisError):  # it is gone, whatever becomes of its figures
             token_uses.forget(gateway.redis, token_id)
@@ -84,16 +90,14 @@ def _add_one_routes(admin: Blueprint, gateway: Gateway) -> None:
         return jsonify(success=True, id=token_id)
 
     @admin.post("/tokens/<token_id>/rotate")
-    @operation(answer=_ISSUED)
+    @operation("Gives an access token a new text, which is told this once. The old one ends.", answer=_ISSUED)
     def rotate_token(token_id: str) -> Answer:
-        """Gives an access token a new text, which is told this once. The old one ends."""
         token, secret = access_tokens.rotate(catalog, token_id)
         return jsonify(success=True, access_token=answers.one(token), token=secret)
 
     @admin.get("/tokens/<token_id>/usage")
-    @operation(query={"range": RANGE, "tz": TIME_ZONE}, answer=_USAGE)
+    @operation("Tells what an access token's calls add up to.", query={"range": RANGE, "tz": TIME_ZONE}, answer=_USAGE)
     def token_usage(asked: Said, token_id: str) -> Answer:
-        """Tells what an access token's calls add up to."""
         return jsonify(success=True, **_usage(gateway, asked, find_token(gateway, token_id)))
 
 

@@ -46,9 +46,12 @@ def add_channel_routes(ccload: Blueprint, gateway: Gateway) -> None:
     _add_files(ccload, gateway)
 
     @ccload.get("/admin/channels")
-    @_operation(query={"type": _TYPE}, answer=enveloped(Listed(CHANNEL_TOLD), count=Whole()))
+    @_operation(
+        "Lists channels. With penalties for failures, by what is left of the priority.",
+        query={"type": _TYPE},
+        answer=enveloped(Listed(CHANNEL_TOLD), count=Whole()),
+    )
     def list_channels(asked: Said) -> Answer:
-        """Lists channels. With penalties for failures, by what is left of the priority."""
         type = asked.text("type")
         found = [channel for channel in catalog.in_hand().channels if _is_of_type(channel, type)]
         told: list[tuple[float, orjson.Fragment]] = []
@@ -61,23 +64,30 @@ def add_channel_routes(ccload: Blueprint, gateway: Gateway) -> None:
         return answered([text for _, text in told], count=len(told))
 
     @ccload.get("/admin/channels/<channel_id>")
-    @_operation(answer=enveloped(CHANNEL_TOLD))
+    @_operation("Shows a channel.", answer=enveloped(CHANNEL_TOLD))
     def show_channel(channel_id: str) -> Answer:
-        """Shows a channel."""
         return answered(answers.one(find_channel(gateway, channel_id)))
 
 
 def _add_files(ccload: Blueprint, gateway: Gateway) -> None:
     @ccload.get("/admin/channels/export")
-    @_operation(query=EXPORTED, answer="text/csv", audited=True)
+    @_operation(
+        "Shows all channels as a CSV file, with their keys. That is audited.",
+        query=EXPORTED,
+        answer="text/csv",
+        audited=True,
+    )
     def export_channels(asked: Said) -> Answer:
-        """Shows all channels as a CSV file, with their keys. That is audited."""
         return export_answer(gateway, asked)
 
     @ccload.post("/admin/channels/import")
-    @_operation(query=IMPORTED, body=FILE, answer=enveloped(_BECOME))
+    @_operation(
+        "Adds and changes channels by a CSV file. Nothing is synchronised: there is one place where channels are.",
+        query=IMPORTED,
+        body=FILE,
+        answer=enveloped(_BECOME),
+    )
     def import_channels(asked: Said, data: bytes) -> Answer:
-        """Adds and changes channels by a CSV file. Nothing is synchronised: there is one place where channels are."""
         told = import_answer(gateway, asked, data)
         errors = [f"line {error['line']}: {error['message']}" for error in told["errors"]]
         return answered({**told, "errors": errors, "redis_sync_enabled": False})
@@ -87,9 +97,8 @@ def _add_changes(ccload: Blueprint, gateway: Gateway, answers: CcloadAnswers) ->
     catalog, check = gateway.catalog, partial(refuse_addresses, gateway)
 
     @ccload.post("/admin/channels")
-    @_operation(body=Body(_NEW, _EXAMPLE), answer=_ADDED, status=201)
+    @_operation("Adds a channel with its keys.", body=Body(_NEW, _EXAMPLE), answer=_ADDED, status=201)
     def add_channel(said: Said) -> Answer:
-        """Adds a channel with its keys."""
         meant = meaning_of(said.values)
         if not meant.keys:
             raise AdminError(400, "invalid", 'api_key is missing: say one, or several as "k1,k2"', "api_key")
@@ -98,9 +107,12 @@ def _add_changes(ccload: Blueprint, gateway: Gateway, answers: CcloadAnswers) ->
         return answered(answers.one(channel), 201, **ordered)
 
     @ccload.put("/admin/channels/<channel_id>")
-    @_operation(body=Body(CHANNEL.changes(), {"enabled": True}), answer=enveloped(CHANNEL_TOLD))
+    @_operation(
+        "Changes a channel. What is not given stays. Rests end, as whoever saves one means to try it again.",
+        body=Body(CHANNEL.changes(), {"enabled": True}),
+        answer=enveloped(CHANNEL_TOLD),
+    )
     def update_channel(said: Said, channel_id: str) -> Answer:
-        """Changes a channel. What is not given stays. Rests end, as whoever saves one means to try it again."""
         channel = find_channel(gateway, channel_id)
         meant = meaning_of(said.values, channel.said)
         if len(meant.keys) > AT_ONCE:
@@ -115,9 +127,8 @@ def _add_changes(ccload: Blueprint, gateway: Gateway, answers: CcloadAnswers) ->
         return answered(answers.one(channel))
 
     @ccload.delete("/admin/channels/<channel_id>")
-    @_operation(answer=enveloped(Shape({"id": Whole()})))
+    @_operation("Deletes a channel and its keys.", answer=enveloped(Shape({"id": Whole()})))
     def delete_channel(channel_id: str) -> Answer:
-        """Deletes a channel and its keys."""
         delete_channels(gateway, [channel_id])
         return answered({"id": int(channel_id)})
 

@@ -27,9 +27,15 @@ _ISSUED = enveloped(Shape(_TOKEN), status=Text(), **_TOKEN)
 
 def add_login_routes(ccload: Blueprint, gateway: Gateway) -> None:
     @ccload.post("/login")
-    @operation(body=_LOGIN, answer=_ISSUED, access=(), group="ccLoad", failure=CCLOAD_ERROR)
+    @operation(
+        "Gives a token that stands for the admin's for 24 hours.",
+        body=_LOGIN,
+        answer=_ISSUED,
+        access=(),
+        group="ccLoad",
+        failure=CCLOAD_ERROR,
+    )
     def login(said: Said) -> Answer:
-        """Gives a token that stands for the admin's for 24 hours."""
         access = admin_access(gateway)
         if said.any("mode") not in (None, "", "admin"):
             raise said.wrong(
@@ -45,9 +51,14 @@ def add_login_routes(ccload: Blueprint, gateway: Gateway) -> None:
         return answered(told, status="success", **told)
 
     @ccload.post("/logout")
-    @operation(answer=enveloped(Shape({"message": Text()})), access=(), group="ccLoad", failure=CCLOAD_ERROR)
+    @operation(
+        "Ends the session of the Bearer. Of none, and of one that nobody knows, there is nothing to end.",
+        answer=enveloped(Shape({"message": Text()})),
+        access=(),
+        group="ccLoad",
+        failure=CCLOAD_ERROR,
+    )
     def logout() -> Answer:
-        """Ends the session of the Bearer. Of none, and of one that nobody knows, there is nothing to end."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             admin_access(gateway).close_session(token.strip())

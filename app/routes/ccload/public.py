@@ -78,9 +78,12 @@ def add_public_routes(ccload: Blueprint, gateway: Gateway) -> None:
     latest = LatestSums(gateway.database)
 
     @ccload.get("/public/summary")
-    @_operation(query={"range": _RANGE}, answer=enveloped(_SUMMARY))
+    @_operation(
+        "Tells sums of a range of days by the gateway's time zone. Of one that nobody knows, today's.",
+        query={"range": _RANGE},
+        answer=enveloped(_SUMMARY),
+    )
     def summary(asked: Said) -> Answer:
-        """Tells sums of a range of days by the gateway's time zone. Of one that nobody knows, today's."""
         settings = gateway.catalog.snapshot.settings
         name = asked.any("range") or ""
         name = name if name in RANGES else "today"
@@ -90,16 +93,16 @@ def add_public_routes(ccload: Blueprint, gateway: Gateway) -> None:
         return _for_anybody(summary_of(sums, name, span, now, with_cost=settings.public_cost))
 
     @ccload.get("/public/version")
-    @_operation(answer=enveloped(_VERSION))
+    @_operation(
+        "Tells the version. Nothing is asked of the network, so there never is an update.", answer=enveloped(_VERSION)
+    )
     def version() -> Answer:
-        """Tells the version. Nothing is asked of the network, so there never is an update."""
         own = own_version()
         return _for_anybody({"version": own, "has_update": False, "latest_version": own, "release_url": ""})
 
     @ccload.get("/public/channel-types")
-    @_operation(answer=enveloped(_TYPES))
+    @_operation("Lists types of channels.", answer=enveloped(_TYPES))
     def channel_types() -> Answer:
-        """Lists types of channels."""
         names = ("value", "display_name", "description", "path_patterns", "match_type")
         return _for_anybody([dict(zip(names, type, strict=True)) for type in CHANNEL_TYPES])
 

@@ -33,7 +33,7 @@ def document(routes: Map, views: Mapping[str, Callable[..., Any]], pause: Callab
             continue
         path = paths.setdefault(_PARAMETER.sub(r"{\1}", rule.rule), {})
         for method in methods_of(rule):
-            path[method.lower()] = _keep_titled(_operation(rule, method, told, views[rule.endpoint]), schemas)
+            path[method.lower()] = _keep_titled(_operation(rule, method, told), schemas)
         pause()
     return {
         "openapi": VERSION,
@@ -66,8 +66,8 @@ def methods_of(rule: Rule) -> list[str]:
     return sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
 
 
-def _operation(rule: Rule, method: str, told: Operation, view: Callable[..., Any]) -> dict[str, Any]:
-    summary, _, rest = " ".join((view.__doc__ or "").split()).partition(". ")
+def _operation(rule: Rule, method: str, told: Operation) -> dict[str, Any]:
+    summary, _, rest = told.about.partition(". ")
     name = name_of_operation(rule.endpoint)
     operation: dict[str, Any] = {
         "tags": [told.group or _group(rule.rule)],

@@ -1,12 +1,10 @@
 """A route of the admin API says here once what it takes and answers: it is read by that, and the document tells it.
 
     @admin.post("/channels/<channel_id>/copy")
-    @operation(body=COPY, answer={"channel": CHANNEL}, status=201)
+    @operation("Copies a channel. What is observed of it is not copied.", body=COPY, answer={"channel": CHANNEL})
     def copy_channel(said: Said, channel_id: str) -> Answer:
-        \"\"\"Copies a channel. What is observed of it is not copied.\"\"\"
 
-What the query says comes first, then what the body says, then what the path holds. The first sentence of the docstring
-is the summary.
+What the query says comes first, then what the body says, then what the path holds.
 """
 
 from __future__ import annotations
@@ -87,8 +85,10 @@ def form_content(name: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Operation:
-    """What a route takes and answers."""
+    """What a route does, takes and answers."""
 
+    about: str
+    """In sentences; the first is its summary. No docstring: processes leave those out (`python -OO`)."""
     answers: Mapping[int, Answered]
     """By status: of those that are no error."""
     query: Shape | None = None
@@ -106,6 +106,7 @@ class Operation:
 
 
 def operation(
+    about: str,
     *,
     answer: Answered,
     status: int = 200,
@@ -121,7 +122,7 @@ def operation(
     """`also`: what it may answer with another status. `fields`: header fields, which the route reads itself."""
     asked = None if query is None else Shape(query)
     answers = {status: answer, **(also or {})}
-    told = Operation(answers, asked, fields, body, access, audited, group, failure)
+    told = Operation(about, answers, asked, fields, body, access, audited, group, failure)
 
     def wrap(view: View) -> View:
         @wraps(view)

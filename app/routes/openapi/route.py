@@ -28,9 +28,8 @@ def add_openapi_route(admin: Blueprint) -> None:
     made: list[Prepared] = []
 
     @admin.get("/openapi.json")
-    @operation(answer=_DOCUMENT, group="openapi")
+    @operation("Tells this document.", answer=_DOCUMENT, group="openapi")
     def show_document() -> Response:
-        """Tells this document."""
         if not made:
             told = document(current_app.url_map, current_app.view_functions, give_way)
             made[:] = [Prepared(orjson.dumps(told))]

@@ -4,6 +4,7 @@ A body can stand for a thousand times its size. So it is undone in pieces, which
 which bounds the work: `max_bytes` in any case, and beyond that MAX_RATIO times what came over the wire.
 Text seldom shrinks to less than a thirtieth, so a real page passes at any size; a bomb of 10 MB ends at 128 MB when it
 comes in small pieces, at 500 MB when it comes in one.
+The libraries for br and zstd are imported with the first body that is coded so; many processes never see one.
 """
 
 from __future__ import annotations
@@ -11,16 +12,10 @@ from __future__ import annotations
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import Final, Protocol
-
-import brotli
+from types import ModuleType
+from typing import Any, Final, Protocol
 
 from app.wire.http.headers import tokens
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 MAX_PIECE_BYTES: Final = 64 * 1024
 MAX_BYTES: Final = 128 * 1024 * 1024
@@ -183,7 +178,10 @@ class _Brotli:
     """RFC 7932; windows go up to 16 MB."""
 
     def __init__(self) -> None:
+        import brotli
+
         self._stream = brotli.Decompressor()
+        self._error: type[Exception] = brotli.error
 
     @property
     def complete(self) -> bool:
@@ -193,7 +191,7 @@ class _Brotli:
         while not self._stream.is_finished():
             try:
                 piece: bytes = self._stream.process(data, output_buffer_limit=MAX_PIECE_BYTES)
-            except brotli.error as error:
+            except self._error as error:
                 raise CodingError(f"no brotli: {error}") from error
             data = b""
             if piece:
@@ -208,7 +206,8 @@ class _Zstd:
     def __init__(self) -> None:
         self._begun: bytes | None = b""
         self._plain = False
-        self._frame = _zstd_frame()
+        self._library = zstd_library()
+        self._frame = self._new_frame()
         self._inside = False
         self._frames = 0
 
@@ -231,16 +230,29 @@ class _Zstd:
             self._inside = True
             try:
                 piece = self._frame.decompress(data, MAX_PIECE_BYTES)
-            except zstd.ZstdError as error:
+            except self._library.ZstdError as error:
                 raise CodingError(f"no zstd: {error}") from error
             if piece:
                 yield piece
             data = b""
             if self._frame.eof:
                 data = self._frame.unused_data
-                self._frame = _zstd_frame()
+                self._frame = self._new_frame()
                 self._frames += 1
                 self._inside = False
+
+    def _new_frame(self) -> Any:
+        options = {self._library.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG}
+        return self._library.ZstdDecompressor(options=options)
+
+
+def zstd_library() -> ModuleType:
+    """Python's own zstd, or where it has none yet the same from elsewhere."""
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+    return zstd
 
 
 def _may_begin_zstd(data: bytes) -> bool:
@@ -248,10 +260,6 @@ def _may_begin_zstd(data: bytes) -> bool:
     head = data[: len(_ZSTD_MAGIC)]
     is_skippable = head[0] & 0xF0 == 0x50 and _ZSTD_SKIPPABLE.startswith(head[1:])
     return is_skippable or _ZSTD_MAGIC.startswith(head)
-
-
-def _zstd_frame() -> zstd.ZstdDecompressor:
-    return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG})
 
 
 _STAGES: Final[dict[str, type[_Gzip | _Deflate | _Brotli | _Zstd]]] = {

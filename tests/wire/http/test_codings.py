@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.wire.http.codings import MAX_PIECE_BYTES, CodingError, decoder_for
-from app.wire.http.codings import zstd as zstandard
+from tests.support.compression import zstd
 
 TEXT = b"<p>Twenty-one</p>\n" * 7
 MEGABYTE = 1024 * 1024
@@ -27,7 +27,7 @@ def raw_deflate(data: bytes) -> bytes:
 
 
 def zstd_with_window(data: bytes, log: int) -> bytes:
-    compressor = zstandard.ZstdCompressor(options={zstandard.CompressionParameter.window_log: log})
+    compressor = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: log})
     return compressor.compress(data) + compressor.flush()
 
 
@@ -56,11 +56,11 @@ BODIES: dict[str, tuple[str, bytes, bytes]] = {
     "raw deflate of nothing": ("deflate", raw_deflate(b""), b""),
     "rubbish behind a deflate": ("deflate", zlib.compress(TEXT) + b"rubbish", TEXT),
     "brotli": ("br", brotli.compress(TEXT), TEXT),
-    "zstd": ("zstd", zstandard.compress(TEXT), TEXT),
-    "zstd frames": ("zstd", zstandard.compress(TEXT) + SKIPPABLE + zstandard.compress(b"more"), TEXT + b"more"),
+    "zstd": ("zstd", zstd.compress(TEXT), TEXT),
+    "zstd frames": ("zstd", zstd.compress(TEXT) + SKIPPABLE + zstd.compress(b"more"), TEXT + b"more"),
     "zstd with the largest window": ("zstd", zstd_with_window(TEXT, 23), TEXT),
     "two codings": ("gzip, br", brotli.compress(gzip.compress(TEXT)), TEXT),
-    "three codings": ("br,identity , zstd,deflate", zlib.compress(zstandard.compress(brotli.compress(TEXT))), TEXT),
+    "three codings": ("br,identity , zstd,deflate", zlib.compress(zstd.compress(brotli.compress(TEXT))), TEXT),
     "identity": ("identity", TEXT, TEXT),
     "none": ("", TEXT, TEXT),
     "no bytes": ("gzip", b"", b""),
@@ -88,7 +88,7 @@ COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
     "deflate": raw_deflate,
     "br": lambda data: brotli.compress(data, quality=3),
-    "zstd": zstandard.compress,
+    "zstd": zstd.compress,
 }
 
 
@@ -173,7 +173,7 @@ def flushed_brotli() -> list[bytes]:
 
 
 def flushed_zstd() -> list[bytes]:
-    compressor = zstandard.ZstdCompressor()
+    compressor = zstd.ZstdCompressor()
     return [compressor.compress(piece, compressor.FLUSH_BLOCK) for piece in (b"one", b"two", b"three")]
 
 
@@ -226,7 +226,7 @@ def test_a_bomb_within_a_coding_is_cut_off() -> None:
     """What expands in the first step and vanishes in the second is work, too."""
     empty = gzip.compress(b"") * 40_000
     with pytest.raises(CodingError, match="expands"):
-        run_off("gzip, zstd", zstandard.compress(empty), MEGABYTE // 2)
+        run_off("gzip, zstd", zstd.compress(empty), MEGABYTE // 2)
 
 
 def test_a_large_page_passes_the_bound_if_it_is_no_bomb() -> None:

@@ -26,18 +26,22 @@ def add_active_routes(admin: Blueprint, gateway: Gateway) -> None:
     active = gateway.active
 
     @admin.get("/active")
-    @operation(query=PAGED, answer={"active": Listed(RUNNING_CALL), "count": _COUNT, "next": NEXT})
+    @operation(
+        "Lists the calls that have not ended, of all processes, newest first.",
+        query=PAGED,
+        answer={"active": Listed(RUNNING_CALL), "count": _COUNT, "next": NEXT},
+    )
     def list_active(asked: Said) -> Response:
-        """Lists the calls that have not ended, of all processes, newest first."""
         page = active.page(_place(asked.text("after")), asked.number("limit"))
         calls = [running_call(call.event, call.process) for call in page.calls]
         following = f"{page.following[0]}-{page.following[1]}" if page.following is not None else None
         return jsonify(success=True, active=calls, count=page.total, next=following)
 
     @admin.delete("/active/<call_id>")
-    @operation(answer={"id": Text()})
+    @operation(
+        "Ends a call that goes on, and what was asked of an upstream for it. Its client is told.", answer={"id": Text()}
+    )
     def end_active(call_id: str) -> Response:
-        """Ends a call that goes on, and what was asked of an upstream for it. Its client is told."""
         try:
             ended = active.end(call_id)
         except ProcessSilent:

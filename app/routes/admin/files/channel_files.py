@@ -61,15 +61,23 @@ BECOME: Final[dict[str, Field]] = {
 
 def add_channel_file_routes(admin: Blueprint, gateway: Gateway) -> None:
     @admin.get("/channels/export")
-    @operation(query=EXPORTED, answer="text/csv", audited=True)
+    @operation(
+        "Shows all channels as a CSV file, with their keys. That is audited.",
+        query=EXPORTED,
+        answer="text/csv",
+        audited=True,
+    )
     def export_channels(asked: Said) -> Answer:
-        """Shows all channels as a CSV file, with their keys. That is audited."""
         return export_answer(gateway, asked)
 
     @admin.post("/channels/import")
-    @operation(query=IMPORTED, body=FILE, answer=BECOME)
+    @operation(
+        "Adds and changes channels by a CSV file, all or none of its good lines.",
+        query=IMPORTED,
+        body=FILE,
+        answer=BECOME,
+    )
     def import_channels(asked: Said, data: bytes) -> Answer:
-        """Adds and changes channels by a CSV file, all or none of its good lines."""
         return jsonify(success=True, **import_answer(gateway, asked, data))
 
 

@@ -20,9 +20,12 @@ def add_audit_route(admin: Blueprint, gateway: Gateway) -> None:
     trail, database = gateway.audit_trail, gateway.database
 
     @admin.get("/audit")
-    @operation(query={**FILTERS, **PAGED}, answer={"entries": Listed(ENTRY), "next": NEXT, "lost": _LOST})
+    @operation(
+        "Lists what was changed, shown and given away by this API, newest first. No entry holds a secret.",
+        query={**FILTERS, **PAGED},
+        answer={"entries": Listed(ENTRY), "next": NEXT, "lost": _LOST},
+    )
     def list_audit(asked: Said) -> Response:
-        """Lists what was changed, shown and given away by this API, newest first. No entry holds a secret."""
         page = read_page(trail, database, parse_filter(asked), asked.number("limit"))
         entries = [entry._asdict() for entry in page.entries]
         answer = {"success": True, "entries": entries, "next": page.following or None, "lost": page.lost}

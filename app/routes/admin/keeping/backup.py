@@ -91,9 +91,13 @@ class BackupBody(Body):
 
 def add_backup_routes(admin: Blueprint, gateway: Gateway) -> None:
     @admin.get("/backup")
-    @operation(fields=_PASSPHRASE, answer=HEADING, audited=True)
+    @operation(
+        "Shows all that the operator said, as one document. With a passphrase it has all secrets. That is audited.",
+        fields=_PASSPHRASE,
+        answer=HEADING,
+        audited=True,
+    )
     def back_up() -> Response:
-        """Shows all that the operator said, as one document. With a passphrase it has all secrets. That is audited."""
         passphrase = _passphrase()
         cipher = new_cipher(passphrase) if passphrase else None
         backup = Backup(gateway.catalog, gateway.choosing.pools, gateway.stored_health, cipher, give_way)
@@ -105,13 +109,13 @@ def add_backup_routes(admin: Blueprint, gateway: Gateway) -> None:
 
     @admin.post("/restore")
     @operation(
+        "Makes all that the operator said what a backup says, and nothing else: at once, or not at all.",
         query={"preview": YesOrNo(meaning="true: nothing is changed")},
         fields=_PASSPHRASE,
         body=BackupBody(HEADING, _EXAMPLE),
         answer=_BECOMES,
     )
     def restore(asked: Said, sent: SentBackup) -> Response:
-        """Makes all that the operator said what a backup says, and nothing else: at once, or not at all."""
         preview = asked.flag("preview")
         heading = read_heading(sent.value, own_version())
         document = read(heading, _cipher_for(heading), sent.entries, give_way)

@@ -33,12 +33,27 @@ FORMAT = {"format": OneOf(tuple(TYPES), default="csv")}
 
 
 def add_log_routes(admin: Blueprint, gateway: Gateway) -> None:
-    log, orders = RequestLog(gateway.database), PruningOrders(gateway.redis)
+    _add_lists(admin, RequestLog(gateway.database))
+    _add_call(admin, gateway)
+    orders = PruningOrders(gateway.redis)
 
+    @admin.post("/logs/prune")
+    @operation(
+        "Removes what is older than log_retention_days, or more than log_max_bytes hold. The worker does it, now.",
+        answer=PRUNED,
+    )
+    def prune_logs() -> Answer:
+        return jsonify(success=True, **orders.order()._asdict())
+
+
+def _add_lists(admin: Blueprint, log: RequestLog) -> None:
     @admin.get("/logs")
-    @operation(query={**FILTERS, **PAGED}, answer={"logs": Listed(ROW), "next": NEXT})
+    @operation(
+        "Lists rows of the request log, newest first.",
+        query={**FILTERS, **PAGED},
+        answer={"logs": Listed(ROW), "next": NEXT},
+    )
     def list_logs(asked: Said) -> Answer:
-        """Lists rows of the request log, newest first."""
         after = asked.text("after")
         if after and not is_place(after):
             raise AdminError(400, "invalid", "after must be what the answer before said as its next", "after")
@@ -46,28 +61,30 @@ def add_log_routes(admin: Blueprint, gateway: Gateway) -> None:
         return _answer(logs=list(written(rows)), next=following or None)
 
     @admin.get("/logs/count")
-    @operation(query=FILTERS, answer=COUNTED)
+    @operation("Counts rows of the request log.", query=FILTERS, answer=COUNTED)
     def count_logs(asked: Said) -> Answer:
-        """Counts rows of the request log."""
         count, is_more = log.count(parse_filter(asked))
         return jsonify(success=True, count=count, is_more=is_more)
 
     @admin.get("/logs/export")
-    @operation(query={**FORMAT, **FILTERS}, answer=tuple(TYPES.values()))
+    @operation(
+        "Shows rows of the request log as a file, newest first: all that match.",
+        query={**FORMAT, **FILTERS},
+        answer=tuple(TYPES.values()),
+    )
     def export_logs(asked: Said) -> Answer:
-        """Shows rows of the request log as a file, newest first: all that match."""
         return export_answer(log, parse_filter(asked), asked.choice("format"))
 
-    @admin.post("/logs/prune")
-    @operation(answer=PRUNED)
-    def prune_logs() -> Answer:
-        """Removes what is older than log_retention_days, or more than log_max_bytes hold. The worker does it, now."""
-        return jsonify(success=True, **orders.order()._asdict())
+
+def _add_call(admin: Blueprint, gateway: Gateway) -> None:
+    log = RequestLog(gateway.database)
 
     @admin.get("/logs/<request_id>")
-    @operation(answer={"request": CALL, "attempts": Listed(ROW), "bodies": BODIES})
+    @operation(
+        "Shows a call with all of its attempts, in their order, and its bodies while they are kept.",
+        answer={"request": CALL, "attempts": Listed(ROW), "bodies": BODIES},
+    )
     def show_request(request_id: str) -> Answer:
-        """Shows a call with all of its attempts, in their order, and its bodies while they are kept."""
         rows = log.of_request(request_id)
         if not rows:
             text = "no call with this id is in the log: it may have gone on, or it has not ended yet"

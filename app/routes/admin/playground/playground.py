@@ -45,11 +45,14 @@ def add_playground_route(admin: Blueprint, gateway: Gateway) -> None:
     door = ProxyDoor(gateway, ApiDoor(gateway, _refuse))
 
     @admin.post("/playground")
-    @operation(body=_CALL, answer="*/*")
+    @operation(
+        "Makes a call as an access token, and streams what it is answered. It counts and is logged "
+        "like any of the token's. Status and fields are the answer's own, but for those that a "
+        "browser would act upon; what the route itself refuses lacks X-Gateway-Playground.",
+        body=_CALL,
+        answer="*/*",
+    )
     def play(said: Said) -> Response:
-        """Makes a call as an access token, and streams what it is answered. It counts and is logged like any of the
-        token's. Status and fields are the answer's own, but for those that a browser would act upon; what the route
-        itself refuses lacks X-Gateway-Playground."""
         told, body = headers_said(said), body_said(said)
         method, path, token_id = said.choice("method"), said.text("path"), said.text("token_id")
         try:

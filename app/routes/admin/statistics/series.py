@@ -49,9 +49,12 @@ _SERIES: Final = Shape({**_NAMES, "points": Listed(_POINT)}, optional=tuple(_NAM
 
 def add_series_routes(admin: Blueprint, gateway: Gateway) -> None:
     @admin.get("/series")
-    @operation(query=_QUERY, answer={"count": COUNT, "series": Listed(_SERIES), **SPAN})
+    @operation(
+        "Tells the course of what calls add up to. Each series has all points of the span.",
+        query=_QUERY,
+        answer={"count": COUNT, "series": Listed(_SERIES), **SPAN},
+    )
     def show_series(asked: Said) -> Answer:
-        """Tells the course of what calls add up to. Each series has all points of the span."""
         snapshot = gateway.catalog.snapshot
         time_zone = time_zone_of(asked, snapshot.settings.time_zone)
         by, bucket = asked.words("by"), asked.choice("bucket")

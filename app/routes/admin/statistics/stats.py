@@ -30,9 +30,12 @@ Named = Callable[[Group, Names], dict[str, str | None]]
 
 def add_stats_routes(admin: Blueprint, gateway: Gateway) -> None:
     @admin.get("/stats")
-    @operation(query=QUERY, answer={"count": COUNT, "rows": Listed(ROW), "totals": SUMS, **SPAN})
+    @operation(
+        "Tells what the calls of a span add up to, by channel, model, token, mapping, key or dialect.",
+        query=QUERY,
+        answer={"count": COUNT, "rows": Listed(ROW), "totals": SUMS, **SPAN},
+    )
     def show_stats(asked: Said) -> Answer:
-        """Tells what the calls of a span add up to, by channel, model, token, mapping, key or dialect."""
         snapshot = gateway.catalog.snapshot
         question = parse(asked, now_ms(), snapshot.settings.time_zone)
         with told_too_much(asked):

@@ -48,9 +48,13 @@ def add_key_batch_route(admin: Blueprint, gateway: Gateway) -> None:
     edits = gateway.key_edits
 
     @admin.post("/channels/<channel_id>/keys/batch")
-    @operation(body=_BATCH, answer=_CHANGED, also={202: {"task": TASK}})
+    @operation(
+        "Changes many keys of a channel at once. A task does what is long, and tries keys.",
+        body=_BATCH,
+        answer=_CHANGED,
+        also={202: {"task": TASK}},
+    )
     def change_keys(read: tuple[Said, LongValue | None], channel_id: str) -> Answer:
-        """Changes many keys of a channel at once. A task does what is long, and tries keys."""
         channel = find_channel(gateway, channel_id)
         said, long = read
         if long is not None and long.entries <= AT_ONCE:

@@ -33,21 +33,18 @@ def add_task_routes(admin: Blueprint, gateway: Gateway) -> None:
     tasks = gateway.tasks
 
     @admin.get("/tasks")
-    @operation(answer={"tasks": Listed(TASK)})
+    @operation("Lists tasks, those that ended lately among them.", answer={"tasks": Listed(TASK)})
     def list_tasks() -> Response:
-        """Lists tasks, those that ended lately among them."""
         return jsonify(success=True, tasks=[task_answer(task) for task in tasks.list()])
 
     @admin.get("/tasks/<task_id>")
-    @operation(answer={"task": TASK})
+    @operation("Shows a task.", answer={"task": TASK})
     def show_task(task_id: str) -> Response:
-        """Shows a task."""
         return jsonify(success=True, task=task_answer(tasks.get(task_id)))
 
     @admin.delete("/tasks/<task_id>")
-    @operation(answer={"task": TASK})
+    @operation("Cancels a task. What it has done stays done.", answer={"task": TASK})
     def cancel_task(task_id: str) -> Response:
-        """Cancels a task. What it has done stays done."""
         return jsonify(success=True, task=task_answer(tasks.cancel(task_id)))
 
 

@@ -26,8 +26,7 @@ def add_warning_route(admin: Blueprint, gateway: Gateway) -> None:
     facts = Facts(gateway)
 
     @admin.get("/warnings")
-    @operation(answer={"warnings": Listed(WARNING)})
+    @operation("Lists what a person should act upon, the worst first.", answer={"warnings": Listed(WARNING)})
     def list_warnings() -> Response:
-        """Lists what a person should act upon, the worst first."""
         found = told(facts.warnings(now_ms()))
         return jsonify(success=True, warnings=[one._asdict() | {"severity": one.severity.value} for one in found])
