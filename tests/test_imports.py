@@ -10,7 +10,7 @@ import pytest
 from app.compiled import COPIES
 from tests.support.environ import clean_environ
 
-ALL = "alembic cryptography.hazmat genai_prices http.cookiejar requests sqlalchemy unittest"
+ALL = "alembic cryptography.hazmat genai_prices http.cookiejar redis.asyncio.client requests sqlalchemy unittest"
 UNPATCHED = "asyncio gevent redis ssl"
 PROCESSES = {
     "the supervisor": ("import app.__main__", f"{UNPATCHED} decimal email flask gunicorn hashlib http.client rq"),
@@ -18,7 +18,7 @@ PROCESSES = {
     "the worker": ("import worker.__main__", "flask gevent gunicorn"),
     "a web process": (
         "import app.servers.gunicorn_worker, app.gateway, app.routes",
-        "app.wire.pages.css app.wire.pages.html.page argparse backports brotli compression rq",
+        "ada_url app.wire.pages.css app.wire.pages.html.page argparse backports brotli compression rq",
     ),
 }
 

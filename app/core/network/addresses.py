@@ -10,8 +10,6 @@ import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit, urlunsplit
 
-import ada_url
-
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
@@ -124,6 +122,11 @@ def only_here(host: str) -> bool:
         return is_localhost(host.lower())
 
 
+_PLAIN_NAME = re.compile(r"(?!.*xn--)(?:[a-z0-9_-]+\.)*[a-z][a-z0-9_-]*\.?")
+"""Of a name that is its own canonical form, as nearly all are: no A-label that could be wrong, no number at its end."""
+_PLAIN_IPV4 = re.compile(r"(?:(?:0|[1-9][0-9]{0,2})\.){3}(?:0|[1-9][0-9]{0,2})")
+
+
 def canonical_host(text: str) -> str:
     """A host as browsers understand it: lower case, A-labels, and IPv4 in any spelling as four decimal numbers.
 
@@ -136,13 +139,21 @@ def canonical_host(text: str) -> str:
     try:
         if not bare or (_NO_HOST.search(bare.replace(":", "")) if is_ipv6 else _NO_HOST.search(text)):
             raise ValueError
-        host = ada_url.URL(f"http://[{bare}]/" if is_ipv6 else f"http://{text}/").hostname
+        host = text if _PLAIN_NAME.fullmatch(text) else _parsed(f"[{bare}]" if is_ipv6 else text)
     except ValueError:
         raise ValueError(f"{text!r} is no host name or address") from None
     name = host.removesuffix(".")
     if len(name) > 253 or any(not 0 < len(label) <= 63 for label in name.split(".")):
         raise ValueError(f"{text!r} is no host name: each of its labels has 1 to 63 characters, all together 253")
     return host.strip("[]")
+
+
+def _parsed(host: str) -> str:
+    if _PLAIN_IPV4.fullmatch(host):
+        return str(IPv4Address(host))
+    import ada_url  # 1.2 MB, which most processes do without
+
+    return str(ada_url.URL(f"http://{host}/").hostname)
 
 
 MASK = "***"

@@ -10,8 +10,6 @@ import re
 from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
-from ada_url import URL
-
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _PARTS = re.compile(r"(https?):[/\\]*([^/\\?]*)(.*)", re.IGNORECASE | re.DOTALL)
 _ENCODED = re.compile(r"https?(?:%3A|:(?:%2F|%5C))", re.IGNORECASE)
@@ -50,6 +48,8 @@ def parse_address(text: str) -> WebAddress:
     One slash after the scheme will do, as browsers and reverse proxies merge two of them; so will an address that was
     percent-encoded as a whole.
     """
+    from ada_url import URL  # 1.2 MB, which a process does without until it is asked for a page
+
     if _ENCODED.match(text):
         text = unquote_to_bytes(text).decode("latin-1")
     parts = _PARTS.fullmatch(text)

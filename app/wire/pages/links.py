@@ -11,8 +11,6 @@ import re
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-import ada_url
-
 MAX_DEPTH: Final = 16
 """A chain of `../` longer than this is resolved rather than judged by its length."""
 
@@ -130,6 +128,8 @@ def _text(reference: bytes, encoding: str) -> str:
 
 
 def _join(base: str, text: str, encoding: str) -> str | None:
+    import ada_url  # not with this module, as fields of any answer lead here: see app.wire.pages.address
+
     try:
         return ada_url.join_url(base, _with_encoded_query(text, encoding))
     except ValueError:
@@ -161,6 +161,8 @@ def _base(url: str, prefix: str) -> _Base:
     depth = -1
     inserts = Inserts(prefix.encode(), None, None)
     if _HTTP.match(url):
+        import ada_url
+
         origin = ada_url.URL(url).origin
         depth = min(ada_url.URL(url).pathname.count("/") - 1, MAX_DEPTH)
         scheme = origin[: origin.index("//")]

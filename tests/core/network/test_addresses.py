@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
+import ada_url
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -173,6 +174,24 @@ def test_every_spelling_of_localhost_is_localhost(
     """Capitals, percent-encoding, full-width letters and a trailing dot do not hide a name of the own machine."""
     text = "".join(one.upper() if capital else one for one, capital in zip(name, capitals, strict=False))
     assert is_localhost(canonical_host(disguised(text, disguises) + dot).removesuffix("."))
+
+
+LABELS = st.text("abz019-_x", min_size=1, max_size=6) | st.sampled_from(
+    ["xn--", "xn--a", "xn--bcher-kva", "0x1", "256"]
+)
+
+
+@given(st.lists(LABELS, min_size=1, max_size=5), st.sampled_from(["", "."]))
+def test_a_plain_host_is_what_the_url_standard_says(labels: list[str], dot: str) -> None:
+    """Most hosts are not given to the standard's parser, as they would come back as they are."""
+    text = ".".join(labels) + dot
+    try:
+        expected = ada_url.URL(f"http://{text}/").hostname
+    except ValueError:
+        with pytest.raises(ValueError, match="is no host name"):
+            canonical_host(text)
+    else:
+        assert canonical_host(text) == expected
 
 
 @pytest.mark.parametrize("name", ["localhost.example", "notlocalhost", "example", "local"])
