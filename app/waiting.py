@@ -19,29 +19,35 @@ _TLS: Final = SSLSocket
 """What a TLS connection's socket is. Asked by `is`: isinstance looks for hooks of the type first."""
 
 
+class _TooLong(TimeoutError):
+    """Tells the end of a Patience from a socket's own timeout."""
+
+
 class Patience:
     """A limit of so many seconds for one wait after the other, of one greenlet at a time."""
 
-    __slots__ = ("_timer", "_too_long", "seconds")
+    __slots__ = ("_timer", "seconds")
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self._timer = gevent.get_hub().loop.timer(seconds, repeat=seconds)
-        self._too_long = TimeoutError(f"nothing came within {seconds:g} s")
 
     def receive(self, sock: Any, size: int) -> bytes:
         """Like `sock.recv(size)`. Raises TimeoutError when nothing has come in time, and OSError."""
-        self._timer.again(gevent.getcurrent().throw, self._too_long)
+        self._timer.again(self._end, gevent.getcurrent())
         try:
-            return receive(sock, size, self._too_long)
+            return receive(sock, size)
         finally:
             self._timer.stop()
 
+    def _end(self, waiting: Any) -> None:
+        waiting.throw(_TooLong(f"nothing came within {self.seconds:g} s"))
 
-def receive(sock: Any, size: int, too_long: TimeoutError | None = None) -> bytes:
+
+def receive(sock: Any, size: int) -> bytes:
     """Waits until something comes, however long that takes; the socket's own timeout is for its writes only."""
     if type(sock) is _TLS:
-        return _receive_tls(sock, size, too_long)
+        return _receive_tls(sock, size)
     while True:
         sock.hub.wait(sock._read_event)
         try:
@@ -51,14 +57,15 @@ def receive(sock: Any, size: int, too_long: TimeoutError | None = None) -> bytes
             continue  # woken for nothing
 
 
-def _receive_tls(sock: Any, size: int, too_long: TimeoutError | None) -> bytes:
+def _receive_tls(sock: Any, size: int) -> bytes:
     while True:
         try:
             data: bytes = sock.recv(size)  # bytes may wait in the TLS layer, where no wait on the socket would see them
             return data
-        except TimeoutError as timeout:
-            if timeout is too_long:
-                raise
+        except _TooLong:
+            raise
+        except TimeoutError:
+            pass  # of the socket, which is for writes
 
 
 def give_way() -> None:
