@@ -24,8 +24,10 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from app import IS_COMPILED
+from app.bytecode import without_docstrings
 from app.config import ROOT, Config, env_file, load_config
 from app.core.network.addresses import mask_url
 from app.signals import Interrupted, Signals
@@ -89,12 +91,7 @@ class Supervisor:
         # Where the directory that a process starts in is no place to import from (PYTHONSAFEPATH), this one is.
         places = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         of_keys = config.keys_file.told(ROOT) if config.keys_file is not None else {}
-        self.environ: dict[str, str] = {
-            **os.environ,
-            **of_keys,
-            "PYTHONPATH": os.pathsep.join(places),
-            "PYTHONOPTIMIZE": str(sys.flags.optimize),  # without docstrings (`python -OO`) all are smaller
-        }
+        self.environ: dict[str, str] = {**os.environ, **of_keys, "PYTHONPATH": os.pathsep.join(places)}
         self.redis: EmbeddedRedis | None = None
         self.tended: list[_Child] = []
         self.gunicorn: subprocess.Popen[bytes] | None = None
@@ -125,7 +122,7 @@ class Supervisor:
             raise StartError(str(error)) from None
         self._tend_also("the worker", lambda: self._python("-m", "worker"))
         conf = str(ROOT / "gunicorn.conf.py")
-        self.gunicorn = self._python("-m", "gunicorn", "-c", conf, "app:create_app()")
+        self.gunicorn = self._python("-m", "gunicorn", "-c", conf, "app:create_app()", more=without_docstrings())
 
     def _start_redis(self) -> None:
         if self.config.redis_url is not None:
@@ -150,8 +147,8 @@ class Supervisor:
     ) -> None:
         self.tended.append(_Child(name, start, process or start(), time.monotonic()))
 
-    def _python(self, *arguments: str) -> subprocess.Popen[bytes]:
-        return spawn([sys.executable, *arguments], env=self.environ, cwd=ROOT)
+    def _python(self, *arguments: str, more: Mapping[str, str] = MappingProxyType({})) -> subprocess.Popen[bytes]:
+        return spawn([sys.executable, *arguments], env={**more, **self.environ}, cwd=ROOT)
 
     # Run.
 

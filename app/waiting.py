@@ -19,35 +19,35 @@ _TLS: Final = SSLSocket
 """What a TLS connection's socket is. Asked by `is`: isinstance looks for hooks of the type first."""
 
 
-class _TooLong(TimeoutError):
-    """Tells the end of a Patience from a socket's own timeout."""
-
-
 class Patience:
     """A limit of so many seconds for one wait after the other, of one greenlet at a time."""
 
-    __slots__ = ("_timer", "seconds")
+    __slots__ = ("_timer", "seconds", "too_long")
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
+        self.too_long: TimeoutError | None = None
+        """What is thrown at its end: no timeout of the socket's own."""
         self._timer = gevent.get_hub().loop.timer(seconds, repeat=seconds)
 
     def receive(self, sock: Any, size: int) -> bytes:
         """Like `sock.recv(size)`. Raises TimeoutError when nothing has come in time, and OSError."""
         self._timer.again(self._end, gevent.getcurrent())
         try:
-            return receive(sock, size)
+            return receive(sock, size, self)
         finally:
             self._timer.stop()
+            self.too_long = None
 
     def _end(self, waiting: Any) -> None:
-        waiting.throw(_TooLong(f"nothing came within {self.seconds:g} s"))
+        self.too_long = TimeoutError(f"nothing came within {self.seconds:g} s")
+        waiting.throw(self.too_long)
 
 
-def receive(sock: Any, size: int) -> bytes:
+def receive(sock: Any, size: int, patience: Patience | None = None) -> bytes:
     """Waits until something comes, however long that takes; the socket's own timeout is for its writes only."""
     if type(sock) is _TLS:
-        return _receive_tls(sock, size)
+        return _receive_tls(sock, size, patience)
     while True:
         sock.hub.wait(sock._read_event)
         try:
@@ -57,15 +57,14 @@ def receive(sock: Any, size: int) -> bytes:
             continue  # woken for nothing
 
 
-def _receive_tls(sock: Any, size: int) -> bytes:
+def _receive_tls(sock: Any, size: int, patience: Patience | None) -> bytes:
     while True:
         try:
             data: bytes = sock.recv(size)  # bytes may wait in the TLS layer, where no wait on the socket would see them
             return data
-        except _TooLong:
-            raise
-        except TimeoutError:
-            pass  # of the socket, which is for writes
+        except TimeoutError as timeout:
+            if patience is not None and timeout is patience.too_long:
+                raise
 
 
 def give_way() -> None:

@@ -174,7 +174,7 @@ def gateway(
             "LOG_LEVEL": "WARNING",
             **(more_settings or {}),
         }
-        with running([sys.executable, "-OO", "-m", "app"], cores.load, env=settings) as process:
+        with running([sys.executable, "-m", "app"], cores.load, env=settings) as process:
             wait_until(lambda: _asked(port, "GET", "/health") == 200, "the gateway is healthy", process, 40.0)
             web, side = _roles(process.pid)
             pin(web, cores.server)

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = ["wire", "core", "storage", "telemetry", "proxy", "gateway", "routes", "__init__"]
 """From the ground up; each may import those below it."""
 BESIDE = {
+    "bytecode": set(),
     "certificate_files": set(),
     "client_gone": set(),
     "compiled": set(),
@@ -28,7 +29,7 @@ BESIDE = {
     "variables": set(),
     "version": set(),
     "waiting": set(),
-    "__main__": {"__init__", "config", "core", "signals", "storage", "telemetry"},
+    "__main__": {"__init__", "bytecode", "config", "core", "signals", "storage", "telemetry"},
 }
 """What stands beside the tower, and what of ours each of it may import besides itself."""
 LEAVES = {
@@ -56,6 +57,7 @@ LIBRARIES = {
     "gateway": set(),
     "routes": {"flask", "gunicorn", "orjson", "werkzeug"},
     "__init__": set(),
+    "bytecode": set(),
     "certificate_files": set(),
     "client_gone": {"gevent"},
     "compiled": set(),

@@ -1,1 +1,1 @@
-import app.storage  # noqa: F401 - before redis-py: of that it leaves out the half for asyncio
+import app.storage  # noqa: F401 - before redis-py, whose half for asyncio it puts off

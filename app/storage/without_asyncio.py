@@ -1,6 +1,7 @@
 """redis-py without its half for asyncio, which nobody here uses and which it imports by itself: 1 MB of each process.
 
-Whoever asks it for anything gets it whole.
+Whoever asks it for anything gets it whole. A module of it is to be imported after that, as it would ask in its turn.
+importlib's LazyLoader would not do: the import system itself asks a package for its path.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class DemoGateway:
             "ENCRYPTION_KEY": secrets.token_hex(32), "EGRESS_ALLOW": "127.0.0.0/8", "WEB_CONCURRENCY": "2",
             "GATEWAY_ENV_FILE": os.devnull, "KEYS_FILE": "off", "LOG_LEVEL": "WARNING", "TZ": "UTC",
         }  # fmt: skip
-        self._process = subprocess.Popen([sys.executable, "-OO", "-m", "app"], cwd=ROOT, env=environ)
+        self._process = subprocess.Popen([sys.executable, "-m", "app"], cwd=ROOT, env=environ)
         try:
             self._until_healthy()
         except BaseException:  # Ctrl-C, too

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +50,17 @@ def test_data_are_kept_over_a_restart_and_deleted_defaults_stay_away(launch: Lau
         assert client.exists(MAPPINGS) == 0
         assert (client.get(MAPPINGS_VERSION), client.get("mine")) == (b"2", b"kept")
     assert gateway.stop() == 0
+
+
+@NEEDS_PROC
+def test_web_processes_go_without_docstrings_and_the_worker_does_not(running: Launched) -> None:
+    """Assertions go with docstrings, and one of RQ's takes its job off a stack."""
+    optimized = {
+        "gunicorn" if "gunicorn" in command else "worker"
+        for pid, command in running.processes().items()
+        if b"PYTHONOPTIMIZE=2" in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    }
+    assert optimized == {"gunicorn"}
 
 
 def test_the_parts_are_found_where_the_directory_is_no_place_to_import_from(running: Launched) -> None:

@@ -152,10 +152,32 @@ def test_the_systems_store_is_trusted_whole(
         store[0].write_text("".join(authorities[name].file.read_text() for name in in_file))
     for name in in_folder:
         put_into(store[1], authorities[name].file)
-    (store[1] / "0a1b2c3d.0").symlink_to("removed.pem")
     assert len(verifying_context().get_ca_certs()) == held
     for name in {*in_file, *in_folder}:
         connect(serve(authorities[name].issue("localhost")).port, CertificateFiles())
+
+
+@pytest.mark.parametrize("why", ["a gap", "a folder nobody may list", "a file of several"])
+def test_a_file_is_trusted_where_the_folder_may_not_do(
+    store: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    """OpenSSL finds nothing behind a link that leads nowhere, and one certificate of a file."""
+    first, second = (Authority(tmp_path, f"Authority {name}").file.read_text() for name in "ab")
+    put_into(store[1], tmp_path / "Authority a.pem")
+    store[0].write_text(first)
+    named = next(store[1].iterdir())
+    if why == "a gap":
+        named.rename(named.with_suffix(".1"))
+        named.symlink_to("removed.pem")
+    elif why == "a file of several":
+        named.write_text(second + first)
+    else:
+        monkeypatch.setattr(Path, "iterdir", forbidden)
+    assert len(verifying_context().get_ca_certs()) == 1
+
+
+def forbidden(folder: Path) -> Iterator[Path]:
+    raise PermissionError(folder)
 
 
 def test_ca_file_adds_and_a_bundle_replaces(

@@ -22,7 +22,7 @@ from tests.support.environ import clean_environ
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
-GUNICORN = [sys.executable, "-OO", "-m", "gunicorn", "-c", "gunicorn.conf.py", "app:create_app()"]
+GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "app:create_app()"]
 SERVERS = {
     "": GUNICORN,
     "gevent": [*GUNICORN, "-k", "gevent"],
@@ -88,6 +88,7 @@ class GatewayProcess:
             "ADMIN_TOKEN": self.admin_token,
             "EGRESS_ALLOW": "127.0.0.0/8,::1/128",
             "WEB_CONCURRENCY": "1",
+            "PYTHONOPTIMIZE": "2",
             "PYTHONWARNINGS": "error",
             "JOURNAL_DIR": f"/tmp/gateway-test-{self.port}-journals",
             **self.environ,

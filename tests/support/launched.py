@@ -34,7 +34,7 @@ class Launched:
         self.log = log
         with log.open("wb") as sink:
             self.process = subprocess.Popen(
-                [sys.executable, "-OO", "-m", "app"],
+                [sys.executable, "-m", "app"],
                 cwd=project,
                 env=self.environ,
                 stdin=subprocess.DEVNULL,

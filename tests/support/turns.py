@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
 import pytest
+
+TRIES = 3
+
+
+def least(measure: Callable[[], float], enough: float) -> float:
+    """What is measured; where that is not below `enough`, once more, and the least of all.
+
+    A machine may take its processor away for longer than is judged. What is long by nature is so each time; what is
+    long only the first time passes.
+    """
+    found: list[float] = []
+    while len(found) < TRIES and min(found, default=enough) >= enough:
+        found.append(measure())
+    return min(found)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ StartWorker = Callable[..., subprocess.Popen[str]]
 def spawn_worker(redis_url: str, **environ: str) -> subprocess.Popen[str]:
     """A worker whose standard error is a pipe."""
     return subprocess.Popen(
-        [sys.executable, "-OO", "-m", "worker"],
+        [sys.executable, "-m", "worker"],
         cwd=ROOT,
         env=clean_environ(**{"API_PROXY_REDIS_URL": redis_url, "LOG_LEVEL": "INFO"} | environ),
         stderr=subprocess.PIPE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl
+from itertools import count
 from pathlib import Path
 
 import certifi
@@ -11,7 +12,7 @@ from gevent.ssl import SSLContext
 
 from app.certificate_files import CertificateFiles
 
-_HASHED_NAME = re.compile(r"[0-9a-f]{8}\.[0-9]+")  # as `openssl rehash` names the files of a directory
+_HASHED_NAME = re.compile(r"([0-9a-f]{8})\.[0-9]+")
 _CERTIFICATE = re.compile(rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^-]+")
 _TRUST_IT = "the operator can trust it with CA_FILE"
 
@@ -45,32 +46,46 @@ def _trust(context: SSLContext, path: Path) -> None:
 def _trust_system(context: SSLContext, files: CertificateFiles) -> None:
     """The store that OpenSSL was built for; where that is empty (python.org's Python on macOS), certifi's.
 
-    From a folder OpenSSL takes what it needs, when it does. A file is held whole, 1.3 MB of the usual one: so not where
-    all of it stands in a folder, too, as on Debian.
+    From a folder OpenSSL takes a certificate when it needs it. A file is held whole, 1.3 MB of the usual one: so not
+    where all that it holds stands in a folder, too, as on Debian.
     """
     usual = ssl.get_default_verify_paths()
     file = files.file or Path(usual.openssl_cafile)
-    folders = [one for one in files.folders or (Path(usual.openssl_capath),) if one.is_dir()]
-    for folder in folders:
+    found = set[bytes]()
+    for folder in filter(Path.is_dir, files.folders or (Path(usual.openssl_capath),)):
         _trust(context, folder)
-    if file.is_file() and not _certificates(file) <= set().union(*map(_found_by_name, folders)):
+        found |= _found_by_name(folder)
+    if file.is_file() and not _certificates(file) <= found:
         _trust(context, file)
-    if not context.cert_store_stats()["x509"] and not any(map(_found_by_name, folders)):
+    if not found and not context.cert_store_stats()["x509"]:
         _trust(context, Path(certifi.where()))
 
 
 def _found_by_name(folder: Path) -> set[bytes]:
-    """The certificates of a folder that OpenSSL finds there."""
+    """The certificates that OpenSSL finds in a folder, as `openssl rehash` names them: by a hash, and a number.
+
+    It reads none beyond a gap in the numbers, and in a file it looks for one certificate.
+    """
     found = set[bytes]()
-    for entry in folder.iterdir():
-        if _HASHED_NAME.fullmatch(entry.name) and entry.is_file():  # packages that were removed leave links behind
-            found |= _certificates(entry)
+    try:
+        hashes = {name[1] for entry in folder.iterdir() if (name := _HASHED_NAME.fullmatch(entry.name))}
+    except OSError:
+        return found  # it may be searched, but not listed
+    for hashed in hashes:
+        for number in count():
+            held = _certificates(folder / f"{hashed}.{number}")
+            if len(held) != 1:
+                break
+            found |= held
     return found
 
 
 def _certificates(file: Path) -> set[bytes]:
-    """Those of a file in PEM form, as they are written there. Raises OSError."""
-    return set(_CERTIFICATE.findall(file.read_bytes()))
+    """Those of a file in PEM form, as they are written there; none where it cannot be read."""
+    try:
+        return set(_CERTIFICATE.findall(file.read_bytes()))
+    except OSError:
+        return set()
 
 
 def handshake_fault(error: OSError) -> str:

@@ -1,7 +1,7 @@
 """A route of the admin API says here once what it takes and answers: it is read by that, and the document tells it.
 
     @admin.post("/channels/<channel_id>/copy")
-    @operation("Copies a channel. What is observed of it is not copied.", body=COPY, answer={"channel": CHANNEL})
+    @operation("Copies a channel. What is observed of it stays.", body=COPY, answer={"channel": CHANNEL}, status=201)
     def copy_channel(said: Said, channel_id: str) -> Answer:
 
 What the query says comes first, then what the body says, then what the path holds.
@@ -88,7 +88,7 @@ class Operation:
     """What a route does, takes and answers."""
 
     about: str
-    """In sentences; the first is its summary. No docstring: processes leave those out (`python -OO`)."""
+    """In sentences; the first is its summary. No docstring: web processes go without those."""
     answers: Mapping[int, Answered]
     """By status: of those that are no error."""
     query: Shape | None = None
