@@ -22,7 +22,7 @@ help: ## this list
 
 # `exec`: the gateway takes the shell's place, so that a signal to make's child is a signal to the gateway.
 run: $(VENV)/installed-run ## start the gateway (Redis, worker, web) on http://127.0.0.1:8000
-	@$(BYTECODE) app worker || true
+	@$(BYTECODE) app || true
 	@told=$$($(PY) scripts/write_env.py) && exec env $$told $(PY) -m app
 
 dev: $(VENV)/installed-dev ## the same, and loads the code again when it changes
@@ -71,7 +71,7 @@ coverage: $(VENV)/installed-dev ## run all tests and say which lines they never 
 
 bench: $(VENV)/installed-dev ## measure requests, events, web pages and memory
 	@$(PY) scripts/compile.py || echo "Measuring the interpreted gateway."
-	@$(BYTECODE) app worker || true
+	@$(BYTECODE) app || true
 	@$(PY) -m benchmarks $(ARGS)
 
 lint: $(VENV)/installed-dev ## check style and types

@@ -28,7 +28,7 @@ def test_a_listener_that_came_back_too_early_goes_over_too(pair: Pair) -> None:
             client.set("said", "too early")
         with client.pubsub() as channel:
             channel.subscribe("news")
-            assert address.open_to(old) == 1
+            wait_until(lambda: address.open_to(old) == 1, "what was given up is closed")
             address.server = new
             client.set("said", "in time")
             for _ in messages(channel):
