@@ -48,15 +48,18 @@ def test_gevent_patches_without_reading_what_all_packages_say_of_themselves() ->
 
 
 def test_what_rewrites_pages_is_imported_with_the_first_and_in_steps() -> None:
-    """So no call beside that page waits for all of it."""
+    """So no call beside that page waits for all of it, nor any later one for the collector to look at it."""
     script = (
-        "import sys\n"
+        "import gc, sys\n"
         "from app.proxy import web_page\n"
         "from app.wire.pages.rewriting import PARTS\n"
         "loaded = []\n"
         "web_page.give_way = lambda: loaded.append({name for name in sys.modules if 'app.wire.pages' in name})\n"
+        "assert not gc.get_freeze_count()\n"
         "web_page.load_rewriters()\n"
+        "frozen = gc.get_freeze_count()\n"
         "web_page.load_rewriters()\n"
+        "assert gc.get_freeze_count() == frozen > 0\n"
         "assert 'app.wire.pages.html.page' in loaded[-1] - loaded[0]\n"
         "assert len(loaded) == len(PARTS)\n"
         "assert all(len(after - before) < 8 for before, after in zip(loaded, loaded[1:]))\n"
