@@ -196,7 +196,7 @@ def test_killed_at_any_moment_it_goes_on_when_it_is_started_again(own_server: Em
         return sum(of.get(NEW_ONLY.first_id, 0) for of in sealed_by(own_redis, NEW_ONLY.ids).values())
 
     while (begun := rewritten()) < 2 * count:
-        goal = begun + dice.randrange(count // 2, count)
+        goal = begun + dice.randrange(count // 4, count // 2)
         command = [sys.executable, str(ROOT / "scripts/encrypt_keys.py")]
         process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL)
         wait_until(lambda: process.poll() is not None or rewritten() > goal, "it is in the middle", 30)  # noqa: B023
