@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.storage.connections import open_redis
+from app.storage.connections import Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
 from tests.support.api_calls import BEARER, Accounts
 from tests.support.gateway import GatewayProcess
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.own_server
 
 
 @pytest.fixture
-def accounts(own_server: EmbeddedRedis) -> Iterator[Accounts]:
+def accounts(own_server: EmbeddedRedis, own_redis: Redis) -> Iterator[Accounts]:
     """Of a gateway that nobody has asked anything."""
     upstream = Upstream()
     gateway = GatewayProcess(own_server.url, {"WEB_CONCURRENCY": "1", "AUTH_KEY": BEARER["Authorization"][7:]}).start()
