@@ -102,6 +102,12 @@ class KeepingProcess:
         return self.health.trouble(of, "k", key).until_ms
 
 
+def secrets(process: KeepingProcess, of: str = "1") -> list[str]:
+    """As the process knows them without asking."""
+    pool = process.pools.of(of)
+    return [pool.secret_at(place) for place, mark in enumerate(pool.marks()) if mark]
+
+
 @pytest.fixture
 def new_process(own_server: EmbeddedRedis, own_redis: object) -> Iterator[Callable[..., KeepingProcess]]:
     """Starts what one process would have, with a client of its own."""

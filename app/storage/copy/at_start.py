@@ -18,6 +18,7 @@ from app.storage.catalog.stored import StoredCatalog
 from app.storage.connections import Redis
 from app.storage.copy.form import ALL_TABLES
 from app.storage.copy.restoring import Copy
+from app.storage.keys.stored import KeysLost
 from app.storage.secrets import Secrets
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.errors import DatabaseError
@@ -69,6 +70,10 @@ def _restore(client: Redis, database: WorkerDatabase, secrets: Secrets, say: Cal
     if not copy.put_back(known, found, gives_way=False):
         return
     channels = tables[CHANNELS.tables[0]]
-    keys = copy.put_keys_back(state, channels)
+    try:
+        keys = copy.put_keys_back(state, channels)
+    except KeysLost as error:
+        say(f"Redis was filled from the database, but {error}: the worker restores them")
+        return
     held = f"{counted(len(channels), 'channel')}, {counted(keys, 'key')}"
     say(f"Redis held nothing: {held} and all else were restored from the database")

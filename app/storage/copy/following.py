@@ -24,7 +24,7 @@ from app.storage.connections import Redis
 from app.storage.copy.form import ALL_TABLES, written
 from app.storage.copy.restoring import Copy, begun
 from app.storage.keys.resealing import pieces
-from app.storage.keys.stored import ALL, Change, StoredKeys
+from app.storage.keys.stored import ALL, Change, KeysLost, StoredKeys
 from app.storage.keys.stored import written as written_key
 from app.storage.secrets import PREFIX, Secrets
 from app.storage.sql.database import WorkerDatabase
@@ -92,6 +92,8 @@ class FollowingCopy:
                     break
         except Overtaken:
             self.forget()
+        except KeysLost:
+            pass  # the next look finds that, and puts them back
 
     def _is_another(self) -> bool:
         """Whether the database is no longer what this process left: a file that was removed, say, and made anew."""
@@ -186,7 +188,7 @@ class FollowingCopy:
         if version < state.keys_version:
             self._put_keys_back(state)
         elif changes is None or self._has_others:
-            self._copy_all(state)
+            self._copy_all(state, version)
             self._has_others = False
             return True
         elif changes:
@@ -211,33 +213,39 @@ class FollowingCopy:
             ids = list(dict.fromkeys(change.key_id for change in of_channel))
             last_id = max(last_id, *ids)
             if ALL in ids:
-                if not self._copy_channel(channel_id):
+                if not self._copy_channel(channel_id, versions[channel_id]):
                     del versions[channel_id]
                 continue
-            found = {key.id: key for key in self._keys.read(channel_id, ids)}
+            found = {key.id: key for key in self._keys.read(channel_id, versions[channel_id], ids)}
             copied += _copied(channel_id, found.values())
             gone += [id for id in ids if id not in found or not _is_sealed(found[id])]
         after = state._replace(keys_version=changes[-1].version, keys_last_id=last_id, keys_versions=versions)
         self._change(lambda connection: write_keys(connection, copied, gone), after)
 
-    def _copy_all(self, state: CopyState) -> None:
+    def _copy_all(self, state: CopyState, known: int) -> None:
+        """Raises KeysLost where Redis has fallen behind the version `known`."""
         from app.storage.sql.catalogue import drop_channels
 
         look = self._keys.look()
+        if look.version < known:
+            raise KeysLost
         for channel_id, version in look.versions.items():
             if state.keys_versions.get(channel_id) != version:
-                self._copy_channel(channel_id)
+                self._copy_channel(channel_id, look.version)
         gone = state.keys_versions.keys() - look.versions.keys()
         last_id = max(state.keys_last_id, look.last_id)
         after = state._replace(keys_version=look.version, keys_last_id=last_id, keys_versions=look.versions)
         self._change(lambda connection: drop_channels(connection, gone), after)
 
-    def _copy_channel(self, channel_id: str) -> int:
-        """All keys of one, piece by piece: nobody misses one meanwhile. How many."""
+    def _copy_channel(self, channel_id: str, known: int) -> int:
+        """All keys of one, piece by piece: nobody misses one meanwhile. How many.
+
+        Raises KeysLost where Redis has fallen behind the version `known`.
+        """
         from app.storage.sql.catalogue import key_ids, write_keys
 
         seen: set[int] = set()
-        waiting = pieces(self._keys, channel_id)
+        waiting = pieces(self._keys, channel_id, known)
         while some := list(islice(waiting, PIECES)):
             copied = _copied(channel_id, chain.from_iterable(some))
             seen.update(key.id for key in copied)

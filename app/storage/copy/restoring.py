@@ -20,7 +20,7 @@ from app.storage.catalog.stored import StoredCatalog
 from app.storage.connections import Redis
 from app.storage.copy.form import ALL_TABLES
 from app.storage.copy.form import read as read_tables
-from app.storage.keys.stored import StoredKeys, new_name, read_key
+from app.storage.keys.stored import KeysLost, StoredKeys, new_name, read_key
 from app.storage.secrets import CannotOpen, Secrets
 from app.storage.sql.database import WorkerDatabase
 
@@ -81,16 +81,23 @@ class Copy:
     def put_keys_back(self, state: CopyState, channels: Mapping[str, str]) -> int:
         """Those of `channels`, as the copy has them, that Redis has lost. How many.
 
-        Raises RedisError, DatabaseError, CopyUnreadable.
+        Raises RedisError, DatabaseError, CopyUnreadable; KeysLost where Redis has lost the catalogue, or keys, again.
         """
-        there = self._catalog.read((CHANNELS.tables[0],)).stored.tables[CHANNELS.tables[0]]
-        count = 0
+        found = self._catalog.read((CHANNELS.tables[0],)).stored
+        if found.version < state.version:
+            raise KeysLost
+        there = found.tables[CHANNELS.tables[0]]
+        count, known = 0, {}
         for channel_id, of_channel in state.keys_versions.items():
             if begun(there.get(channel_id)) != begun(channels.get(channel_id)) or channel_id not in there:
                 continue
             if self._keys.is_lost(channel_id, of_channel):
-                count += self._put_channel_back(channel_id, of_channel)
-        self._keys.end_write_back(state.keys_version, state.keys_last_id)
+                put_back = self._put_channel_back(channel_id, of_channel)
+                if not put_back:
+                    continue
+                count += put_back
+            known[channel_id] = of_channel
+        self._keys.end_write_back(state.keys_version, state.keys_last_id, known)
         return count
 
     def _put_channel_back(self, channel_id: str, version: int) -> int:
@@ -100,7 +107,7 @@ class Copy:
                 raise CopyUnreadable
             self._keys.write_aside(channel_id, name, keys, KEPT_S)
             count += len(keys)
-        if count and self._keys.write_back(channel_id, version, name):
+        if count and self._keys.write_back(channel_id, version, name, count):
             return count
         return 0
 

@@ -11,11 +11,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from app.core.channels.keys import KeyCounts
 from app.storage.connections import CHANNEL_KEYS_NEWS, Redis, RedisError
 from app.storage.keys.pool import KeyPool
-from app.storage.keys.stored import ALL, Change, StoredKeys
+from app.storage.keys.stored import ALL, Change, KeysLost, StoredKeys
 from app.storage.keys.whole import PIECE, all_keys, write_back
 from app.storage.refusals import describe
 from app.storage.secrets import Secrets
@@ -98,28 +99,32 @@ class KeyPools:
             turns = Turns()
             target: int | None = None
             while not self.loaded or target is None or self._version < target:
-                version, changes = self.stored.since(self._version, PIECE) if self.loaded else (0, None)
-                if version < self._version or changes is None:
-                    self._read(turns)
-                    target = None  # what changed while it was read is followed, too
-                    continue
-                target = version if target is None else target
-                for channel_id in dict.fromkeys(change.channel_id for change in changes):
-                    self._follow(channel_id, [one for one in changes if one.channel_id == channel_id], turns)
-                self._version += len(changes)
-                turns.passed()
+                with suppress(KeysLost):  # the next look finds that, and writes them back
+                    target = self._go_on(target, turns)
             return self._version
+
+    def _go_on(self, target: int | None, turns: Turns) -> int | None:
+        """One step towards the version `target`, which it tells; None: it is yet to be asked for."""
+        version, changes = self.stored.since(self._version, PIECE) if self.loaded else (0, None)
+        if version < self._version or changes is None:
+            self._read(turns)
+            return None  # what changed while it was read is followed, too
+        for channel_id in dict.fromkeys(change.channel_id for change in changes):
+            self._follow(channel_id, [one for one in changes if one.channel_id == channel_id], turns)
+        self._version += len(changes)
+        turns.passed()
+        return version if target is None else target
 
     def _follow(self, channel_id: str, changes: list[Change], turns: Turns) -> None:
         self.stored.secrets.prepare()
         pool, version = self.of(channel_id), changes[-1].version
         ids = list(dict.fromkeys(change.key_id for change in changes))
         if ALL in ids or pool.is_sparse:
-            self._read_channel(channel_id, version, turns)
+            self._read_channel(channel_id, version, version, turns)
             if ALL in ids and not len(self.of(channel_id)):
                 del self._pools[channel_id]
             return
-        known = {key.id: key for key in self.stored.read(channel_id, ids)}
+        known = {key.id: key for key in self.stored.read(channel_id, version, ids)}
         now_ms = _now_ms()
         for id in ids:
             if id in known:
@@ -137,19 +142,22 @@ class KeyPools:
         if look.version < self._version:
             write_back(self.stored, list(self._pools.values()), look, self._version, self._last_id, turns)
             look = self.stored.look()
+            if look.version < self._version:
+                raise KeysLost
         for channel_id in [channel_id for channel_id in self._pools if channel_id not in look.versions]:
             del self._pools[channel_id]
             self.loads += 1
         for channel_id, version in look.versions.items():
             if version != self.of(channel_id).version:
-                self._read_channel(channel_id, version, turns)
+                self._read_channel(channel_id, version, look.version, turns)
         self._version, self._last_id, self.loaded = look.version, max(self._last_id, look.last_id), True
 
-    def _read_channel(self, channel_id: str, version: int, turns: Turns) -> None:
+    def _read_channel(self, channel_id: str, version: int, known: int, turns: Turns) -> None:
+        """`version`: that of the channel; `known`: that of all keys."""
         self.stored.secrets.prepare()
         pool = self.of(channel_id)
         successor = pool.begin_successor()
-        for keys in all_keys(self.stored, channel_id, turns):
+        for keys in all_keys(self.stored, channel_id, known, turns):
             now_ms = _now_ms()
             for key in keys:
                 successor.put(key, now_ms)

@@ -89,10 +89,13 @@ def _is_unreadable(stored: StoredKeys, channel_id: str, key: StoredKey) -> bool:
     return False
 
 
-def pieces(stored: StoredKeys, channel_id: str) -> Iterator[list[StoredKey]]:
-    """All that are there from begin to end, each at least once."""
+def pieces(stored: StoredKeys, channel_id: str, known: int = 0) -> Iterator[list[StoredKey]]:
+    """All that are there from begin to end, each at least once.
+
+    Raises KeysLost where Redis has fallen behind the version `known`.
+    """
     cursor = -1
     while cursor:
-        cursor, ids = stored.ids(channel_id, max(cursor, 0), PIECE)
+        cursor, ids = stored.ids(channel_id, known, max(cursor, 0), PIECE)
         for begin in range(0, len(ids), PIECE):
-            yield stored.read(channel_id, ids[begin : begin + PIECE])
+            yield stored.read(channel_id, known, ids[begin : begin + PIECE])

@@ -125,15 +125,20 @@ local first = redis.call('LLEN', KEYS[5]) - (version - tonumber(ARGV[1]))
 if version <= tonumber(ARGV[1]) or first < 0 then return {version, ''} end
 return {version, table.concat(redis.call('LRANGE', KEYS[5], first, first + ARGV[2] - 1), '\\n')}
 """
-# ARGV: a cursor of HSCAN, and how many are wanted. Returns the next cursor, and ids without their texts.
-IDS: Final = """
-local found = redis.call('HSCAN', KEYS[6], ARGV[1], 'COUNT', ARGV[2])
+# ARGV: the version that is known, a cursor of HSCAN, and how many are wanted. Returns the next cursor, and ids without
+# their texts.
+IDS: Final = (
+    _GUARD
+    + """
+local found = redis.call('HSCAN', KEYS[6], ARGV[2], 'COUNT', ARGV[3])
 local ids = {}
 for i = 1, #found[2], 2 do ids[#ids + 1] = found[2][i] end
 return {found[1], table.concat(ids, ' ')}
 """
+)
 # KEYS: those of all, then the keys and digests that were written aside. ARGV: the version of this channel's keys, the
-# channel. What is newer stays. Returns 1 where they were missing.
+# channel; how many were written aside, which may have been lost again. What is newer stays. Returns 1 where they were
+# missing, -1 where they cannot be put back.
 LOST: Final = """
 local version = tonumber(redis.call('HGET', KEYS[3], ARGV[2]) or '0') or 0
 if version > tonumber(ARGV[1]) then return {0} end
@@ -142,6 +147,7 @@ if version == tonumber(ARGV[1]) and redis.call('EXISTS', KEYS[6]) == 1 then retu
 WRITE_BACK: Final = (
     LOST
     + """
+if redis.call('HLEN', KEYS[8]) ~= tonumber(ARGV[3]) then return {-1} end
 redis.call('UNLINK', KEYS[6], KEYS[7])
 for i = 8, 9 do
     if redis.call('EXISTS', KEYS[i]) == 1 then
@@ -188,13 +194,18 @@ redis.call('LTRIM', KEYS[5], -{LOGGED}, -1)
 redis.call('PUBLISH', KEYS[2], ARGV[3])
 return 1
 """
-# ARGV: the version and the last id that are known. Only now nothing is missing any more.
-WRITTEN_BACK: Final = """
-if (tonumber(redis.call('GET', KEYS[1]) or '0') or 0) >= tonumber(ARGV[1]) then return {0} end
-redis.call('SET', KEYS[1], string.format('%.0f', ARGV[1] + 1))
+# ARGV: the version and the last id that are known, and each channel that must be there, with its version. Returns -1
+# where one is missing again; else nothing is missing any more. Somebody may have known of changes that whoever wrote
+# back had not heard of: the version goes far beyond them, so he, too, looks what is there.
+WRITTEN_BACK: Final = f"""
+if (tonumber(redis.call('GET', KEYS[1]) or '0') or 0) >= tonumber(ARGV[1]) then return {{0}} end
+for i = 3, #ARGV, 2 do
+    if (tonumber(redis.call('HGET', KEYS[3], ARGV[i]) or '0') or 0) < tonumber(ARGV[i + 1]) then return {{-1}} end
+end
+redis.call('SET', KEYS[1], string.format('%.0f', ARGV[1] + {LOGGED}))
 if (tonumber(redis.call('GET', KEYS[4]) or '0') or 0) < tonumber(ARGV[2]) then redis.call('SET', KEYS[4], ARGV[2]) end
 redis.call('PUBLISH', KEYS[2], '')
-return {1}
+return {{1}}
 """
 # KEYS: the last id. ARGV: one that is not to be given any more.
 RAISE_LAST_ID: Final = """

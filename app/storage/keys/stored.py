@@ -2,7 +2,8 @@
 
 All changes share one version, and each channel has that of its last change. Who knows a version hears from the log
 what changed since; a look at one number tells that nothing did.
-A change says which version it was decided on, and is not made when Redis has lost that meanwhile.
+A change says which version it was decided on, and is not made when Redis has lost that meanwhile. Whoever reads says
+it, too: what a Redis that was emptied just now no longer holds, nobody has removed.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from app.storage.connections import (
     VERSIONS,
     Pipeline,
     Redis,
+    RedisError,
 )
 from app.storage.keys import scripts
 from app.storage.keys.encryption import note
@@ -41,6 +43,13 @@ _SHARED = (
     CHANNEL_KEYS_LAST_ID,
     CHANNEL_KEYS_LOG,
 )
+
+
+class KeysLost(RedisError):
+    """Redis has fallen behind what was known of it."""
+
+    def __init__(self) -> None:
+        super().__init__("it lost keys of channels meanwhile")
 
 
 class Look(NamedTuple):
@@ -94,14 +103,29 @@ class StoredKeys:
         is_whole = [change.version for change in changes] == list(range(known + 1, known + 1 + len(changes)))
         return int(version), changes if changes and is_whole else None
 
-    def ids(self, channel_id: str, cursor: int, most: int) -> tuple[int, list[int]]:
-        """About so many ids of keys, and the cursor for more; 0: these were the last. One may come twice."""
-        following, text = self._eval(scripts.IDS, channel_id, cursor, most)
+    def ids(self, channel_id: str, known: int, cursor: int, most: int) -> tuple[int, list[int]]:
+        """About so many ids of keys, and the cursor for more; 0: these were the last. One may come twice.
+
+        Raises KeysLost where Redis has fallen behind the version `known`.
+        """
+        following, text = self._eval(scripts.IDS, channel_id, known, cursor, most)
+        if int(following) < 0:
+            raise KeysLost
         return int(following), [int(one) for one in text.split() if one.isdigit() and len(one) < 20]
 
-    def read(self, channel_id: str, ids: Sequence[int]) -> list[StoredKey]:
-        """Those of these keys that are there. What makes no sense is left out."""
-        found: list[Any] = self._redis.hmget(CHANNEL_KEYS + channel_id, [str(id) for id in ids]) if ids else []
+    def read(self, channel_id: str, known: int, ids: Sequence[int]) -> list[StoredKey]:
+        """Those of these keys that are there. What makes no sense is left out.
+
+        Raises KeysLost where Redis has fallen behind the version `known`.
+        """
+        if not ids:
+            return []
+        pipe = self._redis.pipeline()
+        pipe.get(CHANNEL_KEYS_VERSION)
+        pipe.hmget(CHANNEL_KEYS + channel_id, [str(id) for id in ids])
+        version, found = pipe.execute()
+        if _number(version) < known:
+            raise KeysLost
         pairs = zip(ids, found, strict=True)
         return [key for id, stored in pairs if stored is not None and (key := read_key(id, stored)) is not None]
 
@@ -234,15 +258,28 @@ class StoredKeys:
             pipe.expire(aside, keep_s)
         pipe.execute()
 
-    def write_back(self, channel_id: str, version: int, name: str) -> bool:
-        """Puts those in place that were written aside, as they were at `version`. False: nothing is missing."""
-        asides = _asides(channel_id, name)
-        done = bool(self._eval(scripts.WRITE_BACK, channel_id, version, channel_id, more_keys=asides)[0])
-        self._redis.unlink(*asides)
-        return done
+    def write_back(self, channel_id: str, version: int, name: str, count: int) -> bool:
+        """Puts those in place that were written aside, as they were at `version`. False: nothing is missing.
 
-    def end_write_back(self, version: int, last_id: int) -> bool:
-        return bool(self._eval(scripts.WRITTEN_BACK, "", version, last_id)[0])
+        Raises KeysLost where these `count` keys are no longer there.
+        """
+        asides = _asides(channel_id, name)
+        done = int(self._eval(scripts.WRITE_BACK, channel_id, version, channel_id, count, more_keys=asides)[0])
+        self._redis.unlink(*asides)
+        if done < 0:
+            raise KeysLost
+        return bool(done)
+
+    def end_write_back(self, version: int, last_id: int, channels: Mapping[str, int]) -> bool:
+        """Says that nothing is missing any more. False: somebody else did.
+
+        Raises KeysLost where one of `channels`, whose versions are known, is missing still or again.
+        """
+        known = [one for channel in channels.items() for one in channel]
+        done = int(self._eval(scripts.WRITTEN_BACK, "", version, last_id, *known)[0])
+        if done < 0:
+            raise KeysLost
+        return bool(done)
 
     def _digests(self, channel_id: str, key: StoredKey, count: int) -> Sequence[str]:
         """The first of those under which it may be found; as many empty ones where nobody can open it."""

@@ -6,7 +6,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from app.core.channels.keys import StoredKey
 from app.storage.backup.passphrase import new_cipher
 from app.storage.catalog import channels, mappings
 from app.storage.catalog.seeding import seed_first_time
-from app.storage.connections import CHANNEL_KEYS, MAPPINGS_UPDATES, Redis, open_redis
+from app.storage.connections import CHANNEL_KEYS, CHANNEL_KEYS_LOG, MAPPINGS_UPDATES, Redis, open_redis
 from app.storage.copy import at_start
 from app.storage.copy.following import FollowingCopy
 from app.storage.copy.restoring import CopyUnreadable
@@ -28,6 +28,7 @@ from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.migrating import bring_up_to_date
 from tests.support.backups import PASSPHRASE, SECRETS, Keeping
 from tests.support.databases import sqlite_database
+from tests.support.emptied import EmptiedBefore
 
 KEY, OTHER = "a" * 43, "b" * 43
 
@@ -208,6 +209,32 @@ def test_a_kill_between_catalogue_and_keys_loses_none(
     assert Keeping(empty, KEY).secrets_of("1") == []
     following(empty, database, KEY).work()
     assert len(Keeping(empty, KEY).secrets_of("1")) == 300
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_redis_may_be_emptied_at_any_moment_of_a_look(
+    own_redis: Redis, database: WorkerDatabase, is_whole: bool
+) -> None:
+    """Of one that copies, too: what Redis lost meanwhile nobody has removed."""
+    copy = following(own_redis, database, KEY)
+    Keeping(own_redis, KEY).say_something()
+    copy.work()
+    stored = copy._keys
+    for n in count(1):
+        said = Keeping(own_redis, KEY)
+        said.change_key("1", 9, note=f"before {n}")
+        if is_whole:
+            own_redis.delete(CHANNEL_KEYS_LOG)
+        copy._keys = copy._copy._keys = emptied = EmptiedBefore(stored, n)
+        copy.work()
+        copy._keys = copy._copy._keys = stored
+        for _ in range(3):
+            copy.work()
+        again = Keeping(own_redis, KEY)
+        assert (len(again.secrets_of("1")), again.secrets_of("2")) == (300, ["sk-two-000"]), n
+        if emptied.left > 0:
+            break
+    assert n > 3
 
 
 def test_keys_go_to_no_other_channel_of_the_same_id(own_redis: Redis, empty: Redis, database: WorkerDatabase) -> None:

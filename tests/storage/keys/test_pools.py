@@ -15,12 +15,10 @@ from app.storage.catalog.catalog import Catalog
 from app.storage.connections import (
     CHANNEL_KEY_DIGESTS,
     CHANNEL_KEYS,
-    CHANNEL_KEYS_LAST_ID,
     CHANNEL_KEYS_LOG,
     CHANNEL_KEYS_VERSION,
     CHANNEL_KEYS_VERSIONS,
     Redis,
-    RedisError,
 )
 from app.storage.embedded import EmbeddedRedis
 from app.storage.keys.edits import Added, KeyNotFound
@@ -28,17 +26,10 @@ from app.storage.keys.listing import out_of_pools
 from app.storage.secrets import Secrets
 from tests.support.channels import said_of_channel
 from tests.support.gateway import ROOT
-from tests.support.keeping import INVALID, LIMITED, KeepingProcess, now_ms
-from tests.support.own_redis import kill, revive
+from tests.support.keeping import INVALID, LIMITED, KeepingProcess, now_ms, secrets
 from tests.support.waiting import wait_until
 
 New = Callable[..., KeepingProcess]
-
-
-def secrets(process: KeepingProcess, of: str = "1") -> list[str]:
-    """As the process knows them without asking."""
-    pool = process.pools.of(of)
-    return [pool.secret_at(place) for place, mark in enumerate(pool.marks()) if mark]
 
 
 def exported(process: KeepingProcess, of: str = "1") -> list[str]:
@@ -198,95 +189,6 @@ def test_a_copy_has_the_keys_of_the_states_that_are_asked_for(new_process: New) 
     assert ours.pools.of("2").stored_at(0)[1:] == ("sk-2", "mine", ("m",), True)
 
 
-def test_a_redis_that_comes_back_empty_gets_the_keys_written_back(new_process: New, own_redis: Redis) -> None:
-    ours, other = new_process(), new_process()
-    ours.edits.add("1", ["sk-1", "sk-2"], note="mine")
-    ours.edits.add("2", ["sk-3"])
-    ours.edits.enable("1", ours.edits.ids("1")[:1], enabled=False)
-    ids = [*ours.edits.ids("1"), *ours.edits.ids("2")]
-    wait_until(lambda: len(secrets(other, "2")) == 1, "the other has heard", 1.0)
-    own_redis.flushall()
-    ours.pools.load()
-    assert secrets(ours) == ["sk-1", "sk-2"]
-    wait_until(lambda: secrets(other) == ["sk-1", "sk-2"], "the other has them again")
-    later = new_process()
-    assert [*later.edits.ids("1"), *later.edits.ids("2")] == ids
-    assert later.pools.of("1").stored_at(0) == ours.pools.of("1").stored_at(0)
-    assert later.edits.add("1", ["sk-2", "sk-9"]) == Added(1, 1, 3), "doubles are known"
-    assert int(later.edits.ids("1")[-1]) > max(map(int, ids))
-    wait_until(lambda: len(secrets(other)) == 3, "all go on together", 1.0)
-
-
-def test_a_write_back_that_breaks_off_leaves_nothing_half(new_process: New, own_redis: Redis) -> None:
-    """Whoever looks meanwhile sees nothing of it; the next one brings all back."""
-    ours = new_process()
-    ours.edits.add("1", [f"sk-{number}" for number in range(600)])
-    ours.pools.stop()
-    aside, pieces = ours.pools.stored.write_aside, []
-
-    def break_off(*arguments: object) -> None:
-        pieces.append(aside(*arguments))  # type: ignore[arg-type, func-returns-value]
-        assert not own_redis.exists(CHANNEL_KEYS + "1")
-        if len(pieces) == 2:
-            raise RedisError
-
-    ours.pools.stored.write_aside = break_off  # type: ignore[method-assign]
-    own_redis.flushall()
-    with pytest.raises(RedisError):
-        ours.pools.load()
-    assert not own_redis.exists(CHANNEL_KEYS + "1")
-    assert secrets(ours)[-1] == "sk-599"
-    ours.pools.load()
-    assert own_redis.hlen(CHANNEL_KEYS + "1") == 600
-
-
-def test_an_edit_after_redis_lost_the_keys_brings_them_back_first(new_process: New, own_redis: Redis) -> None:
-    ours = new_process()
-    ours.edits.add("1", ["sk-1"])
-    own_redis.delete(CHANNEL_KEYS_VERSION, CHANNEL_KEYS_LAST_ID, CHANNEL_KEYS + "1")
-    assert ours.edits.add("1", ["sk-2"]) == Added(1, 0, 2)
-    assert secrets(ours) == ["sk-1", "sk-2"]
-
-
-def test_a_change_is_not_made_in_a_redis_that_lost_the_keys_meanwhile(new_process: New, own_redis: Redis) -> None:
-    ours = new_process()
-    ours.edits.add("1", ["sk-1"])
-    add, lost = ours.pools.stored.add, 0
-
-    def add_late(*arguments: object) -> tuple[int, int]:
-        nonlocal lost
-        if not lost:
-            lost += own_redis.flushall()
-        return add(*arguments)  # type: ignore[arg-type]
-
-    ours.pools.stored.add = add_late  # type: ignore[method-assign]
-    assert ours.edits.add("1", ["sk-1", "sk-2"]) == Added(1, 1, 2)
-
-
-def test_while_redis_is_away_known_keys_serve_and_nothing_is_changed(
-    new_process: New, own_server: EmbeddedRedis
-) -> None:
-    ours = new_process()
-    ours.edits.add("1", ["sk-1"])
-    kill(own_server)
-    try:
-        with pytest.raises(RedisError):
-            ours.edits.add("1", ["sk-2"])
-        key = ours.pools.of("1").turn("round_robin").next()
-        assert key is not None
-        assert key.secret == "sk-1"
-    finally:
-        revive(own_server)
-    assert wait_until(lambda: _adds(ours, "sk-2"), "Redis is back") == Added(1, 0, 2)
-
-
-def _adds(process: KeepingProcess, secret: str) -> Added | None:
-    try:
-        return process.edits.add("1", [secret])
-    except RedisError:
-        return None
-
-
 def test_what_makes_no_sense_is_left_out(new_process: New, own_redis: Redis) -> None:
     ours = new_process()
     ours.edits.add("1", ["sk-1"])
@@ -302,7 +204,7 @@ def test_a_change_of_one_key_is_heard_without_the_others(new_process: New) -> No
     first, second, *_ = ours.edits.ids("1")
     asked: list[object] = []
     read = other.pools.stored.read
-    other.pools.stored.read = lambda channel_id, ids: asked.append(ids) or read(channel_id, ids)  # type: ignore[method-assign, func-returns-value]
+    other.pools.stored.read = lambda channel_id, known, ids: asked.append(ids) or read(channel_id, known, ids)  # type: ignore[method-assign, func-returns-value]
     other.pools.stored.look = _not_wanted  # type: ignore[method-assign]
     other.pools.stored.ids = _not_wanted  # type: ignore[method-assign]
     ours.edits.change("1", first, note="mine", models=["m"], enabled=False)
@@ -346,12 +248,12 @@ def test_what_changes_while_a_pool_is_read_whole_is_in_it_in_the_end(
     ours.edits.add("1", [f"sk-{number}" for number in range(600)])
     ids, read, done = ours.edits.ids("1"), later.pools.stored.read, []
 
-    def read_late(channel_id: str, wanted: Sequence[int]) -> list[StoredKey]:
+    def read_late(channel_id: str, known: int, wanted: Sequence[int]) -> list[StoredKey]:
         if not done:
             done.append(ours.edits.delete("1", [ids[0], ids[599]]))
             ours.edits.change("1", ids[1], note="mine")
             ours.edits.add("1", ["sk-late"])
-        return read(channel_id, wanted)
+        return read(channel_id, known, wanted)
 
     later.pools.stored.read = read_late  # type: ignore[method-assign]
     later.pools.load()
