@@ -83,10 +83,10 @@ def _take(client: Redis, copy: Copy, known: Stored, found: Stored, state: CopySt
     stored, channels = StoredKeys(client, secrets), known.tables[CHANNELS.tables[0]]
     for channel_id, text in found.tables[CHANNELS.tables[0]].items():
         if begun(text) != begun(channels.get(channel_id)):
-            stored.drop(channel_id, stored.look().version)
+            stored.drop(channel_id, stored.look().known)
     if not copy.put_back(known, found, gives_way=True):
         raise RedisError("was changed by others meanwhile; try again")
-    return copy.put_keys_back(state, channels)
+    return copy.put_keys_back(state, channels, even_dropped=True).keys
 
 
 def _told(stored: Stored) -> str:

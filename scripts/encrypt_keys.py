@@ -25,6 +25,7 @@ from app.storage.at_hand import redis_at_hand
 from app.storage.connections import Redis, RedisError
 from app.storage.embedded import EmbeddedRedisError, embedded_url
 from app.storage.keys.encryption import KeysUnreadable, channel_ids, channel_names, forget_others, note
+from app.storage.keys.form import KeysLost
 from app.storage.keys.resealing import Resealed, delete_unreadable, reseal
 from app.storage.keys.stored import StoredKeys
 from app.storage.refusals import describe
@@ -54,6 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
             return _bring_in_line(client, Secrets(config.encryption_keys), options.delete_unreadable)
     except EmbeddedRedisError as error:
         print(error, file=sys.stderr)
+    except KeysLost as error:
+        print(f"Redis was emptied: {error}. Start this again when the gateway serves them.", file=sys.stderr)
     except RedisError as error:
         print(f"Redis at {_shown(config)} {describe(error)}. Start this again; what is done is done.", file=sys.stderr)
     return 1
@@ -61,15 +64,18 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _bring_in_line(client: Redis, secrets: Secrets, deletes: bool) -> int:
     stored, names, found = StoredKeys(client, secrets), channel_names(client), {}
+    known = stored.look().known
     note(client, secrets)
     for channel_id in channel_ids(client):
         name = names.get(channel_id, channel_id)
-        if deletes and (deleted := delete_unreadable(stored, channel_id)):
+        if deletes and (deleted := delete_unreadable(stored, channel_id, known)):
             print(f"{name}: {counted(deleted, 'key')} deleted that nobody can read")
-        counts = reseal(stored, channel_id, _Progress(name).tell)
+        counts = reseal(stored, channel_id, known, _Progress(name).tell)
         if counts.done or counts.in_line or counts.unreadable:
             print(f"{name}: {counted(counts.done, 'key')} rewritten, {counts.found_in_line:,} in line already")
             found[name] = counts
+    if known.is_lost_in(stored.look().known):
+        raise KeysLost
     return _conclude(client, secrets, found)
 
 

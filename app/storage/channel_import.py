@@ -35,6 +35,7 @@ from app.storage.catalog.channels import (
 )
 from app.storage.connections import RedisError
 from app.storage.health.stored import StoredHealth
+from app.storage.keys.form import Known
 from app.storage.keys.listing import stored_in
 from app.storage.keys.pool import KeyPool
 from app.storage.keys.pools import KeyPools
@@ -94,7 +95,7 @@ class Decision:
     edits: list[Edit] = field(default_factory=list)
     keys: list[KeysAfter] = field(default_factory=list)
     """Of channels that have others now."""
-    keys_version: int = 0
+    keys_known: Known = Known()
     """That on which it is decided."""
     lines: dict[str, int] = field(default_factory=dict)
     """By the channel's name, for it stands once."""
@@ -121,7 +122,7 @@ class ChannelImport:
         """Changes nothing."""
         self._catalog.look()
         last, first_new = last_id(self._catalog)
-        decision = Decision(next_id=first_new, keys_version=self._pools.load())
+        decision = Decision(next_id=first_new, keys_known=self._pools.load())
         for row in rows:
             try:
                 self._decide(decision, row)
@@ -137,7 +138,7 @@ class ChannelImport:
             decision = self.decide(rows)
             if not decision.edits and not decision.keys:
                 return decision
-            keys = Replacement(self._pools.stored, decision.keys_version)
+            keys = Replacement(self._pools.stored, decision.keys_known)
             try:
                 for after in decision.keys:
                     self._write_aside(keys, after)

@@ -15,6 +15,7 @@ from app.core.channels.keys import StoredKey
 from app.storage.connections import open_redis
 from app.storage.embedded import EmbeddedRedis
 from app.storage.keys.encryption import note
+from app.storage.keys.form import Known
 from app.storage.keys.stored import StoredKeys
 from app.storage.secrets import Secrets
 from tests.support.api_calls import BEARER, PATHS, TOKEN, Accounts, good
@@ -72,7 +73,7 @@ def test_a_rotation_beside_a_gateway_ends_no_call_and_shows_no_key(server: Embed
     with open_redis(server.url) as client:
         for secrets, texts in ((Secrets(), keys[:EACH]), (Secrets([OLD]), keys[EACH:])):
             note(client, secrets)
-            StoredKeys(client, secrets).add(channel_id, 0, [(text, StoredKey(0, "")) for text in texts])
+            StoredKeys(client, secrets).add(channel_id, Known(), [(text, StoredKey(0, "")) for text in texts])
     wait_until(lambda: out_of_line(gateway) == 2 * EACH, "the gateway knows all keys")
 
     statuses, stopping = [], Event()

@@ -14,6 +14,7 @@ from app.core.channels.keys import StoredKey
 from app.routes.admin.answers import MAX_BODY_BYTES
 from app.storage.connections import Redis
 from app.storage.embedded import EmbeddedRedis
+from app.storage.keys.form import Known
 from app.storage.keys.stored import StoredKeys
 from app.storage.secrets import Secrets
 from tests.support.channels import add_channel
@@ -124,7 +125,9 @@ def test_100_000_keys_go_out_and_in_by_http(own_redis: Redis, own_server: Embedd
         channel = add_channel(gateway, "many")["id"]
         keys = StoredKeys(own_redis, Secrets(["k" * 43]))
         for begin in range(0, 100_000, 1_000):
-            keys.add(channel, 0, [(f"sk-{number:090}", StoredKey(0, "")) for number in range(begin, begin + 1_000)])
+            keys.add(
+                channel, Known(), [(f"sk-{number:090}", StoredKey(0, "")) for number in range(begin, begin + 1_000)]
+            )
         wait_until(lambda: count_of(gateway, channel) == 100_000, "all are known")
         waited_ms.clear()
         document = longer(gateway, "GET", "/api/backup")

@@ -9,6 +9,7 @@ import pytest
 import redis
 
 from app.core.channels.keys import StoredKey
+from app.storage.keys.form import Known
 from app.storage.keys.stored import StoredKeys
 from app.storage.secrets import Secrets
 from tests.support.channels import add_channel
@@ -248,7 +249,7 @@ def test_a_key_that_another_encryption_key_encrypts_is_told_and_may_be_deleted(
     """It is out of the pool; nobody can be shown its text, and no copy is made that lacks it."""
     channel = add_channel(gateway, keys=["sk-1"])
     others = StoredKeys(redis_client, Secrets(["another gateway's"], 1))
-    assert others.add(channel["id"], 0, [(CANARY, StoredKey(0, ""))]) == (1, 2)
+    assert others.add(channel["id"], Known(), [(CANARY, StoredKey(0, ""))]) == (1, 2)
     known, closed = keys_of(gateway, channel)
     assert (known["state"], closed["state"]) == ("active", "blacklisted")
     assert not set(CANARY[-4:]) & set(closed["hint"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.storage.catalog import mappings
-from app.storage.connections import Redis, open_redis
+from app.storage.connections import CHANNEL_KEYS_LAST_ID, Redis, open_redis
 from app.storage.copy.following import FollowingCopy
 from app.storage.embedded import EmbeddedRedis
 from app.storage.secrets import Secrets
@@ -67,6 +67,20 @@ def test_the_copy_is_taken_whole(anew: Redis, database: WorkerDatabase) -> None:
     copy = FollowingCopy(anew, database, Secrets([KEY]))
     copy.work()
     assert copy.trouble == ""
+
+
+def test_who_runs_hears_of_the_keys_that_are_taken_and_no_id_is_given_again(anew: Redis) -> None:
+    """Though Redis has a longer history than the copy, with fewer keys."""
+    runs = Keeping(anew, KEY)
+    runs.pools.stored.drop("1", runs.pools.load())
+    for number in range(10):
+        runs.add_keys("1", [f"sk-{number}"])
+        runs.pools.stored.drop("1", runs.pools.load())
+    assert anew.set(CHANNEL_KEYS_LAST_ID, 5)
+    assert main(["--take"]) == 0
+    assert len(runs.secrets_of("1")) == 300
+    runs.add_keys("1", [f"sk-later-{number}" for number in range(5)])
+    assert len(Keeping(anew, KEY).secrets_of("1")) == 305
 
 
 def test_what_redis_holds_is_kept_and_copied(anew: Redis, database: WorkerDatabase, own_redis: Redis) -> None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import orjson
 import pytest
@@ -15,6 +16,7 @@ from app.core.channels.keys import StoredKey
 from app.storage.connections import CHANNEL_KEY_DIGESTS, CHANNEL_KEYS, CHANNELS_SET, Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
 from app.storage.keys.encryption import KeysUnreadable, check, noted, sealed_by
+from app.storage.keys.form import Known
 from app.storage.keys.resealing import pieces, reseal
 from app.storage.keys.stored import StoredKeys
 from app.storage.secrets import Secrets
@@ -41,13 +43,13 @@ def add(client: Redis, secrets: Secrets, channel_id: str, texts: Iterable[str], 
     keys = [(text, StoredKey(0, "", f"note {text[:4]}", ("m",), enabled=False)) for text in texts]
     if name:
         client.hset(CHANNELS_SET, channel_id, orjson.dumps({"said": {"name": name}}))
-    return StoredKeys(client, secrets).add(channel_id, 0, keys)[0]
+    return StoredKeys(client, secrets).add(channel_id, Known(), keys)[0]
 
 
 def readable(client: Redis, secrets: Secrets, channel_id: str) -> list[str]:
     """The texts of a channel's keys, each checked to be found by its digest and to be otherwise as it was said."""
     stored = StoredKeys(client, secrets)
-    keys = {key.id: key for piece in pieces(stored, channel_id) for key in piece}
+    keys = {key.id: key for piece in pieces(stored, channel_id, Known()) for key in piece}
     ids = {digest.decode(): int(id) for digest, id in client.hgetall(CHANNEL_KEY_DIGESTS + channel_id).items()}
     texts = []
     for id in sorted(keys):
@@ -128,13 +130,30 @@ def test_nothing_is_touched_without_the_key(
     assert dumped(own_redis) == before
 
 
+def test_it_does_not_say_done_of_a_redis_that_was_emptied_meanwhile(
+    own_server: EmbeddedRedis, own_redis: Redis, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For a gateway will write its keys back, as they were."""
+    add(own_redis, OLD_ONLY, "1", secrets_of("1", 600))
+    reseal_late, done = StoredKeys.reseal, []
+
+    def emptied(self: StoredKeys, *arguments: Any) -> int:
+        done.append(reseal_late(self, *arguments))
+        own_redis.flushall()
+        return done[-1]
+
+    monkeypatch.setattr(StoredKeys, "reseal", emptied)
+    assert encrypt_keys(monkeypatch, own_server.url, f"{NEW},{OLD}") == 1
+    assert "Redis was emptied" in capsys.readouterr().err
+
+
 def test_a_key_that_is_changed_meanwhile_stays_as_it_was_said(own_redis: Redis) -> None:
     add(own_redis, PLAIN_ONLY, "1", ["sk-1", "sk-2"])
     stored = StoredKeys(own_redis, NEW_ONLY)
-    keys = [(key.sealed, key) for piece in pieces(stored, "1") for key in piece]
+    keys = [(key.sealed, key) for piece in pieces(stored, "1", Known()) for key in piece]
     changed = orjson.dumps({"value": "sk-1", "note": "by hand"})
     own_redis.hset(CHANNEL_KEYS + "1", keys[0][1].id, changed)
-    assert stored.reseal("1", keys) == 1
+    assert stored.reseal("1", Known(), keys) == 1
     assert own_redis.hget(CHANNEL_KEYS + "1", str(keys[0][1].id)) == changed
 
 
@@ -173,7 +192,7 @@ def test_no_file_of_redis_holds_what_was(
         add(client, PLAIN_ONLY, "1", [text.decode()])
         client.save()
         wait_until(written, "a file holds it", 5)
-        reseal(StoredKeys(client, OLD_ONLY), "1", lambda counts: None)
+        reseal(StoredKeys(client, OLD_ONLY), "1", Known(), lambda counts: None)
         if options:
             for file in tmp_path.rglob("appendonly*/*"):  # of before it was switched off
                 file.unlink()

@@ -18,9 +18,9 @@ from app.storage.catalog.catalog import Catalog
 from app.storage.channel_import import ChannelImport
 from app.storage.connections import Redis
 from app.storage.health.stored import StoredHealth
+from app.storage.keys.form import Edit
 from app.storage.keys.listing import stored_in
 from app.storage.keys.pools import KeyPools
-from app.storage.keys.stored import Edit
 from app.storage.secrets import Secrets
 from app.wire.csv_files import read_records
 
@@ -115,6 +115,23 @@ def test_a_key_that_others_change_meanwhile_is_not_lost(own_redis: Redis) -> Non
     Process(own_redis, change).work.take([row("one", ["k2", "k3"])])
     assert changed == [1]
     assert Process(own_redis).keys() == {"one": [FileKey("k2", "theirs"), FileKey("k3")]}
+
+
+def test_what_redis_loses_of_it_meanwhile_is_written_again(own_redis: Redis) -> None:
+    """Also of the first file that a gateway is ever given."""
+    process = Process(own_redis)
+    aside, asides = process.pools.stored.write_aside, []
+
+    def write_late(*arguments: Any) -> None:
+        asides.append(arguments)
+        if len(asides) == 3:
+            own_redis.flushall()
+        aside(*arguments)
+
+    process.pools.stored.write_aside = write_late  # type: ignore[method-assign]
+    process.work.take([row("one", [f"k{number}" for number in range(600)])])
+    assert len(asides) > 3
+    assert len(Process(own_redis).keys()["one"]) == 600
 
 
 def test_a_channel_that_others_change_meanwhile_keeps_their_change(own_redis: Redis) -> None:

@@ -19,9 +19,9 @@ from app.storage.catalog import access_tokens, channels, mappings, outcome_rules
 from app.storage.catalog.catalog import Catalog
 from app.storage.connections import Redis
 from app.storage.health.stored import Change, StoredHealth, field_of
+from app.storage.keys.form import Edit
 from app.storage.keys.listing import stored_in
 from app.storage.keys.pools import KeyPools
-from app.storage.keys.stored import Edit
 from app.storage.secrets import Secrets
 
 PROXY = "http://me:s3cret-of-the-proxy@proxy.example:3128"

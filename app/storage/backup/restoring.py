@@ -23,6 +23,7 @@ from app.storage.catalog.changes import Along, Edit
 from app.storage.connections import RedisError
 from app.storage.health.stored import Change, StoredHealth, field_of
 from app.storage.health.subjects import KEY
+from app.storage.keys.form import Known
 from app.storage.keys.pools import KeyPools
 from app.storage.keys.replacement import Removal, Replacement, Together
 from app.storage.keys.whole import PIECE
@@ -58,7 +59,7 @@ class Decision:
     """Of channels whose keys become others."""
     emptied: list[str]
     """Ids of channels that lose all their keys."""
-    keys_version: int
+    keys_known: Known
     """That on which it is decided."""
     key_counts: dict[str, int]
 
@@ -91,7 +92,7 @@ class Restore:
     def take(self) -> Decision:
         for _ in range(TRIES):
             decision, restored = self._decide()
-            replacement = Replacement(self._pools.stored, decision.keys_version)
+            replacement = Replacement(self._pools.stored, decision.keys_known)
             try:
                 if restored is not None and decision.keys:
                     self._pools.stored.give_no_id_up_to(restored.last_id())
@@ -111,16 +112,16 @@ class Restore:
         if decision.keys:
             parts.append(replacement)
         if decision.emptied:
-            parts.append(Removal(self._pools.stored, decision.keys_version, decision.emptied))
+            parts.append(Removal(self._pools.stored, decision.keys_known, decision.emptied))
         return Together(*parts) if parts else None
 
     def _decide(self) -> tuple[Decision, RestoredKeys | None]:
         self._catalog.look()
         known = self._catalog.tables()
-        keys_version = self._pools.load()
+        keys_known = self._pools.load()
         wanted, notes = self._wanted(known)
         edits = _edits(known, wanted)
-        decision = Decision(self._changes(known, wanted), edits, notes, [], [], keys_version, {})
+        decision = Decision(self._changes(known, wanted), edits, notes, [], [], keys_known, {})
         restored = None
         if self._document.cipher is not None:
             restored = RestoredKeys(self._pools, self._document.cipher, self._pause)

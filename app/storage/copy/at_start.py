@@ -18,7 +18,7 @@ from app.storage.catalog.stored import StoredCatalog
 from app.storage.connections import Redis
 from app.storage.copy.form import ALL_TABLES
 from app.storage.copy.restoring import Copy
-from app.storage.keys.stored import KeysLost
+from app.storage.keys.form import KeysLost
 from app.storage.secrets import Secrets
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.errors import DatabaseError
@@ -71,7 +71,7 @@ def _restore(client: Redis, database: WorkerDatabase, secrets: Secrets, say: Cal
         return
     channels = tables[CHANNELS.tables[0]]
     try:
-        keys = copy.put_keys_back(state, channels)
+        keys = copy.put_keys_back(state, channels).keys
     except KeysLost as error:
         say(f"Redis was filled from the database, but {error}: the worker restores them")
         return

@@ -23,9 +23,10 @@ from app.storage.catalog.stored import StoredCatalog
 from app.storage.connections import Redis
 from app.storage.copy.form import ALL_TABLES, written
 from app.storage.copy.restoring import Copy, begun
+from app.storage.keys.form import ALL, Change, KeysLost, Known
+from app.storage.keys.form import written as written_key
 from app.storage.keys.resealing import pieces
-from app.storage.keys.stored import ALL, Change, KeysLost, StoredKeys
-from app.storage.keys.stored import written as written_key
+from app.storage.keys.stored import StoredKeys
 from app.storage.secrets import PREFIX, Secrets
 from app.storage.sql.database import WorkerDatabase
 
@@ -50,6 +51,10 @@ BEHIND: Final = (
     "run `python scripts/database_copy.py`, which shows both, and takes one"
 )
 TAKEN: Final = (Meaning.WORD, Meaning.EMPTIED, Meaning.MISSING)
+
+
+WRITTEN_BACK: Final = ""
+"""Beside the versions of keys by channel the copy notes, by this name, what `Known` calls so."""
 
 
 class Overtaken(Exception):
@@ -184,24 +189,26 @@ class FollowingCopy:
         if not self._secrets.encrypts:
             self._drop_keys(state)
             return False
-        version, changes = self._keys.since(state.keys_version, CHANGES)
-        if version < state.keys_version:
-            self._put_keys_back(state)
-        elif changes is None or self._has_others:
-            self._copy_all(state, version)
+        known = known_of(state)
+        news = self._keys.since(known, CHANGES)
+        if news.is_lost:
+            known = known._replace(written_back=self._put_keys_back(state))
+        if news.changes is None or self._has_others:
+            self._copy_all(state, known)
             self._has_others = False
             return True
-        elif changes:
-            self._copy_changes(state, changes)
-            return True
-        return False
+        if news.changes:
+            self._copy_changes(state, known, news.changes)
+        return bool(news.changes)
 
-    def _put_keys_back(self, state: CopyState) -> None:
+    def _put_keys_back(self, state: CopyState) -> int:
+        """The version at which Redis lacked none any more."""
         channels = self._known.tables[CHANNELS.tables[0]] if self._known is not None else {}
-        count = self._copy.put_keys_back(state, channels)
-        log.warning("Redis lost keys of channels; %s restored from the database", f"{counted(count, 'key')} were")
+        done = self._copy.put_keys_back(state, channels)
+        log.warning("Redis lost keys of channels; %s restored from the database", f"{counted(done.keys, 'key')} were")
+        return done.written_back
 
-    def _copy_changes(self, state: CopyState, changes: Sequence[Change]) -> None:
+    def _copy_changes(self, state: CopyState, known: Known, changes: Sequence[Change]) -> None:
         from app.storage.sql.catalogue import write_keys
 
         versions, last_id = dict(state.keys_versions), state.keys_last_id
@@ -210,38 +217,37 @@ class FollowingCopy:
         for channel_id in dict.fromkeys(change.channel_id for change in changes):
             of_channel = [change for change in changes if change.channel_id == channel_id]
             versions[channel_id] = of_channel[-1].version
+            known = known._replace(version=of_channel[-1].version)
             ids = list(dict.fromkeys(change.key_id for change in of_channel))
             last_id = max(last_id, *ids)
             if ALL in ids:
-                if not self._copy_channel(channel_id, versions[channel_id]):
+                if not self._copy_channel(channel_id, known):
                     del versions[channel_id]
                 continue
-            found = {key.id: key for key in self._keys.read(channel_id, versions[channel_id], ids)}
+            found = {key.id: key for key in self._keys.read(channel_id, known, ids)}
             copied += _copied(channel_id, found.values())
             gone += [id for id in ids if id not in found or not _is_sealed(found[id])]
         after = state._replace(keys_version=changes[-1].version, keys_last_id=last_id, keys_versions=versions)
         self._change(lambda connection: write_keys(connection, copied, gone), after)
 
-    def _copy_all(self, state: CopyState, known: int) -> None:
-        """Raises KeysLost where Redis has fallen behind the version `known`."""
+    def _copy_all(self, state: CopyState, known: Known) -> None:
+        """Raises KeysLost where Redis has lost what was `known`."""
         from app.storage.sql.catalogue import drop_channels
 
         look = self._keys.look()
-        if look.version < known:
+        if known.is_lost_in(look.known):
             raise KeysLost
         for channel_id, version in look.versions.items():
             if state.keys_versions.get(channel_id) != version:
-                self._copy_channel(channel_id, look.version)
-        gone = state.keys_versions.keys() - look.versions.keys()
+                self._copy_channel(channel_id, look.known)
+        versions = {**look.versions, WRITTEN_BACK: look.known.written_back}
+        gone = state.keys_versions.keys() - versions.keys()
         last_id = max(state.keys_last_id, look.last_id)
-        after = state._replace(keys_version=look.version, keys_last_id=last_id, keys_versions=look.versions)
+        after = state._replace(keys_version=look.known.version, keys_last_id=last_id, keys_versions=versions)
         self._change(lambda connection: drop_channels(connection, gone), after)
 
-    def _copy_channel(self, channel_id: str, known: int) -> int:
-        """All keys of one, piece by piece: nobody misses one meanwhile. How many.
-
-        Raises KeysLost where Redis has fallen behind the version `known`.
-        """
+    def _copy_channel(self, channel_id: str, known: Known) -> int:
+        """All keys of one, piece by piece: nobody misses one meanwhile. How many. Raises KeysLost."""
         from app.storage.sql.catalogue import key_ids, write_keys
 
         seen: set[int] = set()
@@ -277,6 +283,11 @@ class FollowingCopy:
 
         self._database.run(change)
         self._state = after
+
+
+def known_of(state: CopyState) -> Known:
+    """How much of Redis's keys the copy knows."""
+    return Known(state.keys_version, state.keys_versions.get(WRITTEN_BACK, 0))
 
 
 def _copied(channel_id: str, keys: Iterable[StoredKey]) -> list[CopiedKey]:

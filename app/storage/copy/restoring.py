@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
@@ -20,7 +20,8 @@ from app.storage.catalog.stored import StoredCatalog
 from app.storage.connections import Redis
 from app.storage.copy.form import ALL_TABLES
 from app.storage.copy.form import read as read_tables
-from app.storage.keys.stored import KeysLost, StoredKeys, new_name, read_key
+from app.storage.keys.form import Aside, KeysLost, read_key
+from app.storage.keys.stored import StoredKeys
 from app.storage.secrets import CannotOpen, Secrets
 from app.storage.sql.database import WorkerDatabase
 
@@ -41,6 +42,13 @@ class CopyUnreadable(Exception):
             "Redis holds nothing, and ENCRYPTION_KEY does not open the copy in the database: set it as it was, or put "
             "the old one behind a comma. To begin anew, name another database"
         )
+
+
+class PutBack(NamedTuple):
+    keys: int
+    """So many."""
+    written_back: int
+    """The version at which Redis lacked none any more, as in `Known`."""
 
 
 class Copy:
@@ -78,38 +86,44 @@ class Copy:
         """The catalogue. False: somebody else was faster. Raises RedisError."""
         return self._catalog.write_back(known, found, gives_way=gives_way)
 
-    def put_keys_back(self, state: CopyState, channels: Mapping[str, str]) -> int:
-        """Those of `channels`, as the copy has them, that Redis has lost. How many.
+    def put_keys_back(self, state: CopyState, channels: Mapping[str, str], *, even_dropped: bool = False) -> PutBack:
+        """Those of `channels`, as the copy has them, that Redis has lost, or that somebody wrote back who knew less.
 
+        The copy has encrypted keys alone. So it says of each channel that it knows it as it was a change before, and
+        whoever knows it whole goes before. `even_dropped`: also of channels of which keys were dropped since.
         Raises RedisError, DatabaseError, CopyUnreadable; KeysLost where Redis has lost the catalogue, or keys, again.
         """
         found = self._catalog.read((CHANNELS.tables[0],)).stored
         if found.version < state.version:
             raise KeysLost
         there = found.tables[CHANNELS.tables[0]]
+        gone = set() if even_dropped else self._keys.gone_from(self._keys.look(), state.keys_versions)
         count, known = 0, {}
         for channel_id, of_channel in state.keys_versions.items():
             if begun(there.get(channel_id)) != begun(channels.get(channel_id)) or channel_id not in there:
                 continue
-            if self._keys.is_lost(channel_id, of_channel):
-                put_back = self._put_channel_back(channel_id, of_channel)
-                if not put_back:
-                    continue
-                count += put_back
-            known[channel_id] = of_channel
-        self._keys.end_write_back(state.keys_version, state.keys_last_id, known)
-        return count
+            if channel_id in gone:
+                continue
+            put_back = self._put_channel_back(state, channel_id, of_channel - 1)
+            count += put_back or 0
+            if put_back is not None:
+                known[channel_id] = of_channel - 1
+        _, written_back = self._keys.end_write_back(state.keys_version, state.keys_last_id, known)
+        return PutBack(count, written_back)
 
-    def _put_channel_back(self, channel_id: str, version: int) -> int:
-        name, count = new_name(), 0
+    def _put_channel_back(self, state: CopyState, channel_id: str, version: int) -> int | None:
+        """How many keys; None: the copy has none of that channel, and Redis need not."""
+        if not self._keys.is_lost(channel_id, version):
+            return 0
+        aside = Aside()
         for keys in self._copied(channel_id):
             if not all(self._secrets.opens(key.sealed) for key in keys):
                 raise CopyUnreadable
-            self._keys.write_aside(channel_id, name, keys, KEPT_S)
-            count += len(keys)
-        if count and self._keys.write_back(channel_id, version, name, count):
-            return count
-        return 0
+            self._keys.write_aside(channel_id, aside, keys, KEPT_S)
+        if not aside.count:
+            return None
+        done = self._keys.write_back(channel_id, version, aside, state.keys_version, state.keys_last_id)
+        return aside.count if done else 0
 
     def _copied(self, channel_id: str) -> Iterator[list[StoredKey]]:
         from app.storage.sql.catalogue import read_keys

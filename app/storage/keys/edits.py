@@ -15,11 +15,11 @@ from app.core.channels.keys import Key, KeyState, StoredKey
 from app.storage.connections import RedisError
 from app.storage.health.observed import Health
 from app.storage.health.stored import StoredHealth
+from app.storage.keys.form import Edit
 from app.storage.keys.listing import ListedKey, found_in, ids_in, listed, stored_in
 from app.storage.keys.pool import KeyPool
 from app.storage.keys.pools import KeyPools
 from app.storage.keys.replacement import Removal
-from app.storage.keys.stored import Edit
 from app.storage.keys.whole import PIECE
 from app.waiting import Turns
 

@@ -11,12 +11,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 from app.core.channels.keys import KeyCounts
 from app.storage.connections import CHANNEL_KEYS_NEWS, Redis, RedisError
+from app.storage.keys.form import ALL, Change, KeysLost, Known
 from app.storage.keys.pool import KeyPool
-from app.storage.keys.stored import ALL, Change, KeysLost, StoredKeys
+from app.storage.keys.stored import StoredKeys
 from app.storage.keys.whole import PIECE, all_keys, write_back
 from app.storage.refusals import describe
 from app.storage.secrets import Secrets
@@ -26,6 +26,8 @@ from app.waiting import Turns
 log = logging.getLogger(__name__)
 
 POLL_S = 4.0
+MOST_LOSSES = 5
+"""So often Redis may lose keys while they are read; then it is asked again later."""
 FOREIGN = (
     "%d keys of channel %s are encrypted with another ENCRYPTION_KEY than that of this process, "
     "which goes on with what it read before: give it the same, and restart it"
@@ -46,7 +48,7 @@ class KeyPools:
         """Told of each pool that has changed."""
         self._start_index = start_index
         self._pools: dict[str, KeyPool] = {}
-        self._version = 0
+        self._known = Known()
         self._last_id = 0
         self._foreign: set[str] = set()
         """Channels with keys that are encrypted with another key than ours, of which the log has been told."""
@@ -90,41 +92,47 @@ class KeyPools:
     def stop(self) -> None:
         self._threads.stop()
 
-    def load(self) -> int:
-        """Follows what changed until now; what Redis has lost is written back. The version that is known then.
+    def load(self) -> Known:
+        """Follows what changed until now; what Redis has lost is written back. What is known then.
 
         Raises RedisError.
         """
         with self._load_lock:
-            turns = Turns()
+            turns, losses = Turns(), 0
             target: int | None = None
-            while not self.loaded or target is None or self._version < target:
-                with suppress(KeysLost):  # the next look finds that, and writes them back
+            while not self.loaded or target is None or self._known.version < target:
+                try:
                     target = self._go_on(target, turns)
-            return self._version
+                except KeysLost:  # the next look finds that, and writes them back
+                    losses += 1
+                    if losses == MOST_LOSSES:
+                        raise
+            return self._known
 
     def _go_on(self, target: int | None, turns: Turns) -> int | None:
         """One step towards the version `target`, which it tells; None: it is yet to be asked for."""
-        version, changes = self.stored.since(self._version, PIECE) if self.loaded else (0, None)
-        if version < self._version or changes is None:
+        news = self.stored.since(self._known, PIECE) if self.loaded else None
+        if news is None or news.changes is None:
             self._read(turns)
             return None  # what changed while it was read is followed, too
+        changes = news.changes
         for channel_id in dict.fromkeys(change.channel_id for change in changes):
             self._follow(channel_id, [one for one in changes if one.channel_id == channel_id], turns)
-        self._version += len(changes)
+        self._known = self._known._replace(version=self._known.version + len(changes))
         turns.passed()
-        return version if target is None else target
+        return news.version if target is None else target
 
     def _follow(self, channel_id: str, changes: list[Change], turns: Turns) -> None:
         self.stored.secrets.prepare()
         pool, version = self.of(channel_id), changes[-1].version
+        relied_on = self._known._replace(version=version)
         ids = list(dict.fromkeys(change.key_id for change in changes))
         if ALL in ids or pool.is_sparse:
-            self._read_channel(channel_id, version, version, turns)
+            self._read_channel(channel_id, version, relied_on, turns)
             if ALL in ids and not len(self.of(channel_id)):
                 del self._pools[channel_id]
             return
-        known = {key.id: key for key in self.stored.read(channel_id, version, ids)}
+        known = {key.id: key for key in self.stored.read(channel_id, relied_on, ids)}
         now_ms = _now_ms()
         for id in ids:
             if id in known:
@@ -139,21 +147,22 @@ class KeyPools:
         """All that is not known as it is now."""
         self.stored.note_encryption()
         look = self.stored.look()
-        if look.version < self._version:
-            write_back(self.stored, list(self._pools.values()), look, self._version, self._last_id, turns)
+        if self.loaded and self._known.is_lost_in(look.known):
+            pools, version = list(self._pools.values()), self._known.version
+            written_back = write_back(self.stored, pools, look, version, self._last_id, turns)
             look = self.stored.look()
-            if look.version < self._version:
+            if Known(version, written_back).is_lost_in(look.known):
                 raise KeysLost
         for channel_id in [channel_id for channel_id in self._pools if channel_id not in look.versions]:
             del self._pools[channel_id]
             self.loads += 1
         for channel_id, version in look.versions.items():
             if version != self.of(channel_id).version:
-                self._read_channel(channel_id, version, look.version, turns)
-        self._version, self._last_id, self.loaded = look.version, max(self._last_id, look.last_id), True
+                self._read_channel(channel_id, version, look.known, turns)
+        self._known, self._last_id, self.loaded = look.known, max(self._last_id, look.last_id), True
 
-    def _read_channel(self, channel_id: str, version: int, known: int, turns: Turns) -> None:
-        """`version`: that of the channel; `known`: that of all keys."""
+    def _read_channel(self, channel_id: str, version: int, known: Known, turns: Turns) -> None:
+        """`version`: that of the channel."""
         self.stored.secrets.prepare()
         pool = self.of(channel_id)
         successor = pool.begin_successor()

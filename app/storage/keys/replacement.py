@@ -12,7 +12,8 @@ from typing import Final
 
 from app.core.channels.keys import StoredKey
 from app.storage.connections import Pipeline, RedisError
-from app.storage.keys.stored import StoredKeys, new_name
+from app.storage.keys.form import Aside, Known
+from app.storage.keys.stored import StoredKeys
 
 KEPT_S: Final = 3600
 """How long what is written aside is kept: longer than the longest file takes."""
@@ -21,15 +22,15 @@ KEPT_S: Final = 3600
 class Replacement:
     """Raises RedisError, whatever it is asked. Is what goes along with a change (storage/catalog/changes.py)."""
 
-    def __init__(self, stored: StoredKeys, known: int) -> None:
-        """`known`: the version of all keys on which it is decided what they shall be."""
+    def __init__(self, stored: StoredKeys, known: Known) -> None:
+        """`known`: that on which it is decided what they shall be."""
         self._stored = stored
         self._known = known
-        self._names: dict[str, str] = {}
+        self._asides: dict[str, Aside] = {}
 
     def keep(self, channel_id: str, keys: Iterable[StoredKey]) -> None:
         """Some of those that the channel shall have, which are there already; what is said of them may be another."""
-        self._stored.write_aside(channel_id, self._name(channel_id), keys, KEPT_S)
+        self._stored.write_aside(channel_id, self._aside(channel_id), keys, KEPT_S)
 
     def add(self, channel_id: str, keys: Sequence[tuple[str, StoredKey]]) -> None:
         """Some that are new, with their secrets."""
@@ -37,21 +38,21 @@ class Replacement:
         new = [
             key._replace(id=id, sealed=seal(secret, channel_id)) for id, (secret, key) in zip(ids, keys, strict=True)
         ]
-        self._stored.write_aside(channel_id, self._name(channel_id), new, KEPT_S)
+        self._stored.write_aside(channel_id, self._aside(channel_id), new, KEPT_S)
 
     def still_holds(self, pipe: Pipeline) -> bool:
-        return self._stored.still_holds(pipe, self._known, self._names)
+        return self._stored.still_holds(pipe, self._known, self._asides)
 
     def queue(self, pipe: Pipeline, mark: str) -> None:
-        self._stored.replace(pipe, self._names, mark)
+        self._stored.replace(pipe, self._asides, mark)
 
     def forget(self) -> None:
         """What was written aside in vain. Raises nothing."""
         with suppress(RedisError):
-            self._stored.forget_asides(self._names)
+            self._stored.forget_asides(self._asides)
 
-    def _name(self, channel_id: str) -> str:
-        return self._names.setdefault(channel_id, new_name())
+    def _aside(self, channel_id: str) -> Aside:
+        return self._asides.setdefault(channel_id, Aside())
 
 
 class Together:
@@ -71,8 +72,8 @@ class Together:
 class Removal:
     """All keys of channels go, in the same change as the channels: so a kill leaves no key that belongs to nobody."""
 
-    def __init__(self, stored: StoredKeys, known: int, channel_ids: Sequence[str]) -> None:
-        """`known`: the version of all keys. Where Redis has fallen behind it the keys stay, and are to be dropped."""
+    def __init__(self, stored: StoredKeys, known: Known, channel_ids: Sequence[str]) -> None:
+        """Where Redis has lost what is `known` the keys stay, and are to be dropped."""
         self._stored = stored
         self._known = known
         self._channel_ids = channel_ids

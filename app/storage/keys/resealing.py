@@ -10,11 +10,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from app.core.channels.keys import StoredKey
-from app.storage.keys.stored import Edit, StoredKeys
+from app.storage.keys.form import Edit, Known
+from app.storage.keys.stored import StoredKeys
 from app.storage.secrets import CannotOpen
 
 PIECE = 250
 """Keys that are rewritten by one script, so that Redis is busy for two milliseconds."""
+SCANS = 2
+"""So often ids are asked for, where fewer come than there are."""
 PASSES = 5
 """After so many it is others who store keys otherwise all the while."""
 
@@ -37,11 +40,14 @@ class Resealed:
         return max(0, self.in_line - self.done)
 
 
-def reseal(stored: StoredKeys, channel_id: str, tell: Callable[[Resealed], object]) -> Resealed:
-    """`tell` hears of each piece. Raises RedisError; what was done until then stays done."""
+def reseal(stored: StoredKeys, channel_id: str, known: Known, tell: Callable[[Resealed], object]) -> Resealed:
+    """`tell` hears of each piece. Raises RedisError; what was done until then stays done.
+
+    KeysLost is raised where Redis has lost what was `known` at the beginning.
+    """
     done = 0
     for _ in range(PASSES):
-        counts = _one_pass(stored, channel_id, done, tell)
+        counts = _one_pass(stored, channel_id, known, done, tell)
         if counts.done == done and counts.is_whole:
             return counts
         done = counts.done
@@ -49,9 +55,11 @@ def reseal(stored: StoredKeys, channel_id: str, tell: Callable[[Resealed], objec
     return counts
 
 
-def _one_pass(stored: StoredKeys, channel_id: str, done: int, tell: Callable[[Resealed], object]) -> Resealed:
+def _one_pass(
+    stored: StoredKeys, channel_id: str, known: Known, done: int, tell: Callable[[Resealed], object]
+) -> Resealed:
     counts = Resealed(done)
-    for keys in pieces(stored, channel_id):
+    for keys in pieces(stored, channel_id, known):
         wanted: list[tuple[str, StoredKey]] = []
         for key in keys:
             if stored.secrets.is_current(key.sealed):
@@ -62,19 +70,19 @@ def _one_pass(stored: StoredKeys, channel_id: str, done: int, tell: Callable[[Re
             except CannotOpen:
                 counts.unreadable += 1
         if wanted:
-            made = stored.reseal(channel_id, wanted)
+            made = stored.reseal(channel_id, known, wanted)
             counts.done += made
             counts.is_whole &= made == len(wanted)
         tell(counts)
     return counts
 
 
-def delete_unreadable(stored: StoredKeys, channel_id: str) -> int:
+def delete_unreadable(stored: StoredKeys, channel_id: str, known: Known) -> int:
     """Those that no key of ENCRYPTION_KEY opens. How many there were; a piece that somebody just changes stays."""
     deleted = 0
-    for keys in pieces(stored, channel_id):
+    for keys in pieces(stored, channel_id, known):
         gone = [Edit(key, None) for key in keys if _is_unreadable(stored, channel_id, key)]
-        if gone and stored.change(channel_id, 0, gone) > 0:
+        if gone and stored.change(channel_id, known, gone) > 0:
             deleted += len(gone)
     if deleted:
         stored.drop_stale_digests(channel_id)
@@ -89,13 +97,20 @@ def _is_unreadable(stored: StoredKeys, channel_id: str, key: StoredKey) -> bool:
     return False
 
 
-def pieces(stored: StoredKeys, channel_id: str, known: int = 0) -> Iterator[list[StoredKey]]:
-    """All that are there from begin to end, each at least once.
+def pieces(stored: StoredKeys, channel_id: str, known: Known) -> Iterator[list[StoredKey]]:
+    """All that are there from begin to end, each once. Raises KeysLost.
 
-    Raises KeysLost where Redis has fallen behind the version `known`.
+    A Redis that starts anew does not know where we were, and leaves some out; so once more, where some are missing.
     """
-    cursor = -1
-    while cursor:
-        cursor, ids = stored.ids(channel_id, known, max(cursor, 0), PIECE)
-        for begin in range(0, len(ids), PIECE):
-            yield stored.read(channel_id, known, ids[begin : begin + PIECE])
+    seen: set[int] = set()
+    for _ in range(SCANS):
+        least, cursor = -1, -1
+        while cursor:
+            cursor, there, found = stored.ids(channel_id, known, max(cursor, 0), PIECE)
+            ids = [id for id in dict.fromkeys(found) if id not in seen]
+            seen.update(ids)
+            least = there if least < 0 else min(least, there)
+            for begin in range(0, len(ids), PIECE):
+                yield stored.read(channel_id, known, ids[begin : begin + PIECE])
+        if len(seen) >= least:
+            break

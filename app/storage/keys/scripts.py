@@ -1,7 +1,9 @@
 """The scripts by which keys of channels are changed in Redis, each at one instant.
 
 KEYS of all: the shared version, the channel of news, the versions by channel, the last id, the log of changes, the
-channel's keys, its digests. ARGV of changes: the version that is known, the channel; then what each says.
+channel's keys, its digests. ARGV of changes: what is known (`stored.Known`), the channel; then what each says.
+
+Among the versions by channel the field without a name tells at which version what Redis had lost was last written back.
 
 The log tells of each change whose key it was, as "version, channel, id": what that key is now, whoever reads it asks.
 Id 0 stands for all keys of the channel. An older gateway beside us counts versions without telling the log; so whoever
@@ -15,7 +17,13 @@ from typing import Final
 LOGGED: Final = 100_000
 """So many changes are told one by one. Whoever missed more reads all keys anew. They take 2 MB."""
 
-_GUARD = "if (tonumber(redis.call('GET', KEYS[1]) or '0') or 0) < tonumber(ARGV[1]) then return {-1, 0} end\n"
+_READ = """
+local known, known_written_back = string.match(ARGV[1], '^(%d+) (%d+)$')
+known = tonumber(known)
+local version = tonumber(redis.call('GET', KEYS[1]) or '0') or 0
+local written_back = redis.call('HGET', KEYS[3], '') or '0'
+"""
+_GUARD = _READ + "if version < known or written_back ~= known_written_back then return {-1, 0} end\n"
 _TOLD = """
 local function changed(id)
     local version = string.format('%.0f', redis.call('INCR', KEYS[1]))
@@ -83,7 +91,8 @@ end
 # anew, the digest by which it is found from now on, and those that go. A key that is no longer so stays as it is.
 # Returns how many were sealed.
 RESEAL: Final = (
-    _TOLD
+    _GUARD
+    + _TOLD
     + """
 local done, each = 0, tonumber(ARGV[3])
 for i = 4, #ARGV, 4 + each do
@@ -117,28 +126,33 @@ redis.call('HDEL', KEYS[3], ARGV[2])
 return {1, 0}
 """
 )
-# ARGV: the version that is known, and how many lines of the log are wanted.
-# Returns the version, and the lines that follow; none where the log does not reach back so far.
-SINCE: Final = """
-local version = tonumber(redis.call('GET', KEYS[1]) or '0') or 0
-local first = redis.call('LLEN', KEYS[5]) - (version - tonumber(ARGV[1]))
-if version <= tonumber(ARGV[1]) or first < 0 then return {version, ''} end
-return {version, table.concat(redis.call('LRANGE', KEYS[5], first, first + ARGV[2] - 1), '\\n')}
+# ARGV: what is known, and how many lines of the log are wanted.
+# Returns the version, whether it is one of what is known, and the lines that follow; none where the log does not reach
+# back so far.
+SINCE: Final = (
+    _READ
+    + """
+if version < known or written_back ~= known_written_back then return {version, 0, ''} end
+local first = redis.call('LLEN', KEYS[5]) - (version - known)
+if version == known or first < 0 then return {version, 1, ''} end
+return {version, 1, table.concat(redis.call('LRANGE', KEYS[5], first, first + ARGV[2] - 1), '\\n')}
 """
-# ARGV: the version that is known, a cursor of HSCAN, and how many are wanted. Returns the next cursor, and ids without
-# their texts.
+)
+# ARGV: what is known, a cursor of HSCAN, and how many are wanted. Returns the next cursor, how many keys there are, and
+# ids without their texts.
 IDS: Final = (
     _GUARD
     + """
 local found = redis.call('HSCAN', KEYS[6], ARGV[2], 'COUNT', ARGV[3])
 local ids = {}
 for i = 1, #found[2], 2 do ids[#ids + 1] = found[2][i] end
-return {found[1], table.concat(ids, ' ')}
+return {found[1], redis.call('HLEN', KEYS[6]), table.concat(ids, ' ')}
 """
 )
 # KEYS: those of all, then the keys and digests that were written aside. ARGV: the version of this channel's keys, the
-# channel; how many were written aside, which may have been lost again. What is newer stays. Returns 1 where they were
-# missing, -1 where they cannot be put back.
+# channel; how many were written aside, which may have been lost again; the version and the last id that are known. What
+# is newer stays. Where somebody has ended his write back, all are told of what he did not know.
+# Returns 1 where they were missing, -1 where they cannot be put back.
 LOST: Final = """
 local version = tonumber(redis.call('HGET', KEYS[3], ARGV[2]) or '0') or 0
 if version > tonumber(ARGV[1]) then return {0} end
@@ -156,6 +170,11 @@ for i = 8, 9 do
     end
 end
 redis.call('HSET', KEYS[3], ARGV[2], ARGV[1])
+if (tonumber(redis.call('GET', KEYS[4]) or '0') or 0) < tonumber(ARGV[5]) then redis.call('SET', KEYS[4], ARGV[5]) end
+if (tonumber(redis.call('GET', KEYS[1]) or '0') or 0) >= tonumber(ARGV[4]) then
+    redis.call('RPUSH', KEYS[5], string.format('%.0f', redis.call('INCR', KEYS[1])) .. ' ' .. ARGV[2] .. ' 0')
+    redis.call('PUBLISH', KEYS[2], ARGV[2])
+end
 return {1}
 """
 )
@@ -180,9 +199,9 @@ redis.call('PUBLISH', KEYS[2], ARGV[2])
 return 1
 """
 # KEYS: the first five, what the catalogue says of its last change; then of each channel its keys and its digests. ARGV:
-# the version that is known, the mark of a change of the catalogue, the channels. With that change their keys go.
+# what is known, the mark of a change of the catalogue, the channels. With that change their keys go.
 REMOVE: Final = f"""
-if (tonumber(redis.call('GET', KEYS[1]) or '0') or 0) < tonumber(ARGV[1]) then return 0 end
+{_GUARD}
 if not string.find(redis.call('GET', KEYS[6]) or '', ARGV[2], 1, true) then return 0 end
 for number = 3, #ARGV do
     redis.call('UNLINK', KEYS[2 * number + 1], KEYS[2 * number + 2])
@@ -194,18 +213,23 @@ redis.call('LTRIM', KEYS[5], -{LOGGED}, -1)
 redis.call('PUBLISH', KEYS[2], ARGV[3])
 return 1
 """
-# ARGV: the version and the last id that are known, and each channel that must be there, with its version. Returns -1
-# where one is missing again; else nothing is missing any more. Somebody may have known of changes that whoever wrote
-# back had not heard of: the version goes far beyond them, so he, too, looks what is there.
+# ARGV: the version and the last id that are known, and each channel that must be there, with its version. Only now
+# nothing is missing any more. Others may have known of changes that whoever wrote back had not heard of: the version
+# goes far beyond theirs, so what they know of a channel is newer than what stands there unless that was changed since.
+# Returns 1, 0 where somebody was faster, or -1 where a channel is missing again; and the version at which that was.
 WRITTEN_BACK: Final = f"""
-if (tonumber(redis.call('GET', KEYS[1]) or '0') or 0) >= tonumber(ARGV[1]) then return {{0}} end
 for i = 3, #ARGV, 2 do
-    if (tonumber(redis.call('HGET', KEYS[3], ARGV[i]) or '0') or 0) < tonumber(ARGV[i + 1]) then return {{-1}} end
+    if (tonumber(redis.call('HGET', KEYS[3], ARGV[i]) or '0') or 0) < tonumber(ARGV[i + 1]) then return {{-1, 0}} end
 end
-redis.call('SET', KEYS[1], string.format('%.0f', ARGV[1] + {LOGGED}))
 if (tonumber(redis.call('GET', KEYS[4]) or '0') or 0) < tonumber(ARGV[2]) then redis.call('SET', KEYS[4], ARGV[2]) end
+if (tonumber(redis.call('GET', KEYS[1]) or '0') or 0) >= tonumber(ARGV[1]) then
+    return {{0, tonumber(redis.call('HGET', KEYS[3], '') or '0') or 0}}
+end
+local version = string.format('%.0f', ARGV[1] + {LOGGED})
+redis.call('SET', KEYS[1], version)
+redis.call('HSET', KEYS[3], '', version)
 redis.call('PUBLISH', KEYS[2], '')
-return {{1}}
+return {{1, tonumber(version)}}
 """
 # KEYS: the last id. ARGV: one that is not to be given any more.
 RAISE_LAST_ID: Final = """

@@ -9,10 +9,7 @@ it, too: what a Redis that was emptied just now no longer holds, nobody has remo
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
-from uuid import uuid4
-
-import orjson
+from typing import Any
 
 from app.core.channels.keys import StoredKey
 from app.storage.connections import (
@@ -26,16 +23,28 @@ from app.storage.connections import (
     VERSIONS,
     Pipeline,
     Redis,
-    RedisError,
 )
 from app.storage.keys import scripts
 from app.storage.keys.encryption import note
+from app.storage.keys.form import (
+    ALL,
+    Aside,
+    Edit,
+    KeysLost,
+    Known,
+    Look,
+    News,
+    read_change,
+    read_key,
+    read_number,
+    written,
+)
 from app.storage.secrets import CannotOpen, Secrets
 
-ALL = 0
-"""In place of an id: all keys of the channel."""
 ASIDE_S = 60
 """How long keys that are written aside are kept, should their process die."""
+_LINES = 1000
+"""Of the log that are read at once."""
 _SHARED = (
     CHANNEL_KEYS_VERSION,
     CHANNEL_KEYS_NEWS,
@@ -43,38 +52,6 @@ _SHARED = (
     CHANNEL_KEYS_LAST_ID,
     CHANNEL_KEYS_LOG,
 )
-
-
-class KeysLost(RedisError):
-    """Redis has fallen behind what was known of it."""
-
-    def __init__(self) -> None:
-        super().__init__("it lost keys of channels meanwhile")
-
-
-class Look(NamedTuple):
-    """What is there, without the keys themselves."""
-
-    version: int
-    last_id: int
-    versions: dict[str, int]
-    """By channel."""
-
-
-class Change(NamedTuple):
-    """A line of the log."""
-
-    version: int
-    channel_id: str
-    key_id: int
-    """ALL: every key of the channel."""
-
-
-class Edit(NamedTuple):
-    """Of one key: what it was, and what it becomes; None: it goes."""
-
-    before: StoredKey
-    after: StoredKey | None
 
 
 class StoredKeys:
@@ -91,40 +68,42 @@ class StoredKeys:
         pipe.mget(CHANNEL_KEYS_VERSION, CHANNEL_KEYS_LAST_ID)
         pipe.hgetall(CHANNEL_KEYS_VERSIONS)
         (version, last_id), versions = pipe.execute()
-        found = {channel.decode(): _number(stored) for channel, stored in versions.items()}
-        return Look(_number(version), _number(last_id), found)
+        written_back = read_number(versions.pop(b"", None))
+        found = {channel.decode(): read_number(stored) for channel, stored in versions.items()}
+        return Look(Known(read_number(version), written_back), read_number(last_id), found)
 
-    def since(self, known: int, most: int) -> tuple[int, list[Change] | None]:
-        """The version, and what changed first after the known one; None where nobody can tell that any more."""
-        version, text = self._eval(scripts.SINCE, "", known, most)
-        if int(version) <= known:
-            return int(version), []
-        changes = [change for line in text.splitlines() if (change := _change(line)) is not None]
-        is_whole = [change.version for change in changes] == list(range(known + 1, known + 1 + len(changes)))
-        return int(version), changes if changes and is_whole else None
+    def since(self, known: Known, most: int) -> News:
+        """At most so many changes."""
+        found, agrees, text = self._eval(scripts.SINCE, "", known.text, most)
+        version = int(found)
+        if not agrees:
+            return News(version, None, is_lost=True)
+        changes = [change for line in text.splitlines() if (change := read_change(line)) is not None]
+        expected = range(known.version + 1, min(version, known.version + most) + 1)
+        is_whole = [change.version for change in changes] == list(expected)
+        return News(version, changes if is_whole else None, is_lost=False)
 
-    def ids(self, channel_id: str, known: int, cursor: int, most: int) -> tuple[int, list[int]]:
-        """About so many ids of keys, and the cursor for more; 0: these were the last. One may come twice.
+    def ids(self, channel_id: str, known: Known, cursor: int, most: int) -> tuple[int, int, list[int]]:
+        """The cursor for more (0: these are the last), how many keys there are, and about so many ids; maybe one twice.
 
-        Raises KeysLost where Redis has fallen behind the version `known`.
+        Raises KeysLost.
         """
-        following, text = self._eval(scripts.IDS, channel_id, known, cursor, most)
-        if int(following) < 0:
+        following, count, *text = self._eval(scripts.IDS, channel_id, known.text, cursor, most)
+        if not text:
             raise KeysLost
-        return int(following), [int(one) for one in text.split() if one.isdigit() and len(one) < 20]
+        ids = [int(one) for one in text[0].split() if one.isdigit() and len(one) < 20]
+        return int(following), int(count), ids
 
-    def read(self, channel_id: str, known: int, ids: Sequence[int]) -> list[StoredKey]:
-        """Those of these keys that are there. What makes no sense is left out.
-
-        Raises KeysLost where Redis has fallen behind the version `known`.
-        """
+    def read(self, channel_id: str, known: Known, ids: Sequence[int]) -> list[StoredKey]:
+        """Those of these keys that are there. What makes no sense is left out. Raises KeysLost."""
         if not ids:
             return []
         pipe = self._redis.pipeline()
         pipe.get(CHANNEL_KEYS_VERSION)
+        pipe.hget(CHANNEL_KEYS_VERSIONS, "")
         pipe.hmget(CHANNEL_KEYS + channel_id, [str(id) for id in ids])
-        version, found = pipe.execute()
-        if _number(version) < known:
+        version, written_back, found = pipe.execute()
+        if known.is_lost_in(Known(read_number(version), read_number(written_back))):
             raise KeysLost
         pairs = zip(ids, found, strict=True)
         return [key for id, stored in pairs if stored is not None and (key := read_key(id, stored)) is not None]
@@ -132,14 +111,14 @@ class StoredKeys:
     def find(self, channel_id: str, secret: str) -> int:
         """The id of the key with this text; 0: there is none."""
         found = self._redis.hmget(CHANNEL_KEY_DIGESTS + channel_id, list(self.secrets.digests(secret)))
-        return next((_number(id) for id in found if id is not None), 0)
+        return next((read_number(id) for id in found if id is not None), 0)
 
     def find_all(self, channel_id: str, secrets: Sequence[str]) -> list[int]:
         """The same of many: the id of each."""
         digests = [self.secrets.digests(secret) for secret in secrets]
         each = len(digests[0]) if digests else 0
         wanted = [one for found in digests for one in found]
-        ids = [_number(id) for id in self._redis.hmget(CHANNEL_KEY_DIGESTS + channel_id, wanted)] if wanted else []
+        ids = [read_number(id) for id in self._redis.hmget(CHANNEL_KEY_DIGESTS + channel_id, wanted)] if wanted else []
         return [max(ids[begin : begin + each]) for begin in range(0, len(ids), each)] if each else []
 
     # --- changing ---
@@ -148,10 +127,10 @@ class StoredKeys:
         """Says with which key secrets are sealed from now on."""
         note(self._redis, self.secrets)
 
-    def add(self, channel_id: str, known: int, keys: Iterable[tuple[str, StoredKey]]) -> tuple[int, int]:
+    def add(self, channel_id: str, known: Known, keys: Iterable[tuple[str, StoredKey]]) -> tuple[int, int]:
         """How many were added, of those that were not there, and how many there are now. Ids are given here.
 
-        `keys` with their secrets, which need not be sealed yet. (-1, 0): Redis has fallen behind what is `known`.
+        `keys` with their secrets, which need not be sealed yet. (-1, 0): Redis has lost what is known.
         """
         arguments: list[str | bytes | int] = []
         each = 0
@@ -160,21 +139,21 @@ class StoredKeys:
             each = len(digests)
             sealed = key if key.sealed else key._replace(sealed=self.secrets.seal(secret, channel_id))
             arguments += written(sealed), *digests
-        added, total = self._eval(scripts.ADD, channel_id, known, channel_id, each, *arguments)
+        added, total = self._eval(scripts.ADD, channel_id, known.text, channel_id, each, *arguments)
         return int(added), int(total)
 
-    def change(self, channel_id: str, known: int, edits: Sequence[Edit]) -> int:
-        """1: all were made; 0: none, as one is no longer what it was; -1: Redis has fallen behind."""
+    def change(self, channel_id: str, known: Known, edits: Sequence[Edit]) -> int:
+        """1: all were made; 0: none, as one is no longer what it was; -1: Redis has lost what is known."""
         arguments: list[str | bytes | int] = []
         goes = any(after is None for _, after in edits)
         each = len(self.secrets.digests("")) if goes else 0
         for before, after in edits:
             arguments += before.id, written(before), written(after) if after is not None else b""
             arguments += self._digests(channel_id, before, each) if after is None else [""] * each
-        return int(self._eval(scripts.CHANGE, channel_id, known, channel_id, each, *arguments)[0])
+        return int(self._eval(scripts.CHANGE, channel_id, known.text, channel_id, each, *arguments)[0])
 
-    def reseal(self, channel_id: str, keys: Iterable[tuple[str, StoredKey]]) -> int:
-        """Stores secrets as they are sealed now, of keys that are still so. How many were."""
+    def reseal(self, channel_id: str, known: Known, keys: Iterable[tuple[str, StoredKey]]) -> int:
+        """Stores secrets as they are sealed now, of keys that are still so. How many were. Raises KeysLost."""
         arguments: list[str | bytes | int] = []
         each = 0
         for secret, key in keys:
@@ -182,7 +161,10 @@ class StoredKeys:
             each = len(others)
             anew = key._replace(sealed=self.secrets.seal(secret, channel_id))
             arguments += key.id, written(key), written(anew), digest, *others
-        return int(self._eval(scripts.RESEAL, channel_id, "", channel_id, each, *arguments)[0])
+        done = int(self._eval(scripts.RESEAL, channel_id, known.text, channel_id, each, *arguments)[0])
+        if done < 0:
+            raise KeysLost
+        return done
 
     def drop_stale_digests(self, channel_id: str) -> None:
         """Those of keys that are no longer there."""
@@ -197,9 +179,9 @@ class StoredKeys:
             if stale:
                 self._redis.hdel(CHANNEL_KEY_DIGESTS + channel_id, *stale)
 
-    def drop(self, channel_id: str, known: int) -> int:
-        """All keys of a channel."""
-        return int(self._eval(scripts.DROP, channel_id, known, channel_id)[0])
+    def drop(self, channel_id: str, known: Known) -> int:
+        """All keys of a channel. -1: Redis has lost what is known."""
+        return int(self._eval(scripts.DROP, channel_id, known.text, channel_id)[0])
 
     # --- replacing ---
 
@@ -212,74 +194,93 @@ class StoredKeys:
         """Keys that come later have larger ones."""
         self._redis.eval(scripts.RAISE_LAST_ID, 1, CHANNEL_KEYS_LAST_ID, id)
 
-    def still_holds(self, pipe: Pipeline, known: int, names: Mapping[str, str]) -> bool:
-        """Whether no key was changed since, and what was written aside is there: by channel, the name it has.
+    def still_holds(self, pipe: Pipeline, known: Known, asides: Mapping[str, Aside]) -> bool:
+        """Whether no key was changed since, and all that was written aside, by channel, is there.
 
         From now on `pipe` does nothing where any of that changes before it does.
         """
-        asides = [aside for channel_id, name in names.items() for aside in _asides(channel_id, name)]
-        pipe.watch(CHANNEL_KEYS_VERSION, *asides)  # type: ignore[no-untyped-call]
-        return _number(pipe.get(CHANNEL_KEYS_VERSION)) == known and pipe.exists(*asides) == len(asides)
+        places = [_asides(channel_id, aside.name)[0] for channel_id, aside in asides.items()]
+        pipe.watch(CHANNEL_KEYS_VERSION, CHANNEL_KEYS_VERSIONS, *places)  # type: ignore[no-untyped-call]
+        written_back = read_number(pipe.hget(CHANNEL_KEYS_VERSIONS, ""))
+        if Known(read_number(pipe.get(CHANNEL_KEYS_VERSION)), written_back) != known:
+            return False
+        return all(pipe.hlen(place) == aside.count for place, aside in zip(places, asides.values(), strict=True))
 
-    def replace(self, pipe: Pipeline, names: Mapping[str, str], mark: str) -> None:
+    def replace(self, pipe: Pipeline, asides: Mapping[str, Aside], mark: str) -> None:
         """Those that were written aside are the channels' keys, where the catalogue's last change has this mark."""
         keys = [*_SHARED, VERSIONS]
-        for channel_id, name in names.items():
-            keys += *_places(channel_id), *_asides(channel_id, name)
-        pipe.eval(scripts.REPLACE, len(keys), *keys, mark, *names)
+        for channel_id, aside in asides.items():
+            keys += *_places(channel_id), *_asides(channel_id, aside.name)
+        pipe.eval(scripts.REPLACE, len(keys), *keys, mark, *asides)
 
-    def remove(self, pipe: Pipeline, known: int, channel_ids: Sequence[str], mark: str) -> None:
+    def remove(self, pipe: Pipeline, known: Known, channel_ids: Sequence[str], mark: str) -> None:
         """All keys of these channels go, where the catalogue's last change has this mark."""
         keys = [*_SHARED, VERSIONS, *(place for channel_id in channel_ids for place in _places(channel_id))]
-        pipe.eval(scripts.REMOVE, len(keys), *keys, known, mark, *channel_ids)
+        pipe.eval(scripts.REMOVE, len(keys), *keys, known.text, mark, *channel_ids)
 
-    def forget_asides(self, names: Mapping[str, str]) -> None:
+    def forget_asides(self, asides: Mapping[str, Aside]) -> None:
         """What was written aside for these channels."""
-        asides = [aside for channel_id, name in names.items() for aside in _asides(channel_id, name)]
-        if asides:
-            self._redis.unlink(*asides)
+        places = [place for channel_id, aside in asides.items() for place in _asides(channel_id, aside.name)]
+        if places:
+            self._redis.unlink(*places)
 
     # --- writing back ---
+
+    def gone_from(self, look: Look, channels: Iterable[str]) -> set[str]:
+        """Those of these channels that somebody dropped after what was lost had been written back, or may have."""
+        known = look.known._replace(version=look.known.written_back)
+        absent = {channel_id for channel_id in channels if channel_id not in look.versions}
+        if not absent or not known.version:  # nothing was written back yet
+            return set()
+        dropped: set[str] = set()
+        while (news := self.since(known, _LINES)).changes:
+            dropped.update(change.channel_id for change in news.changes if change.key_id == ALL)
+            known = known._replace(version=news.changes[-1].version)
+        return absent if news.changes is None else absent & dropped
 
     def is_lost(self, channel_id: str, version: int) -> bool:
         """Whether what was there at that version is missing, and nothing newer is there."""
         return bool(self._eval(scripts.LOST + "return {1}", channel_id, version, channel_id)[0])
 
-    def write_aside(self, channel_id: str, name: str, keys: Iterable[StoredKey], keep_s: int = ASIDE_S) -> None:
-        """Some of a channel's keys, not to be seen yet. `name` is of whoever writes."""
+    def write_aside(self, channel_id: str, aside: Aside, keys: Iterable[StoredKey], keep_s: int = ASIDE_S) -> None:
+        """Some more of a channel's keys, not to be seen yet."""
         said, digests = {}, {}
         for key in keys:
             said[key.id] = written(key)
             for digest in self._digests(channel_id, key, 1):
                 digests[digest] = key.id
+        if not said:
+            return
         pipe = self._redis.pipeline()
-        for aside, mapping in zip(_asides(channel_id, name), (said, digests), strict=True):
-            pipe.hset(aside, mapping=mapping)  # type: ignore[arg-type]
-            pipe.expire(aside, keep_s)
+        for place, mapping in zip(_asides(channel_id, aside.name), (said, digests), strict=True):
+            pipe.hset(place, mapping=mapping)  # type: ignore[arg-type]
+            pipe.expire(place, keep_s)
         pipe.execute()
+        aside.count += len(said)
 
-    def write_back(self, channel_id: str, version: int, name: str, count: int) -> bool:
-        """Puts those in place that were written aside, as they were at `version`. False: nothing is missing.
+    def write_back(self, channel_id: str, version: int, aside: Aside, known_version: int, last_id: int) -> bool:
+        """Puts those in place that were written aside, as they were at the channel's `version`.
 
-        Raises KeysLost where these `count` keys are no longer there.
+        False: nothing is missing. Raises KeysLost where not all are there any more.
         """
-        asides = _asides(channel_id, name)
-        done = int(self._eval(scripts.WRITE_BACK, channel_id, version, channel_id, count, more_keys=asides)[0])
-        self._redis.unlink(*asides)
+        places = _asides(channel_id, aside.name)
+        said = (version, channel_id, aside.count, known_version, last_id)
+        done = int(self._eval(scripts.WRITE_BACK, channel_id, *said, more_keys=places)[0])
+        self._redis.unlink(*places)
         if done < 0:
             raise KeysLost
         return bool(done)
 
-    def end_write_back(self, version: int, last_id: int, channels: Mapping[str, int]) -> bool:
-        """Says that nothing is missing any more. False: somebody else did.
+    def end_write_back(self, known_version: int, last_id: int, channels: Mapping[str, int]) -> tuple[bool, int]:
+        """Says that nothing is missing any more. False: somebody else did. And at which version that was.
 
         Raises KeysLost where one of `channels`, whose versions are known, is missing still or again.
         """
-        known = [one for channel in channels.items() for one in channel]
-        done = int(self._eval(scripts.WRITTEN_BACK, "", version, last_id, *known)[0])
-        if done < 0:
+        pairs = [one for channel in channels.items() for one in channel]
+        done, written_back = self._eval(scripts.WRITTEN_BACK, "", known_version, last_id, *pairs)
+        if int(done) < 0:
             raise KeysLost
-        return bool(done)
+        return bool(done), int(written_back)
 
     def _digests(self, channel_id: str, key: StoredKey, count: int) -> Sequence[str]:
         """The first of those under which it may be found; as many empty ones where nobody can open it."""
@@ -295,50 +296,9 @@ class StoredKeys:
         return self._redis.eval(script, len(keys), *keys, *arguments)  # type: ignore[no-any-return]
 
 
-def new_name() -> str:
-    """Of whoever writes keys aside."""
-    return uuid4().hex
-
-
-def written(key: StoredKey) -> bytes:
-    """As it is stored: always the same for the same key, for changes compare it."""
-    said: dict[str, object] = {"value": key.sealed}
-    if key.note:
-        said["note"] = key.note
-    if key.models:
-        said["models"] = key.models
-    if not key.enabled:
-        said["enabled"] = False
-    return orjson.dumps(said)
-
-
 def _places(channel_id: str) -> tuple[str, str]:
     return CHANNEL_KEYS + channel_id, CHANNEL_KEY_DIGESTS + channel_id
 
 
 def _asides(channel_id: str, name: str) -> tuple[str, str]:
     return f"{CHANNEL_KEYS}{channel_id}:{name}", f"{CHANNEL_KEY_DIGESTS}{channel_id}:{name}"
-
-
-def read_key(id: int, stored: bytes) -> StoredKey | None:
-    try:
-        said = orjson.loads(stored)
-        models = tuple(map(str, said.get("models", ())))
-        return StoredKey(id, str(said["value"]), str(said.get("note", "")), models, bool(said.get("enabled", True)))
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return None
-
-
-def _change(line: bytes) -> Change | None:
-    try:
-        version, channel_id, key_id = line.split(b" ")
-        return Change(int(version), channel_id.decode(), int(key_id))
-    except ValueError:
-        return None
-
-
-def _number(stored: bytes | str | int | None) -> int:
-    try:
-        return int(stored or 0)
-    except ValueError:
-        return 0

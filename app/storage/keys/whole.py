@@ -9,57 +9,85 @@ from heapq import merge
 from itertools import islice
 
 from app.core.channels.keys import StoredKey
+from app.core.wording import counted
+from app.storage.keys.form import Aside, Known, Look
 from app.storage.keys.pool import KeyPool
-from app.storage.keys.stored import Look, StoredKeys, new_name
+from app.storage.keys.stored import StoredKeys
 from app.waiting import Turns
 
 log = logging.getLogger(__name__)
 
 PIECE = 250
 """Keys that are read, changed or written in one step."""
+SCANS = 2
+"""So often ids are asked for, where fewer come than there are."""
 _IDS = 1000
 
 
-def all_keys(stored: StoredKeys, channel_id: str, known: int, turns: Turns) -> Iterator[list[StoredKey]]:
-    """By their ids, ascending. Raises RedisError; KeysLost, too, where Redis has fallen behind the version `known`.
+def all_keys(stored: StoredKeys, channel_id: str, known: Known, turns: Turns) -> Iterator[list[StoredKey]]:
+    """By their ids, ascending. Raises RedisError.
 
     What is changed meanwhile may be told as it was, as it is, or not at all: whoever reads follows the log afterwards.
     """
-    runs, cursor = [], -1
-    while cursor:
-        cursor, ids = stored.ids(channel_id, known, max(cursor, 0), _IDS)
-        runs.append(array("Q", sorted(set(ids))))
-        turns.passed()
+    runs = _ids(stored, channel_id, known, turns)
     ordered = merge(*runs)
     while ids := list(islice(ordered, PIECE)):
-        yield stored.read(channel_id, known, list(dict.fromkeys(ids)))
+        yield stored.read(channel_id, known, ids)
         turns.passed()
+
+
+def _ids(stored: StoredKeys, channel_id: str, known: Known, turns: Turns) -> list[array[int]]:
+    """In runs, each ascending; each id once.
+
+    A Redis that starts anew does not know where we were, and leaves some out; so once more, where some are missing.
+    """
+    runs: list[array[int]] = []
+    seen: set[int] = set()
+    for _ in range(SCANS):
+        least, cursor = -1, -1
+        while cursor:
+            cursor, there, ids = stored.ids(channel_id, known, max(cursor, 0), _IDS)
+            runs.append(array("Q", sorted(set(ids) - seen)))
+            seen.update(ids)
+            least = there if least < 0 else min(least, there)
+            turns.passed()
+        if len(seen) >= least:
+            break
+    return runs
 
 
 def write_back(
     stored: StoredKeys, pools: Sequence[KeyPool], found: Look, version: int, last_id: int, turns: Turns
-) -> None:
-    """What Redis has lost of what is known here. Raises RedisError; then nothing half is there."""
+) -> int:
+    """What Redis has lost of what is known here, and of what somebody wrote back who knew less.
+
+    The version at which nothing was missing any more. Raises RedisError; then nothing half is there.
+    """
+    version = max(version, *(pool.version for pool in pools)) if pools else version
+    gone = stored.gone_from(found, [pool.channel_id for pool in pools])
     written, known = 0, {}
     for pool in pools:
-        there = found.versions.get(pool.channel_id, 0)
-        if not pool.version or there > pool.version or (there == pool.version and not len(pool)):
+        if not pool.version or pool.channel_id in gone:
             continue
-        known[pool.channel_id] = pool.version
-        if stored.is_lost(pool.channel_id, pool.version):
-            written += len(pool) * _write_back(stored, pool, turns)
-    if stored.end_write_back(version, last_id, known):
-        text = "Redis lost keys of channels (version %d after %d); what was lost is written back, %d keys by us"
-        log.warning(text, found.version, version, written)
+        if len(pool):
+            known[pool.channel_id] = pool.version
+        elif found.versions.get(pool.channel_id) == pool.version:
+            continue
+        if stored.is_lost(pool.channel_id, pool.version) and _write_back(stored, pool, version, last_id, turns):
+            written += len(pool)
+    was_first, written_back = stored.end_write_back(version, last_id, known)
+    if was_first or written:
+        text = "Redis lost keys of channels (version %d after %d); what was lost is written back, %s by us"
+        log.warning(text, found.known.version, version, counted(written, "key"))
+    return written_back
 
 
-def _write_back(stored: StoredKeys, pool: KeyPool, turns: Turns) -> bool:
-    name, count = new_name(), 0
+def _write_back(stored: StoredKeys, pool: KeyPool, known_version: int, last_id: int, turns: Turns) -> bool:
+    aside = Aside()
     for places in pieces(pool, pool.marks()):
-        stored.write_aside(pool.channel_id, name, [pool.stored_at(place) for place in places])
-        count += len(places)
+        stored.write_aside(pool.channel_id, aside, [pool.stored_at(place) for place in places])
         turns.passed()
-    return stored.write_back(pool.channel_id, pool.version, name, count)
+    return stored.write_back(pool.channel_id, pool.version, aside, known_version, last_id)
 
 
 def pieces(pool: KeyPool, marks: bytes) -> Iterator[list[int]]:

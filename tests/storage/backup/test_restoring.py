@@ -19,7 +19,7 @@ from app.storage.backup.writing import Backup
 from app.storage.catalog import channels, mappings, settings
 from app.storage.connections import Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
-from app.storage.keys.stored import Edit
+from app.storage.keys.form import Edit, Known
 from tests.support.backups import PASSPHRASE, SECRETS, Keeping, document_of, nothing
 from tests.support.turns import steps_of
 
@@ -244,7 +244,7 @@ def _longest_step_ms(redis: Redis, other: Redis, monkeypatch: pytest.MonkeyPatch
     channel = first.channel("one")
     for begin in range(0, count, 1_000):
         new = [(f"sk-{number:040}", StoredKey(0, "")) for number in range(begin, begin + 1_000)]
-        first.pools.stored.add(channel, 0, new)
+        first.pools.stored.add(channel, Known(), new)
 
     def pause() -> None:
         waiting.give_way()

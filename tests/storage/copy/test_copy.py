@@ -6,7 +6,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from itertools import count, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +17,19 @@ from app.core.channels.keys import StoredKey
 from app.storage.backup.passphrase import new_cipher
 from app.storage.catalog import channels, mappings
 from app.storage.catalog.seeding import seed_first_time
-from app.storage.connections import CHANNEL_KEYS, CHANNEL_KEYS_LOG, MAPPINGS_UPDATES, Redis, open_redis
+from app.storage.connections import CHANNEL_KEYS, MAPPINGS_UPDATES, Redis, open_redis
 from app.storage.copy import at_start
-from app.storage.copy.following import FollowingCopy
 from app.storage.copy.restoring import CopyUnreadable
 from app.storage.embedded import EmbeddedRedis
-from app.storage.keys.stored import Edit
-from app.storage.secrets import Secrets
+from app.storage.keys.form import Edit, Known
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.migrating import bring_up_to_date
 from tests.support.backups import PASSPHRASE, SECRETS, Keeping
-from tests.support.databases import sqlite_database
-from tests.support.emptied import EmptiedBefore
+from tests.support.copies import KEY, database, following
 
-KEY, OTHER = "a" * 43, "b" * 43
+OTHER = "b" * 43
+
+__all__ = ["database"]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -41,24 +40,12 @@ def quick_scrypt() -> Iterator[None]:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[WorkerDatabase]:
-    database = sqlite_database(tmp_path)
-    bring_up_to_date(database)
-    yield database
-    database.close()
-
-
-@pytest.fixture
 def empty(own_server: EmbeddedRedis) -> Iterator[Redis]:
     """Another Redis, which holds nothing."""
     with open_redis(f"{own_server.url}?db=1") as client:
         client.flushdb()
         yield client
         client.flushdb()
-
-
-def following(redis: Redis, database: WorkerDatabase, *keys: str) -> FollowingCopy:
-    return FollowingCopy(redis, database, Secrets(keys, rounds=1))
 
 
 def config_of(database: WorkerDatabase, *keys: str) -> Config:
@@ -211,32 +198,6 @@ def test_a_kill_between_catalogue_and_keys_loses_none(
     assert len(Keeping(empty, KEY).secrets_of("1")) == 300
 
 
-@pytest.mark.parametrize("is_whole", [False, True])
-def test_redis_may_be_emptied_at_any_moment_of_a_look(
-    own_redis: Redis, database: WorkerDatabase, is_whole: bool
-) -> None:
-    """Of one that copies, too: what Redis lost meanwhile nobody has removed."""
-    copy = following(own_redis, database, KEY)
-    Keeping(own_redis, KEY).say_something()
-    copy.work()
-    stored = copy._keys
-    for n in count(1):
-        said = Keeping(own_redis, KEY)
-        said.change_key("1", 9, note=f"before {n}")
-        if is_whole:
-            own_redis.delete(CHANNEL_KEYS_LOG)
-        copy._keys = copy._copy._keys = emptied = EmptiedBefore(stored, n)
-        copy.work()
-        copy._keys = copy._copy._keys = stored
-        for _ in range(3):
-            copy.work()
-        again = Keeping(own_redis, KEY)
-        assert (len(again.secrets_of("1")), again.secrets_of("2")) == (300, ["sk-two-000"]), n
-        if emptied.left > 0:
-            break
-    assert n > 3
-
-
 def test_keys_go_to_no_other_channel_of_the_same_id(own_redis: Redis, empty: Redis, database: WorkerDatabase) -> None:
     """Somebody began anew before the copy was there: his channel gets none of the keys of the one that was."""
     Keeping(own_redis, KEY).say_something()
@@ -289,7 +250,7 @@ def test_100_000_keys_are_copied_and_come_back(own_redis: Redis, empty: Redis, d
     channel = first.channel("many")
     for begin in range(0, 100_000, 1_000):
         new = [(f"sk-{number:040}", StoredKey(0, "")) for number in range(begin, begin + 1_000)]
-        first.pools.stored.add(channel, 0, new)
+        first.pools.stored.add(channel, Known(), new)
     first.pools.load()
     moments = [time.monotonic()]
     for act in (

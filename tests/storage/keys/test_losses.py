@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,8 @@ from app.storage.connections import (
 )
 from app.storage.embedded import EmbeddedRedis
 from app.storage.keys.edits import Added
+from app.storage.keys.form import KeysLost
+from app.storage.keys.pools import MOST_LOSSES
 from tests.support.emptied import EmptiedBefore
 from tests.support.keeping import KeepingProcess, secrets
 from tests.support.own_redis import kill, revive
@@ -116,12 +119,12 @@ def _adds(process: KeepingProcess, secret: str) -> Added | None:
 
 @pytest.mark.parametrize("meanwhile", ["one key was changed", "more than the log tells", "Redis was emptied before"])
 def test_redis_may_be_emptied_at_any_moment_of_a_look(
-    new_process: New, own_redis: Redis, own_server: EmbeddedRedis, meanwhile: str
+    own_redis: Redis, own_server: EmbeddedRedis, meanwhile: str
 ) -> None:
     """Between what tells of a change and the key itself, between ids and keys, in the midst of a write back."""
     for n in count(1):
         own_redis.flushall()
-        ours, looks = KeepingProcess(own_server.url), KeepingProcess(own_server.url)
+        ours, looks, later = [KeepingProcess(own_server.url) for _ in range(3)]
         ours.edits.add("1", ["sk-1", "sk-2"])
         ours.edits.add("2", ["sk-3"])
         looks.pools.load()
@@ -130,16 +133,154 @@ def test_redis_may_be_emptied_at_any_moment_of_a_look(
             own_redis.delete(CHANNEL_KEYS_LOG)
         elif meanwhile == "Redis was emptied before":
             own_redis.flushall()
-        looks.pools.stored = emptied = EmptiedBefore(looks.pools.stored, n)
+        stored = looks.pools.stored
+        looks.pools.stored = emptied = EmptiedBefore(stored, n)
         looks.pools.load()
-        ours.pools.load()
-        looks.pools.load()
-        later = KeepingProcess(own_server.url)
-        later.pools.load()
+        looks.pools.stored = stored
+        for process in (looks, ours, looks, later):
+            process.pools.load()
         for process in (looks, ours, later):
             assert (secrets(process), secrets(process, "2")) == (["sk-1", "sk-2"], ["sk-3"]), n
-            assert process.pools.of("1").stored_at(0) == later.pools.of("1").stored_at(0), n
+            assert not process.pools.of("1").stored_at(0).enabled, n
             process.end()
         if emptied.left > 0:
             break
-    assert n > 3
+    assert n > 2
+
+
+@pytest.mark.parametrize("keys", [2, 600], ids=["in one piece", "in several"])
+def test_a_process_alone_writes_back_all_whenever_redis_is_emptied_again(
+    own_redis: Redis, own_server: EmbeddedRedis, keys: int
+) -> None:
+    for n in count(1):
+        own_redis.flushall()
+        ours, later = KeepingProcess(own_server.url), KeepingProcess(own_server.url)
+        ours.edits.add("1", [f"sk-{number}" for number in range(keys)])
+        ours.edits.add("2", ["sk-other"])
+        ours.edits.add("3", ["sk-gone"])
+        ours.edits.delete("3", ours.edits.ids("3"))
+        own_redis.flushall()
+        stored = ours.pools.stored
+        ours.pools.stored = emptied = EmptiedBefore(stored, n)
+        ours.pools.load()
+        ours.pools.stored = stored
+        ours.pools.load()
+        later.pools.load()
+        for process in (ours, later):
+            assert (len(process.pools.of("1")), secrets(process, "2")) == (keys, ["sk-other"]), n
+            process.end()
+        if emptied.left > 0:
+            break
+    assert n > 10
+
+
+def test_a_redis_that_is_emptied_all_the_while_is_given_up_for_now(own_redis: Redis, own_server: EmbeddedRedis) -> None:
+    ours = KeepingProcess(own_server.url)
+    ours.edits.add("1", ["sk-1"])
+    own_redis.flushall()
+    end, ends = ours.pools.stored.end_write_back, []
+
+    def end_late(*arguments: Any) -> Any:
+        own_redis.flushall()
+        ends.append(arguments)
+        return end(*arguments)
+
+    ours.pools.stored.end_write_back = end_late  # type: ignore[method-assign]
+    with pytest.raises(KeysLost):
+        ours.pools.load()
+    assert len(ends) == MOST_LOSSES
+    ours.pools.stored.end_write_back = end  # type: ignore[method-assign]
+    ours.pools.load()
+    assert secrets(KeepingProcess(own_server.url)) == []  # it has not looked
+    assert own_redis.hlen(CHANNEL_KEYS + "1") == 1
+    ours.end()
+
+
+def know_more(own_server: EmbeddedRedis, own_redis: Redis) -> tuple[KeepingProcess, KeepingProcess]:
+    """One that has heard of nothing lately, and one that has; and a Redis that is empty."""
+    less, more = KeepingProcess(own_server.url), KeepingProcess(own_server.url)
+    more.edits.add("1", ["sk-1", "sk-2"])
+    less.pools.load()
+    more.edits.enable("1", more.edits.ids("1")[:1], enabled=False)
+    more.edits.add("1", ["sk-3"])
+    more.edits.add("2", ["sk-new"])
+    own_redis.flushall()
+    return less, more
+
+
+def agree(own_server: EmbeddedRedis, *processes: KeepingProcess) -> None:
+    """That they, and one that begins now, have all that was known to whoever knew most."""
+    later = KeepingProcess(own_server.url)
+    for process in (*processes, later):
+        process.pools.load()
+        assert (secrets(process), secrets(process, "2")) == (["sk-1", "sk-2", "sk-3"], ["sk-new"])
+        assert [process.pools.of("1").stored_at(place).enabled for place in range(3)] == [False, True, True]
+
+
+def test_who_knows_more_goes_before_whoever_writes_back_first(own_redis: Redis, own_server: EmbeddedRedis) -> None:
+    less, more = know_more(own_server, own_redis)
+    less.pools.load()
+    assert secrets(less) == ["sk-1", "sk-2"]
+    more.pools.load()
+    agree(own_server, less, more)
+    more.edits.enable("1", more.edits.ids("1")[:1], enabled=True)
+    less.pools.load()
+    assert less.pools.of("1").counts == more.pools.of("1").counts
+
+
+def test_two_may_write_back_at_once(own_redis: Redis, own_server: EmbeddedRedis) -> None:
+    """One ends in the midst of the other's. All hear of what he did not know, and no id is given twice."""
+    less, more = know_more(own_server, own_redis)
+    write_back, done = more.pools.stored.write_back, []
+
+    def write_late(*arguments: Any) -> bool:
+        if not done:
+            done.append(less.pools.load())
+        return write_back(*arguments)
+
+    more.pools.stored.write_back = write_late  # type: ignore[method-assign]
+    more.pools.load()
+    agree(own_server, less, more)
+    assert less.edits.add("1", ["sk-4"]) == Added(1, 0, 4)
+    more.pools.load()
+    assert secrets(more) == ["sk-1", "sk-2", "sk-3", "sk-4"]
+
+
+def test_what_somebody_did_after_the_write_back_is_not_undone(own_redis: Redis, own_server: EmbeddedRedis) -> None:
+    less, more = know_more(own_server, own_redis)
+    less.pools.load()
+    less.edits.drop("1")
+    less.edits.add("2", ["sk-later"])
+    more.pools.load()
+    for process in (less, more):
+        process.pools.load()
+        assert (secrets(process), secrets(process, "2")) == ([], ["sk-later"])
+
+
+def test_redis_may_start_anew_in_the_midst_of_a_look(own_redis: Redis, own_server: EmbeddedRedis) -> None:
+    """It does not know then how far we were."""
+    ours, looks = KeepingProcess(own_server.url), KeepingProcess(own_server.url)
+    for begin in range(0, 3000, 250):
+        ours.edits.add("1", [f"sk-{number}" for number in range(begin, begin + 250)])
+    ids, asked = looks.pools.stored.ids, []
+
+    def ids_late(*arguments: Any) -> Any:
+        asked.append(arguments)
+        if len(asked) == 2:
+            own_redis.save()
+            kill(own_server)
+            revive(own_server)
+        return ids(*arguments)
+
+    looks.pools.stored.ids = ids_late  # type: ignore[method-assign]
+    wait_until(lambda: _loads(looks), "it is read")
+    assert len(asked) > 2
+    assert len(secrets(looks)) == 3000
+
+
+def _loads(process: KeepingProcess) -> bool:
+    try:
+        process.pools.load()
+    except RedisError:
+        return False
+    return True

@@ -27,7 +27,7 @@ def used(process: KeepingProcess, calls: int = 6) -> set[str]:
 
 
 def rewrite(process: KeepingProcess) -> None:
-    assert reseal(process.pools.stored, "1", lambda counts: None).unreadable == 0
+    assert reseal(process.pools.stored, "1", process.pools.load(), lambda counts: None).unreadable == 0
 
 
 @pytest.mark.parametrize(("before", "by"), [(Secrets(), NEW), (OLD, BOTH)], ids=["on", "over"])
