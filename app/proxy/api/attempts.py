@@ -156,6 +156,8 @@ class Attempts:
         self.current: Try | None = None
         """Who is asked now, or gave the answer that was chosen."""
         self._too_large: ClientFault | None = None
+        self._passed_s = 0.0
+        """The deadline that ended an attempt. The loop's clock, by which it did, may be a little ahead of ours."""
 
     def run(self, forwarded_fields: str) -> Chosen | None:
         """The first good answer; None when nobody gave one. Raises what reading the request's body raised."""
@@ -193,7 +195,7 @@ class Attempts:
     @property
     def _is_over(self) -> bool:
         """No other can answer in time any more: to try it would only put blame on it."""
-        return bool(self.failed) and self._call.is_late
+        return bool(self.failed) and (self._call.is_late or self._call.answer_deadline_s <= self._passed_s)
 
     def _try_urls(self, candidate: Candidate, turn: Turn, failover: Failover, forwarded_fields: str) -> Chosen | Next:
         """With one key; what is chosen keeps its turn."""
@@ -262,6 +264,7 @@ class Attempts:
         if useful_s and began_s + useful_s < call.answer_deadline_s:
             text = f"{upstream.authority} sent nothing useful within {useful_s:g} s"
             return UpstreamFault(Failure.NOTHING_USEFUL, text)
+        self._passed_s = call.answer_deadline_s
         return call.late(call.answer_deadline_s, upstream)
 
     def _broken(self, tried: Try, outbound: OutboundRequest, fault: UpstreamFault) -> Failed:

@@ -7,6 +7,7 @@ import gzip
 import json
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -55,6 +56,18 @@ def test_nobody_is_tried_and_blamed_when_the_time_is_over(tell: Tell) -> None:
     with pytest.raises(ApiError) as told:
         story.ask()
     assert (told.value.status, told.value.code) == (504, "total_timeout")
+    assert (story.tried, story.noted) == (["a k1"], [("a", "timeout")])
+
+
+def test_nobody_is_tried_where_the_clocks_do_not_agree_that_the_time_is_over(
+    tell: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of the event loop, which ends an attempt, may be ahead of that by which it is asked."""
+    behind = SimpleNamespace(**vars(time) | {"monotonic": lambda: time.monotonic() - 0.05})
+    monkeypatch.setattr("app.proxy.call.time", behind)
+    story = tell({"a": {"k1": [is_silent]}, "b": {"k2": [GOOD]}}, said={"options": {"total_timeout": 0.2}})
+    with pytest.raises(ApiError):
+        story.ask()
     assert (story.tried, story.noted) == (["a k1"], [("a", "timeout")])
 
 
