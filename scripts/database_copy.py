@@ -25,8 +25,9 @@ from app.storage.catalog.changes import ALL, change
 from app.storage.catalog.stored import StoredCatalog
 from app.storage.connections import Redis, RedisError, open_redis
 from app.storage.copy.form import ALL_TABLES
-from app.storage.copy.restoring import Copy, CopyUnreadable, begun
+from app.storage.copy.restoring import Copy, CopyUnreadable
 from app.storage.embedded import embedded_url
+from app.storage.keys.form import KeysLost
 from app.storage.keys.stored import StoredKeys
 from app.storage.refusals import describe
 from app.storage.secrets import Secrets
@@ -79,11 +80,12 @@ def _run(client: Redis, config: Config, *, take: bool, keep: bool) -> int:
 
 
 def _take(client: Redis, copy: Copy, known: Stored, found: Stored, state: CopyState, secrets: Secrets) -> int:
-    """How many keys came with it. Keys of other channels that have the same ids go first."""
+    """How many keys came with it. Those that are there go first."""
     stored, channels = StoredKeys(client, secrets), known.tables[CHANNELS.tables[0]]
-    for channel_id, text in found.tables[CHANNELS.tables[0]].items():
-        if begun(text) != begun(channels.get(channel_id)):
-            stored.drop(channel_id, stored.look().known)
+    look = stored.look()
+    for channel_id in look.versions:
+        if stored.drop(channel_id, look.known) < 0:
+            raise KeysLost
     if not copy.put_back(known, found, gives_way=True):
         raise RedisError("was changed by others meanwhile; try again")
     return copy.put_keys_back(state, channels, even_dropped=True).keys

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from os import environ
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,25 @@ def test_who_runs_hears_of_the_keys_that_are_taken_and_no_id_is_given_again(anew
     assert len(runs.secrets_of("1")) == 300
     runs.add_keys("1", [f"sk-later-{number}" for number in range(5)])
     assert len(Keeping(anew, KEY).secrets_of("1")) == 305
+
+
+def test_keys_of_an_older_state_give_way_to_those_that_are_taken(own_redis: Redis, database: WorkerDatabase) -> None:
+    """Of the same channel, though they were changed more often since."""
+    web = Keeping(own_redis, KEY)
+    one = web.channel("one")
+    web.add_keys(one, ["sk-1"])
+    older = {key: dump for key in own_redis.scan_iter() if (dump := own_redis.dump(key))}
+    web.add_keys(one, ["sk-2", "sk-3"])
+    mappings.add(web.catalog, "/x", "https://x.example")
+    FollowingCopy(own_redis, database, Secrets([KEY])).work()
+    with open_redis(environ["REDIS_URL"]) as client:
+        for key, dump in older.items():
+            client.restore(key, 0, dump)
+        Keeping(client, KEY).add_keys(one, [f"sk-new-{number}" for number in range(6)])
+        assert main(["--take"]) == 0
+        FollowingCopy(client, database, Secrets([KEY])).work()
+        assert Keeping(client, KEY).secrets_of(one) == ["sk-1", "sk-2", "sk-3"]
+        client.flushdb()
 
 
 def test_what_redis_holds_is_kept_and_copied(anew: Redis, database: WorkerDatabase, own_redis: Redis) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from app.storage.keys.stored import StoredKeys
 
-ASKING = frozenset({"look", "since", "ids", "read", "is_lost", "write_aside", "write_back", "end_write_back"})
+ASKING = frozenset({"look", "since", "_some_ids", "read", "is_lost", "write_aside", "write_back", "end_write_back"})
 
 
 class EmptiedBefore(StoredKeys):

@@ -112,7 +112,7 @@ class Restore:
         if decision.keys:
             parts.append(replacement)
         if decision.emptied:
-            parts.append(Removal(self._pools.stored, decision.keys_known, decision.emptied))
+            parts.append(Removal(self._pools.stored, decision.keys_known, decision.emptied, must=True))
         return Together(*parts) if parts else None
 
     def _decide(self) -> tuple[Decision, RestoredKeys | None]:

@@ -53,10 +53,6 @@ BEHIND: Final = (
 TAKEN: Final = (Meaning.WORD, Meaning.EMPTIED, Meaning.MISSING)
 
 
-WRITTEN_BACK: Final = ""
-"""Beside the versions of keys by channel the copy notes, by this name, what `Known` calls so."""
-
-
 class Overtaken(Exception):
     """Another worker has changed the copy."""
 
@@ -192,21 +188,23 @@ class FollowingCopy:
         known = known_of(state)
         news = self._keys.since(known, CHANGES)
         if news.is_lost:
-            known = known._replace(written_back=self._put_keys_back(state))
+            known = known._replace(history=self._put_keys_back(state))
         if news.changes is None or self._has_others:
             self._copy_all(state, known)
             self._has_others = False
             return True
         if news.changes:
-            self._copy_changes(state, known, news.changes)
+            self._copy_changes(state, known._replace(history=news.now.history), news.changes)
         return bool(news.changes)
 
-    def _put_keys_back(self, state: CopyState) -> int:
-        """The version at which Redis lacked none any more."""
+    def _put_keys_back(self, state: CopyState) -> str:
+        """The history in which Redis lacks none."""
         channels = self._known.tables[CHANNELS.tables[0]] if self._known is not None else {}
         done = self._copy.put_keys_back(state, channels)
-        log.warning("Redis lost keys of channels; %s restored from the database", f"{counted(done.keys, 'key')} were")
-        return done.written_back
+        if done.keys:
+            text = "Redis lost keys of channels; %s restored from the database"
+            log.warning(text, f"{counted(done.keys, 'key')} were")
+        return done.history
 
     def _copy_changes(self, state: CopyState, known: Known, changes: Sequence[Change]) -> None:
         from app.storage.sql.catalogue import write_keys
@@ -221,13 +219,19 @@ class FollowingCopy:
             ids = list(dict.fromkeys(change.key_id for change in of_channel))
             last_id = max(last_id, *ids)
             if ALL in ids:
+                versions[channel_id] = self._keys.version_of(channel_id)
                 if not self._copy_channel(channel_id, known):
                     del versions[channel_id]
                 continue
             found = {key.id: key for key in self._keys.read(channel_id, known, ids)}
             copied += _copied(channel_id, found.values())
             gone += [id for id in ids if id not in found or not _is_sealed(found[id])]
-        after = state._replace(keys_version=changes[-1].version, keys_last_id=last_id, keys_versions=versions)
+        after = state._replace(
+            keys_version=changes[-1].version,
+            keys_history=known.history,
+            keys_last_id=last_id,
+            keys_versions=versions,
+        )
         self._change(lambda connection: write_keys(connection, copied, gone), after)
 
     def _copy_all(self, state: CopyState, known: Known) -> None:
@@ -240,10 +244,14 @@ class FollowingCopy:
         for channel_id, version in look.versions.items():
             if state.keys_versions.get(channel_id) != version:
                 self._copy_channel(channel_id, look.known)
-        versions = {**look.versions, WRITTEN_BACK: look.known.written_back}
-        gone = state.keys_versions.keys() - versions.keys()
+        gone = state.keys_versions.keys() - look.versions.keys()
         last_id = max(state.keys_last_id, look.last_id)
-        after = state._replace(keys_version=look.known.version, keys_last_id=last_id, keys_versions=versions)
+        after = state._replace(
+            keys_version=look.known.version,
+            keys_history=look.known.history,
+            keys_last_id=last_id,
+            keys_versions=look.versions,
+        )
         self._change(lambda connection: drop_channels(connection, gone), after)
 
     def _copy_channel(self, channel_id: str, known: Known) -> int:
@@ -266,7 +274,7 @@ class FollowingCopy:
         from app.storage.sql.catalogue import drop_keys
 
         if state.keys_version:
-            after = state._replace(keys_version=0, keys_versions={})
+            after = state._replace(keys_version=0, keys_history="", keys_versions={})
             self._change(drop_keys, after)
 
     def _change(self, act: Callable[[Connection], Any], after: CopyState) -> None:
@@ -287,7 +295,7 @@ class FollowingCopy:
 
 def known_of(state: CopyState) -> Known:
     """How much of Redis's keys the copy knows."""
-    return Known(state.keys_version, state.keys_versions.get(WRITTEN_BACK, 0))
+    return Known(state.keys_version, state.keys_history)
 
 
 def _copied(channel_id: str, keys: Iterable[StoredKey]) -> list[CopiedKey]:

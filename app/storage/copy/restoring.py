@@ -34,6 +34,10 @@ KEPT_S: Final = 3600
 """How long keys are kept that are written aside, should their process die."""
 
 
+LACKING: Final = 0.5
+"""By so much what the copy knows of a channel is behind its version, as it may lack keys: storage/keys/scripts.py."""
+
+
 class CopyUnreadable(Exception):
     """ENCRYPTION_KEY does not open the copy. Its text says what would do."""
 
@@ -47,8 +51,8 @@ class CopyUnreadable(Exception):
 class PutBack(NamedTuple):
     keys: int
     """So many."""
-    written_back: int
-    """The version at which Redis lacked none any more, as in `Known`."""
+    history: str
+    """The one in which Redis lacks none."""
 
 
 class Copy:
@@ -89,29 +93,30 @@ class Copy:
     def put_keys_back(self, state: CopyState, channels: Mapping[str, str], *, even_dropped: bool = False) -> PutBack:
         """Those of `channels`, as the copy has them, that Redis has lost, or that somebody wrote back who knew less.
 
-        The copy has encrypted keys alone. So it says of each channel that it knows it as it was a change before, and
-        whoever knows it whole goes before. `even_dropped`: also of channels of which keys were dropped since.
+        The copy has encrypted keys alone, so whoever knows a channel whole goes before it. `even_dropped`: also of
+        channels of which keys were dropped since.
         Raises RedisError, DatabaseError, CopyUnreadable; KeysLost where Redis has lost the catalogue, or keys, again.
         """
         found = self._catalog.read((CHANNELS.tables[0],)).stored
         if found.version < state.version:
             raise KeysLost
         there = found.tables[CHANNELS.tables[0]]
-        gone = set() if even_dropped else self._keys.gone_from(self._keys.look(), state.keys_versions)
+        look = self._keys.look()
+        gone = set() if even_dropped else self._keys.gone_from(look, state.keys_versions)
         count, known = 0, {}
         for channel_id, of_channel in state.keys_versions.items():
             if begun(there.get(channel_id)) != begun(channels.get(channel_id)) or channel_id not in there:
                 continue
             if channel_id in gone:
                 continue
-            put_back = self._put_channel_back(state, channel_id, of_channel - 1)
+            put_back = self._put_channel_back(state, channel_id, of_channel - LACKING)
             count += put_back or 0
             if put_back is not None:
-                known[channel_id] = of_channel - 1
-        _, written_back = self._keys.end_write_back(state.keys_version, state.keys_last_id, known)
-        return PutBack(count, written_back)
+                known[channel_id] = of_channel - LACKING
+        _, history = self._keys.end_write_back(state.keys_version, state.keys_last_id, look.known, known)
+        return PutBack(count, history)
 
-    def _put_channel_back(self, state: CopyState, channel_id: str, version: int) -> int | None:
+    def _put_channel_back(self, state: CopyState, channel_id: str, version: float) -> int | None:
         """How many keys; None: the copy has none of that channel, and Redis need not."""
         if not self._keys.is_lost(channel_id, version):
             return 0

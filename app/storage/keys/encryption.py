@@ -13,6 +13,7 @@ import orjson
 
 from app.config import ConfigError
 from app.storage.connections import CHANNEL_KEYS, CHANNEL_KEYS_SEALED_BY, CHANNEL_KEYS_VERSIONS, CHANNELS_SET, Redis
+from app.storage.keys.form import HISTORY
 from app.storage.secrets import Secrets, id_of
 
 CHUNK = 1000
@@ -71,7 +72,7 @@ def holds_keys(client: Redis) -> bool:
 
 def channel_ids(client: Redis) -> list[str]:
     """Of channels that have keys, or had some."""
-    return sorted(filter(None, map(_text, client.hkeys(CHANNEL_KEYS_VERSIONS))))  # one has no name: keys/scripts.py
+    return sorted(set(map(_text, client.hkeys(CHANNEL_KEYS_VERSIONS))) - {HISTORY})
 
 
 def sealed_by(client: Redis, ids: Collection[str]) -> dict[str, dict[str, int]]:

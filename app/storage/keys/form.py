@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -10,6 +11,8 @@ import orjson
 from app.core.channels.keys import StoredKey
 from app.storage.connections import RedisError
 
+HISTORY = ""
+"""The field of the history among the versions by channel."""
 ALL = 0
 """In place of an id: all keys of the channel."""
 
@@ -26,16 +29,21 @@ class Known(NamedTuple):
 
     version: int = 0
     """Of all keys."""
-    written_back: int = 0
-    """The version at which what Redis had lost was last written back; 0: never."""
+    history: str = ""
+    """In which that version is one; `scripts.py` says what that is."""
 
     @property
     def text(self) -> str:
         """For scripts."""
-        return f"{self.version} {self.written_back}"
+        return f"{self.version} {self.history}"
+
+    @property
+    def begin(self) -> Known:
+        """Of its history."""
+        return self._replace(version=read_number(self.history.partition(" ")[0]))
 
     def is_lost_in(self, found: Known) -> bool:
-        return found.version < self.version or found.written_back != self.written_back
+        return found.version < self.version or (self.version > 0 and found.history != self.history)
 
 
 class Look(NamedTuple):
@@ -59,8 +67,7 @@ class Change(NamedTuple):
 class News(NamedTuple):
     """What changed since a version."""
 
-    version: int
-    """That of now."""
+    now: Known
     changes: list[Change] | None
     """The first of them; None: nobody can tell any more."""
     is_lost: bool
@@ -111,6 +118,14 @@ def read_change(line: bytes) -> Change | None:
         return Change(int(version), channel_id.decode(), int(key_id))
     except ValueError:
         return None
+
+
+def read_version(stored: bytes | str | None) -> int:
+    """Of a channel, as whoever has it knows it; 0 where it makes no sense."""
+    try:
+        return ceil(float(stored or 0))
+    except (ValueError, OverflowError):
+        return 0
 
 
 def read_number(stored: bytes | str | int | None) -> int:

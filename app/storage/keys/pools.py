@@ -116,11 +116,12 @@ class KeyPools:
             self._read(turns)
             return None  # what changed while it was read is followed, too
         changes = news.changes
+        self._known = self._known._replace(history=news.now.history)
         for channel_id in dict.fromkeys(change.channel_id for change in changes):
             self._follow(channel_id, [one for one in changes if one.channel_id == channel_id], turns)
         self._known = self._known._replace(version=self._known.version + len(changes))
         turns.passed()
-        return news.version if target is None else target
+        return news.now.version if target is None else target
 
     def _follow(self, channel_id: str, changes: list[Change], turns: Turns) -> None:
         self.stored.secrets.prepare()
@@ -128,7 +129,8 @@ class KeyPools:
         relied_on = self._known._replace(version=version)
         ids = list(dict.fromkeys(change.key_id for change in changes))
         if ALL in ids or pool.is_sparse:
-            self._read_channel(channel_id, version, relied_on, turns)
+            whole = self.stored.version_of(channel_id) if ALL in ids else version
+            self._read_channel(channel_id, whole, relied_on, turns)
             if ALL in ids and not len(self.of(channel_id)):
                 del self._pools[channel_id]
             return
@@ -149,15 +151,16 @@ class KeyPools:
         look = self.stored.look()
         if self.loaded and self._known.is_lost_in(look.known):
             pools, version = list(self._pools.values()), self._known.version
-            written_back = write_back(self.stored, pools, look, version, self._last_id, turns)
+            history = write_back(self.stored, pools, look, version, self._last_id, turns)
             look = self.stored.look()
-            if Known(version, written_back).is_lost_in(look.known):
+            if Known(version, history).is_lost_in(look.known):
                 raise KeysLost
         for channel_id in [channel_id for channel_id in self._pools if channel_id not in look.versions]:
             del self._pools[channel_id]
             self.loads += 1
+        is_other = look.known.history != self._known.history  # whose versions say nothing of ours
         for channel_id, version in look.versions.items():
-            if version != self.of(channel_id).version:
+            if is_other or version != self.of(channel_id).version:
                 self._read_channel(channel_id, version, look.known, turns)
         self._known, self._last_id, self.loaded = look.known, max(self._last_id, look.last_id), True
 

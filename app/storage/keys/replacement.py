@@ -72,14 +72,17 @@ class Together:
 class Removal:
     """All keys of channels go, in the same change as the channels: so a kill leaves no key that belongs to nobody."""
 
-    def __init__(self, stored: StoredKeys, known: Known, channel_ids: Sequence[str]) -> None:
-        """Where Redis has lost what is `known` the keys stay, and are to be dropped."""
+    def __init__(self, stored: StoredKeys, known: Known, channel_ids: Sequence[str], *, must: bool = False) -> None:
+        """Where Redis has lost what is `known` the keys stay, and are to be dropped; or, if they `must` go, nothing
+        changes.
+        """
+        self._must = must
         self._stored = stored
         self._known = known
         self._channel_ids = channel_ids
 
     def still_holds(self, pipe: Pipeline) -> bool:
-        return True
+        return not self._must or self._stored.still_holds(pipe, self._known, {})
 
     def queue(self, pipe: Pipeline, mark: str) -> None:
         self._stored.remove(pipe, self._known, self._channel_ids, mark)

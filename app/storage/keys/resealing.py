@@ -16,8 +16,6 @@ from app.storage.secrets import CannotOpen
 
 PIECE = 250
 """Keys that are rewritten by one script, so that Redis is busy for two milliseconds."""
-SCANS = 2
-"""So often ids are asked for, where fewer come than there are."""
 PASSES = 5
 """After so many it is others who store keys otherwise all the while."""
 
@@ -98,19 +96,7 @@ def _is_unreadable(stored: StoredKeys, channel_id: str, key: StoredKey) -> bool:
 
 
 def pieces(stored: StoredKeys, channel_id: str, known: Known) -> Iterator[list[StoredKey]]:
-    """All that are there from begin to end, each once. Raises KeysLost.
-
-    A Redis that starts anew does not know where we were, and leaves some out; so once more, where some are missing.
-    """
-    seen: set[int] = set()
-    for _ in range(SCANS):
-        least, cursor = -1, -1
-        while cursor:
-            cursor, there, found = stored.ids(channel_id, known, max(cursor, 0), PIECE)
-            ids = [id for id in dict.fromkeys(found) if id not in seen]
-            seen.update(ids)
-            least = there if least < 0 else min(least, there)
-            for begin in range(0, len(ids), PIECE):
-                yield stored.read(channel_id, known, ids[begin : begin + PIECE])
-        if len(seen) >= least:
-            break
+    """All that are there from begin to end, each once. Raises KeysLost."""
+    for ids in stored.ids(channel_id, known, PIECE):
+        for begin in range(0, len(ids), PIECE):
+            yield stored.read(channel_id, known, ids[begin : begin + PIECE])

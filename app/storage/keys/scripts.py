@@ -1,9 +1,14 @@
 """The scripts by which keys of channels are changed in Redis, each at one instant.
 
 KEYS of all: the shared version, the channel of news, the versions by channel, the last id, the log of changes, the
-channel's keys, its digests. ARGV of changes: what is known (`stored.Known`), the channel; then what each says.
+channel's keys, its digests. ARGV of changes: what is known (`form.Known`), the channel; then what each says.
 
-Among the versions by channel the field without a name tells at which version what Redis had lost was last written back.
+Versions compare within one history, which stands among the versions by channel, in the field without a name: "<version
+at which it began> <something that no other has>". The first change of all begins one at 0. Whoever writes back what
+Redis had lost begins one far beyond all that anybody knew, so what a process knows of a channel from before is newer
+than what stands there unless that was changed since.
+A channel's version may end in .5: so the copy in the SQL database knows it, which lacks keys that are not encrypted.
+Whoever knows the whole goes before, and who knows the change before does not.
 
 The log tells of each change whose key it was, as "version, channel, id": what that key is now, whoever reads it asks.
 Id 0 stands for all keys of the channel. An older gateway beside us counts versions without telling the log; so whoever
@@ -18,19 +23,25 @@ LOGGED: Final = 100_000
 """So many changes are told one by one. Whoever missed more reads all keys anew. They take 2 MB."""
 
 _READ = """
-local known, known_written_back = string.match(ARGV[1], '^(%d+) (%d+)$')
+local known, known_history = string.match(ARGV[1], '^(%d+) (.*)$')
 known = tonumber(known)
 local version = tonumber(redis.call('GET', KEYS[1]) or '0') or 0
-local written_back = redis.call('HGET', KEYS[3], '') or '0'
+local history = redis.call('HGET', KEYS[3], '') or ''
+local is_lost = version < known or (known > 0 and history ~= known_history)
 """
-_GUARD = _READ + "if version < known or written_back ~= known_written_back then return {-1, 0} end\n"
+_GUARD = _READ + "if is_lost then return {-1, 0} end\n"
+_BEGUN = """
+if redis.call('HEXISTS', KEYS[3], '') == 0 then
+    redis.call('HSET', KEYS[3], '', '0 ' .. string.sub(redis.sha1hex(table.concat(ARGV, ' ')), 1, 16))
+end
+"""
 _TOLD = """
 local function changed(id)
     local version = string.format('%.0f', redis.call('INCR', KEYS[1]))
     redis.call('RPUSH', KEYS[5], version .. ' ' .. ARGV[2] .. ' ' .. id)
 end
 """
-_TELL = f"""
+_TELL = f"""{_BEGUN}
 redis.call('LTRIM', KEYS[5], -{LOGGED}, -1)
 redis.call('HSET', KEYS[3], ARGV[2], redis.call('GET', KEYS[1]))
 redis.call('PUBLISH', KEYS[2], ARGV[2])
@@ -127,15 +138,15 @@ return {1, 0}
 """
 )
 # ARGV: what is known, and how many lines of the log are wanted.
-# Returns the version, whether it is one of what is known, and the lines that follow; none where the log does not reach
-# back so far.
+# Returns the version, the history, whether that is lost which is known, and the lines that follow; none where the log
+# does not reach back so far.
 SINCE: Final = (
     _READ
     + """
-if version < known or written_back ~= known_written_back then return {version, 0, ''} end
+if is_lost then return {version, history, 1, ''} end
 local first = redis.call('LLEN', KEYS[5]) - (version - known)
-if version == known or first < 0 then return {version, 1, ''} end
-return {version, 1, table.concat(redis.call('LRANGE', KEYS[5], first, first + ARGV[2] - 1), '\\n')}
+if version == known or first < 0 then return {version, history, 0, ''} end
+return {version, history, 0, table.concat(redis.call('LRANGE', KEYS[5], first, first + ARGV[2] - 1), '\\n')}
 """
 )
 # ARGV: what is known, a cursor of HSCAN, and how many are wanted. Returns the next cursor, how many keys there are, and
@@ -149,15 +160,15 @@ for i = 1, #found[2], 2 do ids[#ids + 1] = found[2][i] end
 return {found[1], redis.call('HLEN', KEYS[6]), table.concat(ids, ' ')}
 """
 )
-# KEYS: those of all, then the keys and digests that were written aside. ARGV: the version of this channel's keys, the
-# channel; how many were written aside, which may have been lost again; the version and the last id that are known. What
-# is newer stays. Where somebody has ended his write back, all are told of what he did not know.
-# Returns 1 where they were missing, -1 where they cannot be put back.
+# ARGV of this and the next: the version of the channel's keys, the channel. 0: what is there is as new.
 LOST: Final = """
 local version = tonumber(redis.call('HGET', KEYS[3], ARGV[2]) or '0') or 0
 if version > tonumber(ARGV[1]) then return {0} end
 if version == tonumber(ARGV[1]) and redis.call('EXISTS', KEYS[6]) == 1 then return {0} end
 """
+# KEYS: those of all, then the keys and digests that were written aside. ARGV besides: how many were written aside,
+# which may have been lost again; the version and the last id that are known. Where somebody has ended his write back,
+# all are told of what he did not know. Returns 1 where they were missing, -1 where they cannot be put back.
 WRITE_BACK: Final = (
     LOST
     + """
@@ -194,6 +205,7 @@ for number = 2, #ARGV do
     redis.call('RPUSH', KEYS[5], version .. ' ' .. ARGV[number] .. ' 0')
     redis.call('HSET', KEYS[3], ARGV[number], version)
 end
+{_BEGUN}
 redis.call('LTRIM', KEYS[5], -{LOGGED}, -1)
 redis.call('PUBLISH', KEYS[2], ARGV[2])
 return 1
@@ -209,27 +221,34 @@ for number = 3, #ARGV do
     local version = string.format('%.0f', redis.call('INCR', KEYS[1]))
     redis.call('RPUSH', KEYS[5], version .. ' ' .. ARGV[number] .. ' 0')
 end
+{_BEGUN}
 redis.call('LTRIM', KEYS[5], -{LOGGED}, -1)
 redis.call('PUBLISH', KEYS[2], ARGV[3])
 return 1
 """
-# ARGV: the version and the last id that are known, and each channel that must be there, with its version. Only now
-# nothing is missing any more. Others may have known of changes that whoever wrote back had not heard of: the version
-# goes far beyond theirs, so what they know of a channel is newer than what stands there unless that was changed since.
-# Returns 1, 0 where somebody was faster, or -1 where a channel is missing again; and the version at which that was.
+# ARGV: the version and the last id that are known; the version and the history that were found; something that no other
+# history has; each channel that must be there, with its version. Only now nothing is missing any more.
+# Returns 1, 0 where somebody was faster or had done it before, or -1 where a channel is missing again; and the history.
 WRITTEN_BACK: Final = f"""
-for i = 3, #ARGV, 2 do
-    if (tonumber(redis.call('HGET', KEYS[3], ARGV[i]) or '0') or 0) < tonumber(ARGV[i + 1]) then return {{-1, 0}} end
+for i = 6, #ARGV, 2 do
+    if (tonumber(redis.call('HGET', KEYS[3], ARGV[i]) or '0') or 0) < tonumber(ARGV[i + 1]) then return {{-1, ''}} end
 end
-if (tonumber(redis.call('GET', KEYS[4]) or '0') or 0) < tonumber(ARGV[2]) then redis.call('SET', KEYS[4], ARGV[2]) end
-if (tonumber(redis.call('GET', KEYS[1]) or '0') or 0) >= tonumber(ARGV[1]) then
-    return {{0, tonumber(redis.call('HGET', KEYS[3], '') or '0') or 0}}
+local version = math.max(tonumber(redis.call('GET', KEYS[1]) or '0') or 0, ARGV[1])
+local last_id = math.max(tonumber(redis.call('GET', KEYS[4]) or '0') or 0, ARGV[2])
+local history = redis.call('HGET', KEYS[3], '') or ''
+local begun = tonumber(string.match(history, '^%d+')) or 0
+local was_found = tonumber(ARGV[3]) >= tonumber(ARGV[1]) and history ~= ''
+if was_found or (begun > 0 and history ~= ARGV[4]) then
+    redis.call('SET', KEYS[4], string.format('%.0f', last_id))
+    return {{0, history}}
 end
-local version = string.format('%.0f', ARGV[1] + {LOGGED})
+version = string.format('%.0f', version + {LOGGED})
+history = version .. ' ' .. ARGV[5]
 redis.call('SET', KEYS[1], version)
-redis.call('HSET', KEYS[3], '', version)
+redis.call('HSET', KEYS[3], '', history)
+redis.call('SET', KEYS[4], string.format('%.0f', last_id + {LOGGED}))
 redis.call('PUBLISH', KEYS[2], '')
-return {{1, tonumber(version)}}
+return {{1, history}}
 """
 # KEYS: the last id. ARGV: one that is not to be given any more.
 RAISE_LAST_ID: Final = """

@@ -8,8 +8,9 @@ it, too: what a Redis that was emptied just now no longer holds, nobody has remo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+from uuid import uuid4
 
 from app.core.channels.keys import StoredKey
 from app.storage.connections import (
@@ -28,6 +29,7 @@ from app.storage.keys import scripts
 from app.storage.keys.encryption import note
 from app.storage.keys.form import (
     ALL,
+    HISTORY,
     Aside,
     Edit,
     KeysLost,
@@ -37,6 +39,7 @@ from app.storage.keys.form import (
     read_change,
     read_key,
     read_number,
+    read_version,
     written,
 )
 from app.storage.secrets import CannotOpen, Secrets
@@ -68,26 +71,43 @@ class StoredKeys:
         pipe.mget(CHANNEL_KEYS_VERSION, CHANNEL_KEYS_LAST_ID)
         pipe.hgetall(CHANNEL_KEYS_VERSIONS)
         (version, last_id), versions = pipe.execute()
-        written_back = read_number(versions.pop(b"", None))
-        found = {channel.decode(): read_number(stored) for channel, stored in versions.items()}
-        return Look(Known(read_number(version), written_back), read_number(last_id), found)
+        history = versions.pop(HISTORY.encode(), b"").decode()
+        found = {channel.decode(): read_version(stored) for channel, stored in versions.items()}
+        return Look(Known(read_number(version), history), read_number(last_id), found)
 
     def since(self, known: Known, most: int) -> News:
         """At most so many changes."""
-        found, agrees, text = self._eval(scripts.SINCE, "", known.text, most)
-        version = int(found)
-        if not agrees:
-            return News(version, None, is_lost=True)
+        version, history, is_lost, text = self._eval(scripts.SINCE, "", known.text, most)
+        now = Known(int(version), history.decode())
+        if is_lost:
+            return News(now, None, is_lost=True)
         changes = [change for line in text.splitlines() if (change := read_change(line)) is not None]
-        expected = range(known.version + 1, min(version, known.version + most) + 1)
+        expected = range(known.version + 1, min(now.version, known.version + most) + 1)
         is_whole = [change.version for change in changes] == list(expected)
-        return News(version, changes if is_whole else None, is_lost=False)
+        return News(now, changes if is_whole else None, is_lost=False)
 
-    def ids(self, channel_id: str, known: Known, cursor: int, most: int) -> tuple[int, int, list[int]]:
-        """The cursor for more (0: these are the last), how many keys there are, and about so many ids; maybe one twice.
+    def version_of(self, channel_id: str) -> int:
+        return read_version(self._redis.hget(CHANNEL_KEYS_VERSIONS, channel_id))
 
-        Raises KeysLost.
+    def ids(self, channel_id: str, known: Known, most: int) -> Iterator[list[int]]:
+        """Of all keys that are there from begin to end, each once, about so many at a time. Raises KeysLost.
+
+        A Redis that starts anew does not know where we were, and leaves some out; so once more, where some are missing.
         """
+        seen: set[int] = set()
+        for _ in range(2):
+            least, cursor = -1, -1
+            while cursor:
+                cursor, there, found = self._some_ids(channel_id, known, max(cursor, 0), most)
+                ids = [id for id in dict.fromkeys(found) if id not in seen]
+                seen.update(ids)
+                least = there if least < 0 else min(least, there)
+                yield ids
+            if len(seen) >= least:
+                break
+
+    def _some_ids(self, channel_id: str, known: Known, cursor: int, most: int) -> tuple[int, int, list[int]]:
+        """The cursor for more (0: these are the last), how many keys there are, and some ids."""
         following, count, *text = self._eval(scripts.IDS, channel_id, known.text, cursor, most)
         if not text:
             raise KeysLost
@@ -100,10 +120,10 @@ class StoredKeys:
             return []
         pipe = self._redis.pipeline()
         pipe.get(CHANNEL_KEYS_VERSION)
-        pipe.hget(CHANNEL_KEYS_VERSIONS, "")
+        pipe.hget(CHANNEL_KEYS_VERSIONS, HISTORY)
         pipe.hmget(CHANNEL_KEYS + channel_id, [str(id) for id in ids])
-        version, written_back, found = pipe.execute()
-        if known.is_lost_in(Known(read_number(version), read_number(written_back))):
+        version, history, found = pipe.execute()
+        if known.is_lost_in(Known(read_number(version), (history or b"").decode())):
             raise KeysLost
         pairs = zip(ids, found, strict=True)
         return [key for id, stored in pairs if stored is not None and (key := read_key(id, stored)) is not None]
@@ -201,8 +221,9 @@ class StoredKeys:
         """
         places = [_asides(channel_id, aside.name)[0] for channel_id, aside in asides.items()]
         pipe.watch(CHANNEL_KEYS_VERSION, CHANNEL_KEYS_VERSIONS, *places)  # type: ignore[no-untyped-call]
-        written_back = read_number(pipe.hget(CHANNEL_KEYS_VERSIONS, ""))
-        if Known(read_number(pipe.get(CHANNEL_KEYS_VERSION)), written_back) != known:
+        history: Any = pipe.hget(CHANNEL_KEYS_VERSIONS, HISTORY)
+        now = Known(read_number(pipe.get(CHANNEL_KEYS_VERSION)), (history or b"").decode())
+        if now.version != known.version or known.is_lost_in(now):
             return False
         return all(pipe.hlen(place) == aside.count for place, aside in zip(places, asides.values(), strict=True))
 
@@ -226,19 +247,19 @@ class StoredKeys:
 
     # --- writing back ---
 
-    def gone_from(self, look: Look, channels: Iterable[str]) -> set[str]:
-        """Those of these channels that somebody dropped after what was lost had been written back, or may have."""
-        known = look.known._replace(version=look.known.written_back)
-        absent = {channel_id for channel_id in channels if channel_id not in look.versions}
-        if not absent or not known.version:  # nothing was written back yet
+    def gone_from(self, look: Look, versions: Mapping[str, int]) -> set[str]:
+        """Channels that somebody dropped after that version, as far as the log tells: Redis has not lost them."""
+        absent = {id: version for id, version in versions.items() if version and id not in look.versions}
+        if not absent:
             return set()
-        dropped: set[str] = set()
+        dropped: dict[str, int] = {}
+        known = look.known.begin
         while (news := self.since(known, _LINES)).changes:
-            dropped.update(change.channel_id for change in news.changes if change.key_id == ALL)
+            dropped |= {change.channel_id: change.version for change in news.changes if change.key_id == ALL}
             known = known._replace(version=news.changes[-1].version)
-        return absent if news.changes is None else absent & dropped
+        return {id for id, version in absent.items() if dropped.get(id, 0) > version}
 
-    def is_lost(self, channel_id: str, version: int) -> bool:
+    def is_lost(self, channel_id: str, version: float) -> bool:
         """Whether what was there at that version is missing, and nothing newer is there."""
         return bool(self._eval(scripts.LOST + "return {1}", channel_id, version, channel_id)[0])
 
@@ -258,7 +279,7 @@ class StoredKeys:
         pipe.execute()
         aside.count += len(said)
 
-    def write_back(self, channel_id: str, version: int, aside: Aside, known_version: int, last_id: int) -> bool:
+    def write_back(self, channel_id: str, version: float, aside: Aside, known_version: int, last_id: int) -> bool:
         """Puts those in place that were written aside, as they were at the channel's `version`.
 
         False: nothing is missing. Raises KeysLost where not all are there any more.
@@ -271,16 +292,19 @@ class StoredKeys:
             raise KeysLost
         return bool(done)
 
-    def end_write_back(self, known_version: int, last_id: int, channels: Mapping[str, int]) -> tuple[bool, int]:
-        """Says that nothing is missing any more. False: somebody else did. And at which version that was.
+    def end_write_back(
+        self, known_version: int, last_id: int, found: Known, channels: Mapping[str, float]
+    ) -> tuple[bool, str]:
+        """Says that nothing is missing any more of what was `found` before. False: somebody else did. And the history.
 
         Raises KeysLost where one of `channels`, whose versions are known, is missing still or again.
         """
         pairs = [one for channel in channels.items() for one in channel]
-        done, written_back = self._eval(scripts.WRITTEN_BACK, "", known_version, last_id, *pairs)
+        said = (known_version, last_id, found.version, found.history, uuid4().hex)
+        done, history = self._eval(scripts.WRITTEN_BACK, "", *said, *pairs)
         if int(done) < 0:
             raise KeysLost
-        return bool(done), int(written_back)
+        return bool(done), history.decode()
 
     def _digests(self, channel_id: str, key: StoredKey, count: int) -> Sequence[str]:
         """The first of those under which it may be found; as many empty ones where nobody can open it."""
@@ -290,7 +314,7 @@ class StoredKeys:
             return [""] * count
 
     def _eval(
-        self, script: str, channel_id: str, *arguments: str | bytes | int, more_keys: Sequence[str] = ()
+        self, script: str, channel_id: str, *arguments: str | bytes | float, more_keys: Sequence[str] = ()
     ) -> list[bytes]:
         keys = (*_SHARED, *_places(channel_id), *more_keys)
         return self._redis.eval(script, len(keys), *keys, *arguments)  # type: ignore[no-any-return]

@@ -19,8 +19,6 @@ log = logging.getLogger(__name__)
 
 PIECE = 250
 """Keys that are read, changed or written in one step."""
-SCANS = 2
-"""So often ids are asked for, where fewer come than there are."""
 _IDS = 1000
 
 
@@ -29,43 +27,26 @@ def all_keys(stored: StoredKeys, channel_id: str, known: Known, turns: Turns) ->
 
     What is changed meanwhile may be told as it was, as it is, or not at all: whoever reads follows the log afterwards.
     """
-    runs = _ids(stored, channel_id, known, turns)
-    ordered = merge(*runs)
-    while ids := list(islice(ordered, PIECE)):
-        yield stored.read(channel_id, known, ids)
+    runs = []
+    for ids in stored.ids(channel_id, known, _IDS):
+        runs.append(array("Q", sorted(ids)))
         turns.passed()
-
-
-def _ids(stored: StoredKeys, channel_id: str, known: Known, turns: Turns) -> list[array[int]]:
-    """In runs, each ascending; each id once.
-
-    A Redis that starts anew does not know where we were, and leaves some out; so once more, where some are missing.
-    """
-    runs: list[array[int]] = []
-    seen: set[int] = set()
-    for _ in range(SCANS):
-        least, cursor = -1, -1
-        while cursor:
-            cursor, there, ids = stored.ids(channel_id, known, max(cursor, 0), _IDS)
-            runs.append(array("Q", sorted(set(ids) - seen)))
-            seen.update(ids)
-            least = there if least < 0 else min(least, there)
-            turns.passed()
-        if len(seen) >= least:
-            break
-    return runs
+    ordered = merge(*runs)
+    while some := list(islice(ordered, PIECE)):
+        yield stored.read(channel_id, known, some)
+        turns.passed()
 
 
 def write_back(
     stored: StoredKeys, pools: Sequence[KeyPool], found: Look, version: int, last_id: int, turns: Turns
-) -> int:
+) -> str:
     """What Redis has lost of what is known here, and of what somebody wrote back who knew less.
 
-    The version at which nothing was missing any more. Raises RedisError; then nothing half is there.
+    The history in which nothing is missing. Raises RedisError; then nothing half is there.
     """
     version = max(version, *(pool.version for pool in pools)) if pools else version
-    gone = stored.gone_from(found, [pool.channel_id for pool in pools])
-    written, known = 0, {}
+    gone = stored.gone_from(found, {pool.channel_id: pool.version for pool in pools})
+    written, known = 0, dict[str, float]()
     for pool in pools:
         if not pool.version or pool.channel_id in gone:
             continue
@@ -75,11 +56,11 @@ def write_back(
             continue
         if stored.is_lost(pool.channel_id, pool.version) and _write_back(stored, pool, version, last_id, turns):
             written += len(pool)
-    was_first, written_back = stored.end_write_back(version, last_id, known)
+    was_first, history = stored.end_write_back(version, last_id, found.known, known)
     if was_first or written:
         text = "Redis lost keys of channels (version %d after %d); what was lost is written back, %s by us"
         log.warning(text, found.known.version, version, counted(written, "key"))
-    return written_back
+    return history
 
 
 def _write_back(stored: StoredKeys, pool: KeyPool, known_version: int, last_id: int, turns: Turns) -> bool:

@@ -28,6 +28,8 @@ class CopyState(NamedTuple):
     keys_last_id: int = 0
     keys_versions: Mapping[str, int] = MappingProxyType({})
     """By channel."""
+    keys_history: str = ""
+    """In which these versions are some: `storage/keys/scripts.py`. It is kept among them, by no name."""
 
 
 class CopiedField(NamedTuple):
@@ -51,9 +53,11 @@ def read_state(connection: Connection) -> CopyState | None:
     row = connection.execute(select(catalogue_state)).one_or_none()
     if row is None:
         return None
-    versions = {str(channel): int(version) for channel, version in orjson.loads(row.keys_versions).items()}
+    found = orjson.loads(row.keys_versions)
+    history = str(found.pop("", ""))
+    versions = {str(channel): int(version) for channel, version in found.items()}
     return CopyState(
-        row.version, row.origin, row.stamps, row.copied_at_ms, row.keys_version, row.keys_last_id, versions
+        row.version, row.origin, row.stamps, row.copied_at_ms, row.keys_version, row.keys_last_id, versions, history
     )
 
 
@@ -87,7 +91,9 @@ def write_fields(connection: Connection, fields: Iterable[CopiedField]) -> None:
 
 
 def write_state(connection: Connection, state: CopyState) -> None:
-    values = state._asdict() | {"keys_versions": orjson.dumps(dict(state.keys_versions)).decode()}
+    values = state._asdict()
+    versions = {**state.keys_versions, "": values.pop("keys_history")}
+    values["keys_versions"] = orjson.dumps(versions).decode()
     if connection.execute(select(catalogue_state.c.id)).one_or_none() is None:
         connection.execute(catalogue_state.insert().values(id=1, **values))
     else:

@@ -141,7 +141,7 @@ catalogue_state: Final = Table(
     Column("copied_at_ms", BigInteger, nullable=False),
     Column("keys_version", BigInteger, nullable=False),
     Column("keys_last_id", BigInteger, nullable=False),
-    Column("keys_versions", LONG, nullable=False, comment="JSON: by channel"),
+    Column("keys_versions", LONG, nullable=False, comment="JSON: by channel, and the history"),
     **BINARY,
 )
 """Of what state the copy is."""

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from app.config import load_config
 from app.storage.connections import CHANNEL_KEYS, CHANNEL_KEYS_LOG, Redis
+from app.storage.copy import at_start
 from app.storage.copy.following import FollowingCopy
 from app.storage.embedded import EmbeddedRedis
 from app.storage.sql.database import WorkerDatabase
@@ -94,11 +96,45 @@ def test_keys_that_the_copy_does_not_have_are_not_lost_by_it(own_redis: Redis, d
     web, copy = Keeping(own_redis, KEY), following(own_redis, database, KEY)
     web.add_keys(one, ["sk-sealed"])
     work(copy)
+    for _ in range(3):
+        own_redis.flushall()
+        work(copy)
+        web.catalog.look()
+        for process in (web, Keeping(own_redis, KEY)):
+            assert (process.secrets_of(one), process.secrets_of(two)) == (["sk-plain", "sk-sealed"], ["sk-plain too"])
+        work(copy)
+
+
+@pytest.mark.parametrize("way", ["at the start", "by the worker"])
+def test_redis_may_be_emptied_as_often_as_it_likes(own_redis: Redis, database: WorkerDatabase, way: str) -> None:
+    """As that of a Space is with each start: while no web process runs that knows anything."""
+    web = Keeping(own_redis, KEY)
+    one = web.channel("one")
+    web.add_keys(one, ["sk-1", "sk-2"])
+    work(following(own_redis, database, KEY))
+    for _ in range(5):
+        own_redis.flushall()
+        if way == "at the start":
+            config = load_config({"SQLITE_PATH": database.url.name, "ENCRYPTION_KEY": KEY, "REDIS_PATIENCE": "1"})
+            at_start.restore(own_redis, config, lambda text: None)
+        work(following(own_redis, database, KEY))
+        assert Keeping(own_redis, KEY).secrets_of(one) == ["sk-1", "sk-2"]
+        assert copied(database) == 2
+
+
+def test_a_process_that_lacks_one_change_hears_of_it_from_the_copy(own_redis: Redis, database: WorkerDatabase) -> None:
+    web, lacks = Keeping(own_redis, KEY), Keeping(own_redis, KEY)
+    one = web.channel("one")
+    web.add_keys(one, ["sk-1", "sk-2"])
+    lacks.pools.load()
+    web.add_keys(one, ["sk-3"])
+    copy = following(own_redis, database, KEY)
+    work(copy)
     own_redis.flushall()
     work(copy)
-    web.catalog.look()
-    for process in (web, Keeping(own_redis, KEY)):
-        assert (process.secrets_of(one), process.secrets_of(two)) == (["sk-plain", "sk-sealed"], ["sk-plain too"])
+    lacks.catalog.look()
+    for process in (lacks, Keeping(own_redis, KEY)):
+        assert process.secrets_of(one) == ["sk-1", "sk-2", "sk-3"]
 
 
 def test_what_was_dropped_after_a_write_back_stays_so(own_redis: Redis, database: WorkerDatabase) -> None:
@@ -125,7 +161,7 @@ def test_redis_may_start_anew_in_the_midst_of_a_look(
     work(copy)
     web.change_key(many, 5, note="x")
     own_redis.delete(CHANNEL_KEYS_LOG)
-    ids, asked = copy._keys.ids, []
+    ids, asked = copy._keys._some_ids, []
 
     def ids_late(*arguments: Any) -> Any:
         asked.append(arguments)
@@ -138,7 +174,7 @@ def test_redis_may_start_anew_in_the_midst_of_a_look(
             web.pools.load()
         return ids(*arguments)
 
-    copy._keys.ids = ids_late  # type: ignore[method-assign]
+    copy._keys._some_ids = ids_late  # type: ignore[method-assign]
     work(copy)
     assert len(asked) > 8
     assert copied(database) == own_redis.hlen(CHANNEL_KEYS + many) == 2000

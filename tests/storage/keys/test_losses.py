@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from itertools import count
 from typing import Any
@@ -257,12 +258,125 @@ def test_what_somebody_did_after_the_write_back_is_not_undone(own_redis: Redis, 
         assert (secrets(process), secrets(process, "2")) == ([], ["sk-later"])
 
 
+def test_whoever_knows_less_may_write_back_first_and_redis_be_emptied_again(
+    own_redis: Redis, own_server: EmbeddedRedis
+) -> None:
+    """At any moment of the look of him who knows more."""
+    for n in count(1):
+        own_redis.flushall()
+        less, more = know_more(own_server, own_redis)
+        less.pools.load()
+        stored = more.pools.stored
+        more.pools.stored = emptied = EmptiedBefore(stored, n)
+        more.pools.load()
+        more.pools.stored = stored
+        for process in (less, more):
+            process.pools.load()
+        agree(own_server, less, more)
+        if emptied.left > 0:
+            break
+    assert n > 10
+
+
+def test_who_slept_through_two_losses_and_an_edit_agrees_in_the_end(
+    own_redis: Redis, own_server: EmbeddedRedis
+) -> None:
+    """Though what was written back twice by two has the same number."""
+    one, other = KeepingProcess(own_server.url), KeepingProcess(own_server.url)
+    other.edits.add("1", ["sk-1"])
+    one.pools.load()
+    own_redis.flushall()
+    other.edits.add("1", ["sk-other"])
+    own_redis.flushall()
+    one.edits.add("1", ["sk-one"])
+    for process in (other, one):
+        process.pools.load()
+    assert secrets(one) == secrets(other)
+
+
+def test_somebody_who_begins_on_the_emptied_redis_hears_of_all(own_redis: Redis, own_server: EmbeddedRedis) -> None:
+    """Though he adds more keys in the midst of a write back than were ever changed before."""
+    ours = KeepingProcess(own_server.url)
+    ours.edits.add("1", ["sk-1"])
+    ours.edits.add("2", ["sk-2"])
+    own_redis.flushall()
+    begins = KeepingProcess(own_server.url)
+    begins.pools.load()
+    write_back, written = ours.pools.stored.write_back, []
+
+    def write_late(*arguments: Any) -> bool:
+        written.append(arguments)
+        if len(written) == 2:
+            begins.edits.add("3", [f"sk-{number}" for number in range(20)])
+        return write_back(*arguments)
+
+    ours.pools.stored.write_back = write_late  # type: ignore[method-assign]
+    ours.pools.load()
+    for process in (begins, ours):
+        process.pools.load()
+        assert (secrets(process), secrets(process, "2")) == (["sk-1"], ["sk-2"])
+        assert len(secrets(process, "3")) == 20
+
+
+LOSSES: dict[str, Callable[[Redis, dict[bytes, bytes]], object]] = {
+    "emptied": lambda redis, earlier: redis.flushall(),
+    "version evicted": lambda redis, earlier: redis.delete(CHANNEL_KEYS_VERSION),
+    "emptied, and the log evicted": lambda redis, earlier: (
+        redis.delete(CHANNEL_KEYS_LOG) if earlier else redis.flushall()
+    ),
+    "an older state": lambda redis, earlier: (
+        redis.flushall(),
+        [redis.restore(key, 0, value) for key, value in earlier.items()],
+    ),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_whatever_is_lost_while_three_edit_all_agree_in_the_end_and_rest(
+    own_redis: Redis, own_server: EmbeddedRedis, loss: str
+) -> None:
+    for seed in range(12):
+        own_redis.flushall()
+        chance = random.Random(f"{loss} {seed}")
+        earlier: dict[bytes, bytes] = {}
+        processes = [KeepingProcess(own_server.url) for _ in range(3)]
+        for step in range(30):
+            process, of = chance.choice(processes), chance.choice("123")
+            match chance.choice(["add", "add", "delete", "enable", "look", "look", "drop", "keep", "lose"]):
+                case "add":
+                    new = range(chance.choice([1, 2, 3]))
+                    process.edits.add(of, [f"sk-{step}-{number}" for number in new])
+                case "delete":
+                    process.edits.delete(of, process.edits.ids(of)[:1])
+                case "enable":
+                    process.edits.enable(of, process.edits.ids(of)[:1], enabled=chance.random() < 0.5)
+                case "look":
+                    process.pools.load()
+                case "drop" if chance.random() < 0.5:
+                    process.edits.drop(of)
+                case "keep":
+                    earlier = {key: dump for key in own_redis.scan_iter() if (dump := own_redis.dump(key))}
+                case "lose":
+                    LOSSES[loss](own_redis, earlier)
+        for process in processes * 3:
+            process.pools.load()
+        version = own_redis.get(CHANNEL_KEYS_VERSION)
+        processes.append(KeepingProcess(own_server.url))
+        for process in processes:
+            process.pools.load()
+        assert own_redis.get(CHANNEL_KEYS_VERSION) == version, seed
+        told = [[secrets(process, of) for of in "123"] for process in processes]
+        assert told == [told[0]] * 4, seed
+        for process in processes:
+            process.end()
+
+
 def test_redis_may_start_anew_in_the_midst_of_a_look(own_redis: Redis, own_server: EmbeddedRedis) -> None:
     """It does not know then how far we were."""
     ours, looks = KeepingProcess(own_server.url), KeepingProcess(own_server.url)
     for begin in range(0, 3000, 250):
         ours.edits.add("1", [f"sk-{number}" for number in range(begin, begin + 250)])
-    ids, asked = looks.pools.stored.ids, []
+    ids, asked = looks.pools.stored._some_ids, []
 
     def ids_late(*arguments: Any) -> Any:
         asked.append(arguments)
@@ -272,7 +386,7 @@ def test_redis_may_start_anew_in_the_midst_of_a_look(own_redis: Redis, own_serve
             revive(own_server)
         return ids(*arguments)
 
-    looks.pools.stored.ids = ids_late  # type: ignore[method-assign]
+    looks.pools.stored._some_ids = ids_late  # type: ignore[method-assign]
     wait_until(lambda: _loads(looks), "it is read")
     assert len(asked) > 2
     assert len(secrets(looks)) == 3000
