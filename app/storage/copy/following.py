@@ -241,8 +241,9 @@ class FollowingCopy:
         look = self._keys.look()
         if known.is_lost_in(look.known):
             raise KeysLost
+        is_other = look.known.history != state.keys_history  # whose versions say nothing of ours
         for channel_id, version in look.versions.items():
-            if state.keys_versions.get(channel_id) != version:
+            if is_other or state.keys_versions.get(channel_id) != version:
                 self._copy_channel(channel_id, look.known)
         gone = state.keys_versions.keys() - look.versions.keys()
         last_id = max(state.keys_last_id, look.last_id)
