@@ -193,6 +193,8 @@ def test_a_call_whose_client_reads_nothing_is_ended(two: GatewayProcess, held_ca
     closed: list[int] = []
     flood = Upstream(lambda peer: _flood(peer, closed))
     two.map("/flood", flood.url)
+    newest = max(versions(two))
+    wait_until(lambda: set(versions(two)) == {newest}, "both processes know it")
     with two.connect() as sock:
         sock.sendall(b"GET /flood/x HTTP/1.1\r\nHost: g\r\n\r\n")
         calls: list[int] = []
@@ -206,6 +208,11 @@ def test_a_call_whose_client_reads_nothing_is_ended(two: GatewayProcess, held_ca
         wait_until(lambda: closed, "the upstream sees it")
     active(two, 0)
     flood.close()
+
+
+def versions(gateway: GatewayProcess) -> list[int]:
+    """Of the catalogue, as whoever answers knows it."""
+    return [gateway.request("GET", "/health").json()["version"] for _ in range(20)]
 
 
 def _flood(peer: Peer, closed: list[int]) -> None:
