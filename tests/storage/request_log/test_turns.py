@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from app.servers.gunicorn_worker import GC_THRESHOLD
 from app.storage.connections import LOG_DATABASE, open_redis
 from app.storage.embedded import EmbeddedRedis
 from app.storage.sql.migrating import bring_up_to_date
@@ -19,7 +20,7 @@ LATE_MS = 20
 
 ASKS = """
 from gevent import monkey; monkey.patch_all()
-import glob, sys, time, gevent
+import gc, glob, sys, time, gevent
 from app.certificate_files import CertificateFiles
 from app.core.request_log.filters import LogFilter
 from app.storage.connections import open_redis
@@ -31,7 +32,9 @@ def queued_ms():
     "How long threads of ours waited for a processor: that the machine is busy is no fault of ours."
     return sum(int(open(path).read().split()[1]) for path in glob.glob("/proc/self/task/*/schedstat")) / 1e6
 
-late, asked = [], False
+gc.freeze()  # as a web process begins
+gc.set_threshold(int(sys.argv[3]), 10, 10)
+frozen, late, asked = gc.get_freeze_count(), [], False
 def tick():
     before = queued_ms()
     while not asked:
@@ -54,6 +57,7 @@ for wanted in (LogFilter(), LogFilter(q="abcdef01"), LogFilter(q="nothing of it"
         log.count(wanted)
 asked = True
 ticking.join()
+assert gc.get_freeze_count() > frozen + 10_000, "what was imported is not looked at again"
 print(max(late))
 """
 
@@ -66,6 +70,6 @@ def test_the_loop_goes_on_while_the_log_is_asked(tmp_path: Path, own_server: Emb
     with open_redis(own_server.url) as client:
         client.set(LOG_DATABASE, bring_up_to_date(database))
     fill(database, 10_000)
-    command = [sys.executable, "-c", ASKS, own_server.url, database.url.name]
+    command = [sys.executable, "-c", ASKS, own_server.url, database.url.name, str(GC_THRESHOLD)]
     assert least(lambda: float(subprocess.run(command, check=True, capture_output=True).stdout), LATE_MS) < LATE_MS
     database.close()
