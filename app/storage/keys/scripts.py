@@ -172,7 +172,8 @@ if version == tonumber(ARGV[1]) and redis.call('EXISTS', KEYS[6]) == 1 then retu
 WRITE_BACK: Final = (
     LOST
     + """
-if redis.call('HLEN', KEYS[8]) ~= tonumber(ARGV[3]) then return {-1} end
+local count = redis.call('HLEN', KEYS[8])
+if count ~= tonumber(ARGV[3]) or (count > 0 and redis.call('EXISTS', KEYS[9]) == 0) then return {-1} end
 redis.call('UNLINK', KEYS[6], KEYS[7])
 for i = 8, 9 do
     if redis.call('EXISTS', KEYS[i]) == 1 then

@@ -9,6 +9,7 @@ it, too: what a Redis that was emptied just now no longer holds, nobody has remo
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 from uuid import uuid4
 
@@ -219,13 +220,13 @@ class StoredKeys:
 
         From now on `pipe` does nothing where any of that changes before it does.
         """
-        places = [_asides(channel_id, aside.name)[0] for channel_id, aside in asides.items()]
-        pipe.watch(CHANNEL_KEYS_VERSION, CHANNEL_KEYS_VERSIONS, *places)  # type: ignore[no-untyped-call]
+        places = {aside: _asides(channel_id, aside.name) for channel_id, aside in asides.items()}
+        pipe.watch(CHANNEL_KEYS_VERSION, CHANNEL_KEYS_VERSIONS, *chain.from_iterable(places.values()))  # type: ignore[no-untyped-call]
         history: Any = pipe.hget(CHANNEL_KEYS_VERSIONS, HISTORY)
         now = Known(read_number(pipe.get(CHANNEL_KEYS_VERSION)), (history or b"").decode())
         if now.version != known.version or known.is_lost_in(now):
             return False
-        return all(pipe.hlen(place) == aside.count for place, aside in zip(places, asides.values(), strict=True))
+        return all(pipe.hlen(keys) == aside.count and pipe.exists(digests) for aside, (keys, digests) in places.items())
 
     def replace(self, pipe: Pipeline, asides: Mapping[str, Aside], mark: str) -> None:
         """Those that were written aside are the channels' keys, where the catalogue's last change has this mark."""
