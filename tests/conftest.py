@@ -33,7 +33,13 @@ for name in VARIABLES:  # a tester's own proxy leads to nothing that these tests
 
 
 LONG = (
-    *("test_many_keys.py", "test_first_hour.py", "test_imports_under_kills.py", "test_ten_days.py"),
+    *(
+        "test_many_keys.py",
+        "test_million_rows.py",
+        "test_first_hour.py",
+        "test_imports_under_kills.py",
+        "test_ten_days.py",
+    ),
     *("launcher", "browser", "worker", "servers", "end_to_end", "storage", "routes", "proxy"),
 )
 """Modules that take long, and folders of such, the longest first."""

@@ -172,22 +172,3 @@ def test_a_heroku_build_goes_on_without_a_compiler(clone: Path, tmp_path: Path) 
     assert not (clone / "build").exists()
     assert has_bytecode(clone / "app")
     assert has_bytecode(clone / "worker")
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(900)
-@pytest.mark.skipif(shutil.which("gcc") is None and "CI" not in os.environ, reason="wants a C compiler")
-def test_a_heroku_build_compiles_the_hot_path(clone: Path) -> None:
-    """Where there is a compiler, bin/post_compile leaves a copy that the gateway uses."""
-    tools = clone / "tools"
-    tools.mkdir()
-    (tools / "python3").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
-    (tools / "python3").chmod(0o755)
-    quick = tools / "quick-cc"  # the C as it comes: to make it fast takes most of the time
-    quick.write_text('#!/usr/bin/env bash\nexec gcc "${@/#-O?/-O0}"\n')
-    quick.chmod(0o755)
-    told = post_compile(clone, f"{tools}:{os.environ['PATH']}", CC=str(quick))
-    assert told.returncode == 0
-    ask = [sys.executable, "-c", "import app; print(app.IS_COMPILED)"]
-    asked = subprocess.run(ask, cwd=clone, env=clean_environ(), capture_output=True, text=True, check=True)
-    assert asked.stdout == "True\n", told.stderr

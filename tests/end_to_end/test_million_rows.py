@@ -16,13 +16,11 @@ from app.storage.embedded import EmbeddedRedis
 from app.storage.request_log.kept_row import KeptRow
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.logs.pages import Place, count_rows, read_page, read_request
-from app.storage.sql.migrating import bring_up_to_date
 from tests.support.clock_streams import check_streams
-from tests.support.databases import sqlite_database
 from tests.support.gateway import GatewayProcess
-from tests.support.many_rows import FIRST_MS, RARE, STEP_MS, fill
+from tests.support.many_rows import FIRST_MS, RARE, STEP_MS, kept
 
-pytestmark = [pytest.mark.soak, pytest.mark.timing, pytest.mark.own_server, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.soak, pytest.mark.own_server, pytest.mark.timeout(900)]
 
 ROWS = 1_000_000
 PAGE_S, SEARCH_S, AT_ONCE_S, COUNT_S = 0.1, 1.0, 0.02, 1.0
@@ -34,12 +32,10 @@ class Filled(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
-    database = sqlite_database(tmp_path_factory.mktemp("million"))
-    bring_up_to_date(database)
-    batch = fill(database, ROWS)
-    yield Filled(database, batch[-1])
-    database.close()
+def filled(pytestconfig: pytest.Config) -> Iterator[Filled]:
+    assert pytestconfig.cache is not None
+    with kept(pytestconfig.cache.mkdir("many_rows"), ROWS) as (database, last):
+        yield Filled(database, last)
 
 
 def asked(said: dict[str, str]) -> LogFilter:
@@ -81,6 +77,7 @@ SAID: list[dict[str, str]] = [
 ]
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("said", SAID, ids=lambda said: " ".join(f"{name}={value}" for name, value in said.items()))
 def test_a_page_takes_less_than_a_tenth_of_a_second(filled: Filled, said: dict[str, str]) -> None:
     """The first, one in the middle and one of the oldest rows; and their count takes no second."""
@@ -113,6 +110,7 @@ def test_a_request_is_found_at_once(filled: Filled) -> None:
 ASKS = ["?q=abcdef01", "?model=none", "/count?stream=true", "?q=nothing+of+it&limit=500", "?limit=500", "/count"]
 
 
+@pytest.mark.timing
 def test_no_stream_is_late_while_the_log_is_asked(filled: Filled, own_server: EmbeddedRedis) -> None:
     """Through the same web process."""
     with open_redis(own_server.url) as client:

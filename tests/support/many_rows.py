@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from hashlib import sha256
+from pathlib import Path
 
+import orjson
+
+from app.compiled import copy_of_sources
 from app.core.request_log.rows import LogRow
 from app.storage.request_log.kept_row import KeptRow
+from app.storage.request_log.waiting import unpacked
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.logs.inserting import insert_rows
+from app.storage.sql.migrating import bring_up_to_date
+from tests.support.databases import sqlite_database
 
 FIRST_MS = 1_790_000_000_000
 STEP_MS = 600
@@ -85,3 +95,28 @@ def fill(database: WorkerDatabase, count: int) -> list[KeptRow]:
     for batch in many_rows(count):
         database.run(partial(insert_rows, rows=batch))
     return batch
+
+
+@contextmanager
+def kept(folder: Path, count: int) -> Iterator[tuple[WorkerDatabase, KeptRow]]:
+    """A database of so many, to be read alone, and the last of them.
+
+    To write a million takes most of a minute. So it stays in the folder, and whoever asks next, with the same sources,
+    finds it there.
+    """
+    sources = sha256(copy_of_sources().name.encode() + Path(__file__).read_bytes()).hexdigest()[:16]
+    place = folder / f"{count}-{sources}"
+    whole = place / "last.json"
+    if not whole.exists():
+        for one in folder.iterdir():
+            shutil.rmtree(one)
+        place.mkdir()
+    database = sqlite_database(place)
+    try:
+        if not whole.exists():
+            bring_up_to_date(database)
+            id, row = fill(database, count)[-1]
+            whole.write_bytes(orjson.dumps([id, *row]))
+        yield database, unpacked([whole.read_bytes()])[0]
+    finally:
+        database.close()

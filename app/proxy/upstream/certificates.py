@@ -25,6 +25,8 @@ def verifying_context(files: CertificateFiles = CertificateFiles()) -> SSLContex
     """A context for connections to upstreams and proxies. Raises OSError for a file that cannot be read."""
     context = SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks certificate and name
     context.set_alpn_protocols(["http/1.1"])
+    # Pythons before 3.11.3 set it: an answer that was cut off would look whole (https://github.com/python/cpython/issues/95494).
+    context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
     # What the operator names is trusted itself, also if it is no root: an intermediate, or the server's own.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if files.bundle is not None:
