@@ -15,7 +15,6 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from uuid import uuid4
 
 import orjson
 
@@ -67,7 +66,7 @@ def member(number: int, at_ms: int, *, few: bool) -> bytes:
     chosen, model = key // 10, MODELS[token % 4] if few else random.choice(MODELS)
     row = LogRow(
         at_ms=at_ms,
-        request_id=uuid4().hex,
+        request_id=f"{at_ms:012x}{random.getrandbits(80):020x}",
         attempt=1,
         final=True,
         token_id=str(token),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -54,6 +55,16 @@ def test_nothing_is_added_unasked(gateway: GatewayProcess, upstream: Upstream, h
     """Without a trace to continue the request stays as it is."""
     gateway.request("GET", "/up/x", headers=headers)
     assert upstream.seen[-1].field("traceparent") == headers.get("traceparent")
+
+
+def test_request_ids_are_in_order_of_time(gateway: GatewayProcess) -> None:
+    """They begin with milliseconds since the epoch, so a database that keeps them puts each beside the last one."""
+    began_ms = time.time_ns() // 1_000_000
+    ids = [gateway.request("GET", path).field("x-request-id") or "" for path in ("/health", "/up/x")]
+    ended_ms = time.time_ns() // 1_000_000
+    assert all(re.fullmatch(r"[0-9a-f]{32}", id) for id in ids)
+    first_ms, second_ms = (int(id[:12], 16) for id in ids)
+    assert began_ms <= first_ms <= second_ms <= ended_ms
 
 
 def test_every_line_of_a_request_bears_its_ids(in_json: GatewayProcess, upstream: Upstream) -> None:

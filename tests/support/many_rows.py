@@ -55,9 +55,10 @@ def _row(id: int, routes: list[tuple[int, int, int, bool]], chosen: random.Rando
         kinds = ((429, "rate_limited", "slow down"), (500, "server_error", said), (401, "invalid_key", "no such key"))
         status, outcome, reason = chosen.choice(kinds)
     key = channel * 100 + chosen.randrange(KEYS)
+    at_ms = FIRST_MS + id * STEP_MS - chosen.randrange(LATE_MS)
     row = LogRow(
-        at_ms=FIRST_MS + id * STEP_MS - chosen.randrange(LATE_MS),
-        request_id=f"{chosen.getrandbits(128):032x}",
+        at_ms=at_ms,
+        request_id=f"{at_ms:012x}{chosen.getrandbits(80):020x}",
         attempt=1,
         final=not failed or chosen.random() < 0.2,
         token_id=str(token),

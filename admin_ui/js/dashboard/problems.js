@@ -22,7 +22,7 @@ const Problem = ({ one }) => html`
     <td><code>${one.code}</code></td>
     <td class="advice">${adviceFor(one)}</td>
     <td class="call-id">
-      <a href=${`/admin#/logs/${one.request_id}`} title=${t('lookUp', { id: one.request_id })}><code>${one.request_id.slice(0, SHOWN_OF_ID)}</code></a>
+      <a href=${`/admin#/logs/${one.request_id}`} title=${t('lookUp', { id: one.request_id })}><code>${one.request_id.slice(-SHOWN_OF_ID)}</code></a>
       <${CopyButton} text=${one.request_id} label=${t('copyId', { id: one.request_id })} />
     </td>
   </tr>`;

@@ -92,6 +92,17 @@ class LogRow(NamedTuple):
         return self.is_refused and self.reason in UNKNOWN_CREDENTIALS
 
 
+def _unsaid(first: str, last: str) -> tuple[Any, ...]:
+    """What stands in these fields, and those between them, of a call that has nothing of the kind."""
+    fields = LogRow._fields
+    return LogRow(0, "", 0)[fields.index(first) : fields.index(last) + 1]
+
+
+_OF_NO_TOKEN: Final = _unsaid("token_id", "token")
+_OF_NO_CHANNEL: Final = _unsaid("channel_id", "upstream_model")
+_OF_NO_USAGE: Final = _unsaid("usage", "price_version")
+
+
 def rows_of(event: RequestEvent, ended_at_ms: int) -> list[LogRow]:
     """The rows of a call, in the order of its attempts. `ended_at_ms`: when it ended, as far as that is believed."""
     api = event.api
@@ -114,25 +125,21 @@ def rows_of(event: RequestEvent, ended_at_ms: int) -> list[LogRow]:
 
 
 def _row_of_mapping(event: RequestEvent, ended_at_ms: int) -> LogRow:
-    """The most frequent one, so nothing is made for it that is not kept."""
+    """The most frequent one. Made by place: by names it would take twice as long."""
     outcome = _outcome_of(event)
-    return LogRow(
-        at_ms=int(ended_at_ms - event.duration_ms),
-        request_id=event.request_id,
-        attempt=min(event.attempts, 1),
-        final=True,
-        client=event.client,
-        method=event.method,
-        mapping=event.endpoint,
-        status=event.status,
-        outcome=outcome,
-        reason=_reason(event, outcome, "") if event.error_code else "",
-        first_byte_ms=_since(0.0, event.first_byte_ms),
-        duration_ms=round(event.duration_ms, 1),
-        request_bytes=event.request_bytes,
-        response_bytes=event.response_bytes,
-        trace_id=event.trace_id,
-        attempts=min(event.attempts, 1),
+    attempts = min(event.attempts, 1)
+    duration_ms = event.duration_ms
+    return LogRow._make(
+        (
+            *(int(ended_at_ms - duration_ms), event.request_id, attempts, True),
+            *_OF_NO_TOKEN,
+            *(event.client, event.method, "", event.endpoint),
+            *_OF_NO_CHANNEL,
+            *(event.status, outcome, _reason(event, outcome, "") if event.error_code else "", False),
+            *(_since(0.0, event.first_byte_ms), None, round(duration_ms, 1)),
+            *_OF_NO_USAGE,
+            *(event.request_bytes, event.response_bytes, event.trace_id, "", attempts),
+        )
     )
 
 

@@ -93,7 +93,9 @@ class Tally:
         first_byte_ms = None if event.first_byte_ms is None else _plausible(event.first_byte_ms)
         request_bytes, response_bytes = _bytes(event.request_bytes), _bytes(event.response_bytes)
         outcome = outcome_of(event)
-        self.last_ms = max(self.last_ms, int(event.ended_at_ms))
+        ended_at_ms = int(event.ended_at_ms)
+        if ended_at_ms > self.last_ms:
+            self.last_ms = ended_at_ms
         self.requests += 1
         if outcome != OK:
             self.errors += outcome < ERRORS
@@ -225,10 +227,14 @@ def _subtract(bins: Bins, fewer: Bins) -> None:
 
 
 def _plausible(duration_ms: float) -> float:
+    if 0.0 <= duration_ms <= LONGEST_MS:
+        return duration_ms  # as nearly all are
     if not isfinite(duration_ms):
         raise ValueError("not a duration")
     return min(max(float(duration_ms), 0.0), LONGEST_MS)
 
 
 def _bytes(count: int) -> int:
+    if type(count) is int and 0 <= count <= LARGEST_BYTES:
+        return count  # as nearly all are
     return min(max(int(count), 0), LARGEST_BYTES)

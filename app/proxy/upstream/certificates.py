@@ -97,7 +97,7 @@ def handshake_fault(error: OSError) -> str:
     reason = getattr(error, "reason", None) or ""
     if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
         return "it does not speak TLS at this port; should its URL begin with http://?"
-    if isinstance(error, ssl.SSLEOFError | ConnectionError):
+    if isinstance(error, ssl.SSLEOFError | ConnectionError) or reason == "UNEXPECTED_EOF_WHILE_READING":
         return "it broke off the TLS handshake"
     return f"the TLS handshake failed: {reason.replace('_', ' ').lower() or error.strerror or error}"
 

@@ -65,11 +65,13 @@ class LogBook:
                 bodies = [orjson.dumps(tuple(row)) for row in made]
             except TypeError:  # a text that is none; the call is counted all the same
                 continue
-            if len(rows) + len(bodies) <= room:
-                rows += [waiting.packed(body, id + number) for number, body in enumerate(bodies, 1)]
-            else:
+            if len(rows) + len(bodies) > room:
                 dropped += len(bodies)
-            id += len(bodies)
+                id += len(bodies)
+                continue
+            for body in bodies:
+                id += 1
+                rows.append(waiting.packed(body, id))
         self._tell(dropped)
         return Booking(rows, dropped, id)
 

@@ -68,10 +68,11 @@ def _loaded(member: bytes) -> Any:
 
 def _row(values: Any) -> KeptRow | None:
     try:
-        kinds = tuple(map(type, values[: _FIELDS + 1]))
+        kinds = tuple(map(type, values))
         if kinds not in _fitting and not _fits(kinds):
             return None
-        return KeptRow(values[0], LogRow(*values[1 : _FIELDS + 1]))
+        of_row = values[1 : _FIELDS + 1]
+        return KeptRow(values[0], LogRow._make(of_row) if len(of_row) == _FIELDS else LogRow(*of_row))
     except (LookupError, TypeError):
         return None
 

@@ -19,8 +19,10 @@ STEP_S = 0.015
 
 @pytest.mark.timing
 def test_it_is_taken_in_short_steps(new_machine: Callable[..., Machine], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether all its keys are new, one of them is, or half of them go."""
+    """Whether all its keys are new, one of them is, or half of them go. What a process does once is not judged."""
     one = new_machine()
+    one.write("sk-first")
+    one.look()
     steps: list[float] = []
     ours, began_s = get_ident(), 0.0
 

@@ -147,7 +147,7 @@ def _kept(text: str) -> str:
 
 
 def _add_call(cell: Cell, row: LogRow) -> None:
-    numbers, bins, minutes = cell.numbers, cell.bins, cell.minutes
+    numbers, minutes = cell.numbers, cell.minutes
     minute = row.at_ms // MINUTE_MS * 2 + CALLS_OF
     numbers[REQUESTS] += 1
     minutes[minute] = minutes.get(minute, 0) + 1
@@ -165,14 +165,18 @@ def _add_call(cell: Cell, row: LogRow) -> None:
     cost_nano = row.cost_nano
     if cost_nano:
         numbers[COST] += min(cost_nano, MOST_NANO)
-    for begin, ms in (
-        (DURATION, row.duration_ms),
-        (FIRST_BYTE, row.first_byte_ms),
-        (FIRST_CONTENT, row.first_content_ms),
-    ):
-        if ms is not None:
-            number = begin + min(bin_of(ms), MOST_BIN)
-            bins[number] = bins.get(number, 0) + 1
+    bins = cell.bins
+    _count(bins, DURATION, row.duration_ms)
+    if row.first_byte_ms is not None:
+        _count(bins, FIRST_BYTE, row.first_byte_ms)
+    if row.first_content_ms is not None:
+        _count(bins, FIRST_CONTENT, row.first_content_ms)
+
+
+def _count(bins: Counts, begin: int, ms: float) -> None:
+    number = bin_of(ms)
+    number = begin + (number if number < MOST_BIN else MOST_BIN)
+    bins[number] = bins.get(number, 0) + 1
 
 
 def _add_usage(numbers: list[int], usage: list[Any]) -> None:
