@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from app.core.network.addresses import mask_url
-from app.storage.connections import RedisError, open_redis
+from app.storage.connections import Redis, RedisError, open_redis
 from app.tcp_keepalive import TcpKeepalive
 from tests.support.own_redis import EmbeddedRedis
 
@@ -86,6 +86,12 @@ def test_a_self_signed_redis_is_refused_unless_allowed(tls_url: str) -> None:
         assert client.ping()
     with open_redis(url) as client, pytest.raises(RedisError):
         client.ping()
+
+
+def test_a_connection_says_whose_it_is(redis_client: Redis) -> None:
+    """And no version, which redis-py would read from the disk each time, and hold others up for some ms."""
+    told = redis_client.client_info()
+    assert (told["lib-name"], told["lib-ver"]) == ("ai-api-gateway", "")
 
 
 def test_a_password_is_never_shown(tls_url: str) -> None:

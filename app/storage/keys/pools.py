@@ -148,6 +148,7 @@ class KeyPools:
     def _read(self, turns: Turns) -> None:
         """All that is not known as it is now."""
         self.stored.note_encryption()
+        turns.passed()
         look = self.stored.look()
         if self.loaded and self._known.is_lost_in(look.known):
             pools, version = list(self._pools.values()), self._known.version

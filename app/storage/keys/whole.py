@@ -65,6 +65,7 @@ def write_back(
 
 def _write_back(stored: StoredKeys, pool: KeyPool, known_version: int, last_id: int, turns: Turns) -> bool:
     aside = Aside()
+    turns.passed()
     for places in pieces(pool, pool.marks()):
         stored.write_aside(pool.channel_id, aside, [pool.stored_at(place) for place in places])
         turns.passed()
