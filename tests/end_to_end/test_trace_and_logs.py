@@ -36,6 +36,14 @@ def started(redis_url: str, **environ: str) -> Iterator[GatewayProcess]:
     gateway.stop()
 
 
+@pytest.fixture
+def upstream(upstream: Upstream, in_json: GatewayProcess, in_text: GatewayProcess) -> Upstream:
+    """Known to these processes, too, by the time the test begins."""
+    for process in (in_json, in_text):
+        process.map("/up", upstream.url)
+    return upstream
+
+
 def lines(log: str) -> list[dict]:
     return [json.loads(line) for line in log.splitlines() if line.startswith("{")]
 
