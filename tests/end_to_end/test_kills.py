@@ -65,6 +65,11 @@ class Load(Callers):
         self.begun = [0] * CLIENTS
         self.answered = [0] * CLIENTS
 
+    def goes_on(self) -> None:
+        """Waits until some more calls are answered."""
+        enough = sum(self.answered) + 10
+        wait_until(lambda: sum(self.answered) > enough, "calls are answered", 20)
+
     def call(self, number: int) -> None:
         dice = random.Random(number)
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
@@ -120,12 +125,13 @@ def kill_web_processes(gateway: GatewayProcess, kills: int) -> Load:
     with Load(gateway.port) as load:
         for _ in range(kills):
             time.sleep(dice.uniform(0.2, 0.5))
+            load.goes_on()
             victim = dice.choice(gateway.worker_pids())
             os.kill(victim, signal.SIGKILL)
             wait_until(
                 lambda victim=victim: len(pids := gateway.worker_pids()) == 2 and victim not in pids, "it is replaced"
             )
-        time.sleep(0.2)
+        load.goes_on()
     return load
 
 

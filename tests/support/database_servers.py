@@ -100,18 +100,19 @@ class DatabaseServer:
 def mariadb(folder: Path) -> DatabaseServer:
     """Made, not started."""
     data, port = folder / "data", free_port()
-    made = ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal"]
-    _run([*made, "--skip-test-db"])
+    # One that starts removes what it finds of others' temporary tables.
+    here = [f"--datadir={data}", f"--tmpdir={folder}"]
+    _run(["mariadb-install-db", "--no-defaults", *here, "--auth-root-authentication-method=normal", "--skip-test-db"])
     said = [
         "FLUSH PRIVILEGES;",
         "CREATE DATABASE gateway;",
         f"CREATE USER gateway@'%' IDENTIFIED BY '{PASSWORD}';",
         "GRANT ALL ON gateway.* TO gateway@'%';",
     ]
-    _run([_MARIADBD, "--no-defaults", f"--datadir={data}", "--bootstrap"], given="\n".join(said).encode())
+    _run([_MARIADBD, "--no-defaults", *here, "--bootstrap"], given="\n".join(said).encode())
     command = [
-        *(_MARIADBD, "--no-defaults", f"--datadir={data}", f"--socket={folder}/s", f"--port={port}"),
-        *("--bind-address=127.0.0.1", "--innodb-buffer-pool-size=64M", "--skip-name-resolve", f"--tmpdir={folder}"),
+        *(_MARIADBD, "--no-defaults", *here, f"--socket={folder}/s", f"--port={port}"),
+        *("--bind-address=127.0.0.1", "--innodb-buffer-pool-size=64M", "--skip-name-resolve"),
     ]
     url = f"mysql://gateway:{_QUOTED}@127.0.0.1:{port}/gateway"
     return DatabaseServer("MariaDB", folder, port, command, url, signal.SIGTERM)
