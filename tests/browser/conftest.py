@@ -21,10 +21,15 @@ expect.set_options(timeout=20_000)  # on a busy machine a page takes its time
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """SKIP_BROWSER=1 is for whoever has no browser and wants the rest; without it a missing browser fails the tests."""
-    if os.environ.get("SKIP_BROWSER") == "1":
-        for item in items:
-            if item.path.is_relative_to(HERE):
+    """All take long, so they are `make soak`'s.
+
+    SKIP_BROWSER=1 is for whoever has no browser and wants the rest; without it a missing browser fails the tests.
+    """
+    skips = os.environ.get("SKIP_BROWSER") == "1"
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.soak)
+            if skips:
                 item.add_marker(pytest.mark.skip(reason="SKIP_BROWSER=1"))
 
 

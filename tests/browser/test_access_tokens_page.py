@@ -29,8 +29,6 @@ from tests.support.tokens import add_token
 from tests.support.upstream import Upstream
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.soak
-
 __all__ = ["no_channels", "no_tokens", "open_page"]
 
 HOSTILE = "<img src=x onerror=alert(1)>"

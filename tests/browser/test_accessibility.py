@@ -17,8 +17,6 @@ from tests.support.log_rows import Log, book, called, failed_attempt, mapped, re
 from tests.support.tokens import add_token, delete_tokens
 from worker.roll_up import RollUp
 
-pytestmark = pytest.mark.soak
-
 AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text()
 CALL = "d" * 32
 RUN = """async (only) => {

@@ -11,8 +11,6 @@ from playwright.sync_api import expect
 from tests.support.admin_pages import OpenPage, expect_to_fit, no_channels, open_page
 from tests.support.gateway import GatewayProcess
 
-pytestmark = pytest.mark.soak
-
 __all__ = ["no_channels", "open_page"]
 
 

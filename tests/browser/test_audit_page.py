@@ -14,7 +14,7 @@ from tests.support.databases import prepared
 from tests.support.gateway import GatewayProcess
 
 __all__ = ["no_channels", "open_page"]
-pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.soak]
+pytestmark = pytest.mark.usefixtures("database")
 OLD, NEW = "old-<b>-model", "new-model"
 
 

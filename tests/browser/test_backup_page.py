@@ -12,8 +12,6 @@ from playwright.sync_api import expect
 from tests.support.admin_pages import OpenPage, add, expect_blamed, expect_to_fit, no_channels, open_page
 from tests.support.gateway import GatewayProcess
 
-pytestmark = pytest.mark.soak
-
 __all__ = ["no_channels", "open_page"]
 PASSPHRASE = "correct höllengaul"
 SECRET = "sk-of-the-page-0001"

@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import FilePayload, expect
 
 from tests.support.admin_pages import OpenPage, add, expect_to_fit, no_channels, open_page, row_of, stored
 from tests.support.gateway import GatewayProcess
-
-pytestmark = pytest.mark.soak
 
 __all__ = ["no_channels", "open_page"]
 

@@ -14,8 +14,6 @@ from tests.support.gateway import GatewayProcess
 from tests.support.tokens import add_token
 from tests.support.upstream import Upstream
 
-pytestmark = pytest.mark.soak
-
 __all__ = ["no_channels", "no_tokens", "open_page"]
 
 

@@ -19,8 +19,6 @@ from tests.support.admin_pages import (
 )
 from tests.support.gateway import GatewayProcess
 
-pytestmark = pytest.mark.soak
-
 __all__ = ["no_channels", "open_page"]
 
 

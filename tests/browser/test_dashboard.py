@@ -19,8 +19,6 @@ from tests.support.log_rows import mapped
 from tests.support.upstream import Upstream
 from worker.roll_up import RollUp
 
-pytestmark = pytest.mark.soak
-
 MINUTE_MS = 60_000
 QUIET, GOOD, BAD = "/quiet-one", "/good-one", "/bad-one"
 WEIGHT_BYTES = 150_000

@@ -21,8 +21,6 @@ from tests.support.log_rows import Log, book, called, failed_attempt, mapped, re
 from tests.support.upstream import Peer, Upstream
 from worker.roll_up import RollUp
 
-pytestmark = pytest.mark.soak
-
 __all__ = ["no_channels", "open_page"]
 HOSTILE = "<img src=x onerror=alert(1)>"
 USAGE = Usage(1_200, 300, 0, 0, 450, None, "reported", {"web_search_requests": 2})

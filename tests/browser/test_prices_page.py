@@ -15,8 +15,6 @@ from tests.support.gateway import GatewayProcess
 from tests.support.prices import forget_table, store_table
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.soak
-
 __all__ = ["no_channels", "open_page"]
 
 HOSTILE = "<img src=x onerror=alert(1)>"

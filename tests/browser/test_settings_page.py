@@ -11,8 +11,6 @@ from app.core.setting_table import GROUPS, SETTINGS
 from tests.support.admin_pages import OpenPage, open_page
 from tests.support.gateway import GatewayProcess
 
-pytestmark = pytest.mark.soak
-
 __all__ = ["open_page"]
 
 POLL_MS = 5_000

@@ -16,8 +16,6 @@ from tests.support.admin_pages import OpenPage, expect_to_fit, no_channels, open
 from tests.support.databases import prepared, row
 from tests.support.gateway import GatewayProcess
 
-pytestmark = pytest.mark.soak
-
 __all__ = ["no_channels", "open_page"]
 HOUR_MS = 3_600_000
 USED = [1_000, 500, 0, 0, 250, None, "reported", {}]

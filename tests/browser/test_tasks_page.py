@@ -15,8 +15,6 @@ from tests.support.admin_pages import OpenPage, add, expect_to_fit, no_channels,
 from tests.support.gateway import ROOT, GatewayProcess
 from worker.tasks.kinds import KINDS
 
-pytestmark = pytest.mark.soak
-
 __all__ = ["no_channels", "open_page"]
 
 KEYS = [f"sk-many-{number:05d}" for number in range(1_001)]

@@ -13,8 +13,6 @@ from app.storage.connections import STATS_ROLLED_AT, Redis
 from tests.support.admin_pages import OpenPage, add, expect_to_fit, no_channels, no_tokens, open_page
 from tests.support.gateway import ROOT, GatewayProcess
 
-pytestmark = pytest.mark.soak
-
 __all__ = ["no_channels", "no_tokens", "open_page"]
 
 WORDS = (ROOT / "admin_ui" / "js" / "words" / "warnings.js").read_text()

@@ -14,8 +14,6 @@ from tests.support.gateway import ADMIN_TOKEN, GatewayProcess
 from tests.support.site import Serve, Site
 from tests.support.upstream import Peer, Upstream
 
-pytestmark = pytest.mark.soak
-
 JAVASCRIPT = "text/javascript"
 MODULE = "export const url = import.meta.url;"
 COLLECTOR = """

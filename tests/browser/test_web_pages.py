@@ -18,8 +18,6 @@ from tests.support.gateway import ADMIN_TOKEN, GatewayProcess
 from tests.support.site import Serve
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.soak
-
 PAGES = Path(__file__).parent / "pages"
 
 
@@ -267,7 +265,6 @@ DOCUMENTATION = {
 """Pages that nobody wrote for us: Debian's python3-doc, apache2-doc and postgresql-doc."""
 
 
-@pytest.mark.soak
 @pytest.mark.parametrize("folder", DOCUMENTATION)
 def test_real_pages_look_and_load_the_same(
     context: BrowserContext, gateway: GatewayProcess, serve: Serve, folder: str

@@ -21,8 +21,6 @@ from tests.support.gateway import ROOT, GatewayProcess
 from tests.support.own_redis import kill, own_redis, own_server, revive
 from worker.roll_up import RollUp
 
-pytestmark = pytest.mark.soak
-
 __all__ = ["own_redis", "own_server"]
 
 
