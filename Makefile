@@ -40,20 +40,16 @@ compile: $(VENV)/installed-compile ## compile the hot path: a small call costs a
 
 BESIDE_EACH_OTHER := -n 5 --dist loadfile --no-loadscope-reorder
 
+test: $(VENV)/installed-dev ## run the tests, against a real Redis
+	@$(PYTEST) $(BESIDE_EACH_OTHER) -m "not soak and not timing" $(ARGS)
+
 # What judges how long something takes runs alone, after the rest, which takes all cores. 1 means that some failed, 5 that
 # there was no such test.
-define tested # MARKS
-	@$(PYTEST) $(BESIDE_EACH_OTHER) -m "$(1) and not timing" $(ARGS); first=$$?; \
+soak: $(VENV)/installed-dev ## run those that are long by nature, and those that judge times and want a quiet machine
+	@$(PYTEST) $(BESIDE_EACH_OTHER) -m "soak and not timing" $(ARGS); first=$$?; \
 	case $$first in 0|1|5) ;; *) exit $$first ;; esac; \
-	$(PYTEST) -m "timing and $(1)" $(ARGS); second=$$?; \
+	$(PYTEST) -m timing $(ARGS); second=$$?; \
 	if [ $$first -eq 1 ] || [ $$second -eq 5 ]; then exit $$first; fi; exit $$second
-endef
-
-test: $(VENV)/installed-dev ## run the tests, against a real Redis
-	$(call tested,not soak)
-
-soak: $(VENV)/installed-dev ## run the tests that are long by nature
-	$(call tested,soak)
 
 # uWSGI has no builds, so it is not among the locked dependencies: here it is compiled, which wants a C compiler.
 UWSGI := uwsgi==2.0.31
