@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,23 +20,17 @@ expect.set_options(timeout=20_000)  # on a busy machine a page takes its time
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All take long, so they are `make soak`'s.
-
-    SKIP_BROWSER=1 is for whoever has no browser and wants the rest; without it a missing browser fails the tests.
-    """
-    skips = os.environ.get("SKIP_BROWSER") == "1"
+    """All take long, so they are `make soak`'s; `make test` wants no browser."""
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.soak)
-            if skips:
-                item.add_marker(pytest.mark.skip(reason="SKIP_BROWSER=1"))
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium-headless-shell") or shutil.which("chromium")  # the former does half the work
     if chromium is None:
-        pytest.fail("these tests need a browser: apt-get install chromium (or set SKIP_BROWSER=1)")
+        pytest.fail("these tests need a browser: apt-get install chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         yield browser
