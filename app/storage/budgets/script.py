@@ -6,7 +6,8 @@ A hash for each token, in nano-dollars and ms:
     day_ends, month_ends             when those are over, by Redis's own clock
     seq                              grows with every command
     starved                          until when somebody lacks money: then nobody takes more than he needs
-    p:<process>                      what a process has leased: "leased in_use ends number batch seq"
+    p:<process>                      what a process has leased: "leased in_use ends number batch seq"; seq: that of its
+                                     last command that kept nothing to spare
 
 A process leases money and gives it to its calls by itself. What calls cost comes in numbered batches, so a batch that
 is told twice counts once; the rest of a command is absolute and numbered, so a late one does no harm.
@@ -48,7 +49,7 @@ for field, value in pairs(stored) do
     local leased, in_use, ends, last, told, seq = string.match(value, '(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)')
     ends = tonumber(ends)
     if field == 'p:' .. me then
-      mine = {leased = tonumber(leased), last = tonumber(last), told = tonumber(told)}
+      mine = {leased = tonumber(leased), last = tonumber(last), told = tonumber(told), seq = tonumber(seq)}
     elseif ends + 600000 < now then
       redis.call('HDEL', KEYS[1], field)
     elseif ends > now and leased ~= '0' then
@@ -101,10 +102,12 @@ local leased = kept + granted
 local lacks = leased < kept + needed
 local starved = tonumber(stored['starved'] or 0) > now
 local far = not lacks and not starved and free - needed >= holders * math.max(block, needed, 1)
-if far then leased = leased + math.max(0, block - ARGV[26]) end
+local spare = tonumber(ARGV[26])
+if far and block > spare then leased, spare = leased + block - spare, block end
 local seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
+local none_to_spare = spare == 0 and seq or mine and mine.seq or 0
 redis.call('HSET', KEYS[1], 'p:' .. me, string.format('%.0f %s %.0f %.0f %.0f %.0f',
-  leased, using, now + ttl, number, math.max(batch, mine and mine.told or 0), seq))
+  leased, using, now + ttl, number, math.max(batch, mine and mine.told or 0), none_to_spare))
 if lacks and others > 0 then
   redis.call('HSET', KEYS[1], 'starved', string.format('%.0f', now + 200))
   redis.call('PUBLISH', KEYS[2], 'starved ' .. me .. ' ' .. ARGV[25])
@@ -163,7 +166,7 @@ class Reply(NamedTuple):
     seq: int = 0
     """The number of the command."""
     answered_seq: int = -1
-    """That of the last command of the process that has been silent for longest, of those that hold money; -1: none."""
+    """All others that hold money kept nothing to spare in a command since this one; -1: none holds any."""
     others: int = 0
     """What others have leased."""
     known: Known = NOTHING_KNOWN
