@@ -7,7 +7,7 @@ A hash for each token, in nano-dollars and ms:
     seq                              grows with every command
     starved                          until when somebody lacks money: then nobody takes more than he needs
     p:<process>                      what a process has leased: "leased in_use ends number batch seq"; seq: that of its
-                                     last command that kept nothing to spare
+                                     last command that left it nothing which no call holds
 
 A process leases money and gives it to its calls by itself. What calls cost comes in numbered batches, so a batch that
 is told twice counts once; the rest of a command is absolute and numbered, so a late one does no harm.
@@ -105,9 +105,10 @@ local far = not lacks and not starved and free - needed >= holders * math.max(bl
 local spare = tonumber(ARGV[26])
 if far and block > spare then leased, spare = leased + block - spare, block end
 local seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
-local none_to_spare = spare == 0 and seq or mine and mine.seq or 0
+local has_idle = spare > 0 or (lacks and granted > 0)
+local last_without = has_idle and (mine and mine.seq or 0) or seq
 redis.call('HSET', KEYS[1], 'p:' .. me, string.format('%.0f %s %.0f %.0f %.0f %.0f',
-  leased, using, now + ttl, number, math.max(batch, mine and mine.told or 0), none_to_spare))
+  leased, using, now + ttl, number, math.max(batch, mine and mine.told or 0), last_without))
 if lacks and others > 0 then
   redis.call('HSET', KEYS[1], 'starved', string.format('%.0f', now + 200))
   redis.call('PUBLISH', KEYS[2], 'starved ' .. me .. ' ' .. ARGV[25])
@@ -166,7 +167,7 @@ class Reply(NamedTuple):
     seq: int = 0
     """The number of the command."""
     answered_seq: int = -1
-    """All others that hold money kept nothing to spare in a command since this one; -1: none holds any."""
+    """All others that hold money had nothing left that no call holds in a command since this one; -1: none has any."""
     others: int = 0
     """What others have leased."""
     known: Known = NOTHING_KNOWN

@@ -28,15 +28,15 @@ class Holder:
         self._client = client
         self._number = 0
 
-    def say(self, *, in_use: int = 0, spare: int = 0, block: int = 0) -> int:
-        """Its calls hold so much, it keeps more to spare, and would like a block if there is plenty.
-
-        Returns what it has leased then.
+    def say(self, *, in_use: int = 0, spare: int = 0, needed: int = 0, least: int = 0, block: int = 0) -> int:
+        """Its calls hold so much, it keeps more to spare, needs more for calls that wait, and would like a block if
+        there is plenty. Returns what it has leased then.
         """
         self._number += 1
         seconds, micros = self._client.time()
         edges = edges_of("UTC", seconds * 1000 + micros // 1000)
-        plan = Plan(self._number, 0, [], in_use + spare, spare, 0, 0, block, in_use, LIMIT, edges, NOTHING_KNOWN)
+        kept = in_use + spare
+        plan = Plan(self._number, 0, [], kept, spare, needed, least, block, in_use, LIMIT, edges, NOTHING_KNOWN)
         pipe = self._client.pipeline(transaction=True)
         pipe.hdel(BUDGETS + TOKEN, "starved")  # as when those who lack money are slow to ask again
         pipe.eval(SCRIPT, KEYS, *arguments(plan, "holder", TOKEN))
@@ -67,20 +67,25 @@ def commands(client: Redis) -> int:
     return int(client.hget(BUDGETS + TOKEN, "seq") or 0)
 
 
-@pytest.mark.parametrize("said", [{"spare": 40}, {"block": 40}], ids=["it keeps what it has", "it takes a block"])
-def test_what_a_process_says_that_has_not_heard_of_the_lack_is_no_answer(
-    reserve: Reserve, own_redis: Redis, said: dict[str, int]
+@pytest.mark.parametrize(
+    ("said", "leased"),
+    [({"spare": 30}, 30), ({"block": 30}, 30), ({"needed": 100, "least": 50}, 70)],
+    ids=["it keeps what it has", "it takes a block", "its calls cannot use all that they are given"],
+)
+def test_what_a_process_says_while_it_has_money_that_no_call_holds_is_no_answer(
+    reserve: Reserve, own_redis: Redis, said: dict[str, int], leased: int
 ) -> None:
-    """Who waits goes on waiting, until it has given back what its calls do not hold."""
+    """Who waits goes on waiting, until it has given that back."""
     holder = Holder(own_redis)
-    assert holder.say(**said) == 40
-    call = reserve(970)
-    assert holder.say(**said) == 40
+    reserve(930).result(timeout=10)
+    assert holder.say(**said) == leased
+    call = reserve(60)
+    assert holder.say(**said) == leased
     spoken = commands(own_redis)
     wait_until(lambda: call.done() or commands(own_redis) >= spoken + 3, "it asks again")
     assert not call.done()
     assert holder.say() == 0
-    assert call.result(timeout=10).nano == 970
+    assert call.result(timeout=10).nano == 60
 
 
 def test_who_waits_is_refused_when_the_calls_of_others_hold_all_that_these_have(
