@@ -35,8 +35,8 @@ T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parent.parent
 
-_READ_ELSEWHERE = {"GATEWAY_ENV_FILE", "GATEWAY_REDIS_IS_READY", "GUNICORN_CMD_ARGS", "TEST_SERVER"}
-"""Names that are ours or gunicorn's and have no field."""
+_READ_ELSEWHERE = {"GATEWAY_ENV_FILE", "GATEWAY_REDIS_IS_READY", "GUNICORN_CMD_ARGS", "REDIS_URL", "TEST_SERVER"}
+"""Names that are ours or gunicorn's, and that no field need ask for."""
 DATABASE_FILE = "gateway.db"
 GUESSED_BELOW = 16
 """An encryption key of fewer characters is told as a doubt."""

@@ -99,6 +99,16 @@ def test_a_name_that_is_nearly_ours_is_doubted(env_file: Path, monkeypatch: pyte
     )
 
 
+@pytest.mark.parametrize("redis_url", ["", "redis://127.0.0.1:1"], ids=["nothing", "the embedded one"])
+def test_a_name_that_is_nearly_that_of_redis_is_doubted(
+    env_file: Path, monkeypatch: pytest.MonkeyPatch, redis_url: str
+) -> None:
+    """Also by the processes of `python -m app`, which are told of its embedded Redis and ask for no other."""
+    monkeypatch.setenv("API_PROXY_REDIS_URL", redis_url)
+    env_file.write_text("REDIS_ULR=redis://10.0.0.1\n")
+    assert load_config().doubts == ("REDIS_ULR is no setting and is passed over. Is REDIS_URL meant?",)
+
+
 def test_names_of_ours_and_of_a_usual_shell_are_not_doubted(env_file: Path) -> None:
     """Neither any of .env.example's, nor what stands in the environment of these tests."""
     example = (Path(__file__).resolve().parent.parent / ".env.example").read_text()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -16,6 +18,7 @@ from tests.support.upstream import Peer, Upstream
 
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 KEEPALIVE_TIMER = 2
+TCP_RTO_MAX_MS = 44
 
 
 def timer_of(pid: int, *, local: int = 0, remote: int = 0) -> tuple[int, float]:
@@ -68,6 +71,10 @@ def test_what_a_socket_accepts_has_the_options_of_the_listening_one() -> None:
                 options = keepalive.options()
                 assert {option: accepted.getsockopt(socket.IPPROTO_TCP, option) for option in options} == options
                 assert sorted(options.values()) == [5, 7, 41]
+                if sys.platform != "linux":
+                    return
+                with contextlib.suppress(OSError):  # Linux before 6.15 does not know it
+                    assert accepted.getsockopt(socket.IPPROTO_TCP, TCP_RTO_MAX_MS) == 7_000
 
 
 def test_redis_is_asked_as_the_deployment_says() -> None:

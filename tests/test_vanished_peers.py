@@ -34,6 +34,11 @@ s.sendall(b"GET /up/x HTTP/1.1\\r\\nHost: g\\r\\n\\r\\n")
 while True:
     print(s.recv(99), flush=True)
 """
+ASK_AND_TAKE_NOTHING = """import socket, sys, time
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+s.sendall(b"GET /up/x HTTP/1.1\\r\\nHost: g\\r\\n\\r\\n")
+time.sleep(999)
+"""
 SERVE = """import socket
 l = socket.create_server(("", 8099))
 print("up", flush=True)
@@ -112,6 +117,33 @@ def test_a_client_that_vanished_ends_its_call(
     upstream.handler = handler
     with wire.running_there(ASK, wire.here, str(own.port)) as line:
         assert "200 OK" in line()
+        wire.cut()
+        began = time.monotonic()
+        wait_until(lambda: closed, "the upstream is let go", timeout_s=NOTICED_S)
+        assert closed[0] - began > 1
+
+
+def test_a_client_that_vanished_as_it_took_nothing_ends_its_call(
+    start_gateway: Callable[..., GatewayProcess], wire: Wire, upstream: Upstream
+) -> None:
+    """Nothing was on its way to it, as it had no room; it is missed all the same, and not after CLIENT_TIMEOUT only."""
+    own = start_gateway(HOST="0.0.0.0", **FAST)
+    sent: list[float] = []
+    closed: list[float] = []
+
+    def handler(peer: Peer) -> None:
+        peer.read_request()
+        peer.begin_stream()
+        with contextlib.suppress(OSError):
+            while True:
+                peer.send_chunk(b"x" * 65536)
+                sent.append(time.monotonic())
+        closed.append(time.monotonic())
+
+    upstream.handler = handler
+    with wire.running_there(ASK_AND_TAKE_NOTHING, wire.here, str(own.port)):
+        wait_until(lambda: sent and time.monotonic() - sent[-1] > 4, "there is room no more", timeout_s=20)
+        assert not closed
         wire.cut()
         began = time.monotonic()
         wait_until(lambda: closed, "the upstream is let go", timeout_s=NOTICED_S)

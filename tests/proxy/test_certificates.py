@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 import ssl
@@ -253,3 +254,18 @@ def test_the_caller_reads_what_is_wrong(
     reply = gateway.request("GET", "/tls-wrong/x")
     assert reply.status == 502
     assert "its certificate is self-signed" in reply.json()["error"]["message"]
+
+
+def test_an_upstream_that_wants_a_certificate_of_its_client_is_told(
+    start_gateway: Callable[..., GatewayProcess], authority: Authority
+) -> None:
+    """With TLS 1.3 it says so after the handshake, in place of an answer."""
+    context = server_context(authority.issue("localhost"))
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(authority.file)
+    with contextlib.closing(TlsUpstream(context=context)) as upstream:
+        own = start_gateway(CA_FILE=str(authority.file), EGRESS_ALLOW="127.0.0.1,localhost")
+        own.map("/mutual", f"https://localhost:{upstream.port}")
+        reply = own.request("GET", "/mutual/x")
+    assert reply.status == 502
+    assert "it wants a certificate of whoever calls it" in reply.json()["error"]["message"]

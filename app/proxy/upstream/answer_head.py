@@ -10,6 +10,7 @@ from app.core.errors import UpstreamFault
 from app.core.failures import Failure
 from app.core.model import Upstream
 from app.proxy.upstream import faults
+from app.proxy.upstream.certificates import broken_off_because
 from app.proxy.upstream.incoming import READ_BYTES, Incoming
 from app.waiting import Patience
 from app.wire.http import http1, lenient
@@ -96,7 +97,7 @@ class HeadReader:
         except TimeoutError:
             raise faults.first_byte_timeout(self._upstream) from None
         except OSError as error:
-            raise self._ended(str(error)) from None
+            raise self._ended(broken_off_because(error)) from None
         if not data:
             raise self._ended("it closed the connection")
         self._may_be_stale = False

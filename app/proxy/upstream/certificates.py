@@ -102,6 +102,13 @@ def handshake_fault(error: OSError) -> str:
     return f"the TLS handshake failed: {reason.replace('_', ' ').lower() or error.strerror or error}"
 
 
+def broken_off_because(error: OSError) -> str:
+    """Why a connection broke, as a clause about the server. With TLS 1.3 it judges its client after the handshake."""
+    if getattr(error, "reason", None) == "TLSV13_ALERT_CERTIFICATE_REQUIRED":
+        return "it wants a certificate of whoever calls it, and the gateway has none to show"
+    return str(error)
+
+
 def _certificate_fault(error: ssl.SSLCertVerificationError) -> str:
     code = error.verify_code
     if code == _EXPIRED:
