@@ -96,33 +96,50 @@ def wire() -> Iterator[Wire]:
         subprocess.run(["ip", "link", "del", wire.name], check=False, capture_output=True)
 
 
-@pytest.mark.parametrize("pause_s", [60.0, 0.2], ids=["of a silent call", "of a call that streams"])
-def test_a_client_that_vanished_ends_its_call(
-    start_gateway: Callable[..., GatewayProcess], wire: Wire, upstream: Upstream, pause_s: float
-) -> None:
-    """The upstream is let go soon after the wire to the client was cut, whether something was on its way or not."""
-    own = start_gateway(HOST="0.0.0.0", **FAST)
-    closed: list[float] = []
+def streaming(upstream: Upstream, goes_on: Callable[[Peer], bool]) -> list[float]:
+    """Has it stream for as long as that says or it is let go; gives when it was."""
+    ended: list[float] = []
 
     def handler(peer: Peer) -> None:
         peer.read_request()
         peer.begin_stream()
         with contextlib.suppress(OSError):
-            while True:
-                peer.send_chunk(b"data: x\n\n")
-                peer.sock.settimeout(pause_s)
-                with contextlib.suppress(TimeoutError):
-                    if not peer.sock.recv(1):
-                        break
-        closed.append(time.monotonic())
+            while goes_on(peer):
+                pass
+        ended.append(time.monotonic())
 
     upstream.handler = handler
+    return ended
+
+
+def cut_and_wait(wire: Wire, ended: list[float]) -> None:
+    """Until the upstream is let go, which is soon, but not at once."""
+    assert not ended
+    wire.cut()
+    began = time.monotonic()
+    wait_until(lambda: ended, "the upstream is let go", timeout_s=NOTICED_S)
+    assert ended[0] - began > 1
+
+
+@pytest.mark.parametrize("pause_s", [60.0, 0.2], ids=["of a silent call", "of a call that streams"])
+def test_a_client_that_vanished_ends_its_call(
+    start_gateway: Callable[..., GatewayProcess], wire: Wire, upstream: Upstream, pause_s: float
+) -> None:
+    """The upstream is let go soon after the wire to the client was cut, whether something was on its way or not."""
+
+    def send_and_look(peer: Peer) -> bool:
+        peer.send_chunk(b"data: x\n\n")
+        peer.sock.settimeout(pause_s)
+        try:
+            return peer.sock.recv(1) != b""
+        except TimeoutError:
+            return True
+
+    own = start_gateway(HOST="0.0.0.0", **FAST)
+    ended = streaming(upstream, send_and_look)
     with wire.running_there(ASK, wire.here, str(own.port)) as line:
         assert "200 OK" in line()
-        wire.cut()
-        began = time.monotonic()
-        wait_until(lambda: closed, "the upstream is let go", timeout_s=NOTICED_S)
-        assert closed[0] - began > 1
+        cut_and_wait(wire, ended)
 
 
 def test_a_client_that_vanished_as_it_took_nothing_ends_its_call(
@@ -134,27 +151,18 @@ def test_a_client_that_vanished_as_it_took_nothing_ends_its_call(
             sock.getsockopt(socket.IPPROTO_TCP, TCP_RTO_MAX_MS)
         except OSError:
             pytest.skip("Linux before 6.15 asks ever more rarely whether there is room")
-    own = start_gateway(HOST="0.0.0.0", **FAST)
     sent: list[float] = []
-    closed: list[float] = []
 
-    def handler(peer: Peer) -> None:
-        peer.read_request()
-        peer.begin_stream()
-        with contextlib.suppress(OSError):
-            while True:
-                peer.send_chunk(b"x" * 65536)
-                sent.append(time.monotonic())
-        closed.append(time.monotonic())
+    def send(peer: Peer) -> bool:
+        peer.send_chunk(b"x" * 65536)
+        sent.append(time.monotonic())
+        return True
 
-    upstream.handler = handler
+    own = start_gateway(HOST="0.0.0.0", **FAST)
+    ended = streaming(upstream, send)
     with wire.running_there(ASK_AND_TAKE_NOTHING, wire.here, str(own.port)):
         wait_until(lambda: sent and time.monotonic() - sent[-1] > 4, "there is room no more", timeout_s=20)
-        assert not closed
-        wire.cut()
-        began = time.monotonic()
-        wait_until(lambda: closed, "the upstream is let go", timeout_s=NOTICED_S)
-        assert closed[0] - began > 1
+        cut_and_wait(wire, ended)
 
 
 def test_an_upstream_that_vanished_ends_the_call(start_gateway: Callable[..., GatewayProcess], wire: Wire) -> None:
