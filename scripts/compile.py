@@ -45,9 +45,15 @@ app/core/money/cost.py
 app/core/money/prices.py
 app/core/patterns.py
 app/core/proxy_redirect.py
+app/core/request_log/making.py
+app/core/request_log/traits.py
 app/core/routing.py
 app/core/settings.py
 app/core/statistics/events.py
+app/core/statistics/outcomes.py
+app/core/statistics/sums/cells.py
+app/core/statistics/tallies.py
+app/core/statistics/windows.py
 app/core/usage.py
 app/proxy/admission.py
 app/proxy/api/affinity.py
@@ -111,6 +117,8 @@ app/storage/keys/parts/texts.py
 app/storage/keys/parts/untils.py
 app/storage/keys/pool.py
 app/storage/keys/pools.py
+app/storage/request_log/booking.py
+app/storage/request_log/bundles.py
 app/storage/secrets.py
 app/storage/statistics/envelopes.py
 app/telemetry/log_sink.py
@@ -156,7 +164,8 @@ app/wire/usage/meter.py
 app/wire/usage/openai.py
 app/wire/usage/text.py
 """.split()
-"""What runs for each request. None of it extends classes of gunicorn and gevent, which mypyc cannot see."""
+"""What runs for each request, in web processes and the worker. None of it extends classes of gunicorn and gevent, which
+mypyc cannot see."""
 
 UNALIGNED = ["-fno-align-functions", "-fno-align-jumps", "-fno-align-labels", "-fno-align-loops"]
 """Room between pieces of code makes no call faster, and all of it larger by a twelfth."""

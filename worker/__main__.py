@@ -83,7 +83,7 @@ class RollUpWorker(SimpleWorker):
 
 def main() -> int:
     """The process's exit code."""
-    gc.set_threshold(20_000, 10, 10)  # SQLAlchemy comes later, and what imports make stays
+    gc.set_threshold(50_000, 10, 10)  # SQLAlchemy comes later, and what imports make stays
     argparse.ArgumentParser(prog="python -m worker", description="Rolls up what the web processes saw.").parse_args()
     take_over_stderr()
     take_long_turns()

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Final
 from app.core.settings import Settings
 from app.core.wording import counted
 from app.storage.connections import Redis, RedisError
+from app.storage.request_log.bundles import opened
 from app.storage.request_log.pruning_orders import PruningOrders
-from app.storage.request_log.waiting import WaitingRows, unpacked
+from app.storage.request_log.waiting import WaitingRows
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.errors import DatabaseError
 
@@ -32,7 +33,6 @@ BEGIN_S: Final = 0.5
 TICK_S: Final = 0.5
 AWAY_S: Final = 5.0
 """Between two tries while the database is away."""
-BATCH_ROWS: Final = 5_000
 
 
 class LogWriter(threading.Thread):
@@ -94,14 +94,16 @@ class LogWriter(threading.Thread):
 
     def _write_batch(self) -> bool:
         """Whether more wait."""
-        if members := self._waiting.read(BATCH_ROWS):
-            kept = unpacked(members)
-            written = self._write(kept)
-            self._waiting.trim(members, written.last_id)
-            if lost := len(members) - len(kept) + written.refused:
-                log.warning("%s of the request log made no sense and were left out", counted(lost, "row"))
-                self._waiting.count_dropped(lost)
-        return len(members) == BATCH_ROWS
+        bundles = self._waiting.read()
+        if not bundles:
+            return False
+        rows, ids, lost = opened(bundles)
+        written = self._write(rows)
+        left = self._waiting.trim(bundles, ids, written.last_id)
+        if lost := lost + written.refused:
+            log.warning("%s of the request log made no sense and were left out", counted(lost, "row"))
+            self._waiting.count_dropped(lost)
+        return left > 0
 
     def _write(self, kept: Sequence[KeptRow]) -> Written:
         """Raises DatabaseError. What a row is to blame for stops no other."""

@@ -18,8 +18,9 @@ from typing import Any
 
 from app.config import ROOT
 from app.core.statistics.events import RequestEvent
-from app.storage.connections import LOG_WAITING, Redis, open_redis
+from app.storage.connections import Redis, open_redis
 from app.storage.embedded import embedded_url
+from app.storage.request_log.waiting import trouble_of_log
 from app.storage.statistics.envelopes import backlog, encode, pack, push
 
 AT_ONCE = 500
@@ -108,4 +109,4 @@ class DemoGateway:
 
 
 def _waiting(client: Redis) -> int:
-    return backlog(client) + int(client.llen(LOG_WAITING))
+    return backlog(client) + trouble_of_log(client).waiting

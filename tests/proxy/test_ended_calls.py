@@ -13,7 +13,7 @@ import gevent
 import pytest
 
 from app.core.errors import EndedByOperator
-from app.core.request_log.rows import rows_of
+from app.core.request_log.making import rows_of
 from app.core.settings import Settings
 from app.proxy.running import RunningCalls
 from app.wire.dialects.mapped import mapped

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from app.core.request_log.rows import LogRow, rows_of
+from app.core.request_log.making import rows_of
+from app.core.request_log.rows import LogRow
 from app.core.usage import REPORTED, Usage
 from app.routes.ccload.public import span_of, summary_of
 from app.storage.connections import open_redis

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from app.core.request_log.rows import rows_of
+from app.core.request_log.making import rows_of
 from app.routes.admin.logs import row_answers
 from app.storage.connections import LOG_DATABASE, open_redis
 from app.storage.request_log.booking import STRANGERS_A_SECOND

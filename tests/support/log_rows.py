@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,11 +13,13 @@ from app.core.request_log.filters import LogFilter
 from app.core.request_log.rows import LogRow
 from app.core.statistics.events import ApiUse, FailedAttempt, RequestEvent
 from app.storage.connections import LOG_WAITING, Redis
+from app.storage.request_log.bundles import Bundling, opened
 from app.storage.request_log.kept_row import KeptRow
-from app.storage.request_log.waiting import unpacked
+from app.storage.request_log.waiting import queue_bundles
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.logs.pages import read_page
 from app.storage.sql.tables import log_traits, logs
+from app.storage.statistics.envelopes import encode, pack
 from app.storage.statistics.ledger import Ledger
 from app.wire.database_url import sqlite_file
 from tests.support.envelopes import send_events
@@ -73,9 +75,16 @@ def roll_up(client: Redis, now_ms: int = 0) -> None:
         pass
 
 
+def wait_in_redis(client: Redis, ids: Sequence[int]) -> None:
+    """Has rows with these ids, which follow one another, wait to be written: each of a call `request-<id>`."""
+    making = Bundling(ids[0], NOON_MS)
+    making.add(pack("p", 1, 0, [encode(mapped(f"request-{id}")) for id in ids]), len(ids))
+    queue_bundles(client, making.end(), len(ids))
+
+
 def kept(client: Redis, wanted: LogFilter = ALL) -> list[KeptRow]:
     """All rows that wait to be written and fit, the latest first."""
-    rows = unpacked(client.lrange(LOG_WAITING, 0, -1))
+    rows = opened(client.lrange(LOG_WAITING, 0, -1)).rows
     found = [one for one in rows if fits(wanted, one.row)]
     return sorted(found, key=lambda one: (one.row.at_ms, one.id), reverse=True)
 

@@ -15,7 +15,6 @@ import orjson
 from app.compiled import copy_of_sources
 from app.core.request_log.rows import LogRow
 from app.storage.request_log.kept_row import KeptRow
-from app.storage.request_log.waiting import unpacked
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.logs.inserting import insert_rows
 from app.storage.sql.migrating import bring_up_to_date
@@ -118,6 +117,7 @@ def kept(folder: Path, count: int) -> Iterator[tuple[WorkerDatabase, KeptRow]]:
             bring_up_to_date(database)
             id, row = fill(database, count)[-1]
             whole.write_bytes(orjson.dumps([id, *row]))
-        yield database, unpacked([whole.read_bytes()])[0]
+        id, *values = orjson.loads(whole.read_bytes())
+        yield database, KeptRow(id, LogRow(*values))
     finally:
         database.close()

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import orjson
 import pytest
 
 from app.core.settings import Settings
@@ -17,8 +16,8 @@ from app.storage.request_log.pruning_orders import PruningOrders
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.errors import DatabaseAway
 from app.storage.sql.pruning import FOR_EVER
-from tests.support.databases import count, row, sqlite_database, written
-from tests.support.log_rows import NOON_MS, book, mapped
+from tests.support.databases import count, sqlite_database, written
+from tests.support.log_rows import NOON_MS, book, kept, mapped, wait_in_redis
 from tests.support.waiting import wait_until
 from worker.log_writer import LogWriter
 
@@ -37,10 +36,6 @@ def writer(own_redis: Redis, database: WorkerDatabase) -> LogWriter:
 
 def new_writer(client: Redis, database: WorkerDatabase, days: int = FOR_EVER) -> LogWriter:
     return LogWriter(client, database, lambda: True, lambda: Settings(log_retention_days=days))
-
-
-def wait_in_redis(client: Redis, *ids: int) -> None:
-    client.rpush(LOG_WAITING, *(waiting.packed(orjson.dumps(tuple(row(id).row)), id) for id in ids))
 
 
 def test_what_is_booked_is_written_and_leaves_redis(
@@ -64,7 +59,7 @@ def test_rows_wait_while_the_database_is_away_and_those_beyond_are_counted(
     with pytest.raises(DatabaseAway, match="SQLite"):
         writer.work()
     book(own_redis, mapped("three"), mapped("four"), seq=2)
-    assert (own_redis.llen(LOG_WAITING), own_redis.get(LOG_DROPPED)) == (3, b"1")
+    assert (len(kept(own_redis)), own_redis.get(LOG_DROPPED)) == (3, b"1")
     Path(database.url.name).rmdir()
     writer.work()
     assert [request_id for _, request_id in written(database)] == ["one", "two", "three"]
@@ -78,7 +73,7 @@ def test_trouble_is_told_once_and_again_when_it_is_over(
     monkeypatch.setattr("worker.log_writer.BEGIN_S", 0.01)
     monkeypatch.setattr("worker.log_writer.TICK_S", 0.01)
     Path(database.url.name).mkdir()
-    wait_in_redis(own_redis, 1)
+    wait_in_redis(own_redis, [1])
     writer = new_writer(own_redis, database)
     writer.start()
     try:
@@ -99,7 +94,7 @@ def test_a_redis_that_was_emptied_gives_no_id_twice(
     own_redis: Redis, database: WorkerDatabase, writer: LogWriter
 ) -> None:
     """Also where the clock went back meanwhile: later ids are above all that the database has."""
-    wait_in_redis(own_redis, 2_000_000_000_000_000_000)
+    wait_in_redis(own_redis, [2_000_000_000_000_000_000])
     writer.work()
     book(own_redis, mapped("later"), now_ms=NOON_MS)
     writer.work()
@@ -107,15 +102,20 @@ def test_a_redis_that_was_emptied_gives_no_id_twice(
     assert int(own_redis.get(LOG_LAST_ID) or 0) == 2_000_000_000_000_000_001
 
 
-def test_two_writers_write_each_row_once(own_redis: Redis, database: WorkerDatabase, tmp_path: Path) -> None:
+def test_two_writers_write_each_row_once(
+    own_redis: Redis, database: WorkerDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The lease may go from one worker to another while the first still writes."""
-    wait_in_redis(own_redis, *range(1, 2_001))
+    monkeypatch.setattr(waiting, "READ_BUNDLES", 5)
+    for first in range(1, 2_001, 50):
+        wait_in_redis(own_redis, range(first, first + 50))
     databases = [sqlite_database(tmp_path) for _ in range(3)]
     writers = [new_writer(own_redis, one) for one in databases]
     threads = [threading.Thread(target=writer.work) for writer in writers]
     for thread in threads:
         thread.start()
-    wait_in_redis(own_redis, *range(2_001, 3_001))
+    for first in range(2_001, 3_001, 50):
+        wait_in_redis(own_redis, range(first, first + 50))
     for thread in threads:
         thread.join()
     writers[0].work()
@@ -127,10 +127,10 @@ def test_two_writers_write_each_row_once(own_redis: Redis, database: WorkerDatab
 def test_the_log_is_pruned_by_order(own_redis: Redis, database: WorkerDatabase) -> None:
     """Who orders it is told how many rows went, and what the log takes now."""
     writer = new_writer(own_redis, database, days=1)
-    wait_in_redis(own_redis, 1, 2, 3)
+    wait_in_redis(own_redis, [1, 2, 3])
     writer.work()
     assert count(database) == 0, "at the start of a worker, too"
-    wait_in_redis(own_redis, 4, 5)
+    wait_in_redis(own_redis, [4, 5])
     writer.work()
     assert count(database) == 2
     ordered: list[tuple[int, int]] = []

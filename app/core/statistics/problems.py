@@ -13,7 +13,8 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from app.core.request_log.rows import UNKNOWN_CREDENTIALS, label_of
+from app.core.request_log.making import label_of
+from app.core.request_log.rows import UNKNOWN_CREDENTIALS
 from app.core.statistics.events import RequestEvent
 from app.core.statistics.windows import believed_ms
 

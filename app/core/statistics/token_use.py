@@ -37,12 +37,15 @@ def read(text: str) -> TokenUse:
 
 
 def uses_of(events: Iterable[RequestEvent]) -> dict[str, TokenUse]:
-    """By the token's id. Those of AUTH_KEY have none, and are not counted."""
+    """By the token's id. Those of AUTH_KEY have none, and are not counted; neither is what is no event."""
     uses: dict[str, TokenUse] = {}
     for event in events:
         token_id = event.api.token_id if event.api is not None else ""
-        if not token_id or (event.attempts == 0 and event.status < 400):
+        try:
+            if not token_id or (event.attempts == 0 and event.status < 400):
+                continue
+            is_error = event.attempts > 0 and event.is_error
+            uses[token_id] = uses.get(token_id, TokenUse()) + TokenUse(1, int(is_error), event.ended_at_ms)
+        except TypeError:
             continue
-        is_error = event.attempts > 0 and event.is_error
-        uses[token_id] = uses.get(token_id, TokenUse()) + TokenUse(1, int(is_error), event.ended_at_ms)
     return uses

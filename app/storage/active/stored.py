@@ -66,12 +66,15 @@ def remove(redis: Any, process_id: str, name: str, ids: Iterable[str], *, are_al
 # --- for who books the events of calls ---
 
 
+_NUMBER: Final = (int, float)
+
+
 def ids_with_entries(events: Iterable[RequestEvent]) -> list[str]:
     """Of those calls that may have one."""
     return [
         event.request_id
         for event in events
-        if isinstance(event.duration_ms, int | float) and event.duration_ms >= AGE_MS  # others are no events of ours
+        if isinstance(event.duration_ms, _NUMBER) and event.duration_ms >= AGE_MS  # others are no events of ours
     ]
 
 

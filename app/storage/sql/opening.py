@@ -37,7 +37,7 @@ SQLITE_BUSY_S: Final = 5
 SQLITE_STEPS: Final = 20_000
 """So many steps of SQLite's machine, about a millisecond, between two looks at the clock."""
 WAL_BYTES: Final = 16 * 1024 * 1024
-"""To what its log is cut when all of it stands in the file."""
+"""How long SQLite's log becomes before it goes into the file: pages that change again and again go there once."""
 
 WRITES: Final = "gateway_writes"
 """Option of a connection whose transaction will write: SQLite then takes its lock at the beginning."""
@@ -85,6 +85,8 @@ def _open_sqlite(url: DatabaseUrl, pool: dict[str, Any], patience_s: float, *, i
                 connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             _set_journal_mode(connection, url.journal_mode)
             connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
+            page_bytes = connection.execute("PRAGMA page_size").fetchone()[0]
+            connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_BYTES // page_bytes}")
             connection.execute("PRAGMA cache_size = -16384")
         connection.execute(f"PRAGMA synchronous = {'NORMAL' if url.journal_mode == 'WAL' else 'FULL'}")
 

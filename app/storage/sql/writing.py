@@ -58,7 +58,7 @@ def write(
     if not new:
         return Written(last_id, 0)
     refused = 0
-    if logged := [one for one in new if is_kept(one.row, share)]:
+    if logged := new if share >= 1 else [one for one in new if is_kept(one.row, share)]:
         if cuts:
             refused = sum(insert_what_goes(connection, [within(one) for one in logged]))
         else:

@@ -15,7 +15,6 @@ from uuid import uuid4
 
 import orjson
 
-from app.core.statistics.events import RequestEvent
 from app.core.statistics.problems import encode, latest, problems_of
 from app.core.statistics.tallies import Tally
 from app.core.statistics.token_use import uses_of
@@ -41,11 +40,11 @@ from app.storage.connections import (
 from app.storage.request_log.booking import LogBook
 from app.storage.statistics import token_uses
 from app.storage.statistics.accounts import HOURS_KEPT_MS, MINUTES_KEPT_MS, Account, Accounts
-from app.storage.statistics.envelopes import Envelope, unpack
+from app.storage.statistics.envelopes import Envelope, repack, unpack
 
 log = logging.getLogger(__name__)
 
-BATCH_ENVELOPES = 50
+BATCH_ENVELOPES = 20
 RECENT_REQUESTS = 500
 TRUSTED_PAUSE_MS = 30 * MINUTE_MS
 """After a longer pause (a laptop that slept) a bucket to subtract may be gone, and all is read afresh."""
@@ -71,7 +70,8 @@ class _Batch:
     dropped: int = 0
     seqs: dict[str, int] = field(default_factory=dict)
     """Process id → the last number that is rolled up with this batch."""
-    events: list[RequestEvent] = field(default_factory=list)
+    opened: list[tuple[bytes, Envelope]] = field(default_factory=list)
+    """Those that count, each as it is packed and what it holds."""
     ended: dict[str, list[str]] = field(default_factory=dict)
     """Process id → ids of its calls that have ended, and may have an entry among the active ones."""
 
@@ -141,14 +141,15 @@ class Ledger:
             self._mend_backlog(pipe)
             return 0
         batch = self._open(packed)
-        deltas = fold(batch.events, now_ms)
+        events = [event for _, envelope in batch.opened for event in envelope.events]
+        deltas = fold(events, now_ms)
         batch.dropped += deltas.rejected
         if batch.dropped:
             log.debug("dropped on the way: %s", counted(batch.dropped, "event"))
         sums = self._summed(deltas, now_ms)
-        uses = token_uses.added(self._redis, uses_of(batch.events))
-        booking = self._log_book.prepare(batch.events, now_ms)
-        problems = problems_of(batch.events, now_ms) if deltas.has_errors else []
+        uses = token_uses.added(self._redis, uses_of(events))
+        booking = self._log_book.prepare(batch.opened, now_ms)
+        problems = problems_of(events, now_ms) if deltas.has_errors else []
         known_problems = latest([*account.problems, *problems]) if problems else account.problems
         account.cursor = f"{_count(account.cursor) + batch.envelopes}:{uuid4().hex[:12]}".encode()
         pipe.multi()
@@ -160,7 +161,7 @@ class Ledger:
         self._write_batch(pipe, batch, account.cursor, now_ms)
         pipe.execute()
         if log.isEnabledFor(logging.DEBUG):
-            for event in batch.events:
+            for event in events:
                 log.debug("Counted request_id=%s trace_id=%s", event.request_id, event.trace_id)
         account.windows.add(deltas)
         account.panels.add(deltas)
@@ -171,13 +172,12 @@ class Ledger:
 
     def _open(self, packed: list[bytes]) -> _Batch:
         """Opens envelopes in their order and leaves out those that were rolled up before."""
-        envelopes = [unpack(one) for one in packed]
-        senders = sorted({envelope.process_id for envelope in envelopes if envelope})
+        envelopes = [(one, unpack(one)) for one in packed]
+        senders = sorted({envelope.process_id for _, envelope in envelopes if envelope})
         known: Any = self._redis.hmget(STATS_SEQ, senders) if senders else []
         seqs = {name: _count(seq) for name, seq in zip(senders, known, strict=True)}
         batch = _Batch(envelopes=len(packed), seqs=seqs)
-        opened: list[Envelope] = []
-        for envelope in envelopes:
+        for one, envelope in envelopes:
             if envelope is None:
                 batch.dropped += 1
                 log.warning("An entry of %s is no envelope and was removed", STATS_EVENTS)
@@ -186,18 +186,21 @@ class Ledger:
             if envelope.seq > seqs[envelope.process_id]:
                 seqs[envelope.process_id] = envelope.seq
                 batch.dropped += envelope.dropped
-                opened.append(envelope)
-        self._add_events(batch, opened)
+                batch.opened.append((one, envelope))
+        self._leave_out_told(batch)
         return batch
 
-    def _add_events(self, batch: _Batch, opened: list[Envelope]) -> None:
-        """But for those of calls that were booked as interrupted when their process seemed dead."""
-        for envelope in opened:
+    def _leave_out_told(self, batch: _Batch) -> None:
+        """The events of calls that were booked as interrupted when their process seemed dead."""
+        for _, envelope in batch.opened:
             batch.ended.setdefault(envelope.process_id, []).extend(ids_with_entries(envelope.events))
-        told = told_already(self._redis, batch.ended)
-        for envelope in opened:
-            sender = envelope.process_id
-            batch.events += [event for event in envelope.events if (sender, event.request_id) not in told]
+        if not (told := told_already(self._redis, batch.ended)):
+            return
+        for place, (_, envelope) in enumerate(batch.opened):
+            events = [event for event in envelope.events if (envelope.process_id, event.request_id) not in told]
+            if len(events) < len(envelope.events):
+                rest = envelope._replace(events=events)
+                batch.opened[place] = repack(rest), rest
 
     def _summed(self, deltas: Deltas, now_ms: int) -> list[_Sums]:
         """What the touched keys hold from now on. A bucket so old that Redis would drop it at once is left out."""

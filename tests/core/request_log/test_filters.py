@@ -6,7 +6,7 @@ import pytest
 
 from app.core.errors import Invalid
 from app.core.request_log.filters import FILTERS, parse_filter
-from app.core.request_log.rows import rows_of
+from app.core.request_log.making import rows_of
 from app.core.said.reading import asked_in
 from app.core.said.shapes import Shape
 from tests.support.log_rows import called, failed_attempt, fits, mapped, refused

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.core.request_log.rows import LogRow, rows_of
+from app.core.request_log.making import rows_of
+from app.core.request_log.rows import LogRow
 from app.core.statistics.events import RequestEvent
 from app.core.usage import Usage
 from tests.support.log_rows import NOON_MS, called, failed_attempt, mapped, refused

@@ -11,7 +11,8 @@ import pytest
 
 from app.client_gone import ClientGone
 from app.core.errors import ApiError
-from app.core.request_log.rows import LogRow, rows_of
+from app.core.request_log.making import rows_of
+from app.core.request_log.rows import LogRow
 from app.core.settings import Settings
 from app.storage.statistics.envelopes import encode, pack, unpack
 from tests.support.channel_story import GOOD, STOP, TEXT, Story, Tell, answers, fails, streams

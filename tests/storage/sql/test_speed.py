@@ -6,7 +6,7 @@ import pytest
 
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.statistics.writing import add_rows
-from benchmarks.log_writing import member, put
+from benchmarks.log_writing import bundles, call, put
 from tests.support.log_rows import NOON_MS
 
 ROWS = 10_000
@@ -16,7 +16,7 @@ LEAST_ROWS_A_S = 7_000
 
 @pytest.mark.timing
 def test_rows_go_in_as_fast_as_they_may_come(file_database: WorkerDatabase) -> None:
-    """With all indexes and with statistics, unpacked as they wait in Redis."""
-    members = [member(number, NOON_MS + number // 20, few=True) for number in range(ROWS)]
-    cpu_s, _ = put(file_database, members, [add_rows])
+    """With all indexes and with statistics, made of the calls that wait in Redis."""
+    calls = [call(NOON_MS + number // 20, few=True) for number in range(ROWS)]
+    cpu_s, _ = put(file_database, bundles(calls, 1, NOON_MS), [add_rows])
     assert ROWS / cpu_s > LEAST_ROWS_A_S

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
+from app.core.request_log.making import rows_of
 from app.core.request_log.rows import LogRow
-from app.storage.request_log import waiting
 from app.storage.request_log.kept_row import KeptRow
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.pruning import DAY_MS, Limits, Pruner
 from app.storage.sql.statistics.writing import add_rows
 from app.storage.sql.tables import logs
 from app.storage.sql.writing import write
-from benchmarks.log_writing import member
+from benchmarks.log_writing import call
 from tests.support.databases import count
 from tests.support.log_rows import NOON_MS
 
@@ -31,7 +31,7 @@ MAX_BYTES = 256 * 1024 * 1024
 
 def batches() -> Iterator[tuple[int, list[KeptRow]]]:
     """What comes, and when: always the same calls, each with an id and a time of its own."""
-    same = [one.row for one in waiting.unpacked([member(number, 0, few=True) for number in range(BATCH)])]
+    same = [row for _ in range(BATCH) for row in rows_of(call(0, few=True), 0)]
     for at in range(0, DAYS * REQUESTS_A_DAY, BATCH):
         times = [NOON_MS + (at + number) * DAY_MS // REQUESTS_A_DAY for number in range(BATCH)]
         rows = [

@@ -9,13 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 
-import orjson
 import pytest
 from sqlalchemy import text
 
 from app.core.settings import Settings
 from app.storage.connections import LOG_WAITING, Redis
-from app.storage.request_log import waiting
 from app.storage.sql import opening
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.errors import DatabaseAway
@@ -24,6 +22,7 @@ from app.storage.sql.pruning import FOR_EVER
 from app.storage.sql.writing import Written, write
 from tests.support.database_servers import SERVERS, DatabaseServer, new_server
 from tests.support.databases import row, written
+from tests.support.log_rows import wait_in_redis
 from tests.support.waiting import wait_until
 from worker.log_writer import LogWriter
 
@@ -121,7 +120,7 @@ def test_a_server_that_is_killed_has_each_row_once(
 ) -> None:
     """Again and again, while rows come; those that it had not taken wait in Redis."""
     monkeypatch.setattr("worker.log_writer.AWAY_S", 0.1)
-    monkeypatch.setattr("worker.log_writer.BATCH_ROWS", 200)
+    monkeypatch.setattr("app.storage.request_log.waiting.READ_BUNDLES", 4)
     writer = LogWriter(own_redis, server.database(), lambda: True, lambda: Settings(log_retention_days=FOR_EVER))
     stopping = threading.Event()
     count = 0
@@ -129,8 +128,7 @@ def test_a_server_that_is_killed_has_each_row_once(
     def come() -> None:
         nonlocal count
         while not stopping.wait(0.01):
-            ids = range(count + 1, count + 51)
-            own_redis.rpush(LOG_WAITING, *(waiting.packed(orjson.dumps(tuple(row(id).row)), id) for id in ids))
+            wait_in_redis(own_redis, range(count + 1, count + 51))
             count += 50
 
     coming = threading.Thread(target=come)

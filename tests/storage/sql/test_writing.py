@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import orjson
 import pytest
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError
 
-from app.storage.request_log import waiting
 from app.storage.request_log.kept_row import KeptRow
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.writing import Written, write
@@ -84,13 +82,3 @@ def test_rows_that_no_database_takes_stop_no_others(database: WorkerDatabase) ->
         put(database, *odd)
     assert put(database, *odd, cuts=True) == Written(4, 5, refused=1)
     assert [id for id, _ in written(database)] == [1, 2, 3, 4]
-
-
-def test_what_stands_on_the_list_and_is_no_row_is_left_out() -> None:
-    """Anybody with access to Redis can put anything there; of rows of other versions what we know counts."""
-    body = orjson.dumps(tuple(row(1).row))
-    good = waiting.packed(body, 1)
-    newer, older = good[:-1] + b',"more"]', b'[2,5,"r",1]'
-    odd = [b"", b"[]", b"{}", b"[1]", b"null", b'["1",5,"r",1]', good.replace(b"true", b"[1]"), b"\xff"]
-    kept = waiting.unpacked([good, *odd, newer, older])
-    assert [(one.id, one.row.request_id) for one in kept] == [(1, "request-1"), (1, "request-1"), (2, "r")]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from app.core.request_log.rows import LogRow, rows_of
+from app.core.request_log.making import rows_of
+from app.core.request_log.rows import LogRow
 from app.core.statistics.sums.cells import (
     COST,
     ERRORS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.core.request_log.rows import rows_of
+from app.core.request_log.making import rows_of
 from app.core.statistics.ranges import Range
 from app.core.statistics.sums.cells import HOUR_MS
 from app.core.statistics.sums.sums import SLICES, Sum, SumOfSpan
