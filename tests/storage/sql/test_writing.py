@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -10,8 +11,11 @@ import pytest
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError
 
+from app.core.request_log.filters import LogFilter
 from app.storage.request_log.kept_row import KeptRow
 from app.storage.sql.database import WorkerDatabase
+from app.storage.sql.logs.inserting import SQLITE_ROWS
+from app.storage.sql.logs.pages import read_page
 from app.storage.sql.writing import Written, write
 from tests.support.databases import count, row, written
 
@@ -82,3 +86,40 @@ def test_rows_that_no_database_takes_stop_no_others(database: WorkerDatabase) ->
         put(database, *odd)
     assert put(database, *odd, cuts=True) == Written(4, 5, refused=1)
     assert [id for id, _ in written(database)] == [1, 2, 3, 4]
+
+
+def test_many_rows_at_once_are_each_as_they_were(database: WorkerDatabase) -> None:
+    """Of ids that are too long, the beginning."""
+    rows = many()
+    assert put(database, *rows).rows == len(rows)
+    assert stand_as_they_were(database, rows)
+
+
+def test_an_sqlite_that_takes_few_values_at_once_has_all_rows(file_database: WorkerDatabase) -> None:
+    """Before 3.32 it took 999 in a statement."""
+    rows = many()
+
+    def write_with_few(connection: Connection) -> None:
+        driver: Any = connection.connection.driver_connection
+        before = driver.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)
+        try:
+            write(connection, rows)
+        finally:
+            driver.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, before)
+
+    file_database.run(write_with_few)
+    assert stand_as_they_were(file_database, rows)
+
+
+def many() -> list[KeptRow]:
+    """More than go into two statements, one with ids that no column takes whole."""
+    sparse: dict[str, Any] = {"usage": None, "cost_nano": 5, "first_byte_ms": 1.5, "trace_id": "t" * 32}
+    rows = [row(id, **(sparse if id % 3 else {})) for id in range(1, 2 * SQLITE_ROWS + 4)]
+    rows[700] = row(701, request_id="r" * 200, trace_id="t" * 200, duration_ms=2.5)
+    return rows
+
+
+def stand_as_they_were(database: WorkerDatabase, rows: list[KeptRow]) -> bool:
+    found = database.run(lambda one: read_page(one, LogFilter(), None, len(rows) + 1), writes=False)
+    wanted = [*rows[:700], row(701, request_id="r" * 128, trace_id="t" * 64, duration_ms=2.5), *rows[701:]]
+    return [one._replace(row=one.row._replace(attempts=0)) for one in reversed(found)] == wanted
