@@ -28,7 +28,7 @@ DROPPED_LATELY_S: Final = 86_400
 
 READ_BUNDLES: Final = 100
 READ_BYTES: Final = 2 * 1024 * 1024
-"""Some 5,000 rows: what is read at once goes into one transaction. One bundle may be longer."""
+"""Some 4,000 to 7,000 rows: what is read at once goes into one transaction. One bundle may be longer."""
 
 _TRIM: Final = """
 if redis.call('LINDEX', KEYS[1], 0) == ARGV[1] then
