@@ -106,18 +106,23 @@ class LogWriter(threading.Thread):
         return left > 0
 
     def _write(self, kept: Sequence[KeptRow]) -> Written:
-        """Raises DatabaseError. What a row is to blame for stops no other."""
+        """Raises DatabaseError. What a row is to blame for stops no other: it is left out where nothing helps."""
         from app.storage.sql.statistics.writing import add_rows
         from app.storage.sql.troubles import is_values_fault
-        from app.storage.sql.writing import write
+        from app.storage.sql.writing import Written, write
 
-        act = partial(write, kept=kept, share=self._settings().log_success_share, adders=[add_rows])
-        try:
-            return self._database.run(act)
-        except Exception as error:
-            if not is_values_fault(error):
-                raise
-        return self._database.run(partial(act, cuts=True))
+        for cuts in (False, True):
+            act = partial(write, kept=kept, share=self._settings().log_success_share, adders=[add_rows], cuts=cuts)
+            try:
+                return self._database.run(act)
+            except Exception as error:
+                if not is_values_fault(error):
+                    raise
+        if len(kept) == 1:
+            return Written(0, 0, refused=1)
+        half = len(kept) // 2
+        first, second = self._write(kept[:half]), self._write(kept[half:])
+        return Written(max(first.last_id, second.last_id), first.rows + second.rows, first.refused + second.refused)
 
     def _tell(self, trouble: str) -> None:
         """Says what is wrong once, and again when it is mended; and to web processes for as long as it is."""

@@ -10,14 +10,16 @@ from pathlib import Path
 import pytest
 
 from app.core.settings import Settings
+from app.core.usage import Usage
 from app.storage.connections import LOG_DATABASE, LOG_DROPPED, LOG_LAST_ID, LOG_TROUBLE, LOG_WAITING, Redis
 from app.storage.request_log import waiting
 from app.storage.request_log.pruning_orders import PruningOrders
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.errors import DatabaseAway
 from app.storage.sql.pruning import FOR_EVER
+from app.storage.statistics.envelopes import encode, pack, push
 from tests.support.databases import count, sqlite_database, written
-from tests.support.log_rows import NOON_MS, book, kept, mapped, wait_in_redis
+from tests.support.log_rows import NOON_MS, book, called, kept, mapped, wait_in_redis
 from tests.support.waiting import wait_until
 from worker.log_writer import LogWriter
 
@@ -141,3 +143,34 @@ def test_the_log_is_pruned_by_order(own_redis: Redis, database: WorkerDatabase) 
     assert ordered[0][0] == 2
     assert ordered[0][1] > 0
     assert count(database) == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        (b"500.0", b"1e19"),
+        (b"500.0", b"2e12"),
+        (b"[10,0,0,0,5,null,", b'["x",0,0,0,5,null,'),
+        (b'"reported",{}', b'"reported",{"x":' + b"[" * 300 + b"]" * 300 + b"}"),
+        (b",5000,false", b",-9223372036854775808,false"),
+    ],
+    ids=["later than any time", "earlier than any time", "usage that is none", "deep usage", "a cost beyond all"],
+)
+def test_what_no_database_takes_stops_no_other(
+    own_redis: Redis, database: WorkerDatabase, writer: LogWriter, change: tuple[bytes, bytes]
+) -> None:
+    """In whichever way it fails: in the log, or in the sums beside it. What is left out is counted."""
+    usage = Usage(10, 0, 0, 0, 5, None, "reported", {})
+    good = [encode(called(f"good{n}", use={"usage": usage, "cost_nano": 5000})) for n in range(9)]
+    odd = [encode(called(f"odd{n}", use={"usage": usage, "cost_nano": 5000})).replace(*change) for n in range(2)]
+    assert odd[0] not in good, "there is something to change"
+    push(own_redis, pack("p", 1, 0, [*good[:4], odd[0], *good[4:6], odd[1], *good[6:]]), 11)
+    book(own_redis, mapped("behind"), seq=2)
+    writer.work()
+    found = [request_id for _, request_id in written(database)]
+    assert [id for id in found if not id.startswith("odd")] == [*(f"good{n}" for n in range(9)), "behind"]
+    assert len(found) + int(own_redis.get(LOG_DROPPED) or 0) == 12
+    assert own_redis.llen(LOG_WAITING) == 0
+    book(own_redis, mapped("later"), seq=3)
+    writer.work()
+    assert [request_id for _, request_id in written(database)] == [*found, "later"]

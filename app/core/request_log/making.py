@@ -68,7 +68,7 @@ def rows_of(event: RequestEvent, ended_at_ms: int) -> list[LogRow]:
 def _row_of_mapping(event: RequestEvent, ended_at_ms: int) -> LogRow:
     """The most frequent one. Made by place, as all are: by names it would take twice as long."""
     outcome = _outcome_of(event)
-    attempts = min(event.attempts, 1)
+    attempts = int(min(event.attempts, 1))
     duration_ms = event.duration_ms
     return _new(
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Final, NamedTuple
 
 from app.core.usage import Usage
@@ -14,6 +15,11 @@ INTERRUPTED: Final = "interrupted"
 """The same of one whose process died; nobody was told."""
 BLAMELESS: Final = frozenset({CLIENT_GONE, ENDED_BY_OPERATOR, INTERRUPTED})
 """Error codes that count as no error."""
+
+VALUE_FAULTS: Final = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError, struct.error,
+)  # fmt: skip
+"""What is raised where an event is not what it should be."""
 
 
 class FailedAttempt(NamedTuple):

@@ -24,8 +24,8 @@ from app.storage.statistics.envelopes import envelope_of
 FULL_ROWS: Final = 1_000
 """The envelope that brings a bundle to so many is its last."""
 
-LARGEST: Final = 1 << 62
-"""Larger numbers of a bundle are not ours, and would not fit beside others into 64 bits."""
+LARGEST: Final = 1 << 62, 1 << 24, 1 << 62
+"""The first id, how many there are, and the time of a bundle of ours are below; 64 bits hold what they add up to."""
 
 
 def ids_of(events: Iterable[RequestEvent]) -> int:
@@ -43,7 +43,7 @@ def rows_at(event: RequestEvent, now_ms: int) -> list[LogRow]:
     """The rows of a call that is booked now; none of what is no event of ours."""
     try:
         return rows_of(event, believed_ms(event.ended_at_ms, now_ms))
-    except (AttributeError, LookupError, TypeError, ValueError, OverflowError):
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError):
         return []
 
 
@@ -94,8 +94,8 @@ def opened(members: Iterable[bytes]) -> Opened:
     for member in members:
         try:
             first_id, count, now_ms, envelopes = orjson.loads(member)[:4]
-            numbers = first_id, count, now_ms
-            if not (all(type(one) is int and 0 <= one < LARGEST for one in numbers) and type(envelopes) is list):
+            numbers = zip((first_id, count, now_ms), LARGEST, strict=True)
+            if not (all(type(one) is int and 0 <= one < most for one, most in numbers) and type(envelopes) is list):
                 raise TypeError
         except (LookupError, TypeError, ValueError):
             lost += 1

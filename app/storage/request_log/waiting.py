@@ -26,9 +26,8 @@ TROUBLE_S: Final = 60
 """For how long trouble is believed that nobody tells again."""
 DROPPED_LATELY_S: Final = 86_400
 
-READ_BUNDLES: Final = 100
-READ_BYTES: Final = 2 * 1024 * 1024
-"""Some 4,000 to 7,000 rows: what is read at once goes into one transaction. One bundle may be longer."""
+READ_BUNDLES: Final = 6
+"""What is read at once goes into one transaction: some 6,000 rows of a busy gateway."""
 
 _TRIM: Final = """
 if redis.call('LINDEX', KEYS[1], 0) == ARGV[1] then
@@ -108,11 +107,6 @@ class WaitingRows:
     def read(self) -> list[bytes]:
         """The oldest bundles, as many as go into one transaction."""
         found: list[bytes] = self._redis.lrange(LOG_WAITING, 0, READ_BUNDLES - 1)
-        length = 0
-        for place, bundle in enumerate(found):
-            length += len(bundle)
-            if length > READ_BYTES and place:
-                return found[:place]
         return found
 
     def trim(self, written: Sequence[bytes], rows: int, last_id: int) -> int:

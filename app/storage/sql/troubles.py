@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from app.core.statistics.events import VALUE_FAULTS
 from app.storage.sql.errors import DatabaseAway
 from app.wire.database_url import DatabaseKind, DatabaseUrl
 
@@ -43,7 +44,7 @@ def translated(url: DatabaseUrl) -> Iterator[None]:
 
 def is_values_fault(error: BaseException) -> bool:
     """Whether other rows would be taken where these are not."""
-    return isinstance(error, DataError | IntegrityError | OverflowError)
+    return isinstance(error, (DataError, IntegrityError, *VALUE_FAULTS))
 
 
 def word_of(error: BaseException) -> str:

@@ -58,9 +58,11 @@ def write(
     if not new:
         return Written(last_id, 0)
     refused = 0
+    if cuts:
+        new = [within(one) for one in new]
     if logged := new if share >= 1 else [one for one in new if is_kept(one.row, share)]:
         if cuts:
-            refused = sum(insert_what_goes(connection, [within(one) for one in logged]))
+            refused = sum(insert_what_goes(connection, logged))
         else:
             insert_rows(connection, logged)
     for add in adders:

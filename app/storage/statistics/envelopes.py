@@ -66,7 +66,7 @@ def _values_of_failed(attempt: FailedAttempt) -> tuple[Any, ...]:
 
 def pack(process_id: str, seq: int, dropped: int, events: Sequence[bytes]) -> bytes:
     """An envelope of encoded events."""
-    return b'[%d,"%b",%d,%d,[%b]]' % (VERSION, process_id.encode(), seq, dropped, b",".join(events))
+    return b"[%d,%b,%d,%d,[%b]]" % (VERSION, orjson.dumps(process_id), seq, dropped, b",".join(events))
 
 
 def repack(envelope: Envelope) -> bytes:

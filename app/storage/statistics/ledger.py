@@ -10,11 +10,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import uuid4
 
 import orjson
+import redis
 
+from app.core.statistics.events import VALUE_FAULTS
 from app.core.statistics.problems import encode, latest, problems_of
 from app.core.statistics.tallies import Tally
 from app.core.statistics.token_use import uses_of
@@ -56,6 +59,9 @@ SWEEP_MS = HOUR_MS
 """How often the traces of processes that are gone are swept away."""
 
 
+BAD_VALUES = (redis.DataError, *VALUE_FAULTS)
+"""What is raised where an event, or what stands around it, is not what it should be."""
+
 Publish = Callable[[Account], Callable[[Any], None] | None]
 """Puts an account into words; what it returns writes them in an open MULTI. None: nothing has changed."""
 
@@ -88,7 +94,35 @@ class Ledger:
 
     def roll_up(self, now_ms: int) -> int:
         """Books one batch. Returns the number of envelopes it took; 0 when none wait. Raises redis.RedisError."""
-        return self._with_account(now_ms, self._roll_up)
+        try:
+            return self._with_account(now_ms, partial(self._roll_up, BATCH_ENVELOPES))
+        except BAD_VALUES:
+            return self._one_by_one(now_ms)
+
+    def _one_by_one(self, now_ms: int) -> int:
+        """Books what cannot be booked as one batch, and removes what cannot be booked at all."""
+        taken = 0
+        for _ in range(BATCH_ENVELOPES):
+            try:
+                taken += self._with_account(now_ms, partial(self._roll_up, 1))
+            except BAD_VALUES:
+                log.exception("An envelope of %s makes no sense and was removed", STATS_EVENTS)
+                taken += self._with_account(now_ms, self._remove)
+        return taken
+
+    def _remove(self, pipe: Any, account: Account, _now_ms: int) -> int:
+        """The oldest envelope."""
+        envelope = unpack(b"".join(pipe.lrange(STATS_EVENTS, 0, 0)))
+        events = 0 if envelope is None else len(envelope.events)
+        account.cursor = _next_cursor(account.cursor, 1)
+        pipe.multi()
+        pipe.ltrim(STATS_EVENTS, 1, -1)
+        pipe.decrby(STATS_BACKLOG, events)
+        pipe.incrby(STATS_DROPPED, max(events, 1))
+        pipe.set(STATS_CURSOR, account.cursor)
+        pipe.execute()
+        account.dropped += max(events, 1)
+        return 1
 
     def publish(self, now_ms: int, describe: Publish) -> None:
         """Stores what `describe` makes of the account, how many calls are in flight, and that we are alive.
@@ -135,8 +169,8 @@ class Ledger:
 
     # Booking. ---------------------------------------------------------------------------------------------------
 
-    def _roll_up(self, pipe: Any, account: Account, now_ms: int) -> int:
-        packed = pipe.lrange(STATS_EVENTS, 0, BATCH_ENVELOPES - 1)
+    def _roll_up(self, most: int, pipe: Any, account: Account, now_ms: int) -> int:
+        packed = pipe.lrange(STATS_EVENTS, 0, most - 1)
         if not packed:
             self._mend_backlog(pipe)
             return 0
@@ -151,7 +185,7 @@ class Ledger:
         booking = self._log_book.prepare(batch.opened, now_ms)
         problems = problems_of(events, now_ms) if deltas.has_errors else []
         known_problems = latest([*account.problems, *problems]) if problems else account.problems
-        account.cursor = f"{_count(account.cursor) + batch.envelopes}:{uuid4().hex[:12]}".encode()
+        account.cursor = _next_cursor(account.cursor, batch.envelopes)
         pipe.multi()
         self._write_sums(pipe, sums, deltas)
         token_uses.write(pipe, uses)
@@ -288,6 +322,10 @@ def _added(before: list[bytes | None], tallies: Mapping[str, Tally]) -> dict[str
         sums[endpoint] = Tally() if encoded is None else Tally.decode(encoded)
         sums[endpoint].merge(tally)
     return sums
+
+
+def _next_cursor(cursor: bytes | None, envelopes: int) -> bytes:
+    return f"{_count(cursor) + envelopes}:{uuid4().hex[:12]}".encode()
 
 
 def _count(text: bytes | None) -> int:

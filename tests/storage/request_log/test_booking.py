@@ -10,7 +10,7 @@ from app.storage.connections import LOG_DROPPED, LOG_WAITING, STATS_EVENTS, Redi
 from app.storage.request_log import waiting
 from app.storage.request_log.booking import STRANGERS_A_SECOND
 from app.storage.statistics import ledger as ledger_module
-from app.storage.statistics.envelopes import encode, push, unpack
+from app.storage.statistics.envelopes import encode, pack, push, unpack
 from app.storage.statistics.ledger import Ledger
 from tests.support.envelopes import send_events
 from tests.support.log_rows import NOON_MS, book, called, failed_attempt, kept, mapped, refused
@@ -145,3 +145,34 @@ def test_what_is_no_event_costs_no_others_row(own_redis: Redis) -> None:
         push(own_redis, b'[1,"r",%d,0,[%b]]' % (seq + 1, bad), 1)
     book(own_redis, seq=1)
     assert {one for one in ids(own_redis) if one.startswith("good")} >= {f"good{seq}" for seq in range(6)}
+
+
+DEEP = b"[" * 300 + b"]" * 300
+GOOD = encode(mapped("odd"))
+ODD = {
+    "an id that is none": GOOD.replace(b'"odd"', b"null"),
+    "an endpoint that is none, of an error": GOOD.replace(b'"/up"', b'["x"]').replace(b"200,", b"500,"),
+    "a status that no answer has": GOOD.replace(b"200,", b"1000,"),
+    "a token that is none": encode(called("odd", use={"token_id": "7"})).replace(b'"7"', b"true"),
+    "a text that is none, and deep": GOOD.replace(b'"192.0.2.1",""', b'"192.0.2.1",' + DEEP),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_cannot_be_booked_is_removed_alone(own_redis: Redis, name: str) -> None:
+    """Others that wait beside it are counted, and have their rows; as are those that come later."""
+    strangers = [encode(refused(f"s{n}", "access_token_invalid", 401)) for n in range(STRANGERS_A_SECOND + 1)]
+    send_events(own_redis, "p", 1, [mapped("before")])
+    push(own_redis, pack("q", 1, 0, [ODD[name], *strangers]), len(strangers) + 1)
+    send_events(own_redis, "p", 2, [mapped("behind", status=404)])
+    book(own_redis, mapped("later"), seq=3)
+    assert {"before", "behind", "later"} <= set(ids(own_redis))
+    assert own_redis.llen(STATS_EVENTS) == 0
+
+
+def test_a_process_may_have_any_name(own_redis: Redis) -> None:
+    """Also where its envelope is packed anew, and stands beside others."""
+    strangers = [refused(f"s{n}", "access_token_invalid", 401) for n in range(STRANGERS_A_SECOND + 1)]
+    send_events(own_redis, 'a"b\\', 1, [*strangers, mapped("odd")])
+    book(own_redis, mapped("beside"))
+    assert {"odd", "beside"} <= set(ids(own_redis))

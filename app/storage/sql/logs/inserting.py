@@ -108,7 +108,7 @@ def _rows_at_once(connection: Connection) -> int:
     """SQLite before 3.32 takes 999 values in a statement, later ones 32,766 (https://sqlite.org/limits.html)."""
     driver: Any = connection.connection.driver_connection
     most_values: int = driver.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
-    return min(SQLITE_ROWS, most_values // len(_PLACES))
+    return max(1, min(SQLITE_ROWS, most_values // len(_PLACES)))
 
 
 @cache
