@@ -106,14 +106,18 @@ class Ledger:
             try:
                 taken += self._with_account(now_ms, partial(self._roll_up, 1))
             except BAD_VALUES:
+                if not (removed := self._with_account(now_ms, self._remove_what_is_to_blame)):
+                    raise  # what is stored is: its events wait until somebody has mended that
                 log.exception("An envelope of %s makes no sense and was removed", STATS_EVENTS)
-                taken += self._with_account(now_ms, self._remove)
+                taken += removed
         return taken
 
-    def _remove(self, pipe: Any, account: Account, _now_ms: int) -> int:
-        """The oldest envelope."""
+    def _remove_what_is_to_blame(self, pipe: Any, account: Account, now_ms: int) -> int:
+        """Removes the oldest envelope, if by itself it makes no sense."""
         envelope = unpack(b"".join(pipe.lrange(STATS_EVENTS, 0, 0)))
-        events = 0 if envelope is None else len(envelope.events)
+        if envelope is None or _makes_sense(envelope, now_ms):
+            return 0
+        events = len(envelope.events)
         account.cursor = _next_cursor(account.cursor, 1)
         pipe.multi()
         pipe.ltrim(STATS_EVENTS, 1, -1)
@@ -322,6 +326,17 @@ def _added(before: list[bytes | None], tallies: Mapping[str, Tally]) -> dict[str
         sums[endpoint] = Tally() if encoded is None else Tally.decode(encoded)
         sums[endpoint].merge(tally)
     return sums
+
+
+def _makes_sense(envelope: Envelope, now_ms: int) -> bool:
+    """Whether all that is made of it can be made, whatever is stored."""
+    try:
+        fold(envelope.events, now_ms)
+        latest(problems_of(envelope.events, now_ms))
+        repack(envelope)
+        return all(isinstance(one, str) for one in (*ids_with_entries(envelope.events), *uses_of(envelope.events)))
+    except VALUE_FAULTS:
+        return False
 
 
 def _next_cursor(cursor: bytes | None, envelopes: int) -> bytes:

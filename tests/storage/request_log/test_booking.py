@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from app.core.statistics.events import RequestEvent
-from app.storage.connections import LOG_DROPPED, LOG_WAITING, STATS_EVENTS, Redis
+from app.storage.connections import LOG_DROPPED, LOG_WAITING, STATS_EVENTS, STATS_TOTAL, Redis
 from app.storage.request_log import waiting
 from app.storage.request_log.booking import STRANGERS_A_SECOND
 from app.storage.statistics import ledger as ledger_module
@@ -168,6 +168,18 @@ def test_what_cannot_be_booked_is_removed_alone(own_redis: Redis, name: str) -> 
     book(own_redis, mapped("later"), seq=3)
     assert {"before", "behind", "later"} <= set(ids(own_redis))
     assert own_redis.llen(STATS_EVENTS) == 0
+
+
+def test_what_is_stored_and_makes_no_sense_costs_no_event(own_redis: Redis) -> None:
+    """Its events wait until it is mended."""
+    own_redis.hset(STATS_TOTAL, "/up", "nonsense")
+    send_events(own_redis, "p", 1, [mapped("a")])
+    for _ in range(2):
+        with pytest.raises(ValueError, match="invalid literal"):
+            Ledger(own_redis).roll_up(NOON_MS)
+    own_redis.hdel(STATS_TOTAL, "/up")
+    book(own_redis, seq=2)
+    assert ids(own_redis) == ["a"]
 
 
 def test_a_process_may_have_any_name(own_redis: Redis) -> None:
