@@ -43,6 +43,7 @@ def rows_at(event: RequestEvent, now_ms: int) -> list[LogRow]:
     """The rows of a call that is booked now; none of what is no event of ours."""
     try:
         return rows_of(event, believed_ms(event.ended_at_ms, now_ms))
+    # As VALUE_FAULTS has it: compiled code takes no name for several exceptions.
     except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError):
         return []
 
