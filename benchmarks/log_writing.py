@@ -12,17 +12,17 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 from app.certificate_files import CertificateFiles
 from app.core.statistics.events import ApiUse, RequestEvent
 from app.core.usage import REPORTED, Usage
-from app.storage.request_log.bundles import FULL_ROWS, Bundling, opened
+from app.storage.request_log.bundles import FULL_ROWS, Bundling, Parts
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.migrating import bring_up_to_date
-from app.storage.sql.statistics.writing import add_rows
+from app.storage.sql.statistics.writing import Sums
 from app.storage.sql.writing import Adder, write
 from app.storage.statistics.envelopes import encode, pack
 from app.wire.database_url import DatabaseKind, parse_database_url
@@ -39,7 +39,7 @@ def main() -> None:
         bring_up_to_date(database)
         now_ms, number = time.time_ns() // 1_000_000, 0
         for few in (True, False):
-            for adders in ((), (add_rows,)):
+            for adders in ((), (Sums,)):
                 calls = [call(now_ms + one // 20, few=few) for one in range(number, number + ROWS)]
                 waiting = bundles(calls, number + 1, now_ms)
                 number += ROWS
@@ -60,12 +60,13 @@ def bundles(calls: Sequence[RequestEvent], first_id: int, now_ms: int) -> list[b
     return making.end()
 
 
-def put(database: WorkerDatabase, waiting: Sequence[bytes], adders: Sequence[Adder]) -> tuple[float, float]:
+def put(
+    database: WorkerDatabase, waiting: Sequence[bytes], adders: Sequence[Callable[[], Adder]]
+) -> tuple[float, float]:
     """Seconds of this process's CPU, and of the clock."""
     cpu_s, wall_s = time.process_time(), time.perf_counter()
     for at in range(0, len(waiting), BUNDLES_AT_ONCE):
-        rows = opened(waiting[at : at + BUNDLES_AT_ONCE]).rows
-        database.run(partial(write, kept=rows, adders=adders))
+        database.run(partial(write, parts=Parts(waiting[at : at + BUNDLES_AT_ONCE]), adders=adders))
     return time.process_time() - cpu_s, time.perf_counter() - wall_s
 
 

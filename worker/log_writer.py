@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from app.core.settings import Settings
 from app.core.wording import counted
 from app.storage.connections import Redis, RedisError
-from app.storage.request_log.bundles import opened
+from app.storage.request_log.bundles import Parts
 from app.storage.request_log.pruning_orders import PruningOrders
 from app.storage.request_log.waiting import WaitingRows
 from app.storage.sql.database import WorkerDatabase
@@ -31,6 +31,10 @@ log = logging.getLogger(__name__)
 BEGIN_S: Final = 0.5
 """Roll-ups begin first: SQLAlchemy, which is imported then, takes half a second."""
 TICK_S: Final = 0.5
+BUSY_TICK_S: Final = 2.0
+BUSY_ROWS: Final = range(1_000, 20_000)
+"""After so many rows more are waited for, as a transaction costs as much as a thousand; after more, as there is an end
+to what may wait (MOST_WAITING), they are not."""
 AWAY_S: Final = 5.0
 """Between two tries while the database is away."""
 
@@ -60,8 +64,8 @@ class LogWriter(threading.Thread):
         while not self._stopping.wait(pause_s):
             pause_s = TICK_S
             try:
-                if self._holds_lease():
-                    self.work()
+                if self._holds_lease() and self.work() in BUSY_ROWS:
+                    pause_s = BUSY_TICK_S
             except RedisError:
                 self._is_ready = False  # the ticker says so; another Redis may not know the database
             except DatabaseError as error:
@@ -77,8 +81,8 @@ class LogWriter(threading.Thread):
         self.join(timeout=5)
         self._database.close()
 
-    def work(self) -> None:
-        """Writes all that waits, and prunes if that is due. Raises RedisError, DatabaseError."""
+    def work(self) -> int:
+        """Writes all that waits, prunes if that is due. Returns the rows written. Raises RedisError, DatabaseError."""
         from app.storage.sql.migrating import bring_up_to_date
         from worker.log_pruning import LogPruning
 
@@ -87,41 +91,45 @@ class LogWriter(threading.Thread):
             self._is_ready = True
             self._tell("")
             self._pruning = LogPruning(self._database, self._orders, self._settings)
+        rows = 0
         while not self._stopping.is_set():
-            is_more = self._write_batch()
+            written, is_more = self._write_batch()
+            rows += written
             if not (self._pruning.step() or is_more):
-                return
+                break
+        return rows
 
-    def _write_batch(self) -> bool:
-        """Whether more wait."""
+    def _write_batch(self) -> tuple[int, bool]:
+        """How many rows it wrote, and whether more wait."""
         bundles = self._waiting.read()
         if not bundles:
-            return False
-        rows, ids, lost = opened(bundles)
-        written = self._write(rows)
-        left = self._waiting.trim(bundles, ids, written.last_id)
-        if lost := lost + written.refused:
+            return 0, False
+        parts = Parts(bundles)
+        written = self._write(parts)
+        left = self._waiting.trim(bundles, parts.ids, written.last_id)
+        if lost := parts.lost + written.refused:
             log.warning("%s of the request log made no sense and were left out", counted(lost, "row"))
             self._waiting.count_dropped(lost)
-        return left > 0
+        return written.rows, left > 0
 
-    def _write(self, kept: Sequence[KeptRow]) -> Written:
+    def _write(self, parts: Iterable[Sequence[KeptRow]]) -> Written:
         """Raises DatabaseError. What a row is to blame for stops no other: it is left out where nothing helps."""
-        from app.storage.sql.statistics.writing import add_rows
+        from app.storage.sql.statistics.writing import Sums
         from app.storage.sql.troubles import is_values_fault
         from app.storage.sql.writing import Written, write
 
         for cuts in (False, True):
-            act = partial(write, kept=kept, share=self._settings().log_success_share, adders=[add_rows], cuts=cuts)
+            act = partial(write, parts=parts, share=self._settings().log_success_share, adders=[Sums], cuts=cuts)
             try:
                 return self._database.run(act)
             except Exception as error:
                 if not is_values_fault(error):
                     raise
-        if len(kept) == 1:
+        rows = [row for part in parts for row in part]
+        if len(rows) == 1:
             return Written(0, 0, refused=1)
-        half = len(kept) // 2
-        first, second = self._write(kept[:half]), self._write(kept[half:])
+        half = len(rows) // 2
+        first, second = self._write([rows[:half]]), self._write([rows[half:]])
         return Written(max(first.last_id, second.last_id), first.rows + second.rows, first.refused + second.refused)
 
     def _tell(self, trouble: str) -> None:

@@ -1,5 +1,7 @@
 """Puts the roll-up job on the queue, about once a second while there is something to do.
 
+A job costs as much as a thousand events do, so where many come it is ordered half as often.
+
 Many workers may run; one of them holds the lease and ticks, the others stand by. That is for economy only
 (whoever rolled up last has the sums in memory): that nothing counts twice is the ledger's business, see
 storage/statistics/ledger.py.
@@ -19,12 +21,16 @@ from rq.serializers import JSONSerializer
 from app.core.statistics.windows import MINUTE_MS
 from app.storage.connections import ACTIVE, STATS_EVENTS, STATS_LEASE, Redis
 from app.storage.refusals import describe
+from app.storage.statistics.envelopes import backlog
 
 log = logging.getLogger(__name__)
 
 QUEUE = "apiproxy-roll-up"
 JOB = "worker.roll_up.roll_up"
 TICK_S = 0.8
+BUSY_TICK_S = 1.5
+"""After a job that finds so many events waiting: figures are two seconds old at most."""
+BUSY_EVENTS = 1_000
 IDLE_S = 5.0
 """Without events a job runs this often still, as a sign of life."""
 LEASE_MS = 3_000
@@ -52,9 +58,12 @@ class Ticker(threading.Thread):
         self._minute = 0
 
     def run(self) -> None:
-        while not self._stopping.wait(TICK_S):
+        pause_s = TICK_S
+        while not self._stopping.wait(pause_s):
+            pause_s = TICK_S
             try:
-                self.tick()
+                if self.tick() >= BUSY_EVENTS:
+                    pause_s = BUSY_TICK_S
                 if self.away:
                     log.warning("Redis does what it is asked again; roll-ups go on")
                 self.away = False
@@ -79,13 +88,19 @@ class Ticker(threading.Thread):
         except redis.RedisError:
             pass  # it expires by itself
 
-    def tick(self) -> None:
-        """Keeps or takes the lease; whoever has it orders a roll-up if one is due. Raises redis.RedisError."""
+    def tick(self) -> int:
+        """Keeps or takes the lease; whoever has it orders a roll-up if one is due.
+
+        Returns how many events wait for the one that it ordered. Raises redis.RedisError.
+        """
         self.holds_lease = self._lease()
-        if self.holds_lease and self._is_due() and self._queue.count == 0:
-            self._queue.enqueue(JOB, job_timeout=JOB_TIMEOUT_S, result_ttl=0, ttl=JOB_TRACE_S, failure_ttl=JOB_TRACE_S)
-            self._worked_at = time.monotonic()
-            self._minute = _minute()
+        if not (self.holds_lease and self._is_due() and self._queue.count == 0):
+            return 0
+        waiting = backlog(self._redis)
+        self._queue.enqueue(JOB, job_timeout=JOB_TIMEOUT_S, result_ttl=0, ttl=JOB_TRACE_S, failure_ttl=JOB_TRACE_S)
+        self._worked_at = time.monotonic()
+        self._minute = _minute()
+        return waiting
 
     def _lease(self) -> bool:
         if self._redis.set(STATS_LEASE, self._name, nx=True, px=LEASE_MS):

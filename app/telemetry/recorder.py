@@ -32,11 +32,11 @@ from app.storage.statistics.stats import Heartbeat
 
 log = logging.getLogger(__name__)
 
-PERIOD_S = 0.1
+PERIOD_S = 0.2
 BEAT_S = 2.0
 RATE_SPAN_S = 60.0
 RETRY_PAUSE_S = 0.5
-ENVELOPE_EVENTS = 1000
+ENVELOPE_EVENTS = 2000
 BACKLOG_EVENTS = 300_000
 """So many events may wait in Redis (130 to 450 bytes each) while no worker runs; then the queue is left to fill."""
 

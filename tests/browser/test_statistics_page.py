@@ -11,9 +11,8 @@ from playwright.sync_api import Page, expect
 
 from app.storage.connections import Redis
 from app.storage.sql.database import WorkerDatabase
-from app.storage.sql.statistics.writing import add_rows
 from tests.support.admin_pages import OpenPage, expect_to_fit, no_channels, open_page
-from tests.support.databases import prepared, row
+from tests.support.databases import add_rows, prepared, row
 from tests.support.gateway import GatewayProcess
 
 __all__ = ["no_channels", "open_page"]

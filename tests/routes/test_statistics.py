@@ -14,8 +14,7 @@ import pytest
 from app.storage.connections import open_redis
 from app.storage.request_log.kept_row import KeptRow
 from app.storage.sql.database import WorkerDatabase
-from app.storage.sql.statistics.writing import add_rows
-from tests.support.databases import prepared, row
+from tests.support.databases import add_rows, prepared, row
 from tests.support.gateway import GatewayProcess
 
 HOUR_MS = 3_600_000

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from app.certificate_files import CertificateFiles
 from app.core.request_log.rows import LogRow
@@ -16,6 +16,7 @@ from app.storage.connections import CHANNEL_KEYS_VERSION, LOG_DATABASE, MAPPINGS
 from app.storage.request_log.kept_row import KeptRow
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.migrating import bring_up_to_date
+from app.storage.sql.statistics.writing import Sums
 from app.storage.sql.tables import logs
 from app.wire.database_url import sqlite_file
 from tests.support.environ import database_of
@@ -50,6 +51,13 @@ def row(id: int = 1, **changes: Any) -> KeptRow:
         "usage": [10, 0, 0, 0, 5, None, "reported", {}],
     }
     return KeptRow(id, LogRow(**given | changes))
+
+
+def add_rows(connection: Connection, rows: Iterable[KeptRow]) -> None:
+    """Adds them to the sums, as one transaction."""
+    sums = Sums()
+    sums.add(rows)
+    sums.write(connection)
 
 
 def written(database: WorkerDatabase) -> list[tuple[int, str]]:

@@ -8,7 +8,7 @@ the same ids.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from types import UnionType
 from typing import Any, Final, NamedTuple, get_args, get_origin, get_type_hints
 
@@ -104,6 +104,23 @@ def opened(members: Iterable[bytes]) -> Opened:
         ids += count
         lost += _open(rows, first_id, now_ms, envelopes)
     return Opened(rows, ids, lost)
+
+
+class Parts:
+    """The rows of bundles, each opened when it is asked for; `ids` and `lost` are of those that were."""
+
+    def __init__(self, bundles: Sequence[bytes]) -> None:
+        self.ids = 0
+        self.lost = 0
+        self._bundles = bundles
+
+    def __iter__(self) -> Iterator[list[KeptRow]]:
+        self.ids = self.lost = 0
+        for bundle in self._bundles:
+            rows, ids, lost = opened((bundle,))
+            self.ids += ids
+            self.lost += lost
+            yield rows
 
 
 def _open(rows: list[KeptRow], first_id: int, now_ms: int, envelopes: list[Any]) -> int:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
-from typing import Final, NamedTuple
+from operator import attrgetter
+from typing import Final, NamedTuple, Protocol
 from zlib import crc32
 
 from sqlalchemy import Connection, select
@@ -21,11 +22,19 @@ from app.storage.request_log.kept_row import KeptRow
 from app.storage.sql.logs.inserting import insert_rows, within
 from app.storage.sql.tables import log_state, logs
 
-Adder = Callable[[Connection, Sequence[KeptRow]], None]
-"""Adds rows to sums of some kind, in the transaction that writes them. All rows come, also those that the log leaves
-out, each once."""
+
+class Adder(Protocol):
+    """Adds the rows of one transaction to sums. All come, also those that the log leaves out, each once."""
+
+    def add(self, rows: Sequence[KeptRow]) -> None:
+        """Some of them."""
+
+    def write(self, connection: Connection) -> None:
+        """That were all."""
+
 
 ASKED_AT_ONCE: Final = 500
+_id_of: Final = attrgetter("id")
 _SUCCEEDED: Final = frozenset({Outcome.OK.value, Outcome.ANSWERED_HERE.value})
 
 
@@ -40,36 +49,50 @@ class Written(NamedTuple):
 
 def write(
     connection: Connection,
-    kept: Sequence[KeptRow],
+    parts: Iterable[Sequence[KeptRow]],
     share: float = 1.0,
-    adders: Iterable[Adder] = (),
+    adders: Iterable[Callable[[], Adder]] = (),
     *,
     cuts: bool = False,
 ) -> Written:
     """Writes what was not written before. `share`: of calls that succeeded at once, 0 to 1, which the log keeps.
 
+    What is done with a part is done before the next is asked for: rows cost half as much while they are in the caches
+    of the processor.
     Where the database refuses values (sqlalchemy.exc.DataError and its like), write again with `cuts`: numbers are cut
     to what fits, and rows that are refused all the same are left out.
     """
     last_id = connection.execute(select(log_state.c.last_id).with_for_update()).scalar_one()
-    new = [one for one in kept if one.id > last_id]
-    if len(new) < len(kept):
-        new = _unknown(connection, [one for one in kept if one.id <= last_id], new, last_id, share)
-    if not new:
-        return Written(last_id, 0)
-    refused = 0
-    if cuts:
-        new = [within(one) for one in new]
-    if logged := new if share >= 1 else [one for one in new if is_kept(one.row, share)]:
+    adding = [begin() for begin in adders]
+    rows = refused = 0
+    for kept in parts:
+        new = _new(connection, kept, last_id, share)
+        if not new:
+            continue
         if cuts:
-            refused = sum(insert_what_goes(connection, logged))
+            new = [within(one) for one in new]
+        logged = new if share >= 1 else [one for one in new if is_kept(one.row, share)]
+        if cuts:
+            refused += sum(insert_what_goes(connection, logged))
         else:
             insert_rows(connection, logged)
-    for add in adders:
-        add(connection, new)
-    last_id = max(last_id, *(one.id for one in new))
-    connection.execute(log_state.update().values(last_id=last_id))
-    return Written(last_id, len(new), refused)
+        for adder in adding:
+            adder.add(new)
+        last_id = max(last_id, max(map(_id_of, new)))
+        rows += len(new)
+    if rows:
+        for adder in adding:
+            adder.write(connection)
+        connection.execute(log_state.update().values(last_id=last_id))
+    return Written(last_id, rows, refused)
+
+
+def _new(connection: Connection, kept: Sequence[KeptRow], last_id: int, share: float) -> Sequence[KeptRow]:
+    """What was not written before."""
+    if min(map(_id_of, kept), default=0) > last_id:
+        return kept
+    new = [one for one in kept if one.id > last_id]
+    return _unknown(connection, [one for one in kept if one.id <= last_id], new, last_id, share)
 
 
 def is_kept(row: LogRow, share: float) -> bool:

@@ -47,7 +47,7 @@ from app.storage.statistics.envelopes import Envelope, repack, unpack
 
 log = logging.getLogger(__name__)
 
-BATCH_ENVELOPES = 20
+BATCH_ENVELOPES = 10
 RECENT_REQUESTS = 500
 TRUSTED_PAUSE_MS = 30 * MINUTE_MS
 """After a longer pause (a laptop that slept) a bucket to subtract may be gone, and all is read afresh."""

@@ -20,7 +20,7 @@ MUCH = 2**40
 
 def put(database: WorkerDatabase, first: int, last: int, **changes: object) -> None:
     rows = [row(id, user_agent="x" * 200, **changes) for id in range(first, last + 1)]
-    database.run(partial(write, kept=rows))
+    database.run(partial(write, parts=[rows]))
 
 
 def test_rows_that_are_too_old_go(database: WorkerDatabase) -> None:

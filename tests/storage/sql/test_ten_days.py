@@ -15,7 +15,7 @@ from app.core.request_log.rows import LogRow
 from app.storage.request_log.kept_row import KeptRow
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.pruning import DAY_MS, Limits, Pruner
-from app.storage.sql.statistics.writing import add_rows
+from app.storage.sql.statistics.writing import Sums
 from app.storage.sql.tables import logs
 from app.storage.sql.writing import write
 from benchmarks.log_writing import call
@@ -49,7 +49,7 @@ def test_ten_days_of_200_000_requests_stay_within_the_bound(file_database: Worke
     longest_bytes = 0
     limits = Limits(2, MAX_BYTES)
     for now_ms, rows in batches():
-        file_database.run(partial(write, kept=rows, adders=[add_rows]))
+        file_database.run(partial(write, parts=[rows], adders=[Sums]))
         if now_ms > NOON_MS + 3 * DAY_MS:
             limits = Limits(7, MAX_BYTES)
         if pruner.is_urgent(MAX_BYTES) or rows[0].id % (10 * BATCH) == 1:

@@ -28,7 +28,7 @@ from worker.log_writer import LogWriter
 
 
 def put(database: WorkerDatabase, first: int, last: int) -> Written:
-    return database.run(partial(write, kept=[row(id) for id in range(first, last + 1)]))
+    return database.run(partial(write, parts=[[row(id) for id in range(first, last + 1)]]))
 
 
 @pytest.mark.parametrize(

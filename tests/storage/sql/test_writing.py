@@ -21,7 +21,21 @@ from tests.support.databases import count, row, written
 
 
 def put(database: WorkerDatabase, *rows: KeptRow, **options: Any) -> Written:
-    return database.run(partial(write, kept=rows, **options))
+    return database.run(partial(write, parts=[rows], **options))
+
+
+class Adding:
+    """Adds the ids of all rows of a transaction to a list of such."""
+
+    def __init__(self, added: list[list[int]]) -> None:
+        self.added = added
+        self._ids: list[int] = []
+
+    def add(self, rows: Sequence[KeptRow]) -> None:
+        self._ids += (one.id for one in rows)
+
+    def write(self, _connection: Connection) -> None:
+        self.added.append(self._ids)
 
 
 def test_a_batch_that_comes_again_adds_nothing(database: WorkerDatabase) -> None:
@@ -43,33 +57,46 @@ def test_ids_that_are_given_anew_lose_no_row(database: WorkerDatabase) -> None:
 
 def test_sums_and_rows_are_written_together_or_not_at_all(database: WorkerDatabase) -> None:
     """What adds rows to sums gets each once; where it fails neither is there, and the batch can come again."""
-    added: list[int] = []
+    added: list[list[int]] = []
 
-    def add(_connection: Connection, rows: Sequence[KeptRow]) -> None:
-        added.extend(one.id for one in rows)
-        if len(added) == 2:
-            raise RuntimeError("no")
+    class FailsOnce(Adding):
+        def write(self, connection: Connection) -> None:
+            super().write(connection)
+            if len(self.added) == 2:
+                raise RuntimeError("no")
 
-    put(database, row(1), adders=[add])
+    begin = partial(FailsOnce, added)
+    put(database, row(1), adders=[begin])
     with pytest.raises(RuntimeError):
-        put(database, row(2), adders=[add])
+        put(database, row(2), adders=[begin])
     assert count(database) == 1
-    put(database, row(2), adders=[add])
-    put(database, row(2), adders=[add])
-    assert (count(database), added) == (2, [1, 2, 2])
+    put(database, row(2), adders=[begin])
+    put(database, row(2), adders=[begin])
+    assert (count(database), added) == (2, [[1], [2], [2]])
+
+
+def test_parts_are_one_transaction(database: WorkerDatabase) -> None:
+    """Their rows are added to sums once, together; also where an id comes again in a later part, for another row."""
+    added: list[list[int]] = []
+    first, again, last = row(1), row(1, request_id="again"), row(2)
+    parts = [[first], [], [first, again], [last]]
+    found = database.run(partial(write, parts=parts, adders=[partial(Adding, added)]))
+    assert found == Written(3, 3)
+    assert written(database) == [(1, "request-1"), (2, "again"), (3, "request-2")]
+    assert added == [[1, 2, 3]]
 
 
 def test_a_share_of_successes_is_left_out_of_the_log_and_not_of_sums(database: WorkerDatabase) -> None:
     """By the request's id; calls that failed or took several attempts are kept whole."""
-    added: list[int] = []
+    added: list[list[int]] = []
     good = [row(id) for id in range(1, 401)]
     failed = [row(id, outcome="server_error") for id in range(401, 411)]
     twice = [row(411, final=False, outcome="server_error"), row(412, attempt=2)]
-    put(database, *good, *failed, *twice, share=0.25, adders=[lambda _, rows: added.extend(one.id for one in rows)])
+    put(database, *good, *failed, *twice, share=0.25, adders=[partial(Adding, added)])
     ids = [id for id, _ in written(database)]
     assert ids[-12:] == list(range(401, 413))
     assert 50 < len(ids) - 12 < 150
-    assert added == list(range(1, 413))
+    assert added == [list(range(1, 413))]
     assert put(database, *good, share=0.25) == Written(412, 0)
 
 
@@ -103,7 +130,7 @@ def test_an_sqlite_that_takes_few_values_at_once_has_all_rows(file_database: Wor
         driver: Any = connection.connection.driver_connection
         before = driver.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)
         try:
-            write(connection, rows)
+            write(connection, [rows])
         finally:
             driver.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, before)
 
@@ -114,7 +141,7 @@ def test_an_sqlite_that_takes_few_values_at_once_has_all_rows(file_database: Wor
 def many() -> list[KeptRow]:
     """More than go into two statements, one with ids that no column takes whole."""
     sparse: dict[str, Any] = {"usage": None, "cost_nano": 5, "first_byte_ms": 1.5, "trace_id": "t" * 32}
-    rows = [row(id, **(sparse if id % 3 else {})) for id in range(1, 2 * SQLITE_ROWS + 4)]
+    rows = [row(id, **(sparse if id % 3 else {})) for id in range(1, 2 * SQLITE_ROWS[0] + SQLITE_ROWS[1] + 4)]
     rows[700] = row(701, request_id="r" * 200, trace_id="t" * 200, duration_ms=2.5)
     return rows
 

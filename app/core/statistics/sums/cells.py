@@ -74,7 +74,7 @@ class Names(NamedTuple):
 
 
 class Cell:
-    """Of one unit of time. `fold` makes it; then it changes no more, so a quarter and its hour may share it."""
+    """Of one unit of time. `fold` makes it; after that it changes no more, so a quarter and its hour may share it."""
 
     __slots__ = ("bins", "minutes", "names", "numbers")
 
@@ -102,9 +102,13 @@ class Cell:
 Cells = dict[Dimensions, Cell]
 
 
-def fold(rows: Iterable[LogRow]) -> dict[int, Cells]:
-    """By the quarter of an hour in which each begins: its begin in ms since the epoch."""
-    quarters: dict[int, Cells] = {}
+Quarters = dict[int, Cells]
+"""By the begin of a quarter of an hour, in ms since the epoch."""
+
+
+def fold(rows: Iterable[LogRow], before: Quarters | None = None) -> Quarters:
+    """Sorts rows into the quarters in which they begin: into those that there were before, which it returns."""
+    quarters: Quarters = {} if before is None else before
     for row in rows:
         at_ms = row[0]
         quarter_ms = at_ms - at_ms % QUARTER_MS

@@ -21,8 +21,8 @@ from app.storage.sql.tables import log_traits, logs
 
 _Cut = Callable[[Any], Any]
 
-SQLITE_ROWS: Final = 500
-"""In one statement, which costs a quarter less than one for each."""
+SQLITE_ROWS: Final = (500, 50)
+"""In one statement, which costs a quarter less than one for each: as many as go, and of what is left then."""
 
 _LATER: Final = "CASE WHEN {new} > {old} THEN {new} ELSE {old} END"
 _EARLIER: Final = "CASE WHEN {new} < {old} THEN {new} ELSE {old} END"
@@ -93,22 +93,23 @@ def _put_rows(connection: Connection, values: Sequence[Any]) -> None:
     """Values of rows, in the order of _PLACES."""
     at = 0
     if connection.dialect.name == "sqlite":  # other drivers make one statement of many by themselves
-        rows = _rows_at_once(connection)
-        many = _put(connection.dialect, logs, _PLACES, rows)
-        length = rows * len(_PLACES)
-        while at + length <= len(values):
-            connection.exec_driver_sql(many, tuple(values[at : at + length]))
-            at += length
+        most = _most_values(connection)
+        for rows in SQLITE_ROWS:
+            many = _put(connection.dialect, logs, _PLACES, rows)
+            length = rows * len(_PLACES)
+            while length <= most and at + length <= len(values):
+                connection.exec_driver_sql(many, tuple(values[at : at + length]))
+                at += length
     rest = iter(values[at:])
     if few := list(zip(*[rest] * len(_PLACES), strict=True)):
         connection.exec_driver_sql(_put(connection.dialect, logs, _PLACES), few)
 
 
-def _rows_at_once(connection: Connection) -> int:
-    """SQLite before 3.32 takes 999 values in a statement, later ones 32,766 (https://sqlite.org/limits.html)."""
+def _most_values(connection: Connection) -> int:
+    """In a statement: 999 before SQLite 3.32, 32,766 in later ones (https://sqlite.org/limits.html)."""
     driver: Any = connection.connection.driver_connection
-    most_values: int = driver.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
-    return max(1, min(SQLITE_ROWS, most_values // len(_PLACES)))
+    most: int = driver.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
+    return most
 
 
 @cache

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Table, select
 
-from app.core.statistics.sums.cells import HOUR_MS, Cell, Cells, Dimensions, fold, hours_of, together
+from app.core.statistics.events import VALUE_FAULTS
+from app.core.statistics.sums.cells import HOUR_MS, Cell, Cells, Dimensions, Quarters, fold, hours_of, together
 from app.core.statistics.sums.rooms import OTHER, fitted
 from app.core.statistics.sums.vectors import BINS, MINUTES, Counts, Packing
 from app.storage.request_log.kept_row import KeptRow
@@ -25,25 +27,38 @@ AT_ONCE: Final = 500
 """So many ids, or rows, in one statement: databases bound how many values one may have."""
 
 SHORT_BYTES: Final = 256
+MOST: Final = 1 << 63
+"""A sum is less."""
+
+_row_of: Final = attrgetter("row")
 
 _told_of: set[int] = set()
 """Hours of which the log says that they hold no more models."""
 
 
-def add_rows(connection: Connection, rows: Sequence[KeptRow]) -> None:
-    """Adds rows, in the order in which they were booked."""
-    by_quarter = fold(one.row for one in rows)
-    for hour_ms, of_hour in sorted(hours_of(by_quarter).items()):
-        held = set(connection.scalars(select(hours.c.cell).where(hours.c.at_ms == hour_ms)))
-        elsewhere = fitted(of_hour, held, len(held))
-        if any(place.model == OTHER for place in elsewhere.values()):
-            _tell(hour_ms)
-        for quarter_ms, of_quarter in by_quarter.items():
-            if quarter_ms - quarter_ms % HOUR_MS == hour_ms:
-                _add_unit(connection, quarters, quarter_ms, _placed(of_quarter, elsewhere))
-        placed = _placed(of_hour, elsewhere)
-        _add_unit(connection, hours, hour_ms, placed)
-        _name(connection, hour_ms, {key: cell for key, cell in placed.items() if key.id not in held})
+class Sums:
+    """What the rows of one transaction add to the sums."""
+
+    def __init__(self) -> None:
+        self._quarters: Quarters = {}
+
+    def add(self, rows: Iterable[KeptRow]) -> None:
+        """In the order in which they were booked."""
+        fold(map(_row_of, rows), self._quarters)
+
+    def write(self, connection: Connection) -> None:
+        """Adds what was added here to what is stored. Once."""
+        for hour_ms, of_hour in sorted(hours_of(self._quarters).items()):
+            held = set(connection.scalars(select(hours.c.cell).where(hours.c.at_ms == hour_ms)))
+            elsewhere = fitted(of_hour, held, len(held))
+            if any(place.model == OTHER for place in elsewhere.values()):
+                _tell(hour_ms)
+            for quarter_ms, of_quarter in self._quarters.items():
+                if quarter_ms - quarter_ms % HOUR_MS == hour_ms:
+                    _add_unit(connection, quarters, quarter_ms, _placed(of_quarter, elsewhere))
+            placed = _placed(of_hour, elsewhere)
+            _add_unit(connection, hours, hour_ms, placed)
+            _name(connection, hour_ms, {key: cell for key, cell in placed.items() if key.id not in held})
 
 
 def _tell(hour_ms: int) -> None:
@@ -77,7 +92,10 @@ def _add_unit(connection: Connection, table: Table, at_ms: int, new: Cells) -> N
     for ids in _some(by_id):
         wanted = select(table).where(table.c.at_ms == at_ms, table.c.cell.in_(ids))
         for _, id, *numbers, bins, minutes in connection.execute(wanted):
-            rows[id] = _row(at_ms, id, by_id[id], numbers, bins, minutes)
+            try:
+                rows[id] = _row(at_ms, id, by_id[id], numbers, bins, minutes)
+            except VALUE_FAULTS:  # else every row that is to be counted there would be to blame
+                log.exception("What %s held of cell %d at %d made no sense, and begins anew", table.name, id, at_ms)
     for id, cell in by_id.items():
         if id not in rows:
             rows[id] = (at_ms, id, *cell.numbers, BINS.packed(cell.bins), MINUTES.packed(cell.minutes))
@@ -85,8 +103,10 @@ def _add_unit(connection: Connection, table: Table, at_ms: int, new: Cells) -> N
 
 
 def _row(at_ms: int, id: int, cell: Cell, numbers: Sequence[int], bins: bytes, minutes: bytes) -> tuple[Any, ...]:
-    """What a stored row is with what is new."""
+    """What a stored row is with what is new. Raises one of VALUE_FAULTS where what is stored makes no sense."""
     sums = [one + more for one, more in zip(cell.numbers, numbers, strict=True)]
+    if not 0 <= min(sums) <= max(sums) < MOST:
+        raise OverflowError(max(sums))
     return (at_ms, id, *sums, _both(BINS, cell.bins, bins), _both(MINUTES, cell.minutes, minutes))
 
 

@@ -17,8 +17,7 @@ from app.storage.sql.database import Database, WorkerDatabase
 from app.storage.sql.errors import DatabaseAway
 from app.storage.sql.statistics import reading
 from app.storage.sql.statistics.latest import KEPT_MS, PAUSE_MS, LatestSums
-from app.storage.sql.statistics.writing import add_rows
-from tests.support.databases import row
+from tests.support.databases import add_rows, row
 from tests.support.log_rows import NOON_MS
 
 DAY = Range(NOON_MS - NOON_MS % DAY_MS, NOON_MS - NOON_MS % DAY_MS + DAY_MS)

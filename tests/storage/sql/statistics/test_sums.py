@@ -20,9 +20,8 @@ from app.core.statistics.tallies import RELATIVE_ERROR
 from app.storage.request_log.kept_row import KeptRow
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.statistics import reading
-from app.storage.sql.statistics.writing import add_rows
 from tests.support.added_up import FIELDS, added_up, percentile, told
-from tests.support.databases import row
+from tests.support.databases import add_rows, row
 from tests.support.log_rows import NOON_MS
 
 NOW_MS = NOON_MS - NOON_MS % HOUR_MS + 40 * 60_000

@@ -17,8 +17,7 @@ from app.core.statistics.sums.spans import HOURS_KEPT_MS, QUARTERS_KEPT_MS
 from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.statistics import reading, tables, writing
 from app.storage.sql.statistics.pruning import prune
-from app.storage.sql.statistics.writing import add_rows
-from tests.support.databases import row
+from tests.support.databases import add_rows, row
 from tests.support.log_rows import NOON_MS
 
 HOUR_OF_NOON_MS = NOON_MS - NOON_MS % HOUR_MS
@@ -50,6 +49,24 @@ def test_made_up_models_fill_neither_the_disk_nor_the_room_of_others(
     counts = {group[0]: sum.numbers[0] for group, _, sum in found.groups}
     assert (counts[OTHER], counts["real-3"], sum(counts.values())) == (295, 10, 400)
     assert caplog.text.count("are full") == 1
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    ["requests = 'many'", "requests = -5", "cost_nano = 9223372036854775807", "bins = 'text'"],
+)
+def test_a_sum_that_makes_no_sense_begins_anew_and_is_told(
+    file_database: WorkerDatabase, caplog: pytest.LogCaptureFixture, nonsense: str
+) -> None:
+    """Else none of its cell's rows could be written, and each would look as if it were to blame."""
+    rows = [row(1, cost_nano=5)]
+    file_database.run(partial(add_rows, rows=rows))
+    file_database.run(lambda one: one.exec_driver_sql(f"UPDATE gateway_stat_hours SET {nonsense}"))
+    file_database.run(partial(add_rows, rows=rows))
+    assert caplog.text.count("made no sense, and begins anew") == 1
+    file_database.run(partial(add_rows, rows=rows))
+    asked = Question(Range(HOUR_OF_NOON_MS, HOUR_OF_NOON_MS + HOUR_MS), NOON_MS)
+    assert file_database.run(lambda one: reading.sums(one, asked), writes=False).totals.numbers[0] == 2
 
 
 def test_what_is_older_than_it_is_kept_goes_step_by_step(database: WorkerDatabase) -> None:
