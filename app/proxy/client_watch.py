@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import ReferenceType, ref
 
 import gevent
 from gevent import socket
@@ -22,8 +22,13 @@ _GONE_STATES = frozenset({7, 8, 9, 11})
 """States of Linux's tcp_states.h after the peer's FIN or reset: CLOSE, CLOSE_WAIT, LAST_ACK, CLOSING."""
 
 
-_watchers: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
-"""Each client connection's libev watcher: making one costs more than all the rest, and connections are kept alive."""
+_watchers: dict[ReferenceType[Any], Any] = {}
+"""Each client connection's libev watcher: making one costs more than all the rest, and connections are kept alive. No
+WeakKeyDictionary, which looks up in Python what a dict does in C."""
+
+
+def _forget(gone: ReferenceType[Any]) -> None:
+    _watchers.pop(gone, None)
 
 
 class ClientWatch:
@@ -34,9 +39,9 @@ class ClientWatch:
     def __init__(self, sock: Any) -> None:
         self._sock = sock
         self._greenlet = gevent.getcurrent()
-        self._watcher = _watchers.get(sock)
+        self._watcher = _watchers.get(ref(sock))
         if self._watcher is None:
-            self._watcher = _watchers[sock] = gevent.get_hub().loop.io(sock.fileno(), 1)
+            self._watcher = _watchers[ref(sock, _forget)] = gevent.get_hub().loop.io(sock.fileno(), 1)
         self._watcher.start(self._look)
 
     def throw_into(self, greenlet: Any) -> None:

@@ -52,6 +52,9 @@ class GatewayWorker(GeventWorker):
     has_vanished: Callable[[Any], bool] | None = None
     """Says of a client's socket whether nobody is at its other end any more."""
 
+    wsgi: Any
+    """The application."""
+
     _stop_event: Any = None
 
     @staticmethod
@@ -80,6 +83,7 @@ class GatewayWorker(GeventWorker):
             "wsgi.url_scheme": "http",
             "wsgi.input_terminated": True,
         }
+        self.wsgi = getattr(self.wsgi, "wsgi_app", self.wsgi)  # all that Flask's own `__call__` calls
         self._pool = Pool(self.worker_connections)
         servers = [self._start_server(sock) for sock in self.sockets]
         gc.freeze()  # what is there now stays: the collector need not look at it again and again

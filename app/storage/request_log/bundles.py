@@ -135,7 +135,7 @@ def _open(rows: list[KeptRow], first_id: int, now_ms: int, envelopes: list[Any])
             for place, row in enumerate(rows_at(event, now_ms)):
                 # Of a call to a mapping the event alone decides of what kinds the values of its row are.
                 if _fits(event if event.api is None else row, row):
-                    rows.append(KeptRow(id + place, row))
+                    rows.append(tuple.__new__(KeptRow, (id + place, row)))
                     lost -= 1
             id += ids
     return lost

@@ -30,11 +30,21 @@ _REQUEST_LINE: Final = re.compile(
 _STATUS_LINE: Final = re.compile((rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: (" + _VALUE + rb"*+))?\r\n").decode())
 FIELD_LINE = re.compile((rb"(" + TOKEN + rb"++):[ \t]*+((?:" + _VALUE + rb"*[\x21-\x7e\x80-\xff])?+)[ \t]*+").decode())
 LONE_LF: Final = re.compile(rb"(?<!\r)\n")
-_PRINTABLE: Final = bytes(range(0x20, 0x7F))
 _FIRST_BYTE = re.compile(TOKEN + rb"|\r")  # a server may pass over one empty line
 _KEEP_ALIVE_TIMEOUT = re.compile(r"(?:^|[\s,])timeout\s*=\s*\"?([0-9]{1,9})", re.IGNORECASE)
 _HOST: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%!$&'()*+,;=]*)(?::[0-9]*)?")
 _ABSOLUTE = re.compile(r"https?://([^/?#@]+)([/?].*)?", re.IGNORECASE)
+
+
+MAX_KNOWN_LINES: Final = 1024
+MAX_KNOWN_LINE_BYTES: Final = 200
+_RECURRING: Final = re.compile(
+    r"(?:access-control|sec-ch-ua|sec-fetch|x-stainless)-[a-z-]+|accept(?:-encoding|-language|-ranges)?|alt-svc"
+    r"|anthropic-(?:beta|version)|cache-control|connection|content-(?:encoding|type)|date|host|keep-alive"
+    r"|openai-(?:beta|version)|server|strict-transport-security|transfer-encoding|user-agent|vary|via"
+    r"|x-content-type-options|x-goog-api-client"
+)
+"""Fields that have the same value in call after call, and never a secret one: no line with a key is remembered."""
 
 
 class HttpSyntaxError(ValueError):
@@ -46,6 +56,24 @@ class HttpSyntaxError(ValueError):
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)
         self.status = status
+
+
+class _Field:
+    """A line that is a field."""
+
+    __slots__ = ("key", "pair", "value")
+
+    def __init__(self, key: str, name: str, value: str) -> None:
+        self.key = key
+        """Its name in lower case."""
+        self.pair = name, value
+        self.value = value
+
+
+_recurring: Final[set[str]] = set()
+"""Of the known names, those of recurring fields, in lower case."""
+_known_lines: Final[dict[str, _Field]] = {}
+"""Lines of recurring fields that were judged before."""
 
 
 class RequestHead:
@@ -248,33 +276,45 @@ def _keeps_alive(connection: str, version: int) -> bool:
 
 
 def parse_fields(block: bytes, start: int) -> tuple[Headers, dict[str, str]]:
-    """The fields between `start` and the empty line that ends `block`, and their values as `headers.by_name` has them.
-
-    What is usual is seen without a regular expression: a name that was one before, and characters that are printable.
-    """
+    """The fields between `start` and the empty line that ends `block`; and their values, as `by_name` has them."""
     headers: Headers = []
     values: dict[str, str] = {}
     end = len(block) - 4
     if end < start:
         return headers, values
-    content = block[start:end]
-    lines = content.decode("latin-1").split("\r\n")
+    lines = block[start:end].decode("latin-1").split("\r\n")
     if len(lines) > MAX_HEADERS:
         raise HttpSyntaxError(f"more than {MAX_HEADERS} header fields", 431)
-    is_plain = len(content.translate(None, _PRINTABLE)) == 2 * (len(lines) - 1)  # the line breaks are all that is left
     for line in lines:
-        name, colon, value = line.partition(": ")
-        key = KNOWN_NAMES.get(name)
-        if key is None or not colon or not is_plain or value.startswith(" ") or value.endswith(" "):
-            field = FIELD_LINE.fullmatch(line)
-            if field is None:
-                raise HttpSyntaxError("malformed header field")
-            name, value = field[1], field[2]
-            key = name.lower()
-            _remember(name, key)
-        headers.append((name, value))
-        values[key] = value
+        field = _known_lines.get(line)
+        if field is None:
+            field = _judged(line)
+        headers.append(field.pair)
+        values[field.key] = field.value
     return headers, values if len(values) == len(headers) else by_name(headers)
+
+
+def _judged(line: str) -> _Field:
+    """A line that is not known. Raises HttpSyntaxError.
+
+    What is usual is seen without a regular expression: a name that was one before, and characters that are printable.
+    """
+    name, colon, value = line.partition(": ")
+    key = KNOWN_NAMES.get(name)
+    is_plain = line.isascii() and line.isprintable()
+    if key is None or not colon or not is_plain or value.startswith(" ") or value.endswith(" "):
+        parts = FIELD_LINE.fullmatch(line)
+        if parts is None:
+            raise HttpSyntaxError("malformed header field")
+        name, value = parts[1], parts[2]
+        key = name.lower()
+        _remember(name, key)
+    field = _Field(key, name, value)
+    if key in _recurring and len(line) <= MAX_KNOWN_LINE_BYTES:
+        if len(_known_lines) >= MAX_KNOWN_LINES:
+            _known_lines.clear()
+        _known_lines[line] = field
+    return field
 
 
 def _remember(name: str, key: str) -> None:
@@ -282,7 +322,10 @@ def _remember(name: str, key: str) -> None:
         return
     if len(KNOWN_NAMES) >= MAX_KNOWN_NAMES:
         KNOWN_NAMES.clear()  # whoever fills it with odd names must not slow the usual ones for good
+        _recurring.clear()
     KNOWN_NAMES[name] = key
+    if _RECURRING.fullmatch(key):
+        _recurring.add(key)
 
 
 def _origin_form(method: str, target: str, headers: Headers) -> str:

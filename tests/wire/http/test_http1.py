@@ -151,6 +151,45 @@ def test_a_name_that_is_known_changes_nothing(values: list[str], colon: str) -> 
     assert read() == first
 
 
+@given(st.lists(st.text(st.characters(max_codepoint=255), max_size=12), max_size=3), st.sampled_from([":", ": ", " :"]))
+@example(["a", "a", "b"], ": ")
+@example(["a\tb", "a\rb", "\x7f"], ": ")
+def test_a_line_that_is_known_changes_nothing(values: list[str], colon: str) -> None:
+    """A line that was seen before is read as it was then, in whatever head it stands."""
+    lines = "".join(f"Accept{colon}{value}\r\n" for value in values)
+    heads = [f"GET / HTTP/1.1\r\nHost: a\r\n{lines}{odd}\r\n".encode("latin-1") for odd in ("", "X: \t\xff\r\n")]
+
+    def read() -> list[object]:
+        found: list[object] = []
+        for head in heads:
+            try:
+                found.append(told(parse(head)[0]))
+            except (HttpSyntaxError, EOFError) as error:
+                found.append(str(error))
+        return found
+
+    KNOWN_NAMES.clear()
+    http1._known_lines.clear()
+    first = read()
+    assert read() == first
+    http1._known_lines.clear()
+    assert read() == first
+
+
+def test_lines_are_remembered_of_recurring_fields_alone_and_no_more_than_so_many() -> None:
+    """No key is: neither by a name that is known for one nor by any that we do not know."""
+    http1._known_lines.clear()
+    secret = "sk-secret"
+    names = ("Authorization", "Proxy-Authorization", "Cookie", "x-api-key", "api-key", "X-Own-Key", "Set-Cookie")
+    for name in names:
+        parse(with_field(f"{name}: {secret}".encode()))
+    parse(with_field(b"User-Agent: " + b"a" * http1.MAX_KNOWN_LINE_BYTES))
+    assert {line.partition(":")[0] for line in http1._known_lines} == {"Host"}
+    for number in range(http1.MAX_KNOWN_LINES + 1):
+        parse(with_field(b"User-Agent: client/%d" % number))
+    assert 0 < len(http1._known_lines) <= http1.MAX_KNOWN_LINES
+
+
 def test_names_are_remembered_also_after_a_flood_of_others() -> None:
     """A flood of odd names takes a bounded place, and does not take it from the usual ones for good."""
     for number in range(http1.MAX_KNOWN_NAMES + 1):
