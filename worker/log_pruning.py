@@ -12,7 +12,7 @@ from app.storage.sql.database import WorkerDatabase
 from app.storage.sql.pruning import Limits, Pruner
 
 EVERY_S: Final = 600.0
-AT_ONCE: Final = 4
+AT_ONCE: Final = 10
 """Steps between two batches of rows: they remove more than a batch brings."""
 
 

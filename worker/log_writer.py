@@ -32,9 +32,10 @@ BEGIN_S: Final = 0.5
 """Roll-ups begin first: SQLAlchemy, which is imported then, takes half a second."""
 TICK_S: Final = 0.5
 BUSY_TICK_S: Final = 2.0
-BUSY_ROWS: Final = range(1_000, 20_000)
-"""After so many rows more are waited for, as a transaction costs as much as a thousand; after more, as there is an end
-to what may wait (MOST_WAITING), they are not."""
+"""Where many rows come, as a transaction costs as much as a thousand."""
+BUSY_ROWS_A_S: Final = 1_000
+MOST_ROWS: Final = 20_000
+"""After so many the next are written soon: there is an end to what may wait, MOST_WAITING."""
 AWAY_S: Final = 5.0
 """Between two tries while the database is away."""
 
@@ -62,9 +63,9 @@ class LogWriter(threading.Thread):
     def run(self) -> None:
         pause_s = BEGIN_S
         while not self._stopping.wait(pause_s):
-            pause_s = TICK_S
+            waited_s, pause_s = pause_s, TICK_S
             try:
-                if self._holds_lease() and self.work() in BUSY_ROWS:
+                if self._holds_lease() and BUSY_ROWS_A_S * waited_s <= self.work() < MOST_ROWS:
                     pause_s = BUSY_TICK_S
             except RedisError:
                 self._is_ready = False  # the ticker says so; another Redis may not know the database

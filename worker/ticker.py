@@ -29,8 +29,8 @@ QUEUE = "apiproxy-roll-up"
 JOB = "worker.roll_up.roll_up"
 TICK_S = 0.8
 BUSY_TICK_S = 1.5
-"""After a job that finds so many events waiting: figures are two seconds old at most."""
-BUSY_EVENTS = 1_000
+"""Where so many events a second come: figures are two seconds old at most."""
+BUSY_EVENTS_A_S = 1_000
 IDLE_S = 5.0
 """Without events a job runs this often still, as a sign of life."""
 LEASE_MS = 3_000
@@ -60,9 +60,9 @@ class Ticker(threading.Thread):
     def run(self) -> None:
         pause_s = TICK_S
         while not self._stopping.wait(pause_s):
-            pause_s = TICK_S
+            waited_s, pause_s = pause_s, TICK_S
             try:
-                if self.tick() >= BUSY_EVENTS:
+                if self.tick() >= BUSY_EVENTS_A_S * waited_s:
                     pause_s = BUSY_TICK_S
                 if self.away:
                     log.warning("Redis does what it is asked again; roll-ups go on")
@@ -96,11 +96,13 @@ class Ticker(threading.Thread):
         self.holds_lease = self._lease()
         if not (self.holds_lease and self._is_due() and self._queue.count == 0):
             return 0
-        waiting = backlog(self._redis)
         self._queue.enqueue(JOB, job_timeout=JOB_TIMEOUT_S, result_ttl=0, ttl=JOB_TRACE_S, failure_ttl=JOB_TRACE_S)
         self._worked_at = time.monotonic()
         self._minute = _minute()
-        return waiting
+        try:
+            return backlog(self._redis)
+        except ValueError:
+            return 0  # somebody wrote something else there
 
     def _lease(self) -> bool:
         if self._redis.set(STATS_LEASE, self._name, nx=True, px=LEASE_MS):

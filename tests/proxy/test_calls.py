@@ -45,6 +45,7 @@ def test_an_answer_is_told_of_once(room: EngineRoom, upstream: Upstream, client:
     assert content(reply) == b"world!"
     reply.body.close()  # type: ignore[attr-defined]
     [event] = room.events
+    assert len(event) == len(RequestEvent._fields)
     assert figures(event) == (201, "", 5, 6, 1)
     assert (event.endpoint, event.method, event.client) == (ENDPOINT, "POST", "192.0.2.1")
     assert event.upstream == f"127.0.0.1:{upstream.port}"

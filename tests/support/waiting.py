@@ -27,3 +27,19 @@ def wait_until(
         if is_over:
             raise AssertionError(f"not within {timeout_s} s: {what}")
         sleep(pause_s)
+
+
+class Waits:
+    """In place of the event that ends a thread's loop: how long it was asked to wait each time; the last is the end."""
+
+    def __init__(self, count: int, meanwhile: Callable[[], object] = lambda: None) -> None:
+        self.asked_s: list[float] = []
+        self._count = count
+        self._meanwhile = meanwhile
+
+    def wait(self, seconds: float) -> bool:
+        self.asked_s.append(seconds)
+        if len(self.asked_s) == self._count:
+            return True
+        self._meanwhile()
+        return False

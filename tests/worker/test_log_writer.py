@@ -20,7 +20,7 @@ from app.storage.sql.pruning import FOR_EVER
 from app.storage.statistics.envelopes import encode, pack, push
 from tests.support.databases import count, sqlite_database, written
 from tests.support.log_rows import NOON_MS, book, called, kept, mapped, wait_in_redis
-from tests.support.waiting import wait_until
+from tests.support.waiting import Waits, wait_until
 from worker.log_writer import LogWriter
 
 
@@ -45,7 +45,7 @@ def test_what_is_booked_is_written_and_leaves_redis(
 ) -> None:
     """And web processes are told which database holds it."""
     book(own_redis, mapped("one"), mapped("two"))
-    writer.work()
+    assert writer.work() == 2
     assert [request_id for _, request_id in written(database)] == ["one", "two"]
     assert own_redis.llen(LOG_WAITING) == 0
     assert own_redis.exists(LOG_DATABASE)
@@ -65,6 +65,26 @@ def test_rows_wait_while_the_database_is_away_and_those_beyond_are_counted(
     Path(database.url.name).rmdir()
     writer.work()
     assert [request_id for _, request_id in written(database)] == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "pauses_s"),
+    [
+        ([0, 499, 500], [0.5, 0.5, 0.5, 2.0]),
+        ([500, 1_999, 0], [0.5, 2.0, 0.5, 0.5]),
+        ([2_000, 20_000], [0.5, 2.0, 0.5]),
+    ],
+)
+def test_where_many_rows_come_they_are_written_less_often(
+    writer: LogWriter, monkeypatch: pytest.MonkeyPatch, rows: list[int], pauses_s: list[float]
+) -> None:
+    """From a thousand a second on, as long as there is room for those that wait."""
+    waits = Waits(len(pauses_s))
+    monkeypatch.setattr(writer, "_stopping", waits)
+    found = iter(rows)
+    monkeypatch.setattr(writer, "work", lambda: next(found))
+    writer.run()
+    assert waits.asked_s == pauses_s
 
 
 def test_trouble_is_told_once_and_again_when_it_is_over(

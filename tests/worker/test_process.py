@@ -15,13 +15,13 @@ from redis._parsers.base import BaseParser
 from rq.exceptions import StopRequested
 
 from app.core.statistics.events import RequestEvent
-from app.storage.connections import STATS_LEASE, STATS_ROLLED_AT, Redis, open_redis
+from app.storage.connections import STATS_BACKLOG, STATS_LEASE, STATS_ROLLED_AT, Redis, open_redis
 from app.storage.embedded import EmbeddedRedis
 from app.storage.statistics.stats import Stats
 from tests.support.envelopes import send_events
 from tests.support.environ import clean_environ
 from tests.support.own_redis import kill, revive
-from tests.support.waiting import wait_until
+from tests.support.waiting import Waits, wait_until
 from tests.support.worker_process import ROOT, StartWorker
 from worker.__main__ import RollUpWorker, _work
 from worker.ticker import Ticker
@@ -215,6 +215,19 @@ def test_a_stop_that_somebody_swallows_is_a_stop(
     if where == "reorder_queues":
         ticker.tick()  # which orders a job
     assert _work(own_redis, ticker) is False
+
+
+def test_where_many_events_come_they_are_rolled_up_less_often(
+    own_redis: Redis, ticker: Ticker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a thousand a second on; whatever somebody wrote where their number stands."""
+    backlogs = iter([b"799", b"800", b"1500", b"1499", b"many"])
+    waits = Waits(6, lambda: own_redis.set(STATS_BACKLOG, next(backlogs)))
+    monkeypatch.setattr(ticker, "_stopping", waits)
+    monkeypatch.setattr(ticker, "_is_due", lambda: True)
+    monkeypatch.setattr(type(ticker._queue), "count", 0)
+    ticker.run()
+    assert waits.asked_s == [0.8, 0.8, 1.5, 1.5, 0.8, 0.8]
 
 
 def test_an_outage_that_two_find_out_is_said_once(ticker: Ticker, caplog: pytest.LogCaptureFixture) -> None:

@@ -27,7 +27,7 @@ TROUBLE_S: Final = 60
 DROPPED_LATELY_S: Final = 86_400
 
 READ_BUNDLES: Final = 6
-"""What is read at once goes into one transaction: some 6,000 rows of a busy gateway."""
+"""What is read at once goes into one transaction: 6,000 to 18,000 rows of a busy gateway."""
 
 _TRIM: Final = """
 if redis.call('LINDEX', KEYS[1], 0) == ARGV[1] then

@@ -62,11 +62,11 @@ def write(
     Where the database refuses values (sqlalchemy.exc.DataError and its like), write again with `cuts`: numbers are cut
     to what fits, and rows that are refused all the same are left out.
     """
-    last_id = connection.execute(select(log_state.c.last_id).with_for_update()).scalar_one()
+    before_id = last_id = connection.execute(select(log_state.c.last_id).with_for_update()).scalar_one()
     adding = [begin() for begin in adders]
     rows = refused = 0
     for kept in parts:
-        new = _new(connection, kept, last_id, share)
+        new = _new(connection, kept, before_id, last_id, share)
         if not new:
             continue
         if cuts:
@@ -87,12 +87,22 @@ def write(
     return Written(last_id, rows, refused)
 
 
-def _new(connection: Connection, kept: Sequence[KeptRow], last_id: int, share: float) -> Sequence[KeptRow]:
-    """What was not written before."""
+def _new(
+    connection: Connection, kept: Sequence[KeptRow], before_id: int, last_id: int, share: float
+) -> Sequence[KeptRow]:
+    """What was not written before. `before_id`: the last that other transactions wrote; `last_id`: this one, too."""
     if min(map(_id_of, kept), default=0) > last_id:
         return kept
+    doubtful = [one for one in kept if one.id <= last_id]
+    known = set(_known(connection, {one.row.request_id for one in doubtful}))
+    # Of what the log leaves out nobody knows; it is held to be known, so nothing counts twice.
+    found = [
+        one
+        for one in doubtful
+        if (one.row.request_id, one.row.attempt) not in known and (one.id > before_id or is_kept(one.row, share))
+    ]
     new = [one for one in kept if one.id > last_id]
-    return _unknown(connection, [one for one in kept if one.id <= last_id], new, last_id, share)
+    return [KeptRow(id, one.row) for id, one in zip(count(last_id + 1), [*found, *new])] if found else new
 
 
 def is_kept(row: LogRow, share: float) -> bool:
@@ -100,20 +110,6 @@ def is_kept(row: LogRow, share: float) -> bool:
     if share >= 1 or not row.final or row.attempt > 1 or row.outcome not in _SUCCEEDED:
         return True
     return crc32(row.request_id.encode()) < share * 2**32
-
-
-def _unknown(
-    connection: Connection, doubtful: Sequence[KeptRow], new: Sequence[KeptRow], last_id: int, share: float
-) -> list[KeptRow]:
-    """Those of `doubtful`, whose ids were given before, that are new indeed, and `new`; with ids after the last one.
-
-    Of what the log leaves out nobody knows; it is held to be known, so nothing counts twice.
-    """
-    known = set(_known(connection, {one.row.request_id for one in doubtful}))
-    found = [one for one in doubtful if (one.row.request_id, one.row.attempt) not in known and is_kept(one.row, share)]
-    if not found:
-        return list(new)
-    return [KeptRow(id, one.row) for id, one in zip(count(last_id + 1), [*found, *new])]
 
 
 def _known(connection: Connection, request_ids: Iterable[str]) -> Iterator[tuple[str, int]]:

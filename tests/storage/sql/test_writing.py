@@ -86,6 +86,21 @@ def test_parts_are_one_transaction(database: WorkerDatabase) -> None:
     assert added == [[1, 2, 3]]
 
 
+def test_ids_that_are_given_anew_take_no_call_from_the_sums(database: WorkerDatabase) -> None:
+    """Rows of one part that get others may reach beyond the ids of the next: whose rows are new all the same."""
+    put(database, *(row(id) for id in range(95, 101)), share=0)
+    parts = [
+        [row(99, request_id="new-1", outcome="server_error"), row(100, request_id="new-2", outcome="server_error")],
+        [row(101), row(102)],
+        [row(103)],
+    ]
+    added: list[list[int]] = []
+    options: dict[str, Any] = {"share": 0, "adders": [partial(Adding, added)]}
+    assert database.run(partial(write, parts=[parts[0] + parts[1], parts[2]], **options)) == Written(105, 5)
+    assert added == [[101, 102, 103, 104, 105]]
+    assert database.run(partial(write, parts=[parts[0] + parts[1], parts[2]], **options)) == Written(105, 0)
+
+
 def test_a_share_of_successes_is_left_out_of_the_log_and_not_of_sums(database: WorkerDatabase) -> None:
     """By the request's id; calls that failed or took several attempts are kept whole."""
     added: list[list[int]] = []

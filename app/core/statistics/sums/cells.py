@@ -168,7 +168,7 @@ def _add_call(cell: Cell, row: LogRow) -> None:
         _add_usage(numbers, usage)
     cost_nano = row.cost_nano
     if cost_nano:
-        numbers[COST] += min(cost_nano, MOST_NANO)
+        numbers[COST] += max(0, min(cost_nano, MOST_NANO))
     bins = cell.bins
     _count(bins, DURATION, row.duration_ms)
     if row.first_byte_ms is not None:
@@ -187,7 +187,7 @@ def _add_usage(numbers: list[int], usage: list[Any]) -> None:
     """`usage`: a `core.usage.Usage` as a list, of which fields may lack."""
     for place, count in enumerate(usage[: len(COUNTS)], USAGE):
         if count:
-            numbers[place] += count if type(count) is int and count < MOST_TOKENS else min(int(count), MOST_TOKENS)
+            numbers[place] += max(0, min(int(count), MOST_TOKENS))
     source = usage[len(COUNTS)] if len(usage) > len(COUNTS) else ""
     numbers[REPORTS] += source == REPORTED
     numbers[ESTIMATES] += source == ESTIMATED

@@ -17,7 +17,7 @@ from app.core.request_log.rows import LogRow
 from app.core.request_log.traits import OWN, TRAITS, Traits, apart, searched_text
 from app.storage.request_log.kept_row import KeptRow
 from app.storage.sql.logs.wanted import longest
-from app.storage.sql.tables import log_traits, logs
+from app.storage.sql.tables import log_state, log_traits, logs
 
 _Cut = Callable[[Any], Any]
 
@@ -34,8 +34,7 @@ def insert_rows(connection: Connection, rows: Sequence[KeptRow]) -> None:
         return
     spans, values = apart(rows, _REQUEST_ID_LENGTH, _TRACE_ID_LENGTH)
     known = [(*span, *_cut(traits), searched_text(traits).replace("\0", "\ufffd")) for traits, span in spans.items()]
-    # In one order everywhere, so that no two writers wait for each other.
-    connection.exec_driver_sql(_put_traits(connection.dialect), sorted(known))
+    connection.exec_driver_sql(_put_traits(connection.dialect), known)
     _put_rows(connection, values)
 
 
@@ -50,6 +49,7 @@ def within(kept: KeptRow) -> KeptRow:
 
 def forget_traits(connection: Connection) -> None:
     """Removes those of which the last row has gone, as rows go from the oldest on."""
+    connection.execute(select(log_state.c.last_id).with_for_update())  # nobody writes meanwhile
     oldest_ms = connection.scalar(select(func.min(logs.c.at_ms)))
     unnamed = delete(log_traits)
     connection.execute(unnamed if oldest_ms is None else unnamed.where(log_traits.c.last_at_ms < oldest_ms))

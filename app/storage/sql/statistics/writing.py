@@ -27,8 +27,8 @@ AT_ONCE: Final = 500
 """So many ids, or rows, in one statement: databases bound how many values one may have."""
 
 SHORT_BYTES: Final = 256
-MOST: Final = 1 << 63
-"""A sum is less."""
+MOST: Final = 1 << 62
+"""A sum is less, and stays so when rows are added, of which none counts for more than 2**50."""
 
 _row_of: Final = attrgetter("row")
 
@@ -104,9 +104,9 @@ def _add_unit(connection: Connection, table: Table, at_ms: int, new: Cells) -> N
 
 def _row(at_ms: int, id: int, cell: Cell, numbers: Sequence[int], bins: bytes, minutes: bytes) -> tuple[Any, ...]:
     """What a stored row is with what is new. Raises one of VALUE_FAULTS where what is stored makes no sense."""
+    if not 0 <= min(numbers) <= max(numbers) < MOST:
+        raise OverflowError(max(numbers))
     sums = [one + more for one, more in zip(cell.numbers, numbers, strict=True)]
-    if not 0 <= min(sums) <= max(sums) < MOST:
-        raise OverflowError(max(sums))
     return (at_ms, id, *sums, _both(BINS, cell.bins, bins), _both(MINUTES, cell.minutes, minutes))
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from functools import partial
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
 from app.core.statistics.ranges import Range
 from app.core.statistics.sums import rooms
-from app.core.statistics.sums.cells import HOUR_MS
+from app.core.statistics.sums.cells import COST, HOUR_MS, REQUESTS, USAGE
 from app.core.statistics.sums.question import Question
 from app.core.statistics.sums.rooms import OTHER
 from app.core.statistics.sums.spans import HOURS_KEPT_MS, QUARTERS_KEPT_MS
@@ -67,6 +68,25 @@ def test_a_sum_that_makes_no_sense_begins_anew_and_is_told(
     file_database.run(partial(add_rows, rows=rows))
     asked = Question(Range(HOUR_OF_NOON_MS, HOUR_OF_NOON_MS + HOUR_MS), NOON_MS)
     assert file_database.run(lambda one: reading.sums(one, asked), writes=False).totals.numbers[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("odd", "input"),
+    [({"usage": [-(10**9), 0, 0, 0, 5, None, "reported", {}]}, 110), ({"cost_nano": -(1 << 62)}, 120)],
+    ids=["usage", "cost"],
+)
+def test_an_odd_row_takes_nothing_from_what_is_stored(
+    file_database: WorkerDatabase, caplog: pytest.LogCaptureFixture, odd: dict[str, Any], input: int
+) -> None:
+    """What is less than nothing counts as nothing."""
+    for number in range(10):
+        file_database.run(partial(add_rows, rows=[row(number, cost_nano=5)]))
+    file_database.run(partial(add_rows, rows=[row(11, **odd)]))
+    file_database.run(partial(add_rows, rows=[row(12, cost_nano=5)]))
+    asked = Question(Range(HOUR_OF_NOON_MS, HOUR_OF_NOON_MS + HOUR_MS), NOON_MS)
+    numbers = file_database.run(lambda one: reading.sums(one, asked), writes=False).totals.numbers
+    assert (numbers[REQUESTS], numbers[USAGE], numbers[COST]) == (12, input, 55)
+    assert "made no sense" not in caplog.text
 
 
 def test_what_is_older_than_it_is_kept_goes_step_by_step(database: WorkerDatabase) -> None:
