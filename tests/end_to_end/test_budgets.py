@@ -304,8 +304,9 @@ def test_without_redis_each_process_may_have_a_little(world: World) -> None:
         kill(world.redis)
         wait_for_status(world, token, 503)
         found = [ask(world, token, 10).status for _ in range(60)]
-        assert set(found) == {200, 503}
-        assert biller.billed_nano <= PROCESSES * 50_000_000 + 20 * NANO_A_TOKEN
+        assert set(found) <= {200, 503}
+        assert found[-1] == 503
+        assert 0 < biller.billed_nano <= PROCESSES * 50_000_000 + 20 * NANO_A_TOKEN
     finally:
         revive(world.redis)
         wait_until_open(world, token)
