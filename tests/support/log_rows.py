@@ -13,7 +13,7 @@ from app.core.request_log.filters import LogFilter
 from app.core.request_log.rows import LogRow
 from app.core.statistics.events import ApiUse, FailedAttempt, RequestEvent
 from app.storage.connections import LOG_WAITING, Redis
-from app.storage.request_log.bundles import Bundling, opened
+from app.storage.request_log.bundles import Bundling, Parts
 from app.storage.request_log.kept_row import KeptRow
 from app.storage.request_log.waiting import queue_bundles
 from app.storage.sql.database import WorkerDatabase
@@ -84,8 +84,7 @@ def wait_in_redis(client: Redis, ids: Sequence[int]) -> None:
 
 def kept(client: Redis, wanted: LogFilter = ALL) -> list[KeptRow]:
     """All rows that wait to be written and fit, the latest first."""
-    rows = opened(client.lrange(LOG_WAITING, 0, -1)).rows
-    found = [one for one in rows if fits(wanted, one.row)]
+    found = [one for rows in Parts(client.lrange(LOG_WAITING, 0, -1)) for one in rows if fits(wanted, one.row)]
     return sorted(found, key=lambda one: (one.row.at_ms, one.id), reverse=True)
 
 

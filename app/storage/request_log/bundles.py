@@ -79,7 +79,7 @@ class Bundling:
 
 
 class Opened(NamedTuple):
-    """What stands in a bundle, or in several."""
+    """What stands in a bundle."""
 
     rows: list[KeptRow]
     ids: int
@@ -88,22 +88,18 @@ class Opened(NamedTuple):
     """Of so many entries and rows nothing can be made that a database takes."""
 
 
-def opened(members: Iterable[bytes]) -> Opened:
-    """The rows of bundles. What is no bundle has none; what we do not know yet is left out."""
+def opened(bundle: bytes) -> Opened:
+    """Its rows. What is no bundle has none; what we do not know yet is left out."""
+    try:
+        first_id, count, now_ms, envelopes = orjson.loads(bundle)[:4]
+        numbers = zip((first_id, count, now_ms), LARGEST, strict=True)
+        if not (all(type(one) is int and 0 <= one < most for one, most in numbers) and type(envelopes) is list):
+            raise TypeError
+    except (LookupError, TypeError, ValueError):
+        return Opened([], 0, 1)
     rows: list[KeptRow] = []
-    ids = lost = 0
-    for member in members:
-        try:
-            first_id, count, now_ms, envelopes = orjson.loads(member)[:4]
-            numbers = zip((first_id, count, now_ms), LARGEST, strict=True)
-            if not (all(type(one) is int and 0 <= one < most for one, most in numbers) and type(envelopes) is list):
-                raise TypeError
-        except (LookupError, TypeError, ValueError):
-            lost += 1
-            continue
-        ids += count
-        lost += _open(rows, first_id, now_ms, envelopes)
-    return Opened(rows, ids, lost)
+    lost = _open(rows, first_id, now_ms, envelopes)
+    return Opened(rows, count, lost)
 
 
 class Parts:
@@ -117,7 +113,7 @@ class Parts:
     def __iter__(self) -> Iterator[list[KeptRow]]:
         self.ids = self.lost = 0
         for bundle in self._bundles:
-            rows, ids, lost = opened((bundle,))
+            rows, ids, lost = opened(bundle)
             self.ids += ids
             self.lost += lost
             yield rows
