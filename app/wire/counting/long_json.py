@@ -68,7 +68,7 @@ class Long:
             return
         at, end = self.start + 1, self.end - 1
         while at < end:
-            stop = _before_escape(self.data, at, at + size) if at + size < end else end
+            stop = _uncut(self.data, at, at + size) if at + size < end else end
             piece = bytes(self.data[at:stop])
             yield _unescaped(piece) if _BACKSLASH in piece else piece
             at = stop
@@ -216,16 +216,22 @@ def _behind_string(data: bytes | bytearray, quote: int, end: int) -> Generator[i
     return end
 
 
-def _before_escape(data: bytes | bytearray, start: int, stop: int) -> int:
-    """`stop`, or the place before it where an escape begins that would be cut; behind `start` in any case."""
+def _uncut(data: bytes | bytearray, start: int, stop: int) -> int:
+    """`stop`, or the place before it where an escape or a character begins that would be cut; behind `start` in any
+    case."""
     escape = data.rfind(b"\\", max(start, stop - 6), stop)
     while escape > start and data[escape - 1] == _BACKSLASH:
         escape -= 1
-    return escape if escape > start else stop
+    if escape > start:
+        return escape
+    character = stop
+    while character > max(start, stop - 3) and data[character] & 0xC0 == 0x80:  # a byte of UTF-8 that begins none
+        character -= 1
+    return character if character > start else stop
 
 
 def _unescaped(piece: bytes) -> str:
-    """The text for which a piece of a JSON string stands; half a character may stand at its edges."""
+    """The text for which a piece of a JSON string stands; half a surrogate pair may stand at its edges."""
     quoted = b'"%b"' % piece
     try:
         text: str = orjson.loads(quoted)

@@ -54,6 +54,18 @@ def test_it_reads_what_a_parser_reads(value: Any, indent: int | None, is_ascii: 
     assert json.loads(json.dumps(read)) == json.loads(json.dumps(body))
 
 
+@pytest.mark.parametrize("character", ["é", "漢", "😀"])
+@pytest.mark.parametrize("size", [8, 13, 40])
+def test_no_piece_ends_within_a_character(character: str, size: int) -> None:
+    """Wherever escapes stand between: a character in halves would be counted as several."""
+    for before in range(8):
+        text = "a" * before + f"{character}\n" * 30
+        value = value_of(json.dumps(text, ensure_ascii=False).encode())
+        pieces = list(pieces_of(value, size))
+        assert len(pieces) > 1
+        assert "".join(piece if isinstance(piece, str) else piece.decode() for piece in pieces) == text
+
+
 def test_only_what_is_wanted_is_kept() -> None:
     """Of an object with many members."""
     text = json.dumps({f"name{number}": number for number in range(50)}).encode()
