@@ -81,7 +81,7 @@ class PageRewriter:
         """What can go on of all that has come."""
         if self._held:
             data = self._held + data
-        self._out, self._copied = [], 0
+        self._copied = 0
         at = 0
         while at < len(data):
             step = self._step
@@ -90,7 +90,9 @@ class PageRewriter:
                 break
         self._put(data, at, b"", at)
         self._held = data[at:]
-        return b"".join(self._out)
+        made = b"".join(self._out)
+        self._out = []
+        return made
 
     def finish(self) -> bytes:
         """The rest, once all has come. A tag that never ended was none."""
