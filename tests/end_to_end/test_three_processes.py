@@ -228,6 +228,7 @@ def test_redis_may_stop_and_come_back_empty(world: World) -> None:
     are written back, so that a process that begins after that knows them.
     """
     first, second = open_everywhere(world, "a", "b", keys=2)
+    wait_until(lambda: all(call(world) == (200, "a") for _ in range(30)), "all processes know them")
     kill(world.redis)
     try:
         for _ in range(20):
