@@ -6,10 +6,12 @@ import gc
 import os
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
 
 from app.config import load_config
 from app.core.network.forward_proxies import VARIABLES
@@ -69,6 +71,18 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.enable()
         gc.freeze()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    """A file's tests go to one process, and so do those of all files with SDKs, which take seconds to import."""
+    return ByFile(config, log) if config.option.dist == "loadfile" else None
+
+
+class ByFile(LoadFileScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "with SDKs" if file.endswith(("sdks.py", "test_clients_of_channels.py")) else file
 
 
 @pytest.hookimpl(trylast=True)  # what shuffles comes before

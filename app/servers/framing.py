@@ -82,6 +82,7 @@ class Response:
                 self.write(piece)
                 if self._left == 0 and not self._head_only:
                     break  # it is whole; to ask for its end costs an exception
+                del piece  # before the next is made, which takes as much memory
             self.finish()
         finally:
             close = getattr(pieces, "close", None)

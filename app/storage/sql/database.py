@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from app.certificate_files import CertificateFiles
 from app.real_threads import RealThreads, TooLate
 from app.storage.connections import LOG_DATABASE, Redis
-from app.storage.sql.errors import DatabaseAway, DatabaseElsewhere
+from app.storage.sql.errors import DatabaseAway, DatabaseElsewhere, DatabaseMissing
 from app.unpatched import unpatched
 from app.wire.database_url import DatabaseKind, DatabaseUrl
 
@@ -134,7 +134,7 @@ class Database(_Door):
             return self._threads.run(run, PATIENCE_S)
         except TooLate:
             raise DatabaseAway(f"{self.url.kind.value} did not answer within {PATIENCE_S:g} s") from None
-        except FileNotFoundError:
+        except DatabaseMissing:
             raise DatabaseElsewhere(self._elsewhere()) from None
 
     @contextmanager

@@ -11,6 +11,10 @@ class DatabaseAway(DatabaseError):
     """It does not answer, is too slow, or refuses; or the worker has not prepared it yet."""
 
 
+class DatabaseMissing(DatabaseAway):
+    """SQLite's file is not there. The worker makes it, as soon as it can."""
+
+
 class DatabaseElsewhere(DatabaseError):
     """What this process can open is not what the worker writes."""
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingErr
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.core.statistics.events import VALUE_FAULTS
-from app.storage.sql.errors import DatabaseAway
+from app.storage.sql.errors import DatabaseAway, DatabaseMissing
 from app.wire.database_url import DatabaseKind, DatabaseUrl
 
 _MISSING: Final = re.compile(r"no such table|doesn't exist|does not exist|UndefinedTable")
@@ -23,7 +23,7 @@ LONGEST: Final = 200
 
 @contextmanager
 def translated(url: DatabaseUrl) -> Iterator[None]:
-    """Raises DatabaseAway for what is no fault of the statement, and FileNotFoundError where SQLite has no file.
+    """Raises DatabaseAway for what is no fault of the statement; DatabaseMissing where SQLite has no file.
 
     What a statement or its values are to blame for stays as it is.
     """
@@ -35,7 +35,7 @@ def translated(url: DatabaseUrl) -> Iterator[None]:
         raise DatabaseAway(f"{url.kind.value} is too busy: no connection came free in time") from None
     except (DBAPIError, OSError) as error:
         if url.kind is DatabaseKind.SQLITE and not Path(url.name).exists():
-            raise FileNotFoundError(url.name) from None
+            raise DatabaseMissing(f"SQLite has no file {url.name}") from None
         word = word_of(error)
         if isinstance(error, ProgrammingError) and not _MISSING.search(word):
             raise

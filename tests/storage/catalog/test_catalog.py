@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from app.core.settings import Limits, Settings
 from app.storage.catalog import catalog as catalog_module
 from app.storage.catalog import mappings
 from app.storage.catalog.catalog import POLL_S, Catalog
-from app.storage.connections import Redis, open_redis
-from app.storage.embedded import EmbeddedRedis
+from app.storage.connections import Redis
 from tests.support.waiting import wait_until
 from tests.support.wire import Wire
 
@@ -17,11 +17,11 @@ TARGET = "https://one.example"
 
 
 def test_a_redis_that_takes_no_change_is_known_before_anybody_makes_one(
-    own_server: EmbeddedRedis, own_redis: Redis, monkeypatch: pytest.MonkeyPatch
+    new_catalog: Callable[[], Catalog], own_redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The watch asks whether it may write, and writes nothing; what it is refused stands in `refused` until it may."""
     monkeypatch.setattr(catalog_module, "POLL_S", 0.02)
-    catalog = Catalog(open_redis(own_server.url), Limits(), Settings())
+    catalog = new_catalog()
     catalog.start()
     try:
         own_redis.config_set("maxmemory", 1)
@@ -35,9 +35,9 @@ def test_a_redis_that_takes_no_change_is_known_before_anybody_makes_one(
 
 
 @pytest.mark.timing
-def test_a_change_arrives_although_the_channel_died_in_silence(wire: Wire, own_redis: Redis) -> None:
+def test_a_change_arrives_although_the_channel_died_in_silence(wire: Wire, new_catalog: Callable[..., Catalog]) -> None:
     """A connection that a firewall forgot tells nobody: it is missed within a second, long before the poll's turn."""
-    there, here = Catalog(own_redis, Limits(), Settings()), Catalog(open_redis(wire.url), Limits(), Settings())
+    there, here = new_catalog(), new_catalog(url=wire.url)
     here.start()
     try:
         wait_until(lambda: wire.subscriptions == 1, "it listens")
@@ -54,9 +54,9 @@ def test_a_change_arrives_although_the_channel_died_in_silence(wire: Wire, own_r
 
 
 @pytest.mark.timing
-def test_a_channel_that_lives_is_kept(wire: Wire, own_redis: Redis) -> None:
+def test_a_channel_that_lives_is_kept(wire: Wire, new_catalog: Callable[..., Catalog]) -> None:
     """Silence alone is no reason to leave: one subscription lasts, and what comes on it is heard at once."""
-    there, here = Catalog(own_redis, Limits(), Settings()), Catalog(open_redis(wire.url), Limits(), Settings())
+    there, here = new_catalog(), new_catalog(url=wire.url)
     here.start()
     try:
         with pytest.raises(AssertionError, match="it listens again"):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from app.core.defaults import DEFAULT_MAPPINGS
-from app.core.settings import Limits, Settings
 from app.storage.catalog import mappings, settings
 from app.storage.catalog.catalog import Catalog
 from app.storage.catalog.seeding import seed, seed_first_time
@@ -21,26 +20,10 @@ from app.storage.connections import (
     SETTINGS_SET,
     Redis,
     RedisError,
-    open_redis,
 )
-from app.storage.embedded import EmbeddedRedis
 from tests.support.waiting import wait_until
 
 TARGET = "https://one.example"
-
-
-@pytest.fixture
-def new_catalog(own_server: EmbeddedRedis, own_redis: Redis) -> Iterator[Callable[[], Catalog]]:
-    """Makes catalogues, each as another process has it. They look when they are told to, if they are not started."""
-    made: list[Catalog] = []
-
-    def new() -> Catalog:
-        made.append(Catalog(open_redis(own_server.url), Limits(), Settings()))
-        return made[-1]
-
-    yield new
-    for catalog in made:
-        catalog.stop()
 
 
 @pytest.fixture

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from app.core.defaults import DEFAULT_MAPPINGS
-from app.core.settings import Limits, Settings
 from app.core.snapshot import OUTCOME_RULES
 from app.storage.catalog import mappings, settings
 from app.storage.catalog.catalog import Catalog
@@ -22,28 +21,23 @@ from app.storage.connections import (
     MAPPINGS_VERSION,
     SETTINGS_SET,
     Redis,
-    open_redis,
 )
-from app.storage.embedded import EmbeddedRedis
 from tests.support.waiting import wait_until
 
 TARGET = "https://one.example"
 
 
 @pytest.fixture
-def start(own_server: EmbeddedRedis, own_redis: Redis) -> Iterator[Callable[[], Catalog]]:
+def start(own_redis: Redis, new_catalog: Callable[[], Catalog]) -> Callable[[], Catalog]:
     """Starts as a gateway does: seeds, then loads. It looks at Redis again when it is told to."""
-    made: list[Catalog] = []
 
     def start() -> Catalog:
         seed_first_time(own_redis, DEFAULT_MAPPINGS)
-        made.append(Catalog(open_redis(own_server.url), Limits(), Settings()))
-        made[-1].load()
-        return made[-1]
+        catalog = new_catalog()
+        catalog.load()
+        return catalog
 
-    yield start
-    for catalog in made:
-        catalog.stop()
+    return start
 
 
 @pytest.fixture

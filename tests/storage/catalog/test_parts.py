@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -15,7 +15,7 @@ from app.storage.catalog import mappings, settings
 from app.storage.catalog.catalog import Catalog
 from app.storage.catalog.changes import Edit
 from app.storage.connections import MAPPINGS as MAPPINGS_KEY
-from app.storage.connections import MAPPINGS_UPDATES, MAPPINGS_VERSION, SETTINGS_SET, TABLE, VERSIONS, Redis, open_redis
+from app.storage.connections import MAPPINGS_UPDATES, MAPPINGS_VERSION, SETTINGS_SET, TABLE, VERSIONS, Redis
 from app.storage.embedded import EmbeddedRedis
 from tests.support.own_redis import kill, revive
 from tests.support.waiting import wait_until
@@ -48,22 +48,9 @@ def put(name: str, text: str) -> list[Edit]:
 
 
 @pytest.fixture
-def new_catalog(own_server: EmbeddedRedis, own_redis: Redis) -> Iterator[Callable[[], Catalog]]:
-    made: list[Catalog] = []
-
-    def new() -> Catalog:
-        made.append(Catalog(open_redis(own_server.url), Limits(), Settings(), (*NOUNS, WIDGETS)))
-        return made[-1]
-
-    yield new
-    for catalog in made:
-        catalog.stop()
-
-
-@pytest.fixture
-def there(new_catalog: Callable[[], Catalog]) -> Catalog:
+def there(new_catalog: Callable[..., Catalog]) -> Catalog:
     """A process in which the operator has said something of each noun."""
-    catalog = new_catalog()
+    catalog = new_catalog((*NOUNS, WIDGETS))
     mappings.add(catalog, "/a", TARGET, {"idle_timeout": 9.0})
     mappings.add(catalog, "/b", TARGET)
     settings.change(catalog, {"total_timeout": 90.0})
@@ -72,9 +59,9 @@ def there(new_catalog: Callable[[], Catalog]) -> Catalog:
 
 
 @pytest.fixture
-def here(there: Catalog, new_catalog: Callable[[], Catalog]) -> Catalog:
+def here(there: Catalog, new_catalog: Callable[..., Catalog]) -> Catalog:
     """Another process that knows all of it."""
-    catalog = new_catalog()
+    catalog = new_catalog((*NOUNS, WIDGETS))
     catalog.load()
     return catalog
 
@@ -223,10 +210,10 @@ def test_what_was_lost_of_any_noun_is_written_back(
 
 
 def test_an_older_gateway_that_writes_back_first_loses_no_noun(
-    own_redis: Redis, there: Catalog, here: Catalog, own_server: EmbeddedRedis
+    own_redis: Redis, there: Catalog, here: Catalog, new_catalog: Callable[[], Catalog]
 ) -> None:
     """It knows mappings and settings only, and takes their loss for its own to mend; the third noun comes after."""
-    older = Catalog(open_redis(own_server.url), Limits(), Settings())
+    older = new_catalog()
     older.load()
     own_redis.flushall()
     older.load()

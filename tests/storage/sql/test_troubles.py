@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -21,7 +22,7 @@ from app.storage.sql.migrating import bring_up_to_date
 from app.storage.sql.pruning import FOR_EVER
 from app.storage.sql.writing import Written, write
 from tests.support.database_servers import SERVERS, DatabaseServer, new_server
-from tests.support.databases import row, written
+from tests.support.databases import row, sqlite_database, written
 from tests.support.log_rows import wait_in_redis
 from tests.support.waiting import wait_until
 from worker.log_writer import LogWriter
@@ -66,6 +67,18 @@ def test_a_file_that_another_holds_is_told_of_and_read_meanwhile(
         assert len(written(file_database)) == 2
     put(file_database, 3, 4)
     assert len(written(file_database)) == 4
+
+
+def test_a_file_that_cannot_be_is_told_of_as_any_trouble(tmp_path: Path) -> None:
+    """The worker makes the file, and tries again until it can."""
+    folder = tmp_path / "disk"
+    folder.write_text("no folder")
+    with closing(sqlite_database(folder)) as database:
+        with pytest.raises(DatabaseAway, match=f"no file {folder}"):
+            bring_up_to_date(database)
+        folder.unlink()
+        bring_up_to_date(database)
+        assert put(database, 1, 2) == Written(2, 2)
 
 
 def test_a_statement_that_takes_too_long_is_ended(

@@ -24,6 +24,7 @@ History = list[tuple[int, RequestEvent]]
 """When each ended, as far as that is believed."""
 
 
+@pytest.mark.soak
 def test_two_weeks_after_two_months(own_redis: Redis) -> None:
     """Whoever kept up and whoever reads afresh says the same, of every window, the span before it and its chart."""
     dice = random.Random(40)
