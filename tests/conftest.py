@@ -73,16 +73,22 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.freeze()
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
-    """A file's tests go to one process, and so do those of all files with SDKs, which take seconds to import."""
-    return ByFile(config, log) if config.option.dist == "loadfile" else None
+TOGETHER = (("sdks.py", "test_clients_of_channels.py"), ("test_web_proxy",))
+"""Files of which one process takes all: they import what takes seconds, or share gateways."""
 
 
 class ByFile(LoadFileScheduling):
+    """A file's tests go to one process."""
+
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
-        return "with SDKs" if file.endswith(("sdks.py", "test_clients_of_channels.py")) else file
+        return next((parts[0] for parts in TOGETHER if any(part in file for part in parts)), file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | None:
+    """For `--dist loadfile`, as `make test` asks."""
+    return ByFile(config, log) if config.option.dist == "loadfile" else None
 
 
 @pytest.hookimpl(trylast=True)  # what shuffles comes before

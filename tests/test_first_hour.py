@@ -155,6 +155,7 @@ def has_bytecode(folder: Path) -> bool:
     return all(Path(cache_from_source(one, optimization=level)).is_file() for one in sources for level in ("", "2"))
 
 
+@pytest.mark.soak
 def test_a_heroku_build_goes_on_without_a_compiler(clone: Path, tmp_path: Path) -> None:
     """bin/post_compile ends with 0 and says that the gateway runs interpreted; nothing is installed for it."""
     tools = tmp_path / "tools"

@@ -54,6 +54,7 @@ def upstream() -> Iterator[Upstream]:
     server.close()
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(shutil.which("curl") is None and "CI" not in os.environ, reason="wants curl")
 def test_what_the_page_says_to_paste_works(clone: Path, upstream: Upstream) -> None:
     """From the file to the verbs; the same AUTH_KEY, and none that was there is written over."""

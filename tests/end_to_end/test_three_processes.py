@@ -31,7 +31,7 @@ PATH = path_of("openai", False)
 KNOWN_S = 1.0
 """Within so long all processes know what one has learnt."""
 
-pytestmark = pytest.mark.own_server
+pytestmark = [pytest.mark.own_server, pytest.mark.soak]
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,6 @@ def test_shares_are_kept(world: World) -> None:
     check_shares(world, 1000)
 
 
-@pytest.mark.soak
 @pytest.mark.timeout(120)
 def test_shares_are_kept_over_thousands(world: World) -> None:
     check_shares(world, 6000)

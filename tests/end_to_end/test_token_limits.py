@@ -29,7 +29,7 @@ KNOWN_S = 1.0
 BODY = body_for("openai", False, "hi")
 PATH = path_of("openai", False)
 
-pytestmark = pytest.mark.own_server
+pytestmark = [pytest.mark.own_server, pytest.mark.soak]
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,6 @@ def at_once(world: World, token: Issued, count: int) -> Counter[int]:
         return Counter(pool.map(lambda _: status(world, token), range(count)))
 
 
-@pytest.mark.soak
 def test_a_change_is_in_force_in_every_process_within_a_second(world: World) -> None:
     """A new token, one that is disabled, limited, rotated, deleted."""
     token = add_token(world.gateway)
@@ -111,7 +110,6 @@ def test_no_call_is_refused_while_the_minute_has_room(world: World) -> None:
     assert at_once(world, token, 150) == {200: 50, 429: 100}
 
 
-@pytest.mark.soak
 def test_a_kill_makes_no_room_in_the_minute(world: World) -> None:
     """What a killed process let in counts on."""
     token = add_token(world.gateway, requests_per_minute=30)
@@ -178,7 +176,6 @@ def test_so_many_calls_at_once_over_all_processes(world: World) -> None:
     wait_until(lambda: status(world, token) == 200, "there is room again")
 
 
-@pytest.mark.soak
 def test_what_a_killed_process_held_is_free_within_twenty_seconds(world: World) -> None:
     """And until then nobody gets more than the rest."""
     token = add_token(world.gateway, max_concurrency=8)

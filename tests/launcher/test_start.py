@@ -99,6 +99,7 @@ def test_sighup_gives_new_web_processes_and_keeps_serving(running: Launched) -> 
     )
 
 
+@pytest.mark.soak
 def test_ten_launchers_at_one_data_directory_are_one_gateway(launch: Launch) -> None:
     """Of ten that start at once exactly one runs; the others end with 1 and say why; the data are whole."""
     gateways = [launch() for _ in range(10)]

@@ -202,6 +202,7 @@ def test_no_file_of_redis_holds_what_was(
         assert not written()
 
 
+@pytest.mark.soak
 def test_killed_at_any_moment_it_goes_on_when_it_is_started_again(own_server: EmbeddedRedis, own_redis: Redis) -> None:
     """kill -9 in the middle: each key opens and is found all the same, and in the end none is lost or twice there."""
     count, dice = 1500, Random(7)

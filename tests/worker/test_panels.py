@@ -50,6 +50,7 @@ def told(client: Redis, window: str) -> dict[str, Any]:
     }
 
 
+@pytest.mark.soak
 def test_panels_kept_up_equal_those_made_afresh(own_redis: Redis) -> None:
     """After any number of roll-ups, late events and pauses they say what a new worker would say."""
     dice = random.Random(11)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import orjson
+import pytest
 
 from app.core.statistics.events import RequestEvent
 from app.core.statistics.windows import DAY_MS, HOUR_MS, MINUTE_MS
@@ -30,6 +31,7 @@ def stored(client: Redis) -> Summary:
     return summary
 
 
+@pytest.mark.soak
 def test_a_summary_kept_up_equals_one_made_afresh(own_redis: Redis) -> None:
     """After any number of roll-ups the summary is the one that a new worker would make."""
     dice = random.Random(9)

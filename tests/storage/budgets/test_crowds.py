@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from app.core.errors import ApiError
 from app.core.money.budget import Budget
 from app.storage.budgets.budgets import Budgets
@@ -127,6 +129,7 @@ time.sleep(60)
 """
 
 
+@pytest.mark.soak
 def test_what_a_killed_process_held_is_given_back_within_20_s(
     own_server: EmbeddedRedis, own_redis: Redis, new_budgets: Callable[..., Budgets]
 ) -> None:

@@ -35,6 +35,7 @@ def work(copy: FollowingCopy) -> None:
         copy.work()
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("meanwhile", ["one key was changed", "more than the log tells", "Redis was emptied before"])
 def test_redis_may_be_emptied_at_any_moment_of_a_look(
     own_redis: Redis, database: WorkerDatabase, meanwhile: str

@@ -149,6 +149,7 @@ def test_redis_may_be_emptied_at_any_moment_of_a_look(
     assert n > 2
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("keys", [2, 600], ids=["in one piece", "in several"])
 def test_a_process_alone_writes_back_all_whenever_redis_is_emptied_again(
     own_redis: Redis, own_server: EmbeddedRedis, keys: int
@@ -331,6 +332,7 @@ LOSSES: dict[str, Callable[[Redis, dict[bytes, bytes]], object]] = {
 }
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("loss", LOSSES)
 def test_whatever_is_lost_while_three_edit_all_agree_in_the_end_and_rest(
     own_redis: Redis, own_server: EmbeddedRedis, loss: str

@@ -124,6 +124,7 @@ def test_a_change_of_one_key_costs_the_same_among_many_as_among_few(many: Keepin
     other.redis.close()
 
 
+@pytest.mark.soak
 def test_keys_take_little_memory() -> None:
     """25 MB for 100,000 of them, as long as those of OpenAI's projects are, and encrypted."""
     pool = KeyPool("1", SEALING)
@@ -140,6 +141,7 @@ def test_keys_take_little_memory() -> None:
     assert pool.secret_at(MANY - 1) == f"sk-proj-{MANY - 1:0156}"
 
 
+@pytest.mark.soak
 def test_keys_in_trouble_take_little_memory_too(many: KeepingProcess) -> None:
     """Nothing but what is stored of each is kept, and one number."""
     health, raw = many.health, written(Trouble(1, 1, 1, 0, 0, 0, 1, "invalid_key", "no such key", 1, 0))

@@ -201,6 +201,7 @@ def run_off(coding: str, body: bytes, max_bytes: int = 128 * MEGABYTE) -> int:
     return total
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
 def test_a_page_of_a_hundred_megabytes_passes_in_pieces(coding: str) -> None:
     """However well it was compressed, and without ever standing in memory."""

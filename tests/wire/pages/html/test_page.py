@@ -153,6 +153,7 @@ ENDLESS = {
 }
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("piece", ENDLESS.values(), ids=ENDLESS)
 def test_nothing_is_looked_at_again_and_again(piece: bytes) -> None:
     """Four times as much takes about four times as long, however it comes, and hardly anything is held back."""
