@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -52,14 +53,23 @@ LONG = (
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Where tests of one mark are asked for (`-m "timing and ..."`), modules without it are not even imported.
 
-    A fixture of the conftest beside them, or above, may bring it.
+    A fixture of the conftest beside them, or above, may bring it. Nor are those imported that are long as a whole, where
+    long ones are not wanted.
     """
     mark = str(config.option.markexpr).partition(" ")[0]
+    if str(config.option.markexpr).startswith("not soak"):
+        return _is_long(collection_path) or None
     if mark not in ("timing", "soak") or not collection_path.match("test_*.py"):
         return None
     above = [folder / "conftest.py" for folder in collection_path.parents if HERE in folder.parents]
     texts = [path.read_text() for path in (collection_path, *above) if path.exists()]
     return not any(f"mark.{mark}" in text for text in texts) or None
+
+
+def _is_long(path: Path) -> bool:
+    if path.is_dir():
+        return path == HERE / "browser"  # its conftest marks all
+    return path.match("test_*.py") and re.search(r"^pytestmark = .*mark\.soak", path.read_text(), re.M) is not None
 
 
 @pytest.hookimpl(wrapper=True)

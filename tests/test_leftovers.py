@@ -24,6 +24,7 @@ def test_it():
 """
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes under /proc")
 @pytest.mark.parametrize(
     ("command", "ends", "code"),

@@ -34,7 +34,7 @@ PROCESSES = 4
 KNOWN_S = 1.0
 """Within so long a change is in force in all processes."""
 
-pytestmark = pytest.mark.own_server
+pytestmark = [pytest.mark.own_server, pytest.mark.soak]
 
 
 @pytest.fixture(scope="module")

@@ -38,6 +38,7 @@ def test_one_command_starts_everything_and_sigterm_ends_all_of_it(launch: Launch
     assert "Warning" not in said
 
 
+@pytest.mark.soak
 def test_data_are_kept_over_a_restart_and_deleted_defaults_stay_away(launch: Launch) -> None:
     """What was in the embedded Redis before a stop is there after the next start; defaults are seeded but once."""
     gateway = launch().until_healthy()

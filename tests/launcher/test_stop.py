@@ -24,7 +24,7 @@ from tests.support.launched import NEEDS_PROC, Launch, Launched, processes_about
 from tests.support.upstream import Peer, Upstream
 from tests.support.waiting import wait_until
 
-pytestmark = NEEDS_PROC
+pytestmark = [NEEDS_PROC, pytest.mark.soak]
 
 
 def test_the_stop_goes_web_then_worker_then_redis(launch: Launch) -> None:
@@ -45,8 +45,7 @@ def test_the_stop_goes_web_then_worker_then_redis(launch: Launch) -> None:
             assert "unixsocket" in alive
 
 
-@pytest.mark.soak
-@pytest.mark.parametrize("how", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_a_task_in_the_middle_goes_on_at_the_next_start(launch: Launch, how: signal.Signals) -> None:
     """And its process ends with the others, whether all are stopped or their launcher is killed."""
     gateway = launch(ADMIN_TOKEN="t").until_healthy()
@@ -104,7 +103,6 @@ def test_a_stream_in_flight_ends_whole(launch: Launch) -> None:
     upstream.close()
 
 
-@pytest.mark.soak
 def test_a_stream_that_does_not_end_is_cut_after_its_time(launch: Launch) -> None:
     """A stream may go on for GRACEFUL_TIMEOUT, is then broken visibly, and is counted all the same."""
 
@@ -135,7 +133,6 @@ def test_a_stream_that_does_not_end_is_cut_after_its_time(launch: Launch) -> Non
     upstream.close()
 
 
-@pytest.mark.soak
 def test_a_second_signal_cuts_the_streams_short(launch: Launch) -> None:
     """A stream that never ends holds the stop up until it is asked for again."""
 
@@ -171,7 +168,6 @@ def test_a_stop_while_redis_is_awaited_is_obeyed_at_once(launch: Launch) -> None
     assert gateway.stop() == 0
 
 
-@pytest.mark.soak
 def test_no_process_survives_a_kill_of_the_launcher(launch: Launch) -> None:
     """After kill -9 of `python -m app` its children end by themselves, and the next start has the data."""
     gateway = launch().until_healthy()
