@@ -53,8 +53,8 @@ LONG = (
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Where tests of one mark are asked for (`-m "timing and ..."`), modules without it are not even imported.
 
-    A fixture of the conftest beside them, or above, may bring it. Nor are those imported that are long as a whole, where
-    long ones are not wanted.
+    A fixture of the conftest beside them, or above, may bring it. Nor are modules that are long as a whole imported,
+    where long ones are not wanted.
     """
     mark = str(config.option.markexpr).partition(" ")[0]
     if str(config.option.markexpr).startswith("not soak"):
