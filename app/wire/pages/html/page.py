@@ -88,9 +88,10 @@ class PageRewriter:
             before, at = at, step(data, at)
             if at == before and self._step == step:
                 break
-        self._put(data, at, b"", at)
+        if self._copied < at:
+            self._out.append(data[self._copied : at])
         self._held = data[at:]
-        made = b"".join(self._out)
+        made = b"".join(self._out)  # no copy where there is but one
         self._out = []
         return made
 
