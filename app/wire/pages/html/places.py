@@ -40,7 +40,7 @@ def passing_in(place: str, depth: int, stop_at_scripts: bool) -> Passing:
 
 @lru_cache
 def _passing_over(place: str, depth: int, *short_elements: str) -> Passing:
-    """Each takes 0.15 MB."""
+    """Each takes 0.1 MB, and 25 ms to be made."""
     return passing(depth, PLACES[place].starts, PLACES[place].ends, short_elements)
 
 
