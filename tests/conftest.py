@@ -18,7 +18,7 @@ from app.config import load_config
 from app.core.network.forward_proxies import VARIABLES
 from app.storage.connections import open_redis
 from app.storage.made_ready import make_ready
-from tests.support.environ import NO_ENV_FILE, NO_KEYS_FILE
+from tests.support.environ import NO_ENV_FILE, NO_KEYS_FILE, clean_environ
 from tests.support.gateway import GatewayProcess, made_ready
 from tests.support.leftovers import nothing_is_left_running
 from tests.support.own_redis import running_redis
@@ -125,7 +125,7 @@ def _how_short(item: pytest.Item) -> int:
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with running_redis(tmp_path_factory.mktemp("redis")) as server:
-        assert make_ready(load_config(NO_KEYS_FILE), server.url, print) == 0
+        assert make_ready(load_config(clean_environ(REDIS_URL=server.url)), server.url, print) == 0
         made_ready.add(server.url)
         yield server.url
 

@@ -262,6 +262,12 @@ def test_tests_wait_in_one_way() -> None:
     assert [len(polls(ast.parse(text))) for text in POLLS] == [1, 1, 1, 0]
 
 
+def test_no_process_of_ours_is_given_the_testers_own_environment() -> None:
+    """It would keep its log, and copies of what it was told, in the database of the tester's own gateway."""
+    givers = {str(path.relative_to(ROOT)) for path in modules_of_tests() if "**os" + ".environ" in path.read_text()}
+    assert givers == {"tests/browser/test_api_page.py"}, "clean_environ is made for that; that one runs curl"
+
+
 def test_a_log_is_judged_once_all_of_it_is_written() -> None:
     """What a gateway said comes a moment later; `log_with`, `settled_log` and `final_log` wait for it."""
     readers = {str(path.relative_to(ROOT)) for path in modules_of_tests() if ".read_log()" in path.read_text()}

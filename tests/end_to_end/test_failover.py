@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from app.storage.catalog.catalog import POLL_S, Catalog
 from app.storage.connections import MAPPINGS_UPDATES, Redis, RedisError, open_redis
 from app.storage.refusals import REFUSALS, refusal_of
 from app.storage.servers import PAUSE_S
+from tests.support.environ import clean_environ
 from tests.support.failover import BareRedis, Pair, primary_and_replica, promote
 from tests.support.gateway import GUNICORN, ROOT, GatewayProcess
 from tests.support.upstream import Upstream
@@ -63,7 +63,7 @@ def whole(pair: Pair, tmp_path: Path) -> Iterator[Whole]:
     gateway = GatewayProcess(url).start()
     log = tmp_path / "worker.log"
     with log.open("wb") as stderr:
-        environ = {**os.environ, "REDIS_URL": url, "API_PROXY_REDIS_URL": ""}
+        environ = clean_environ(REDIS_URL=url, API_PROXY_REDIS_URL="")
         worker = subprocess.Popen([sys.executable, "-m", "worker"], cwd=ROOT, env=environ, stderr=stderr)
     gateway.map("/up", upstream.url)
     gateway.admin("PUT", "/api/settings", {"max_concurrency": 50, "requests_per_second": 1000})
@@ -186,7 +186,7 @@ def test_a_start_with_a_wrong_password_ends_at_once(tmp_path: Path, command: lis
     server = BareRedis(tmp_path)
     server.client.config_set("requirepass", "right")
     url = server.url.replace("redis://", "redis://:hush@")
-    environ = {**os.environ, "REDIS_URL": url, "API_PROXY_REDIS_URL": "", "PORT": "0"}
+    environ = clean_environ(REDIS_URL=url, API_PROXY_REDIS_URL="", PORT="0")
     began_s = time.monotonic()
     try:
         done = subprocess.run(

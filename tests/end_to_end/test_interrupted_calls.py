@@ -121,7 +121,6 @@ def held(server: EmbeddedRedis, gateway: GatewayProcess, monkeypatch: pytest.Mon
         wait_until(lambda: gateway.admin("GET", "/api/active").json()["count"] == 0, "nothing goes on")
 
 
-@pytest.mark.soak
 def test_a_killed_process_leaves_one_row_of_each_call(held: Held) -> None:
     """Those in flight are interrupted; those of the other process, and those that had ended, are told as they were."""
     calls = held.begin()
@@ -137,7 +136,6 @@ def test_a_killed_process_leaves_one_row_of_each_call(held: Held) -> None:
     wait_until(lambda: not held.told(), "nothing is left of them", 10)
 
 
-@pytest.mark.soak
 def test_a_frozen_process_adds_no_second_row(held: Held) -> None:
     """Meanwhile its calls are shown as it last told of them; one that is to be ended is when it goes on."""
     calls = held.begin()

@@ -217,8 +217,7 @@ def _behind_string(data: bytes | bytearray, quote: int, end: int) -> Generator[i
 
 
 def _uncut(data: bytes | bytearray, start: int, stop: int) -> int:
-    """`stop`, or the place before it where an escape or a character begins that would be cut; behind `start` in any
-    case."""
+    """`stop`, or the place before it where the escape or the character begins that it cuts; always behind `start`."""
     escape = data.rfind(b"\\", max(start, stop - 6), stop)
     while escape > start and data[escape - 1] == _BACKSLASH:
         escape -= 1
