@@ -28,7 +28,9 @@ pytestmark = [pytest.mark.soak, pytest.mark.timing, pytest.mark.own_server, pyte
 HOURS, CELLS_AN_HOUR = 30 * 24, 500
 """Of 50 channels, 20 models and 20 tokens: 360,000 sums."""
 SUMS_S, SERIES_S = 4.0, 8.0
-"""CPU time of an answer, in a thread."""
+"""CPU time of an answer, in a thread; on a slower machine in proportion."""
+READ_S = 1.4
+"""What reading all of these sums takes, and no more, on a machine for which the above are meant."""
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +66,11 @@ def test_thirty_days_are_told_in_seconds(month: WorkerDatabase, now_ms: int, by:
     course = Question(span, now_ms, by, limit=10)
     begins = points(span, "day", "Asia/Kolkata", 100)
     by_days = took_s(month, lambda one: series(one, course, begins))
-    print(f"by {by}: sums {took:.2f} s, days {by_days:.2f} s")
-    assert took < SUMS_S
-    assert by_days < SERIES_S
+    read_s = took_s(month, lambda one: len(one.exec_driver_sql("SELECT * FROM gateway_stat_hours").fetchall()))
+    slowness = max(1.0, read_s / READ_S)
+    print(f"by {by}: sums {took:.2f} s, days {by_days:.2f} s, reading all {read_s:.2f} s")
+    assert took < SUMS_S * slowness
+    assert by_days < SERIES_S * slowness
 
 
 def test_no_stream_is_late_while_a_month_is_told(
