@@ -33,7 +33,7 @@ BEGIN_S: Final = 0.5
 TICK_S: Final = 0.5
 BUSY_TICK_S: Final = 2.0
 """Where many rows come, as a transaction costs as much as a thousand."""
-BUSY_ROWS_A_S: Final = 1_000
+BUSY_ROWS_A_S: Final = 100
 MOST_ROWS: Final = 20_000
 """After so many the next are written soon: there is an end to what may wait, MOST_WAITING."""
 AWAY_S: Final = 5.0

@@ -30,7 +30,7 @@ JOB = "worker.roll_up.roll_up"
 TICK_S = 0.8
 BUSY_TICK_S = 1.5
 """Where so many events a second come: figures are two seconds old at most."""
-BUSY_EVENTS_A_S = 1_000
+BUSY_EVENTS_A_S = 100
 IDLE_S = 5.0
 """Without events a job runs this often still, as a sign of life."""
 LEASE_MS = 3_000

@@ -62,7 +62,7 @@ def _create_in(folder: Path, sender: str, max_rows: int, size: int) -> Journal |
         raise OSError("it is removed while it is made")
     except OSError as error:
         log.warning(
-            "No journal in %s: %s. When this process is killed, what it has not sent is not counted: a tenth of a "
+            "No journal in %s: %s. When this process is killed, what it has not sent is not counted: a fifth of a "
             "second, and all that waits for Redis. Set JOURNAL_DIR to a directory that it can write to",
             folder,
             error.strerror or error,
@@ -103,9 +103,18 @@ def _create_file(path: Path, sender: str, max_rows: int, size: int) -> Journal |
     return None
 
 
-def left_behind(folder: Path) -> Iterator[Journal]:
-    """The journals in `folder` whose processes have died, each to be closed before the next is asked for."""
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
+def left_behind(folder: Path, ours: Path | None = None) -> Iterator[Journal]:
+    """The journals in `folder` whose processes have died, each to be closed before the next is asked for.
+
+    `ours` is that of this process, which need not be looked at.
+    """
+    names: list[str] = []
+    with suppress(OSError):
+        names = sorted(os.listdir(folder))
+    for name in names:
+        path = folder / name
+        if not name.endswith(SUFFIX) or path == ours:
+            continue
         journal = None
         with suppress(OSError):  # somebody else has just sent and removed it
             fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)

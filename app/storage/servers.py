@@ -138,3 +138,38 @@ def open_pool(url: str, **options: Any) -> Pool:
 def is_given_up(connection: Any) -> bool:
     """Whether the connection, which a listener keeps for long, belongs to an earlier turn."""
     return isinstance(connection, _Watchful) and connection.turn != connection.server.turn()
+
+
+class KeptConnection:
+    """A connection for one thread that asks often; not for transactions, nor for commands that wait.
+
+    To take one from the pool and bring it back costs twice what a command does: the pool looks each time whether it
+    still lives, and under gevent that lets all others run first.
+    """
+
+    def __init__(self, client: redis.Redis) -> None:
+        """It connects with the first command."""
+        self._pool = client.connection_pool
+        self._connection: Any = None
+
+    def execute_command(self, *words: Any) -> Any:
+        """The reply as it came. Raises redis.RedisError; the next command connects anew where that is needed."""
+        if self._connection is None:
+            self._connection = self._pool.get_connection()
+        connection = self._connection
+        if is_given_up(connection) or connection.should_reconnect():
+            connection.disconnect()
+        try:
+            connection.send_command(*words)
+            return connection.read_response()
+        except redis.ResponseError:
+            raise  # the reply has been read
+        except BaseException:
+            connection.disconnect()  # else the reply would be taken for that of the next command
+            raise
+
+    def close(self) -> None:
+        """Gives the connection back to its pool."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._pool.release(connection)

@@ -27,6 +27,7 @@ from app.storage.connections import STATS_PROCESSES, Redis, RedisError
 from app.storage.journal import Journal
 from app.storage.journal_files import create, left_behind
 from app.storage.refusals import answer_of, describe
+from app.storage.servers import KeptConnection
 from app.storage.statistics.envelopes import backlog, encode, pack, push
 from app.storage.statistics.stats import Heartbeat
 
@@ -43,7 +44,7 @@ BACKLOG_EVENTS = 300_000
 DOUBT_MS = 6 * 24 * 3_600_000
 """What may have arrived is not sent again after this: the worker remembers a sender's last number for 7 days."""
 
-_STATM = Path("/proc/self/statm")
+_STATM = "/proc/self/statm"
 
 
 class Recorder:
@@ -65,7 +66,7 @@ class Recorder:
         `queue_size`: so many events may wait. `journal_folder`: where they outlive the process; None: nowhere.
         """
         self.process_id = process_id or uuid4().hex
-        self._redis = redis_client
+        self._redis = KeptConnection(redis_client)
         self._folder = journal_folder
         self._queue_size = queue_size
         self._journal = create(None, self.process_id, queue_size)
@@ -140,6 +141,7 @@ class Recorder:
         if not self._away:
             self._guarded(self._send_left_behind)
             self._guarded(self._sign_off)
+        self._redis.close()
 
     def _guarded(self, act: Callable[[], None]) -> bool:
         """True when Redis did what it was asked; says so when that changes."""
@@ -180,7 +182,7 @@ class Recorder:
     def _send_left_behind(self) -> None:
         if self._folder is None:
             return
-        for journal in left_behind(self._folder):
+        for journal in left_behind(self._folder, self._journal.path):
             try:
                 is_doubtful = time.time_ns() // 1_000_000 - journal.claimed_at_ms > DOUBT_MS
                 if journal.is_open and is_doubtful and journal.next_batch(ENVELOPE_EVENTS):
@@ -192,7 +194,7 @@ class Recorder:
 
     def _beat(self) -> None:
         now_s = time.monotonic()
-        seconds, microseconds = self._redis.time()
+        seconds, microseconds = map(int, self._redis.execute_command("TIME"))
         beat = Heartbeat(
             memory_mb=memory_mb(),
             tasks=self._task_count(),
@@ -200,7 +202,7 @@ class Recorder:
             beat_ms=seconds * 1000 + microseconds // 1000,
             in_flight=self._in_flight(),
         )
-        self._redis.hset(STATS_PROCESSES, self.process_id, beat.encode())
+        self._redis.execute_command("HSET", STATS_PROCESSES, self.process_id, beat.encode())
         self._beat_at = now_s + BEAT_S  # not before: a turn that asked Redis for nothing would pass for its return
 
     def _recent_requests(self, now_s: float) -> int:
@@ -213,11 +215,12 @@ class Recorder:
         return total - before if began_s <= now_s - RATE_SPAN_S else total
 
     def _sign_off(self) -> None:
-        self._redis.hdel(STATS_PROCESSES, self.process_id)
+        self._redis.execute_command("HDEL", STATS_PROCESSES, self.process_id)
 
 
 def memory_mb() -> float:
     """Resident memory of this process in MB."""
     if sys.platform == "linux":
-        return int(_STATM.read_text().split()[1]) * resource.getpagesize() / 1e6
+        with open(_STATM, "rb", buffering=0) as figures:
+            return int(figures.read(100).split()[1]) * resource.getpagesize() / 1e6
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # macOS: bytes, and the highest so far

@@ -1,4 +1,4 @@
-"""Connections are given up together when another Redis takes over at their address."""
+"""Connections are given up together when another Redis takes over at their address; one may be kept."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from app.storage.connections import RedisError, messages, open_redis
+from app.storage.connections import Redis, RedisError, messages, open_redis
+from app.storage.embedded import EmbeddedRedis
+from app.storage.servers import KeptConnection
 from tests.support.failover import Pair, primary_and_replica, promote
+from tests.support.own_redis import kill, revive
 from tests.support.waiting import wait_until
 
 
@@ -34,3 +37,59 @@ def test_a_listener_that_came_back_too_early_goes_over_too(pair: Pair) -> None:
             for _ in messages(channel):
                 pass
         wait_until(lambda: address.open_to(old) == 0, "none is left")
+
+
+@pytest.fixture
+def kept(own_server: EmbeddedRedis, own_redis: Redis) -> Iterator[KeptConnection]:
+    with open_redis(own_server.url, socket_timeout_s=0.2) as client:
+        kept = KeptConnection(client)
+        yield kept
+        kept.close()
+
+
+def test_a_kept_connection_is_kept(kept: KeptConnection, own_redis: Redis) -> None:
+    """All commands go over one, also after an error that Redis answered; given back, it serves others."""
+    first = kept.execute_command("CLIENT", "ID")
+    own_redis.set("text", "no number")
+    with pytest.raises(RedisError, match="integer"):
+        kept.execute_command("INCR", "text")
+    assert kept.execute_command("CLIENT", "ID") == first
+    kept.close()
+    with Redis(connection_pool=kept._pool) as client:
+        assert client.client_id() == first
+    assert kept.execute_command("CLIENT", "ID") == first
+
+
+def test_a_reply_that_came_too_late_is_no_answer_to_the_next_command(kept: KeptConnection, own_redis: Redis) -> None:
+    """Whoever gave up waiting for one reads none of it afterwards."""
+    assert kept.execute_command("ECHO", "before") == b"before"
+    own_redis.client_pause(400)
+    with pytest.raises(RedisError):
+        kept.execute_command("ECHO", "late")
+    wait_until(own_redis.ping, "the pause is over")
+    assert kept.execute_command("ECHO", "next") == b"next"
+
+
+def test_a_kept_connection_connects_again(kept: KeptConnection, own_server: EmbeddedRedis, own_redis: Redis) -> None:
+    """A restart of Redis costs one error."""
+    assert kept.execute_command("PING")
+    kill(own_server)
+    with pytest.raises(RedisError):
+        kept.execute_command("PING")
+    revive(own_server)
+    assert kept.execute_command("PING")
+
+
+def test_a_kept_connection_goes_over_after_a_failover(pair: Pair) -> None:
+    """As soon as anybody of the process was told of it, without a command that the old primary would have taken."""
+    address, old, new = pair
+    with open_redis(address.url) as client:
+        kept = KeptConnection(client)
+        kept.execute_command("SET", "said", "before")
+        client.ping()  # over another connection to the old one
+        promote(address, old, new)
+        with pytest.raises(RedisError, match="read only"):
+            client.set("said", "to the old one")
+        assert kept.execute_command("SET", "said", "to the new one")
+        assert new.client.get("said") == b"to the new one"
+        kept.close()

@@ -1,4 +1,4 @@
-"""A wire to a Redis that can lose a connection in silence, as a firewall does that forgot it."""
+"""A wire to a Redis that can lose a connection in silence, as a firewall does that forgot it, or a reply."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ class Wire:
         self._sockets: list[socket.socket] = []
         self._cut: set[int] = set()
         self._subscribed: set[int] = set()
+        self._lost_word, self._to_lose = b"", 0
+        self._deaf: set[int] = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"redis://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -23,6 +25,10 @@ class Wire:
     def lose_subscribers(self) -> None:
         """From now on nothing passes on their connections, and neither end is told."""
         self._cut |= self._subscribed
+
+    def lose_replies(self, word: bytes, times: int) -> None:
+        """Redis does what it is told; the next so many replies to what has this word are lost with the connection."""
+        self._lost_word, self._to_lose = word, times
 
     def close(self) -> None:
         self._listener.close()
@@ -48,6 +54,11 @@ class Wire:
             while data := source.recv(65_536):
                 if number in self._cut:
                     continue
+                if number in self._deaf:
+                    break
+                if self._to_lose and self._lost_word in data:
+                    self._to_lose -= 1
+                    self._deaf.add(number)
                 sink.sendall(data)
                 if b"SUBSCRIBE" in data:
                     self._subscribed.add(number)

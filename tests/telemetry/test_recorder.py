@@ -25,6 +25,7 @@ from app.telemetry.recorder import Recorder
 from tests.support.dying_process import die
 from tests.support.own_redis import kill, revive
 from tests.support.waiting import wait_until
+from tests.support.wire import Wire
 
 NOW_MS = 1_790_000_000_000
 Make = Callable[..., Recorder]
@@ -37,17 +38,17 @@ def event(number: int = 0, endpoint: str = "/a") -> RequestEvent:
 @pytest.fixture
 def make(own_server: EmbeddedRedis, own_redis: Redis) -> Iterator[Make]:
     """Makes recorders with a client of their own and stops them in the end."""
-    made: list[Recorder] = []
+    made: list[tuple[Recorder, Redis]] = []
 
-    def make_one(**options: object) -> Recorder:
-        client = open_redis(own_server.url, socket_timeout_s=1)
-        made.append(Recorder(client, **{"queue_size": 10_000, **options}))  # type: ignore[arg-type]
-        return made[-1]
+    def make_one(url: str = own_server.url, **options: object) -> Recorder:
+        client = open_redis(url, socket_timeout_s=1)
+        made.append((Recorder(client, **{"queue_size": 10_000, **options}), client))  # type: ignore[arg-type]
+        return made[-1][0]
 
     yield make_one
-    for one in made:
+    for one, client in made:
         one.stop(2)
-        one._redis.close()
+        client.close()
 
 
 def envelopes(client: Redis) -> list[Envelope]:
@@ -175,32 +176,19 @@ def test_cut_connections_lose_and_double_nothing(make: Make, own_redis: Redis) -
     assert booked(own_redis) == (3000, 0)
 
 
-def test_a_lost_reply_is_sent_again_under_the_same_number(make: Make, own_redis: Redis) -> None:
+def test_a_lost_reply_is_sent_again_under_the_same_number(
+    make: Make, own_server: EmbeddedRedis, own_redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """When Redis did the push and the answer was lost, the repetition is recognised."""
-    recorder = make(process_id="me")
-    pipeline = recorder._redis.pipeline
-    lost = iter([True, True, False])
-
-    def losing_pipeline(**options: bool) -> object:
-        pipe = pipeline(**options)
-        execute = pipe.execute
-
-        def execute_and_lose() -> object:
-            answers = execute()
-            if next(lost, False):
-                raise ConnectionError("the answer was lost")
-            return answers
-
-        pipe.execute = execute_and_lose  # type: ignore[method-assign]
-        return pipe
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recorder._redis, "pipeline", losing_pipeline)
-        patch.setattr(recorder_module, "RETRY_PAUSE_S", 0.01)
-        recorder.start()
-        recorder.record(event())
-        wait_until(lambda: own_redis.llen(STATS_EVENTS) == 3, "three are sent")
-        recorder.stop(2)
+    wire = Wire(str(own_server.socket))
+    wire.lose_replies(b"RPUSH", 2)
+    monkeypatch.setattr(recorder_module, "RETRY_PAUSE_S", 0.01)
+    recorder = make(wire.url, process_id="me")
+    recorder.start()
+    recorder.record(event())
+    wait_until(lambda: own_redis.llen(STATS_EVENTS) == 3, "three are sent")
+    recorder.stop(2)
+    wire.close()
     assert {one.seq for one in envelopes(own_redis)} == {1}
     assert booked(own_redis) == (1, 0)
 

@@ -220,8 +220,8 @@ def test_a_stop_that_somebody_swallows_is_a_stop(
 def test_where_many_events_come_they_are_rolled_up_less_often(
     own_redis: Redis, ticker: Ticker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From a thousand a second on; whatever somebody wrote where their number stands."""
-    backlogs = iter([b"799", b"800", b"1500", b"1499", b"many"])
+    """From a hundred a second on; whatever somebody wrote where their number stands."""
+    backlogs = iter([b"79", b"80", b"150", b"149", b"many"])
     waits = Waits(6, lambda: own_redis.set(STATS_BACKLOG, next(backlogs)))
     monkeypatch.setattr(ticker, "_stopping", waits)
     monkeypatch.setattr(ticker, "_is_due", lambda: True)

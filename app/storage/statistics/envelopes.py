@@ -7,13 +7,13 @@ the same one again, and whoever opens it skips what it has seen before: so each 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
 
 from app.core.statistics.events import ApiUse, FailedAttempt, RequestEvent
 from app.core.usage import Usage
-from app.storage.connections import STATS_BACKLOG, STATS_EVENTS, Redis
+from app.storage.connections import STATS_BACKLOG, STATS_EVENTS
 
 VERSION = 1
 _FIELDS = len(RequestEvent._fields)
@@ -23,6 +23,16 @@ _LATER: Final[tuple[Any, ...]] = ("", "", False, "", None, "", "", None, None, F
 """What an ApiUse of an older version lacks, from its channel's id on."""
 _FIRST: Final = 9
 """So many values of it came first."""
+
+_PUSH: Final = "redis.call('RPUSH', KEYS[1], ARGV[1]) return redis.call('INCRBY', KEYS[2], ARGV[2])"
+"""One reply where a transaction has four."""
+
+
+class Commands(Protocol):
+    """A client of Redis, or a connection that its owner keeps."""
+
+    def execute_command(self, *words: Any) -> Any:
+        """The reply. Raises redis.RedisError."""
 
 
 class Envelope(NamedTuple):
@@ -137,14 +147,11 @@ def _failed_of(values: Any) -> FailedAttempt:
     return FailedAttempt(*known)
 
 
-def push(client: Redis, packed: bytes, events: int) -> int:
+def push(client: Commands, packed: bytes, events: int) -> int:
     """Appends an envelope for the worker. Returns how many events wait there now. Raises redis.RedisError."""
-    with client.pipeline(transaction=True) as pipe:
-        pipe.rpush(STATS_EVENTS, packed)
-        pipe.incrby(STATS_BACKLOG, events)
-        return int(pipe.execute()[1])
+    return int(client.execute_command("EVAL", _PUSH, 2, STATS_EVENTS, STATS_BACKLOG, packed, events))
 
 
-def backlog(client: Redis) -> int:
+def backlog(client: Commands) -> int:
     """How many events wait for the worker. Raises redis.RedisError."""
-    return int(client.get(STATS_BACKLOG) or 0)
+    return int(client.execute_command("GET", STATS_BACKLOG) or 0)
