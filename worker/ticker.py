@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 QUEUE = "apiproxy-roll-up"
 JOB = "worker.roll_up.roll_up"
 TICK_S = 0.8
-BUSY_TICK_S = 1.5
+BUSY_TICK_S = 1.4
 """Where so many events a second come: figures are two seconds old at most."""
 BUSY_EVENTS_A_S = 100
 IDLE_S = 5.0

@@ -62,7 +62,7 @@ def _create_in(folder: Path, sender: str, max_rows: int, size: int) -> Journal |
         raise OSError("it is removed while it is made")
     except OSError as error:
         log.warning(
-            "No journal in %s: %s. When this process is killed, what it has not sent is not counted: a fifth of a "
+            "No journal in %s: %s. When this process is killed, what it has not sent is not counted: half a "
             "second, and all that waits for Redis. Set JOURNAL_DIR to a directory that it can write to",
             folder,
             error.strerror or error,

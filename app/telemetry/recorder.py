@@ -33,7 +33,7 @@ from app.storage.statistics.stats import Heartbeat
 
 log = logging.getLogger(__name__)
 
-PERIOD_S = 0.2
+PERIOD_S = 0.4
 BEAT_S = 2.0
 RATE_SPAN_S = 60.0
 RETRY_PAUSE_S = 0.5

@@ -221,13 +221,13 @@ def test_where_many_events_come_they_are_rolled_up_less_often(
     own_redis: Redis, ticker: Ticker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From a hundred a second on; whatever somebody wrote where their number stands."""
-    backlogs = iter([b"79", b"80", b"150", b"149", b"many"])
+    backlogs = iter([b"79", b"80", b"140", b"139", b"many"])
     waits = Waits(6, lambda: own_redis.set(STATS_BACKLOG, next(backlogs)))
     monkeypatch.setattr(ticker, "_stopping", waits)
     monkeypatch.setattr(ticker, "_is_due", lambda: True)
     monkeypatch.setattr(type(ticker._queue), "count", 0)
     ticker.run()
-    assert waits.asked_s == [0.8, 0.8, 1.5, 1.5, 0.8, 0.8]
+    assert waits.asked_s == [0.8, 0.8, 1.4, 1.4, 0.8, 0.8]
 
 
 def test_an_outage_that_two_find_out_is_said_once(ticker: Ticker, caplog: pytest.LogCaptureFixture) -> None:
