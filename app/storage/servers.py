@@ -143,8 +143,8 @@ def is_given_up(connection: Any) -> bool:
 class KeptConnection:
     """A connection for one thread that asks often; not for transactions, nor for commands that wait.
 
-    To take one from the pool and bring it back costs twice what a command does: the pool looks each time whether it
-    still lives, and under gevent that lets all others run first.
+    To take one from the pool and bring it back costs as much as a command does: the pool looks each time whether it
+    still lives, which under gevent is a wait of its own.
     """
 
     def __init__(self, client: redis.Redis) -> None:
