@@ -159,14 +159,8 @@ class KeptConnection:
         connection = self._connection
         if is_given_up(connection) or connection.should_reconnect():
             connection.disconnect()
-        try:
-            connection.send_command(*words)
-            return connection.read_response()
-        except redis.ResponseError:
-            raise  # the reply has been read
-        except BaseException:
-            connection.disconnect()  # else the reply would be taken for that of the next command
-            raise
+        connection.send_command(*words)  # whatever interrupts one of these two disconnects it
+        return connection.read_response()
 
     def close(self) -> None:
         """Gives the connection back to its pool."""
