@@ -48,14 +48,15 @@ def kept(own_server: EmbeddedRedis, own_redis: Redis) -> Iterator[KeptConnection
 
 
 def test_a_kept_connection_is_kept(kept: KeptConnection, own_redis: Redis) -> None:
-    """All commands go over one, also after an error that Redis answered; given back, it serves others."""
+    """All commands go over one, also after an error of Redis, and nobody else's; given back, it serves any."""
     first = kept.execute_command("CLIENT", "ID")
     own_redis.set("text", "no number")
     with pytest.raises(RedisError, match="integer"):
         kept.execute_command("INCR", "text")
     assert kept.execute_command("CLIENT", "ID") == first
-    kept.close()
     with Redis(connection_pool=kept._pool) as client:
+        assert client.client_id() != first
+        kept.close()
         assert client.client_id() == first
     assert kept.execute_command("CLIENT", "ID") == first
 
