@@ -20,7 +20,17 @@ from pathlib import Path
 
 from app.storage.connections import open_redis
 from app.storage.embedded import embedded_url
-from benchmarks.processes import Cores, children, command_line, free_port, pin, running, wait_for_port, wait_until
+from benchmarks.processes import (
+    CHECKOUT,
+    Cores,
+    children,
+    command_line,
+    free_port,
+    pin,
+    running,
+    wait_for_port,
+    wait_until,
+)
 
 HERE = Path(__file__).resolve().parent
 DIRECT, NGINX, GO, GATEWAY = "direct", "nginx", "Go", "gateway"
@@ -152,7 +162,12 @@ def _built_go_proxy() -> Path:
 
 @contextlib.contextmanager
 def gateway(
-    upstream_port: int, cores: Cores, *, mapping_count: int = 0, more_settings: Mapping[str, str] | None = None
+    upstream_port: int,
+    cores: Cores,
+    *,
+    mapping_count: int = 0,
+    more_settings: Mapping[str, str] | None = None,
+    checkout: Path = CHECKOUT,
 ) -> Iterator[Contender]:
     """The gateway as it is run: `python -m app`, one web process, statistics on, Redis and the worker beside it."""
     port = free_port()
@@ -174,7 +189,7 @@ def gateway(
             "LOG_LEVEL": "WARNING",
             **(more_settings or {}),
         }
-        with running([sys.executable, "-m", "app"], cores.load, env=settings) as process:
+        with running([sys.executable, "-m", "app"], cores.load, env=settings, checkout=checkout) as process:
             wait_until(lambda: _asked(port, "GET", "/health") == 200, "the gateway is healthy", process, 40.0)
             web, side = _roles(process.pid)
             pin(web, cores.server)

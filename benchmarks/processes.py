@@ -21,6 +21,7 @@ from pathlib import Path
 from app import IS_COMPILED
 from app.storage.embedded import end, spawn
 
+CHECKOUT = Path(__file__).resolve().parent.parent
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 END_PATIENCE_S = 15.0
 
@@ -48,13 +49,18 @@ def pin(pid: int, cores: Iterable[int]) -> None:
 
 @contextlib.contextmanager
 def running(
-    command: Sequence[str], cores: Iterable[int], *, env: dict[str, str] | None = None, quiet: bool = True
+    command: Sequence[str],
+    cores: Iterable[int],
+    *,
+    env: dict[str, str] | None = None,
+    quiet: bool = True,
+    checkout: Path = CHECKOUT,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A child for the time of the block, on these cores from its first instruction."""
     ours = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)  # a child inherits it
     try:
-        process = spawn(command, env=env, cwd=Path(__file__).resolve().parent.parent, quiet=quiet)
+        process = spawn(command, env=env, cwd=checkout, quiet=quiet)
     finally:
         os.sched_setaffinity(0, ours)
     try:
