@@ -38,7 +38,7 @@ def certificate_folder(path: Path) -> Path:
     try:
         next(path.iterdir(), None)
     except OSError as error:
-        raise ValueError(f"the directory cannot be read: {error.strerror}") from None
+        raise ValueError(f"the directory {path} cannot be read: {error.strerror}") from None
     return path
 
 

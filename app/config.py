@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from dotenv import dotenv_values
 
 from app.certificate_files import CertificateFiles, certificate_bundle, certificate_file, certificate_folder
-from app.core.channels.time_zones import zone_of
+from app.core.channels.time_zones import zone_or_utc
 from app.core.network.addresses import only_here
 from app.core.network.egress import Entry, Ports, parse_entries, parse_ports
 from app.core.network.forward_proxies import VARIABLES, ForwardProxies, parse_forward_proxies
@@ -55,7 +55,9 @@ def _path(judge: Callable[[Path], Path]) -> Callable[[str], Path]:
 
 
 def _folders(text: str) -> tuple[Path, ...]:
-    return tuple(map(_path(certificate_folder), filter(None, text.split(os.pathsep))))
+    """As in OpenSSL those that are missing are passed over; but not all, for then none is what was meant."""
+    folders = [ROOT / Path(said).expanduser() for said in text.split(os.pathsep) if said]
+    return tuple(map(certificate_folder, [folder for folder in folders if folder.exists()] or folders))
 
 
 def _base_urls(text: str) -> tuple[str, ...]:
@@ -178,6 +180,13 @@ class Config:
     doubts: tuple[str, ...] = ()
     """What was passed over, such as names that are nearly ours: sentences for the log of a start."""
 
+    @property
+    def exposure(self) -> str:
+        """Why others than this machine's programs reach the gateway, as a clause; empty: they do not."""
+        if not only_here(self.host):
+            return f"HOST={self.host} is reached from elsewhere"
+        return "a reverse proxy stands in front (TRUSTED_PROXY_COUNT)" if self.trusted_proxy_count else ""
+
 
 def env_file(environ: Mapping[str, str]) -> Path:
     """The file whose lines stand in for variables: what `GATEWAY_ENV_FILE` names, else the project's `.env`."""
@@ -199,16 +208,16 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
     variables = _Variables(filed | given, {name: said for name, said in file.spelled.items() if name not in given})
     variables.spelled.update(environment.spelled)
     config = _config_of(variables, given.keys())
-    if config.settings.anonymous_channels and not only_here(config.host):
-        text = f"anybody who reaches HOST={config.host} could use the keys of the channels"
-        raise ConfigError(f"ANONYMOUS_CHANNELS: {text}: leave it out and set AUTH_KEY, or set HOST=127.0.0.1")
+    if config.settings.anonymous_channels and config.exposure:
+        text = f"{config.exposure}, so anybody could use the keys of the channels"
+        raise ConfigError(f"ANONYMOUS_CHANNELS: {text}: leave it out and set AUTH_KEY")
     if config.forwarded_fields == "auto" and config.trusted_proxy_count:
         config = replace(config, forwarded_fields="drop")
-    if config.web_proxy == "open" and "WEB_PROXY" not in given and not only_here(config.host):
+    if config.web_proxy == "open" and "WEB_PROXY" not in given and config.exposure:
         config = replace(config, web_proxy="token")
         doubts.append(
-            f"WEB_PROXY=open of the file is not followed, for HOST={config.host} is reached from elsewhere: web pages "
-            "are for the admin alone. Say it in the environment if anybody may see web pages through this gateway"
+            f"WEB_PROXY=open of the file is not followed, for {config.exposure}: web pages are for the admin alone. "
+            "Say it in the environment if anybody may see web pages through this gateway"
         )
     doubts += [
         f"NO_PROXY: {entry!r} is no name, address or CIDR, and is passed over"
@@ -249,7 +258,7 @@ def _config_of(variables: _Variables, given: Set[str]) -> Config:
     """What the variables say, each for itself. `given`: the names of those that stand in the environment."""
     read = variables.read
     defaults = {name: setting.default for name, setting in SETTINGS.items()}
-    defaults["time_zone"] = read("TZ", _zone_or_utc, "UTC")
+    defaults["time_zone"] = read("TZ", zone_or_utc, "UTC")
     operator_values = {
         name: read(name.upper(), partial(check_setting, name), default) for name, default in defaults.items()
     }
@@ -292,16 +301,6 @@ def _database(read: Callable[..., Any], data_dir: Path) -> DatabaseUrl:
     if url.kind is not DatabaseKind.SQLITE:
         return url
     return replace(url, name=str(ROOT / Path(url.name).expanduser()), journal_mode=mode)
-
-
-def _zone_or_utc(name: str) -> str:
-    """Of TZ, which other programs read, too, and which may say what only the C library understands."""
-    name = name.removeprefix(":")
-    try:
-        zone_of(name)
-    except ValueError:
-        return "UTC"
-    return name or "UTC"
 
 
 def _read_file(file: Path) -> dict[str, str | None]:

@@ -12,7 +12,6 @@ from socket import gethostname
 from app.config import Config, ConfigError
 from app.core.callers.tickets import Tickets
 from app.core.model import Channel, Snapshot
-from app.core.network.addresses import only_here
 from app.core.network.egress import EgressPolicy
 from app.core.snapshot import ACCESS_TOKENS
 from app.proxy.admission import Admission
@@ -109,8 +108,8 @@ class Gateway:
             pass  # the watch of the catalogue says so, and that of the keys what it cannot read
         if not self.secrets.encrypts:
             log.info("keys of channels are stored plain: ENCRYPTION_KEY encrypts them")
-        if self.config.web_proxy == "open" and not only_here(self.config.host):
-            log.warning("WEB_PROXY=open: whoever reaches %s may see web pages through this gateway", self.config.host)
+        if self.config.web_proxy == "open" and self.config.exposure:
+            log.warning("WEB_PROXY=open, and %s: anybody may see web pages through this gateway", self.config.exposure)
         if self.config.web_proxy == "open" and self.config.egress_allow:
             log.warning("WEB_PROXY=open: any web page in a browser that reaches us can read what EGRESS_ALLOW opens")
         if way_out := str(self.config.forward_proxies):

@@ -20,7 +20,6 @@ from dotenv import dotenv_values
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from app.config import Config, ConfigError, env_file, load_config
-from app.core.network.addresses import only_here
 from app.other_names import OTHER_NAMES
 from app.storage.at_hand import redis_at_hand
 from app.storage.connections import RedisError
@@ -74,8 +73,7 @@ def only_for_this_start(file: Path, environ: Mapping[str, str]) -> list[str]:
         config = load_config()
     except ConfigError:
         return []  # the gateway says it
-    is_ours_alone = only_here(config.host) and not config.trusted_proxy_count
-    return ["WEB_PROXY=open"] if is_ours_alone and "WEB_PROXY" not in _said(file, environ) else []
+    return ["WEB_PROXY=open"] if not config.exposure and "WEB_PROXY" not in _said(file, environ) else []
 
 
 def _said(file: Path, environ: Mapping[str, str]) -> set[str]:

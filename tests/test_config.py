@@ -168,13 +168,17 @@ def test_a_proxy_of_the_environment_goes_first_in_either_case(
         ("HOST=0.0.0.0", {}, "token"),
         ("", {"HOST": "0.0.0.0"}, "token"),
         ("", {"HOST": "::"}, "token"),
+        ("", {"TRUSTED_PROXY_COUNT": "1"}, "token"),
+        ("HOST=127.0.0.1\nTRUSTED_PROXY_COUNT=2", {}, "token"),
+        ("", {"SPACE_ID": "me/mine"}, "token"),
+        ("", {"SPACE_ID": "me/mine", "TRUSTED_PROXY_COUNT": "0"}, "open"),
         ("HOST=0.0.0.0", {"WEB_PROXY": "open"}, "open"),
     ],
 )
 def test_an_open_web_proxy_in_a_file_counts_on_loopback_only(
     env_file: Path, monkeypatch: pytest.MonkeyPatch, filed: str, given: dict[str, str], taken: str
 ) -> None:
-    """Elsewhere the environment itself must say it, and the start says that the file was not followed."""
+    """And where no reverse proxy lets others in; elsewhere the environment itself must say it. The start says so."""
     monkeypatch.delenv("WEB_PROXY", raising=False)
     env_file.write_text(f"WEB_PROXY=open\n{filed}\n")
     for name, value in given.items():
@@ -205,6 +209,8 @@ def test_channels_are_open_to_this_machine_alone(env_file: Path) -> None:
     for host in ("0.0.0.0", "::", "192.0.2.1", "gateway.example"):
         with pytest.raises(ConfigError, match=r"ANONYMOUS_CHANNELS: .*AUTH_KEY"):
             load_config({"ANONYMOUS_CHANNELS": "true", "HOST": host})
+    with pytest.raises(ConfigError, match=r"ANONYMOUS_CHANNELS: .*reverse proxy.*AUTH_KEY"):
+        load_config({"ANONYMOUS_CHANNELS": "true", "TRUSTED_PROXY_COUNT": "1"})
 
 
 @pytest.mark.parametrize(

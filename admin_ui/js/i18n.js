@@ -127,7 +127,7 @@ const WORDS = {
   error_process_silent: ['The process that has this call does not answer.', '处理此请求的进程没有应答。'],
   error_upstream_failed: ['The upstream did not list its models.', '上游没有返回模型列表。'],
   error_unknown_field: ['This gateway does not know “{field}”.', '此网关不认识“{field}”。'],
-  retryIn: [['Try again in {n} minute.', 'Try again in {n} minutes.'], '请在 {n} 分钟后重试。'],
+  retryIn: [['{said} Try again in {n} minute.', '{said} Try again in {n} minutes.'], '{said}请在 {n} 分钟后重试。'],
   sections: ['Sections', '管理栏目'],
   noAnswer: ['The gateway is not answering.', '网关没有响应。'],
   noAnswerRetrying: ['The gateway is not answering. This page goes on trying.', '网关没有响应，页面会继续重试。'],

@@ -10,5 +10,5 @@ export function problemText({ status, code, field, message, retryAfterS }, noun 
   const name = field?.replace(/\[\d+\]/g, '');
   const key = [`error_${code}_${noun}.${name}`, `error_${code}_${name}`, `error_${code}`].find(knows);
   const said = key ? t(key, { field, place: Number(place) + 1, message: message && sentenceText(message) }) : message || t('failed', { status });
-  return retryAfterS ? `${said} ${t('retryIn', { n: Math.ceil(retryAfterS / 60) })}` : said;
+  return retryAfterS ? t('retryIn', { said, n: Math.ceil(retryAfterS / 60) }) : said;
 }

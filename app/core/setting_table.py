@@ -248,7 +248,8 @@ _TOLD: Final = (
     _flag(
         "anonymous_channels",
         False,
-        "Whether this machine may call channels without an access token; only where HOST is loopback",
+        "Whether this machine may call channels without an access token; only where HOST is loopback and no reverse "
+        "proxy stands in front",
     ),
     _flag("public_cost", False, "Whether /public/summary, which anybody may ask, tells what calls cost"),
     _flag("route_headers", True, "Whether answers of channels tell which one served them"),

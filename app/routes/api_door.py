@@ -17,7 +17,6 @@ from app.core.callers.permissions import check_mapping, reach_of
 from app.core.channels.definition import comparable
 from app.core.errors import ApiError, ClientFault, GatewayError
 from app.core.model import AccessToken, Channel, Mapping, Snapshot
-from app.core.network.addresses import only_here
 from app.core.snapshot import CHANNELS
 from app.gateway import Gateway
 from app.proxy.api.calls import ask
@@ -55,7 +54,7 @@ class ApiDoor:
         self._otherwise = otherwise
         self._tokens = AccessTokens(gateway.config.auth_keys)
         self._answers = TokenAnswers(gateway)
-        self._is_only_here = only_here(gateway.config.host)
+        self._is_only_here = not gateway.config.exposure
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         target = raw_target(environ)

@@ -66,12 +66,13 @@ class AdminAccess:
 
         Wrong tries count for the client's address; those of a `device`, a browser that has proved to have been logged
         in, for itself alone, so that no stranger at the same address locks it out. No token is no try, nor is an access
-        token that we issued: a client that is pointed at a wrong path must not lock the admin out.
+        token that we issued: a client that is pointed at a wrong path must not lock the admin out. Each is one where
+        the admin's own begins so.
         """
         if not token.strip():
             raise WrongToken
         right = hmac.compare_digest(token.encode("utf-8", "surrogatepass"), self._token)
-        if not right and token.startswith(ACCESS_TOKEN):
+        if not right and token.startswith(ACCESS_TOKEN) and not self._token.startswith(ACCESS_TOKEN.encode()):
             raise WrongToken
         account = ADMIN_FAILURES + (device or caller_of(client))
         verdict = self._redis.eval(_JUDGE, 1, account, int(right), MAX_FAILURES, LOCK_S)

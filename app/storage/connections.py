@@ -12,7 +12,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from app.core.network.addresses import mask_url
-from app.storage.refusals import LOGIN, describe, kind_of
+from app.storage.refusals import describe, is_for_good
 from app.storage.servers import is_given_up, open_pool
 from app.tcp_keepalive import USUAL, TcpKeepalive
 
@@ -190,7 +190,7 @@ def wait_for_redis(
 ) -> Done:
     """What `act` returns as soon as Redis does it, such as a `ping`.
 
-    Raises redis.RedisError when it has not within `patience_s`, and at once when it refuses our name or password.
+    Raises redis.RedisError when it has not within `patience_s`, and at once when waiting mends nothing.
     """
     deadline = time.monotonic() + patience_s
     said = False
@@ -198,7 +198,7 @@ def wait_for_redis(
         try:
             return act()
         except redis.RedisError as error:
-            if kind_of(error) in LOGIN or time.monotonic() >= deadline:
+            if is_for_good(error) or time.monotonic() >= deadline:
                 raise
             if not said:
                 say(f"Redis at {mask_url(url)} {describe(error)}; trying for {patience_s:.0f} s")

@@ -37,8 +37,9 @@ OVERTAKEN = frozenset(
 )
 """Kinds after which another server may answer at the same address, or the same one once it is asked afresh."""
 
-LOGIN = frozenset({"NOAUTH", "WRONGPASS"})
-"""Kinds that waiting does not mend."""
+_LOGIN = frozenset({"NOAUTH", "WRONGPASS"})
+_NO_SUCH_DATABASE = "DB index is out of range"
+"""Redis names no kind of that error."""
 
 _KIND = re.compile(r"(?:^|error: |: -)([A-Z]{3,})(?= )")
 _IN_PIPELINE = re.compile(r"^Command # \d+ \(.*\) of pipeline caused error: ", re.DOTALL)
@@ -73,6 +74,11 @@ def refusal_of(error: BaseException) -> str | None:
 def is_overtaken(error: BaseException) -> bool:
     """Whether connections to the server that said so should be given up."""
     return kind_of(error) in OVERTAKEN
+
+
+def is_for_good(error: BaseException) -> bool:
+    """Whether waiting does not mend it: our name, our password or the number of the database is wrong."""
+    return kind_of(error) in _LOGIN or _NO_SUCH_DATABASE in str(error)
 
 
 def trouble_of(error: BaseException) -> str:

@@ -36,6 +36,11 @@ Permissions-Policy, the Cross-Origin- ones. Where browsers send no `Sec-Fetch-De
 follow none of all these either, for they want a secure origin.
 """
 
+_OF_WHAT_IS_KEPT: Final = FOR_AN_ORIGIN | {"content-security-policy", "content-type"}
+"""Fields that a 304 must not bring: the browser puts those of a 304 in the place of those of the answer that it keeps
+(RFC 9111, 3.2), the sandbox among them. A document keeps the policy that came with it, whose nonces it bears, too.
+"""
+
 _INERT: Final = frozenset(
     "application/javascript application/json application/octet-stream application/pdf application/wasm text/css "
     "text/event-stream text/javascript text/plain".split()
@@ -68,10 +73,11 @@ def is_from_browser(sec_fetch_dest: str | None, accept: str | None, origin: str 
 def confine(fields: Headers, status: int) -> None:
     """Adds the sandbox to an answer that a browser may run, and takes out what is FOR_AN_ORIGIN.
 
-    A policy of the upstream stays; both hold (CSP 3, 4.1).
+    A policy of the upstream stays; both hold (CSP 3, 4.1). Only a 304 brings none.
     """
-    if has_any(fields, FOR_AN_ORIGIN):
-        fields[:] = [field for field in fields if lower(field[0]) not in FOR_AN_ORIGIN]
+    unwanted = _OF_WHAT_IS_KEPT if status == 304 else FOR_AN_ORIGIN
+    if has_any(fields, unwanted):
+        fields[:] = [field for field in fields if lower(field[0]) not in unwanted]
     if status not in _WITHOUT_BODY and not _is_inert(fields):
         fields.append(("Content-Security-Policy", SANDBOX))
 

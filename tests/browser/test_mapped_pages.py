@@ -79,6 +79,19 @@ def test_a_document_of_a_mapping_cannot_act_as_the_admin(admin_page: Page, mappe
     expect(admin_page).to_have_title(HELD)
 
 
+def test_nor_can_one_that_the_browser_kept(
+    admin_page: Page, gateway: GatewayProcess, mapped: str, serve: Serve
+) -> None:
+    """An upstream that says that it has not changed, and another policy, takes no sandbox away."""
+    fields = {"ETag": '"1"', "Cache-Control": "no-cache", "Content-Security-Policy": "default-src * 'unsafe-inline'"}
+    site = serve({"/html": ("text/html", DOCUMENT)}, fields=fields)
+    gateway.map("/mapped", site.url)
+    for _ in range(3):
+        admin_page.goto(f"{mapped}/html")
+        expect(admin_page).to_have_title(HELD)
+    assert site.asked[-1][2].get("if-none-match") == '"1"'
+
+
 def test_nor_can_one_in_a_frame(admin_page: Page, mapped: str) -> None:
     """Frames, objects and embedded documents alike."""
     admin_page.goto(f"{mapped}/frames")

@@ -163,7 +163,7 @@ def test_an_objection_stands_beside_its_field(
             "This is not the admin token.",
             f"{LOCKED} Try again in 15 minutes.",
         ),
-        ("zh-CN", "管理令牌不正确。", "您的地址多次输入错误令牌，已被锁定。 请在 15 分钟后重试。"),
+        ("zh-CN", "管理令牌不正确。", "您的地址多次输入错误令牌，已被锁定。请在 15 分钟后重试。"),
     ],
 )
 def test_a_lock_is_said_once(open_admin: OpenAdmin, locale: str, wrong: str, locked: str) -> None:

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from functools import partial
+from threading import Event
 
 import pytest
 
@@ -223,13 +224,15 @@ def cuts(world: World) -> Iterator[None]:
     world.gateway.admin("DELETE", "/api/mappings/paid")
 
 
-def goes_on(peer: Peer, asked: Asked, *, coded: bool = False) -> None:
-    """Far beyond any limit."""
+def goes_on(peer: Peer, asked: Asked, *, coded: bool = False, begun: Event | None = None) -> None:
+    """Far beyond any limit, once the answer has `begun` for the client: before, it would be refused as a whole."""
     peer.begin_stream("Content-Type: text/event-stream\r\n" + "Content-Encoding: gzip\r\n" * coded)
     event = b'data: {"choices": [{"delta": {"content": "%b"}}]}\n\n' % (b"word " * 20)
     packer = zlib.compressobj(wbits=31)
     with suppress(OSError):
-        for _ in range(500):
+        for number in range(500):
+            if number == 1 and begun is not None:
+                assert begun.wait(10)
             peer.send_chunk(packer.compress(event) + packer.flush(zlib.Z_SYNC_FLUSH) if coded else event)
             time.sleep(0.002)
         peer.end_stream()
@@ -239,12 +242,16 @@ def goes_on(peer: Peer, asked: Asked, *, coded: bool = False) -> None:
 @pytest.mark.parametrize("prefix", ["", "/paid"])
 def test_a_stream_over_its_reservation_is_ended_where_that_is_wanted(world: World, prefix: str) -> None:
     """With an error event of its dialect; what it had cost until then is spent."""
-    world.provider.scripts["one"] = [goes_on]
+    begun = Event()
+    world.provider.scripts["one"] = [partial(goes_on, begun=begun)]
     token = with_budget(world, total_usd="1")
     body = {"model": "m", "max_tokens": 100, "stream": True, "messages": [{"role": "user", "content": "hi"}]}
-    reply = world.gateway.request("POST", f"{prefix}{PATH}", json.dumps(body), token.bearer)
-    assert reply.status == 200
-    last = reply.body.strip().rpartition(b"\n\n")[2]
+    with closing(http.client.HTTPConnection("127.0.0.1", world.gateway.port, timeout=30)) as client:
+        client.request("POST", f"{prefix}{PATH}", json.dumps(body), token.bearer)
+        reply = client.getresponse()
+        begun.set()
+        assert reply.status == 200
+        last = reply.read().strip().rpartition(b"\n\n")[2]
     assert json.loads(last.removeprefix(b"data: "))["error"]["code"] == "budget_exceeded"
     wait_until(lambda: spent(world, token)["total"] > 0, "it is spent")
     assert 100 * NANO_A_TOKEN < spent(world, token)["total"] < 1000 * NANO_A_TOKEN

@@ -49,9 +49,11 @@ def lines(log: str) -> list[dict]:
 
 
 def test_a_callers_trace_is_continued_upstream(gateway: GatewayProcess, upstream: Upstream) -> None:
-    """The upstream gets the caller's trace id with a step of ours, and tracestate as it was."""
-    gateway.request("GET", "/up/x", headers={"traceparent": SENT, "tracestate": "a=1"})
+    """The upstream gets the caller's trace id with a step of ours, in its place, and tracestate as it was."""
+    gateway.request("GET", "/up/x", headers={"A-One": "1", "traceparent": SENT, "tracestate": "a=1", "B-Two": "2"})
     seen = upstream.seen[-1]
+    names = [name.lower() for name, _ in seen.fields]
+    assert names[names.index("a-one") :][:4] == ["a-one", "traceparent", "tracestate", "b-two"]
     assert re.fullmatch(rf"00-{TRACE}-[0-9a-f]{{16}}-01", seen.field("traceparent") or "")
     assert seen.field("traceparent") != SENT
     assert seen.field("tracestate") == "a=1"

@@ -103,7 +103,7 @@ def test_what_the_operator_names_is_trusted(
 ) -> None:
     """CA_FILE, SSL_CERT_FILE, SSL_CERT_DIR and REQUESTS_CA_BUNDLE trust an authority, or a server's own certificate.
 
-    SSL_CERT_DIR may name several directories, as OpenSSL has it.
+    SSL_CERT_DIR may name several directories, as OpenSSL has it, of which some are missing.
     """
     shown = authority.issue("localhost", self_signed=kind == "self-signed")
     trusted = shown if kind == "self-signed" else authority.file
@@ -113,7 +113,7 @@ def test_what_the_operator_names_is_trusted(
         (tmp_path / "other").mkdir()
     told = {
         "folder": {"SSL_CERT_DIR": trusted},
-        "folders": {"SSL_CERT_DIR": f"{tmp_path / 'other'}:{trusted}"},
+        "folders": {"SSL_CERT_DIR": f"{tmp_path / 'other'}:{tmp_path / 'missing'}:{trusted}"},
         "bundle": {"REQUESTS_CA_BUNDLE": trusted},
         "added": {"CA_FILE": trusted},
         "file": {"SSL_CERT_FILE": trusted},

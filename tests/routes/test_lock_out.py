@@ -10,6 +10,7 @@ import redis
 
 from app.config import load_config
 from app.core.callers.tickets import Tickets
+from app.storage.admin_access import AddressLocked, AdminAccess, WrongToken
 from app.storage.connections import ADMIN_FAILURES
 from tests.support.gateway import ADMIN_TOKEN, GatewayProcess, Reply
 
@@ -39,6 +40,19 @@ def lock(gateway: GatewayProcess) -> None:
     for _ in range(5):
         assert login(gateway, "a stranger's guess").status == 401
     assert login(gateway).status == 429
+
+
+@pytest.mark.parametrize("token", ["sk-gw-the-admins-own", "0123456789abcdef" * 4])
+def test_an_admins_token_that_looks_like_another_is_not_guessed_without_end(
+    redis_client: redis.Redis, token: str
+) -> None:
+    """As an access token's or a login's would: then what looks so is a try like any other."""
+    access = AdminAccess(redis_client, token)
+    for number in range(5):
+        with pytest.raises(WrongToken):
+            access.check_bearer(token[:-1] + str(number), "192.0.2.7")
+    with pytest.raises(AddressLocked):
+        access.check_bearer(token, "192.0.2.7")
 
 
 def test_strangers_do_not_lock_out_a_browser_that_was_logged_in(gateway: GatewayProcess) -> None:

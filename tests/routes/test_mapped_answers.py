@@ -132,6 +132,19 @@ def test_what_has_no_body_changes_nothing_of_what_is_kept(
     assert policies(ask(gateway, upstream, "", BROWSER, status)) == []
 
 
+@pytest.mark.parametrize("sent", [BROWSER, {}])
+def test_a_304_takes_the_sandbox_from_nothing_that_is_kept(
+    gateway: GatewayProcess, upstream: Upstream, sent: dict[str, str]
+) -> None:
+    """Browsers put its fields in the place of those they keep: it brings them no policy, empty or not, and no type."""
+    fields = "Content-Security-Policy: default-src *\r\ncontent-security-policy: \r\n"
+    fields += 'Content-Type: text/html\r\nETag: "1"\r\n'
+    reply = ask(gateway, upstream, fields, sent, "304 Not Modified")
+    assert (reply.status, reply.field("etag")) == (304, '"1"')
+    assert policies(reply) == ([] if sent else ["default-src *", ""])
+    assert reply.field("content-type") == (None if sent else "text/html")
+
+
 FOR_THE_ORIGIN = {
     "Accept-CH": "Sec-CH-UA-Model",
     "Alt-Svc": 'h3=":443"; ma=86400',

@@ -39,7 +39,9 @@ def test_an_open_door_to_the_world_is_warned_of_and_odd_ports_need_leave(
     A web page is at 80, 443, 8080 or 8443, or where EGRESS_PORTS says.
     """
     to_all = start_gateway(WEB_PROXY="open", HOST="0.0.0.0", EGRESS_PORTS="")
-    to_all.log_with("whoever reaches 0.0.0.0 may see web pages", "can read what EGRESS_ALLOW opens")
+    to_all.log_with(
+        "HOST=0.0.0.0 is reached from elsewhere: anybody may see web pages", "can read what EGRESS_ALLOW opens"
+    )
     reply = to_all.request("GET", f"/proxy/{site.url}/")
     assert (reply.status, reply.json()["error"]["code"]) == (403, "address_refused")
     assert "EGRESS_PORTS" in reply.json()["error"]["message"]

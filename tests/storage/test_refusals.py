@@ -6,7 +6,8 @@ import pytest
 import redis
 from redis._parsers.base import BaseParser
 
-from app.storage.connections import Redis
+from app.storage.connections import Redis, open_redis, wait_for_redis
+from app.storage.embedded import EmbeddedRedis
 from app.storage.refusals import describe, is_overtaken, refusal_of
 
 REPLIES = [
@@ -51,6 +52,15 @@ def test_silence_refuses_nothing(error: Exception) -> None:
     assert refusal_of(error) is None
     assert not is_overtaken(error)
     assert describe(error) == f"does not answer ({error})"
+
+
+@pytest.mark.parametrize("path", ["?db=99", "?password=wrong"])
+def test_what_waiting_does_not_mend_is_not_waited_for(own_server: EmbeddedRedis, path: str) -> None:
+    """A database that the server does not have, and a wrong password: told at once, and nobody is told to wait."""
+    url, said = own_server.url + path, list[str]()
+    with open_redis(url) as client, pytest.raises(redis.RedisError):
+        wait_for_redis(client.ping, url, said.append, patience_s=3600)
+    assert not said
 
 
 def test_a_full_memory_is_told_by_a_real_server(own_redis: Redis) -> None:

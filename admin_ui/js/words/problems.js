@@ -13,7 +13,7 @@ export const PROBLEM_WORDS = {
   copyId: ['Copy the request id {id}', '复制请求编号 {id}'],
   doLook: ['Look the request id up in the request log.', '请在请求日志中查找此请求编号。'],
 
-  do_upstream_unreachable: ['Nothing answers there. Check the target’s address, and that this machine may connect to it.', '目标没有响应。请检查目标地址以及本机能否连接到它。'],
+  do_upstream_unreachable: ['There is no connection: nobody answers, the certificate is not trusted, or a proxy refuses. The log says which, and what to do.', '未能建立连接：无人应答、证书不受信任或代理拒绝。日志中有具体原因和处理方法。'],
   do_upstream_stale: ['The upstream closed a kept connection. Calling again helps.', '上游关闭了保持的连接，重试即可。'],
   do_upstream_reset: ['The upstream broke off. Call again; if it stays so, ask the provider.', '上游中断了连接。请重试；若持续出现，请联系服务商。'],
   do_upstream_protocol_error: ['What answers there is no HTTP as it should be. Check scheme and port of the target.', '对方的响应不符合 HTTP。请检查目标的协议和端口。'],

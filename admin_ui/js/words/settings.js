@@ -136,7 +136,7 @@ export const SETTING_WORDS = {
   meaning_health_window_s: ['How far back failures are looked at', '统计多久以内的失败'],
   meaning_health_min_samples: ['With fewer attempts the penalty is smaller in proportion', '尝试较少时按比例减少扣减'],
   meaning_slow_penalty_weight: ['What a first byte that takes twice the median takes off a priority; 0: nothing', '首字节用时达中位数两倍时扣减的优先级；0 表示不扣减'],
-  meaning_anonymous_channels: ['Whether this machine may call channels without an access token; only where HOST is loopback', '本机是否可不带访问令牌调用渠道；仅当 HOST 为回环地址时有效'],
+  meaning_anonymous_channels: ['Whether this machine may call channels without an access token; only where HOST is loopback and no reverse proxy stands in front', '本机是否可不带访问令牌调用渠道；仅当 HOST 为回环地址且前面没有反向代理时有效'],
   meaning_meter_mappings: ['Of which calls through mappings the usage is read out of the answer', '从哪些映射请求的响应中读取用量'],
   meaning_openai_include_usage: ['Whether streams of chat/completions from channels are asked for their usage where the client does not; the extra chunk is taken out again', '客户端未要求时，是否向渠道的 chat/completions 流式请求索取用量；多出的数据块会从响应中去除'],
   meaning_public_cost: ['Whether /public/summary, which anybody may ask, tells what calls cost', '任何人都可访问的 /public/summary 是否注明请求费用'],

@@ -24,3 +24,13 @@ def zone_of(name: str) -> tzinfo:
         except (LookupError, OSError, ValueError):
             raise ValueError(f"names no time zone: {name!r}; there are UTC, Europe/Berlin, Asia/Shanghai ...") from None
     return zone
+
+
+def zone_or_utc(name: str) -> str:
+    """Of TZ, which other programs read, too, and which may say what only the C library understands."""
+    name = name.removeprefix(":")
+    try:
+        zone_of(name)
+    except ValueError:
+        return "UTC"
+    return name or "UTC"

@@ -7,7 +7,6 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, jsonify
 
-from app.core.network.addresses import only_here
 from app.core.said.reading import Said
 from app.core.said.shapes import AnyOf, Field, Listed, Named, OfKind, OneOf, Real, Shape, SomeOf, Text, Whole, YesOrNo
 from app.core.setting_table import GROUPS, MAPPING_OPTIONS, SETTINGS, Setting
@@ -67,8 +66,8 @@ def add_settings_routes(admin: Blueprint, gateway: Gateway) -> None:
     @operation("Changes settings. null takes a value back.", body=_CHANGES, answer=_CHANGED)
     def change_settings(said: Said) -> Response:
         values = {name: None if value is None else check_setting(name, value) for name, value in said.values.items()}
-        if values.get("anonymous_channels") and not only_here(gateway.config.host):
-            text = f"anonymous_channels is for a loopback HOST: anybody who reaches {gateway.config.host} could call"
+        if values.get("anonymous_channels") and gateway.config.exposure:
+            text = f"anonymous_channels is for this machine alone: {gateway.config.exposure}, so anybody could call"
             raise AdminError(400, "invalid", text, "anonymous_channels")
         settings.change(catalog, values)
         return jsonify(success=True, message="Settings changed", version=catalog.snapshot.version)

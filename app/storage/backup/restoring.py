@@ -142,7 +142,7 @@ class Restore:
         settings = wanted[SETTINGS.tables[0]]
         if settings.get(ANONYMOUS) == "true" and not self._only_here:
             del settings[ANONYMOUS]
-            notes.append(f"{ANONYMOUS} is not taken: it is for a loopback HOST, and anybody could call this one")
+            notes.append(f"{ANONYMOUS} is not taken: it is for one machine alone, and others reach this gateway")
         wanted[NAMES] = ids_by_name(wanted[CHANNELS.tables[0]])
         notes += [f"{name} makes no sense here: {error}" for name, error in self._catalog.rejected(wanted).items()]
         return wanted, notes

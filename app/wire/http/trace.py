@@ -47,7 +47,9 @@ def traced(headers: Headers, trace: TraceParent | None) -> Headers:
     """A request's fields with our step in place of the caller's; as they came where there is no trace."""
     if trace is None:
         return headers
-    return [*[field for field in headers if lower(field[0]) != "traceparent"], ("traceparent", str(trace))]
+    step = ("traceparent", str(trace))
+    passed = [step if lower(field[0]) == "traceparent" else field for field in headers]
+    return passed if step in passed else [*passed, step]
 
 
 def begin_trace(random_bits: int) -> TraceParent:

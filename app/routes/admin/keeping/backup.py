@@ -11,7 +11,6 @@ import orjson
 from flask import Blueprint, Response, jsonify, request
 
 from app.core.backup.form import ENCRYPTED, HEADING, LEFT_OUT, BackupRefused, Heading, damaged, read_heading
-from app.core.network.addresses import only_here
 from app.core.said.reading import Said
 from app.core.said.shapes import Field, Listed, OneOf, Shape, Text, Whole, YesOrNo
 from app.gateway import Gateway
@@ -125,7 +124,7 @@ def add_backup_routes(admin: Blueprint, gateway: Gateway) -> None:
             gateway.stored_health,
             document,
             give_way,
-            only_here=only_here(gateway.config.host),
+            only_here=not gateway.config.exposure,
         )
         decision = work.decide() if preview else work.take()
         if not preview:

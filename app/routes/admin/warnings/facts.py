@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from app.compiled import is_in_use
 from app.core.model import AccessToken, Snapshot
 from app.core.money.budget import Spent
-from app.core.network.addresses import only_here
 from app.core.snapshot import ACCESS_TOKENS
 from app.core.warnings.channels import Pool, of_keys, of_models
 from app.core.warnings.deployment import Deployment, of_deployment
@@ -38,7 +37,7 @@ class Facts:
         secrets = [(config.admin_token_name, len(config.admin_token or ""))]
         secrets += [("AUTH_KEY", len(key)) for key in config.auth_keys]
         said = Deployment(
-            config.doubts, config.web_proxy, only_here(config.host), config.egress_allow, secrets, is_in_use()
+            config.doubts, config.web_proxy, not config.exposure, config.egress_allow, secrets, is_in_use()
         )
         self._of_deployment = list(of_deployment(said))
 
