@@ -149,10 +149,10 @@ def test_problems_say_what_to_do_in_the_readers_language(page: Page) -> None:
     narrow_to(page, BAD)
     row = page.locator(".problems tbody tr").filter(has_text="upstream_unreachable")
     expect(row).to_contain_text("502")
-    expect(row).to_contain_text("Nothing answers there.")
+    expect(row).to_contain_text("There is no connection: nobody answers, ")
     expect(row.get_by_role("button", name="Copy the request id bad-one-502-1")).to_be_visible()
     page.locator("#language").click()
-    expect(row).to_contain_text("目标没有响应")
+    expect(row).to_contain_text("未能建立连接：无人应答")
     page.locator("#language").click()
 
 

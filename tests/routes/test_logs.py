@@ -228,12 +228,12 @@ def test_the_log_is_pruned_when_it_is_asked_for(accounts: Accounts, log: Log) ->
     """By the worker, who tells how many rows went, and how much room the rest takes."""
     book(log.client, mapped("long ago"), process="pruned", seq=time.time_ns())
     log.catch_up()
-    assert [one.row.request_id for one in log.rows()] == ["long ago"]
+    assert "long ago" in [one.row.request_id for one in log.rows()]  # beside what came late of earlier tests
     with log.caught_up():
         reply = accounts.gateway.admin("POST", "/api/logs/prune")
     assert (reply.status, reply.json()["removed"]) == (200, 1)
     assert reply.json()["bytes"] > 0
-    assert log.rows() == []
+    assert "long ago" not in [one.row.request_id for one in log.rows()]
     assert accounts.gateway.request("POST", "/api/logs/prune").status == 401
 
 
