@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import closing, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -136,11 +137,16 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield world
 
 
-def catch_up(world: World) -> None:
-    """What has ended is counted, and in the request log."""
+def catch_up(world: World, ended: Set[str] = frozenset()) -> None:
+    """What Redis was told of is counted, and in the request log; these calls are, of which it may hear only soon."""
     with open_redis(world.redis.url) as client:
         log = Log(world.gateway, client)
-        log.catch_up()
+
+        def has_all() -> bool:
+            log.catch_up()
+            return ended <= {kept.row.request_id for kept in log.rows()}
+
+        wait_until(has_all, "all are in the log")
 
 
 def bare(world: World, place: int, dialect: str, is_stream: bool) -> bytes:
@@ -271,8 +277,7 @@ def test_no_answer_and_no_upstream_is_told_a_token(world: World, token: Issued) 
 
 def test_no_body_that_is_kept_tells_a_secret(world: World, token: Issued) -> None:
     """Of no call, whatever the upstream said: neither the caller's token, nor the channel's key."""
-    fail_all(world)
-    catch_up(world)
+    catch_up(world, fail_all(world))
     rows = world.gateway.admin("GET", "/api/logs?limit=500&final=true").json()["logs"]
     told = [world.gateway.admin("GET", f"/api/logs/{row['request_id']}") for row in rows]
     for reply in told:
@@ -304,15 +309,15 @@ def ids(world: World) -> list[str]:
     return [channel["id"] for channel in world.gateway.admin("GET", "/api/channels").json()["channels"]]
 
 
-def fail_all(world: World) -> None:
-    for place in range(len(SAYS)):
-        bare(world, place, "openai", is_stream=place % 2 == 0)
+def fail_all(world: World) -> set[str]:
+    """The ids of the calls."""
+    told = [bare(world, place, "openai", is_stream=place % 2 == 0) for place in range(len(SAYS))]
+    return {re.findall(rb"(?i)\r\nx-request-id: ([0-9a-f]{32})\r\n", one)[0].decode() for one in told}
 
 
 def test_no_answer_of_our_own_tells_one(world: World) -> None:
     """Status, statistics, pages, and the admin API, which alone reveals and exports keys where that is asked."""
-    fail_all(world)
-    catch_up(world)
+    catch_up(world, fail_all(world))
     gateway = world.gateway
     body = {"path": PLAIN_PATHS["openai"], "body": '{"model": "m0"}', "headers": BEARER}
     answers = {
