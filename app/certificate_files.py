@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,4 +45,4 @@ def certificate_folder(path: Path) -> Path:
 
 def certificate_bundle(path: Path) -> Path:
     """Either of both. Raises ValueError."""
-    return certificate_folder(path) if path.is_dir() else certificate_file(path)
+    return certificate_folder(path) if os.path.isdir(path) else certificate_file(path)

@@ -57,7 +57,7 @@ def _path(judge: Callable[[Path], Path]) -> Callable[[str], Path]:
 def _folders(text: str) -> tuple[Path, ...]:
     """As in OpenSSL those that are missing are passed over; but not all, for then none is what was meant."""
     folders = [ROOT / Path(said).expanduser() for said in text.split(os.pathsep) if said]
-    return tuple(map(certificate_folder, [folder for folder in folders if folder.exists()] or folders))
+    return tuple(map(certificate_folder, [folder for folder in folders if os.path.exists(folder)] or folders))
 
 
 def _base_urls(text: str) -> tuple[str, ...]:

@@ -56,9 +56,8 @@ def _message(path: str, suggestion: Suggestion | None) -> str:
         said += ": the prefix of a mapping is missing in front of it"
     if suggestion is not None and suggestion.path:
         wanted = _shown(suggestion.path)
-        said += f"; ask for {wanted} (set it in the base URL)" if suggestion.misses_prefix else f"; is it {wanted}?"
-    more = "the dashboard at / lists what there is, POST /api/mappings adds one"
-    return f"{said} {more[0].upper()}{more[1:]}" if said.endswith("?") else f"{said}; {more}"
+        said += f"; ask for {wanted} (set it in the base URL)" if suggestion.misses_prefix else f" (is it {wanted}?)"
+    return f"{said}; the dashboard at / lists what there is, POST /api/mappings adds one"
 
 
 def _page(path: str, suggestion: Suggestion | None, snapshot: Snapshot) -> str:

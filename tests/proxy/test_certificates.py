@@ -215,6 +215,8 @@ def test_a_file_that_cannot_be_used_stops_the_start(tmp_path: Path, name: str) -
     says = "cannot be read: Not a directory" if name == "SSL_CERT_DIR" else "no certificate in PEM form"
     with pytest.raises(ConfigError, match=f"^{name}=.*{says}"):
         load_config({name: str(nothing)})
+    with pytest.raises(ConfigError, match=f"^{name}=.*cannot be read: File name too long"):
+        load_config({name: "x" * 300})
 
 
 def test_nothing_switches_the_checks_off() -> None:

@@ -16,13 +16,9 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
         ("POST", "/v1/messages", "ask for /claude/v1/messages"),
         ("POST", "/V1/chat/completions", "ask for /openai/v1/chat/completions"),
         ("POST", "/v1beta/models/x:generateContent", "ask for /gemini/v1beta/models/x:generateContent"),
-        ("GET", "/opnai/v1/models?key=secret", "is it /openai/v1/models? The dashboard at / lists"),
-        ("GET", "/OPENAI/v1/models", "is it /openai/v1/models? The dashboard at / lists"),
-        (
-            "GET",
-            "//openai/v1/models",
-            "no mapping for //openai/v1/models; is it /openai/v1/models? The dashboard at / lists",
-        ),
+        ("GET", "/opnai/v1/models?key=secret", "(is it /openai/v1/models?);"),
+        ("GET", "/OPENAI/v1/models", "(is it /openai/v1/models?);"),
+        ("GET", "//openai/v1/models", "no mapping for //openai/v1/models (is it /openai/v1/models?);"),
         ("GET", "/%E6%9C%AA%E7%9F%A5/%61", "no mapping for /未知/a;"),
     ],
 )
